@@ -1,0 +1,223 @@
+//! What went wrong, as a page: the one place that turns an error into a
+//! status.
+//!
+//! A stranger reads one plain sentence and a number; the owner finds the
+//! reason under that number on standard error (and on the page, when
+//! debugging). What is wrong with the key is said in words for an owner who
+//! has no more than FTP, without naming a path.
+
+use http::StatusCode;
+use http::header::{self, HeaderValue};
+
+use super::pages::{ErrorPage, Page, TemplateError};
+use crate::Response;
+use crate::config::{ConfigError, KeyError, StateDirProblem};
+use crate::gateway::{BodyError, MetaVariableError, RequestError, ResponseError, log};
+use crate::serve::Context;
+use crate::session::cookie::CookieTooLarge;
+use crate::session::key::{KeyFileError, WeakKey};
+
+/// Why a request is refused, and what is said to whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    message: &'static str,
+    fix: String,
+    reason: Option<String>,
+    allow: Option<&'static str>,
+}
+
+impl Refusal {
+    /// A refusal that the status explains.
+    pub(crate) fn new(status: StatusCode) -> Self {
+        let message = match status.as_u16() {
+            400 => "The request could not be understood.",
+            403 => "The request came from another site and was refused.",
+            404 => "There is no page at this address.",
+            405 => "This page cannot be used that way.",
+            408 => "The request did not arrive in time.",
+            411 => "The request did not say how long it is.",
+            413 => "The request is too large.",
+            414 => "The address is too long.",
+            415 => "The form was sent in a way this page does not read.",
+            503 => "This site is not ready yet.",
+            _ if status.is_server_error() => "Something went wrong on this site.",
+            _ => "The request was refused.",
+        };
+        Self {
+            status,
+            message,
+            fix: String::new(),
+            reason: None,
+            allow: None,
+        }
+    }
+
+    /// The methods that would have worked (RFC 9110, 15.5.6).
+    pub(crate) fn allow(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    fn because(mut self, reason: impl ToString) -> Self {
+        self.reason = Some(reason.to_string());
+        self
+    }
+
+    fn fixed_by(mut self, fix: impl Into<String>) -> Self {
+        self.fix = fix.into();
+        self
+    }
+}
+
+/// The page that says so; the reason goes to standard error.
+pub(crate) fn respond(refusal: Refusal, context: &Context<'_>) -> Response {
+    let error_id = match &refusal.reason {
+        Some(reason) => {
+            let id = error_id(context.now);
+            log(format_args!("error {id}: {reason}"));
+            id
+        }
+        None => String::new(),
+    };
+    let detail = refusal
+        .reason
+        .as_deref()
+        .filter(|_| context.config.debug)
+        .unwrap_or_default();
+    let page = Page::Error(ErrorPage {
+        status: refusal.status.as_u16(),
+        reason: reason_phrase(refusal.status),
+        message: refusal.message,
+        fix: &refusal.fix,
+        error_id: &error_id,
+        detail,
+    });
+    // If the site's own error page is what is broken, the built-in one says so.
+    let mut response = page.response(context).unwrap_or_else(|broken| {
+        if let Some(reason) = broken.reason {
+            log(reason);
+        }
+        page.built_in_response(context.mount)
+    });
+    *response.status_mut() = refusal.status;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
+    if let Some(methods) = refusal.allow {
+        headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+    }
+    if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    }
+    response
+}
+
+fn reason_phrase(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        413 => "Content Too Large",
+        _ => status.canonical_reason().unwrap_or("Error"),
+    }
+}
+
+/// A number to find the error by; it need not be secret, only rarely the same.
+fn error_id(now: u64) -> String {
+    let mut bytes = [0; 4];
+    if getrandom::fill(&mut bytes).is_err() {
+        let pid = u64::from(std::process::id());
+        return format!("{:08x}", (now ^ (pid << 16)) & 0xffff_ffff);
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl From<MetaVariableError> for Refusal {
+    fn from(_: MetaVariableError) -> Self {
+        Self::new(StatusCode::BAD_REQUEST)
+    }
+}
+
+impl From<RequestError> for Refusal {
+    fn from(err: RequestError) -> Self {
+        match err {
+            RequestError::MetaVariable(err) => err.into(),
+            RequestError::TooLong => Self::new(StatusCode::URI_TOO_LONG),
+        }
+    }
+}
+
+impl From<BodyError> for Refusal {
+    fn from(err: BodyError) -> Self {
+        Self::new(match err {
+            BodyError::LengthRequired => StatusCode::LENGTH_REQUIRED,
+            BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            _ => StatusCode::BAD_REQUEST,
+        })
+    }
+}
+
+impl From<ConfigError> for Refusal {
+    fn from(err: ConfigError) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE)
+            .because(err)
+            .fixed_by(
+                "Its settings have a mistake. The web server's error log says which and where.",
+            )
+    }
+}
+
+impl From<KeyError> for Refusal {
+    fn from(err: KeyError) -> Self {
+        let fix = key_fix(&err);
+        Self::new(StatusCode::SERVICE_UNAVAILABLE)
+            .because(err)
+            .fixed_by(fix)
+    }
+}
+
+impl From<CookieTooLarge> for Refusal {
+    fn from(err: CookieTooLarge) -> Self {
+        let mut refusal = Self::new(StatusCode::INTERNAL_SERVER_ERROR).because(err);
+        refusal.message = "This is too much to keep in a cookie. Nothing was changed; what was stored before is still there.";
+        refusal
+    }
+}
+
+impl From<ResponseError> for Refusal {
+    fn from(err: ResponseError) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR).because(err)
+    }
+}
+
+impl From<TemplateError> for Refusal {
+    fn from(err: TemplateError) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR).because(err)
+    }
+}
+
+/// What the owner can do about it with a file manager.
+fn key_fix(err: &KeyError) -> String {
+    const RENEW: &str = "Delete the file secret_key; a good key is made at the next visit. (Everybody has to log in again.)";
+    match err {
+        KeyError::Weak(reason) => format!("The setting SECRET_KEY {reason}. Put a longer, random one there, or take the setting out: a good key is then made by itself."),
+        KeyError::Exposed(_) => "The settings file holds a secret key, but other users of this computer can read it. In your FTP program or file manager, set the file's permissions to 600.".to_owned(),
+        KeyError::File(KeyFileError::Weak { reason, .. }) => match reason {
+            WeakKey::ByteOrderMark => "The file with the secret key begins with a byte order mark. Save it as plain text without one.".to_owned(),
+            reason => format!("The secret key {reason}. {RENEW}"),
+        },
+        KeyError::File(KeyFileError::Mode { .. }) => "Other users of this computer can read the file with the secret key. In your FTP program or file manager, set the permissions of secret_key to 600. If it has been so for long, delete it instead: a new one is made at the next visit.".to_owned(),
+        KeyError::File(KeyFileError::Owner { .. }) => "The file with the secret key belongs to another user than the one this program runs as. Delete secret_key; a new one is made at the next visit.".to_owned(),
+        KeyError::File(KeyFileError::NotPlain(_)) => format!("What is called secret_key is no plain file, or a link. {RENEW}"),
+        KeyError::File(KeyFileError::Io { .. }) => "The file with the secret key cannot be read or made. Look whether its folder exists, belongs to you, has permissions 700, and whether the disk is full.".to_owned(),
+        KeyError::File(KeyFileError::Random(_)) => "This computer gives no random numbers for a secret key. Ask your host.".to_owned(),
+        KeyError::StateDir(err) => match err.problem {
+            StateDirProblem::Nowhere => "There is no safe place for its secret key. Three ways to give it one: make a folder for it outside the web folders, permissions 700, and name it in the setting STATE_DIR; or ask your host to run CGI programs as your own user; or have the administrator make /var/lib/signet for the web server's user.".to_owned(),
+            StateDirProblem::Served => "The folder for its secret key lies where the web server shows files to everybody. Choose a folder outside the web folders (beside public_html, not in it) for the setting STATE_DIR or SECRET_KEY_FILE.".to_owned(),
+            StateDirProblem::Temporary => "The folder for its secret key lies in a place for temporary files, which others use too. Choose another for the setting STATE_DIR or SECRET_KEY_FILE.".to_owned(),
+            StateDirProblem::Writable => "Other users of this computer can write into the folder for its secret key, or into one above it. In your FTP program or file manager, set its permissions to 700.".to_owned(),
+            StateDirProblem::Owner => "The folder for its secret key, or one above it, belongs to another user than the one this program runs as. Choose another for the setting STATE_DIR.".to_owned(),
+            StateDirProblem::NotAFolder => "What should be the folder for its secret key is a file. Move it away, or choose another for the setting STATE_DIR.".to_owned(),
+            StateDirProblem::Io(_) => "The folder for its secret key cannot be looked at. Choose another for the setting STATE_DIR.".to_owned(),
+        },
+    }
+}

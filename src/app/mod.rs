@@ -1,0 +1,26 @@
+//! The pages: index, login, logout, and those that say what went wrong.
+//!
+//! They use nothing that another program could not: [`crate::serve_after`].
+
+pub(crate) mod error;
+mod pages;
+mod routes;
+mod site;
+
+use std::io::Read;
+use std::process::ExitCode;
+
+pub use pages::UnknownEndpoint;
+pub use pages::url_for;
+
+use crate::Edge;
+
+/// Serves the one request of this CGI process with the built-in pages.
+pub fn serve(edge: Edge) -> ExitCode {
+    crate::serve::serve_edge(edge, routes::check, routes::handle)
+}
+
+/// The built-in pages' answer to the request in `edge`, whole.
+pub fn respond(edge: Edge, stdin: &mut impl Read) -> Vec<u8> {
+    crate::respond(edge, stdin, routes::check, routes::handle)
+}

@@ -1,0 +1,246 @@
+//! The pages as documents: the built-in ones, or a site's own.
+
+use askama::Template;
+use http::StatusCode;
+use http::header::{self, HeaderValue};
+
+use super::error::Refusal;
+use super::site;
+use crate::Response;
+use crate::gateway::Mount;
+use crate::serve::Context;
+
+/// The hash of the one inline style, for the Content-Security-Policy; a test
+/// holds it against the page.
+const STYLE: &str = "sha256-krXtNzElvEIevh3sbLu0l/y/3i/DA0a2viNyd1bcS0Q=";
+
+/// Why a site's own page could not be rendered.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct TemplateError(pub(super) String);
+
+/// `url_for` was asked for a page that is not there.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("no page is called {0:?}; there are index, login and logout")]
+pub struct UnknownEndpoint(pub String);
+
+/// A page and what it shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Page<'a> {
+    Index { username: &'a str },
+    Login { username: &'a str, error: &'a str },
+    Logout { username: &'a str },
+    Error(ErrorPage<'a>),
+}
+
+/// What an error page shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ErrorPage<'a> {
+    pub(crate) status: u16,
+    /// The status in words.
+    pub(crate) reason: &'a str,
+    /// For anybody.
+    pub(crate) message: &'a str,
+    /// For an owner who has nothing but FTP.
+    pub(crate) fix: &'a str,
+    /// The number of this error on stderr.
+    pub(crate) error_id: &'a str,
+    /// Only when debugging.
+    pub(crate) detail: &'a str,
+}
+
+/// The URL, path only, of the page that is called `endpoint`.
+///
+/// # Errors
+///
+/// [`UnknownEndpoint`] for a page that is not built in.
+pub fn url_for(mount: &Mount, endpoint: &str) -> Result<String, UnknownEndpoint> {
+    let route = match endpoint {
+        "index" => "/",
+        "login" => "/login",
+        "logout" => "/logout",
+        _ => return Err(UnknownEndpoint(endpoint.to_owned())),
+    };
+    Ok(mount.url_for(route))
+}
+
+macro_rules! built_in {
+    ($name:ident, $path:literal, $($field:ident: $type:ty),*) => {
+        #[derive(Template)]
+        #[template(path = $path)]
+        struct $name<'a> {
+            mount: &'a Mount,
+            $($field: $type,)*
+        }
+
+        impl $name<'_> {
+            fn url_for(&self, endpoint: &str) -> String {
+                url_for(self.mount, endpoint).unwrap_or_default()
+            }
+        }
+    };
+}
+
+built_in!(Index, "index.html", username: &'a str);
+built_in!(Login, "login.html", username: &'a str, error: &'a str);
+built_in!(Logout, "logout.html", username: &'a str);
+built_in!(Error, "error.html", status: u16, reason: &'a str, message: &'a str, fix: &'a str,
+    error_id: &'a str, detail: &'a str);
+
+impl Page<'_> {
+    /// The file that a site puts in place of the built-in page.
+    pub(super) fn file_name(&self) -> &'static str {
+        match self {
+            Self::Index { .. } => "index.html",
+            Self::Login { .. } => "login.html",
+            Self::Logout { .. } => "logout.html",
+            Self::Error(_) => "error.html",
+        }
+    }
+
+    /// The page as a response: the site's own if there is one.
+    ///
+    /// # Errors
+    ///
+    /// A site's own page that cannot be rendered; nothing is shown in its
+    /// place, so that the mistake is seen.
+    pub(crate) fn response(&self, context: &Context<'_>) -> Result<Response, Refusal> {
+        if let Some(dir) = &context.config.templates_dir()
+            && let Some(document) = site::render(dir, self, context.mount)?
+        {
+            return Ok(response(document, SITE_POLICY));
+        }
+        Ok(self.built_in_response(context.mount))
+    }
+
+    /// The built-in page as a response.
+    pub(crate) fn built_in_response(&self, mount: &Mount) -> Response {
+        let policy = format!("default-src 'none'; style-src '{STYLE}'; {ALWAYS}");
+        response(self.built_in(mount), &policy)
+    }
+
+    /// The built-in document.
+    pub(super) fn built_in(&self, mount: &Mount) -> String {
+        let rendered = match *self {
+            Self::Index { username } => Index { mount, username }.render(),
+            Self::Login { username, error } => Login {
+                mount,
+                username,
+                error,
+            }
+            .render(),
+            Self::Logout { username } => Logout { mount, username }.render(),
+            Self::Error(ErrorPage {
+                status,
+                reason,
+                message,
+                fix,
+                error_id,
+                detail,
+            }) => Error {
+                mount,
+                status,
+                reason,
+                message,
+                fix,
+                error_id,
+                detail,
+            }
+            .render(),
+        };
+        // Rendering into a String has nothing that can fail.
+        rendered.unwrap_or_default()
+    }
+}
+
+const ALWAYS: &str = "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// A site's own pages may use the site's own files and inline styles; scripts
+/// only from files.
+const SITE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
+    frame-ancestors 'none'";
+
+fn response(document: String, policy: &str) -> Response {
+    let mut response = cgi::html_response(StatusCode::OK, document);
+    if let Ok(policy) = HeaderValue::from_str(policy) {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use sha2::Digest;
+
+    fn mount() -> Mount {
+        let vars = [
+            ("SCRIPT_NAME".into(), "/a b&c".into()),
+            ("PATH_INFO".into(), "/".into()),
+        ];
+        Mount::new(&vars.into_iter().collect(), None)
+    }
+
+    #[rustfmt::skip]
+    const PAGES: [Page<'_>; 7] = [
+        Page::Index { username: "" },
+        Page::Index { username: "zq'\"><b>&{{7*7}}" },
+        Page::Login { username: "", error: "" },
+        Page::Login { username: "zq'\"><b>&", error: "no" },
+        Page::Logout { username: "ada" },
+        Page::Error(ErrorPage { status: 404, reason: "Not Found", message: "m", fix: "", error_id: "", detail: "" }),
+        Page::Error(ErrorPage { status: 503, reason: "R", message: "m", fix: "f", error_id: "1a", detail: "<d>\n" }),
+    ];
+
+    /// Entities have several spellings; the two engines choose different ones.
+    fn decoded(document: &str) -> String {
+        let mut text = document.to_owned();
+        for (spelling, c) in [
+            ("&#60;", "<"),
+            ("&lt;", "<"),
+            ("&#62;", ">"),
+            ("&gt;", ">"),
+            ("&#34;", "\""),
+            ("&quot;", "\""),
+            ("&#39;", "'"),
+            ("&#x27;", "'"),
+            ("&#x2f;", "/"),
+            ("&#38;", "&"),
+            ("&amp;", "&"),
+        ] {
+            text = text.replace(spelling, c);
+        }
+        text
+    }
+
+    #[test]
+    fn both_engines_render_the_built_in_sources_alike() {
+        let mount = mount();
+        for page in PAGES {
+            let own = site::render_source(&page, &mount).unwrap();
+            assert_eq!(decoded(&page.built_in(&mount)), decoded(&own), "{page:?}");
+            assert!(
+                !own.contains("<b>") && !page.built_in(&mount).contains("<b>"),
+                "{page:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_policy_has_the_hash_of_the_style_on_every_page() {
+        for page in PAGES {
+            let document = page.built_in(&mount());
+            let start = document.find("<style>").unwrap() + "<style>".len();
+            let end = document.find("</style>").unwrap();
+            let hash = sha2::Sha256::digest(&document[start..end]);
+            let want = base64::engine::general_purpose::STANDARD.encode(hash);
+            assert_eq!(STYLE, format!("sha256-{want}"), "write this into STYLE");
+            assert_eq!(document.matches("<style").count(), 1);
+            assert!(!document.contains("<script") && !document.contains(" style="));
+        }
+    }
+}

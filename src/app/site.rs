@@ -1,0 +1,168 @@
+//! A site's own pages: Jinja files in `TEMPLATES_DIR`, with the variables of
+//! the built-in page of the same name and a Flask-like `url_for`.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Component, Path};
+
+use minijinja::value::{Kwargs, Value};
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, context};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use super::pages::{ErrorPage, Page, TemplateError, url_for};
+use crate::gateway::Mount;
+
+/// Bytes of one file.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// Instructions of one page; an endless loop ends here.
+const FUEL: u64 = 1_000_000;
+
+const BUILT_IN: [(&str, &str); 6] = [
+    ("base.html", include_str!("../../templates/base.html")),
+    ("error.html", include_str!("../../templates/error.html")),
+    ("index.html", include_str!("../../templates/index.html")),
+    ("login.html", include_str!("../../templates/login.html")),
+    ("logout.html", include_str!("../../templates/logout.html")),
+    ("style.css", include_str!("../../templates/style.css")),
+];
+
+/// Renders the file in `dir` that stands for `page`; `None` if there is none.
+///
+/// Files it extends or includes may be the site's own or built in.
+pub(super) fn render(
+    dir: &Path,
+    page: &Page<'_>,
+    mount: &Mount,
+) -> Result<Option<String>, TemplateError> {
+    match std::fs::metadata(dir.join(page.file_name())) {
+        Err(_) => return Ok(None),
+        Ok(_) => {}
+    }
+    let dir = dir.to_owned();
+    render_with(page, mount, move |name| match read(&dir, name)? {
+        Some(source) => Ok(Some(source)),
+        None => Ok(built_in(name)),
+    })
+    .map(Some)
+}
+
+/// Renders the built-in source of `page` by this engine.
+#[cfg(test)]
+pub(super) fn render_source(page: &Page<'_>, mount: &Mount) -> Result<String, TemplateError> {
+    render_with(page, mount, |name| Ok(built_in(name)))
+}
+
+fn built_in(name: &str) -> Option<String> {
+    BUILT_IN
+        .iter()
+        .find(|(file, _)| *file == name)
+        .map(|(_, source)| (*source).to_owned())
+}
+
+fn render_with(
+    page: &Page<'_>,
+    mount: &Mount,
+    load: impl Fn(&str) -> Result<Option<String>, minijinja::Error> + Send + Sync + 'static,
+) -> Result<String, TemplateError> {
+    let mut jinja = Environment::new();
+    // Whatever a file is called, what a visitor typed is text.
+    jinja.set_auto_escape_callback(|_| AutoEscape::Html);
+    jinja.set_undefined_behavior(UndefinedBehavior::Lenient);
+    jinja.set_fuel(Some(FUEL));
+    jinja.set_recursion_limit(50);
+    jinja.set_loader(load);
+    let mount = mount.clone();
+    jinja.add_function("url_for", move |endpoint: &str, query: Kwargs| {
+        let url = url_for(&mount, endpoint)
+            .map_err(|err| minijinja::Error::new(ErrorKind::InvalidOperation, err.to_string()))?;
+        with_query(url, &query)
+    });
+    jinja
+        .get_template(page.file_name())
+        .and_then(|template| template.render(variables(page)))
+        .map_err(|err| TemplateError(with_causes(&err)))
+}
+
+fn variables(page: &Page<'_>) -> Value {
+    match *page {
+        Page::Index { username } | Page::Logout { username } => context! { username },
+        Page::Login { username, error } => context! { username, error },
+        Page::Error(ErrorPage {
+            status,
+            reason,
+            message,
+            fix,
+            error_id,
+            detail,
+        }) => {
+            context! { status, reason, message, fix, error_id, detail }
+        }
+    }
+}
+
+/// `url_for('login', next='/x')`: what is no part of the path is its query.
+fn with_query(mut url: String, query: &Kwargs) -> Result<String, minijinja::Error> {
+    for name in query.args() {
+        let value: Value = query.get(name)?;
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.extend(utf8_percent_encode(name, NON_ALPHANUMERIC));
+        url.push('=');
+        url.extend(utf8_percent_encode(&value.to_string(), NON_ALPHANUMERIC));
+    }
+    Ok(url)
+}
+
+/// Reads a regular file below `dir`; `None` if there is none.
+fn read(dir: &Path, name: &str) -> Result<Option<String>, minijinja::Error> {
+    let refused = |reason: String| {
+        minijinja::Error::new(ErrorKind::InvalidOperation, format!("{name}: {reason}"))
+    };
+    let inside = Path::new(name)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    if !inside || name.contains('\0') {
+        return Err(refused("lies outside the folder".to_owned()));
+    }
+    // NONBLOCK: a pipe in a file's place must not be waited for.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(CWD, dir.join(name), flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(err) => return Err(refused(err.to_string())),
+    };
+    let meta = file.metadata().map_err(|err| refused(err.to_string()))?;
+    if !meta.is_file() {
+        return Err(refused("is not a regular file".to_owned()));
+    }
+    if meta.len() > MAX_FILE {
+        return Err(refused(format!("is larger than {MAX_FILE} bytes")));
+    }
+    let mut source = String::new();
+    file.take(MAX_FILE)
+        .read_to_string(&mut source)
+        .map_err(|err| refused(err.to_string()))?;
+    Ok(Some(source))
+}
+
+/// `index.html:3: what is wrong`, and what caused it.
+fn with_causes(err: &minijinja::Error) -> String {
+    use std::error::Error;
+    let mut text = match (err.name(), err.line()) {
+        (Some(name), Some(line)) => format!("{name}:{line}: {}", err.kind()),
+        (Some(name), None) => format!("{name}: {}", err.kind()),
+        _ => err.kind().to_string(),
+    };
+    if let Some(detail) = err.detail() {
+        text.push_str(": ");
+        text.push_str(detail);
+    }
+    let mut cause = err.source();
+    while let Some(inner) = cause {
+        text.push_str("; ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,333 @@
+//! Every setting: its name (Flask's where Flask has one), default, unit, and
+//! where it may come from.
+//!
+//! Later sources win: default; `signet.toml`; the environment, `SIGNET_`
+//! before the name (a web server that redirects inside itself puts any number
+//! of `REDIRECT_` before that). Never `HTTP_*`: clients write those.
+
+mod state_dir;
+mod table;
+mod value;
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::gateway::{ApplicationRoot, MetaVariables};
+use crate::session::cookie::CookieSettings;
+use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
+use crate::session::signing::Digest;
+
+pub use state_dir::{StateDirError, StateDirProblem};
+pub use table::{SETTINGS, Setting};
+use value::{Origin, Raw};
+
+/// Bytes of a `signet.toml` that is read.
+const MAX_FILE: u64 = 64 * 1024;
+
+/// All settings of one process.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `SECRET_KEY`, if given, and what is wrong with it.
+    secret_key: Option<Result<Key, KeyError>>,
+    fallbacks: Vec<Key>,
+    /// `SECRET_KEY_FALLBACKS` that are too weak to verify anything: position
+    /// and reason.
+    pub weak_fallbacks: Vec<(usize, WeakKey)>,
+    secret_key_file: Option<PathBuf>,
+    given_state_dir: Option<PathBuf>,
+    state_dir: Result<PathBuf, StateDirError>,
+    euid: u32,
+    /// `SESSION_COOKIE_*`, `PERMANENT_SESSION_LIFETIME`, `MAX_COOKIE_SIZE`.
+    pub cookie: CookieSettings,
+    /// `SESSION_COOKIE_PATH`; `None`: the mount.
+    pub cookie_path: Option<String>,
+    /// `SESSION_COOKIE_SECURE`; `None`: as the request came.
+    pub cookie_secure: Option<bool>,
+    /// `SESSION_DIGEST`.
+    pub digest: Digest,
+    /// `SESSION_PERMANENT`: whether a login outlives the browser window.
+    pub session_permanent: bool,
+    /// `APPLICATION_ROOT`; `None`: found by itself.
+    pub application_root: Option<ApplicationRoot>,
+    /// `MAX_CONTENT_LENGTH`, bytes.
+    pub max_content_length: u64,
+    /// `TRUST_PROXY`: whether `X-Forwarded-Proto` is believed.
+    pub trust_proxy: bool,
+    /// `DEBUG`: whether pages say what only stderr should.
+    pub debug: bool,
+    templates_dir: Option<PathBuf>,
+}
+
+/// Why the settings are not usable.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {reason}")]
+pub struct ConfigError {
+    place: String,
+    reason: String,
+}
+
+impl ConfigError {
+    fn new(place: impl ToString, reason: impl ToString) -> Self {
+        Self {
+            place: place.to_string(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// Why there is no secret key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// `SECRET_KEY` itself is no good.
+    #[error("SECRET_KEY {0}")]
+    Weak(WeakKey),
+    /// `SECRET_KEY` stands in a file that others can read.
+    #[error("SECRET_KEY stands in {0}, which other users can read")]
+    Exposed(PathBuf),
+    /// The key file is no good.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    /// The key file lies where it would leak.
+    #[error(transparent)]
+    StateDir(#[from] StateDirError),
+}
+
+impl Clone for KeyError {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Weak(reason) => Self::Weak(*reason),
+            Self::Exposed(path) => Self::Exposed(path.clone()),
+            Self::StateDir(err) => Self::StateDir(err.clone()),
+            // Only ever made by `keys`, which hands it out.
+            Self::File(err) => Self::Exposed(PathBuf::from(err.to_string())),
+        }
+    }
+}
+
+impl Config {
+    /// Finds and reads all settings.
+    ///
+    /// `argument` is argv\[1\]: under CGI, the `#!` script that the kernel
+    /// started us for, or a stranger's word; [`script`] tells which.
+    ///
+    /// # Errors
+    ///
+    /// An unknown name, a wrong type or range, a file that cannot be read:
+    /// with name, file and line.
+    pub fn load(
+        vars: &MetaVariables,
+        argument: Option<&OsStr>,
+        euid: u32,
+    ) -> Result<Self, ConfigError> {
+        let environment = value::from_environment(vars)?;
+        let given_dir = environment
+            .iter()
+            .find(|(setting, _)| setting.name == "STATE_DIR")
+            .map(|(_, raw)| raw.path())
+            .transpose()?;
+        let state_dir = state_dir::find(given_dir.as_deref(), vars, euid);
+
+        let named = config_file(vars)?.or_else(|| script(vars, argument, euid));
+        let in_state_dir = named.is_none();
+        let file = match (&named, &state_dir) {
+            (Some(path), _) => Some(read_file(path)?),
+            (None, Ok(dir)) => read_file_if_there(&dir.join("signet.toml"))?,
+            (None, Err(_)) => None,
+        };
+        let mut config = Self::defaults(state_dir, euid);
+        if let Some(file) = &file {
+            for (setting, raw) in value::from_toml(&file.text, &file.path)? {
+                if in_state_dir && setting.name == "STATE_DIR" {
+                    return Err(raw.error("the file in the state directory cannot move it"));
+                }
+                (setting.apply)(&mut config, &raw).map_err(|reason| raw.error(reason))?;
+                if setting.name == "SECRET_KEY" && file.mode & 0o077 != 0 {
+                    config.secret_key = Some(Err(KeyError::Exposed(file.path.clone())));
+                }
+            }
+        }
+        for (setting, raw) in environment {
+            (setting.apply)(&mut config, &raw).map_err(|reason| raw.error(reason))?;
+        }
+        if config.given_state_dir.is_some() && config.given_state_dir != given_dir {
+            config.state_dir = state_dir::find(config.given_state_dir.as_deref(), vars, euid);
+        }
+        config.check_prefix()?;
+        config.place_key_file(vars)?;
+        Ok(config)
+    }
+
+    /// What is left when [`Config::load`] failed: enough to say so.
+    pub(crate) fn unusable(vars: &MetaVariables, euid: u32) -> Self {
+        let nowhere = StateDirError {
+            path: PathBuf::from("state directory"),
+            problem: StateDirProblem::Nowhere,
+        };
+        let mut config = Self::defaults(Err(nowhere), euid);
+        let debug = value::redirected(vars, "SIGNET_DEBUG").unwrap_or_default();
+        config.debug = matches!(debug, b"1" | b"true");
+        config
+    }
+
+    /// The key ring: from `SECRET_KEY`, `SECRET_KEY_FILE`, or the state
+    /// directory, where it is made if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Every [`KeyError`]: then nothing is verified and nothing is signed.
+    pub fn keys(&self) -> Result<Keys, KeyError> {
+        let signing = match (&self.secret_key, &self.secret_key_file) {
+            (Some(Ok(key)), _) => key.clone(),
+            (Some(Err(err)), _) => return Err(err.clone()),
+            (None, Some(path)) => key::read(path, self.euid)?,
+            (None, None) => match &self.state_dir {
+                Ok(dir) => key::read_or_create(dir, self.euid)?,
+                Err(err) => return Err(err.clone().into()),
+            },
+        };
+        Ok(Keys::new(signing, self.fallbacks.clone()))
+    }
+
+    /// Where a site's own pages may lie: `TEMPLATES_DIR`, or `templates/` in
+    /// the state directory.
+    pub fn templates_dir(&self) -> Option<PathBuf> {
+        self.templates_dir
+            .clone()
+            .or_else(|| Some(self.state_dir.as_ref().ok()?.join("templates")))
+    }
+
+    /// The rules that browsers enforce on `__Host-` and `__Secure-` names
+    /// (RFC 6265bis, 4.1.3), so that a login does not vanish without a word.
+    fn check_prefix(&mut self) -> Result<(), ConfigError> {
+        let name = &self.cookie.name;
+        let wrong = |reason| Err(ConfigError::new("SESSION_COOKIE_NAME", reason));
+        if name.is_secure_only() {
+            if self.cookie_secure == Some(false) {
+                return wrong("this prefix needs SESSION_COOKIE_SECURE, which is set to false");
+            }
+            self.cookie_secure = Some(true);
+        }
+        if name.is_host_only() {
+            if self.cookie.domain.is_some() {
+                return wrong("the __Host- prefix allows no SESSION_COOKIE_DOMAIN");
+            }
+            if self.cookie_path.as_deref().is_some_and(|path| path != "/") {
+                return wrong("the __Host- prefix allows no SESSION_COOKIE_PATH but \"/\"");
+            }
+            self.cookie_path = Some("/".to_owned());
+        }
+        if self.cookie.same_site == cookie::SameSite::None || self.cookie.partitioned {
+            if self.cookie_secure == Some(false) {
+                return Err(ConfigError::new(
+                    "SESSION_COOKIE_SECURE",
+                    "cannot be false with SESSION_COOKIE_SAMESITE \"None\" or SESSION_COOKIE_PARTITIONED",
+                ));
+            }
+            self.cookie_secure = Some(true);
+        }
+        Ok(())
+    }
+
+    /// A key file named by hand has to lie as safely as our own.
+    fn place_key_file(&mut self, vars: &MetaVariables) -> Result<(), ConfigError> {
+        if let (None, Some(path)) = (&self.secret_key, &self.secret_key_file)
+            && let Err(err) = state_dir::check_key_place(path, vars, self.euid)
+        {
+            self.secret_key = Some(Err(err.into()));
+        }
+        Ok(())
+    }
+}
+
+struct ConfigFile {
+    path: PathBuf,
+    text: String,
+    mode: u32,
+}
+
+/// `SIGNET_CONFIG`, or `SSL_SIGNET_CONFIG` (suEXEC lets `SSL_*` through).
+fn config_file(vars: &MetaVariables) -> Result<Option<PathBuf>, ConfigError> {
+    for name in ["SIGNET_CONFIG", "SSL_SIGNET_CONFIG"] {
+        if let Some(value) = value::redirected(vars, name) {
+            let path = Path::new(OsStr::from_bytes(value));
+            if !path.is_absolute() {
+                return Err(ConfigError::new(name, "must be an absolute path"));
+            }
+            return Ok(Some(path.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// The `#!` rule: a text file whose first line is `#!/path/of/signet` is a CGI
+/// script, and the kernel passes its path as our first argument.
+///
+/// A query can put any word there too. So it has to be the very file that the
+/// server says it started (`SCRIPT_FILENAME`), begin with `#!`, not be the
+/// program itself, belong to `euid` or root, and be writable by nobody else.
+fn script(vars: &MetaVariables, argument: Option<&OsStr>, euid: u32) -> Option<PathBuf> {
+    let path = Path::new(argument?);
+    let started = std::fs::metadata(vars.path("SCRIPT_FILENAME")?).ok()?;
+    // Without following a link, as suEXEC has it; a FIFO must not be opened.
+    let meta = std::fs::symlink_metadata(path).ok()?;
+    let itself = std::fs::metadata("/proc/self/exe").ok();
+    let same =
+        |a: &std::fs::Metadata, b: &std::fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+    if !meta.is_file()
+        || !same(&meta, &started)
+        || itself.is_some_and(|itself| same(&meta, &itself))
+        || (meta.uid() != euid && meta.uid() != 0)
+        || meta.mode() & 0o022 != 0
+    {
+        return None;
+    }
+    let mut start = [0; 2];
+    std::fs::File::open(path)
+        .ok()?
+        .read_exact(&mut start)
+        .ok()?;
+    (&start == b"#!").then(|| path.to_owned())
+}
+
+fn read_file_if_there(path: &Path) -> Result<Option<ConfigFile>, ConfigError> {
+    match std::fs::symlink_metadata(path) {
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        _ => read_file(path).map(Some),
+    }
+}
+
+fn read_file(path: &Path) -> Result<ConfigFile, ConfigError> {
+    let failed = |reason: String| ConfigError::new(path.display(), reason);
+    let meta = std::fs::metadata(path).map_err(|err| failed(err.to_string()))?;
+    if !meta.is_file() {
+        return Err(failed("is not a regular file".to_owned()));
+    }
+    if meta.len() > MAX_FILE {
+        return Err(failed(format!("is larger than {MAX_FILE} bytes")));
+    }
+    if meta.mode() & 0o002 != 0 {
+        return Err(failed("can be written by every user: chmod o-w".to_owned()));
+    }
+    let text = std::fs::read_to_string(path).map_err(|err| failed(err.to_string()))?;
+    Ok(ConfigFile {
+        path: path.to_owned(),
+        text,
+        mode: meta.mode(),
+    })
+}
+
+impl Raw {
+    fn error(&self, reason: impl ToString) -> ConfigError {
+        let place = match &self.origin {
+            Origin::Environment { variable } => format!("environment: {variable}"),
+            Origin::File { path, line } => {
+                format!("{}:{line}: {}", path.display(), self.name)
+            }
+        };
+        ConfigError::new(place, reason)
+    }
+}

@@ -1,0 +1,333 @@
+//! The one list of settings. README's table and `signet print toml` are made
+//! from it or checked against it.
+
+use cookie::SameSite;
+
+use super::value::Raw;
+use super::{Config, KeyError};
+use crate::session::cookie::CookieSettings;
+use crate::session::key::Key;
+use crate::session::signing::Digest;
+
+/// What is written for a setting in the environment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// Text as it stands.
+    Text,
+    /// JSON: `true`, `3600`, `["a", "b"]`.
+    Json,
+}
+
+/// One setting.
+#[derive(Clone, Copy)]
+pub struct Setting {
+    /// Its name in `signet.toml`; `SIGNET_` goes before it in the environment.
+    pub name: &'static str,
+    /// How its environment variable is read.
+    pub kind: Kind,
+    /// Its default, as TOML; or, in words, what happens without it.
+    pub default: &'static str,
+    /// An example, as TOML.
+    pub example: &'static str,
+    /// What it does, with its unit.
+    pub about: &'static str,
+    pub(super) apply: fn(&mut Config, &Raw) -> Result<(), String>,
+}
+
+impl std::fmt::Debug for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// One hundred years, in seconds.
+const CENTURY: i64 = 3_155_760_000;
+
+/// Every setting there is.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "SECRET_KEY",
+        kind: Kind::Text,
+        default: "made by itself",
+        example: "\"64 hex digits from signet key new\"",
+        about: "The key that signs, at least 16 bytes. In `signet.toml` only if that file has mode 0600; better leave it to the key file.",
+        apply: |config, raw| {
+            let key = Key::new(raw.text()?.as_bytes().to_vec());
+            config.secret_key = Some(key.map_err(KeyError::Weak));
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SECRET_KEY_FILE",
+        kind: Kind::Text,
+        default: "`secret_key` in the state directory",
+        example: "\"/home/alice/.signet/secret_key\"",
+        about: "A file whose text is the key, mode 0600, outside every served folder. It must exist.",
+        apply: |config, raw| {
+            config.secret_key_file = Some(raw.absolute()?);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SECRET_KEY_FALLBACKS",
+        kind: Kind::Json,
+        default: "[]",
+        example: "[\"the key before this one\"]",
+        about: "Older keys, a list: cookies they signed are still read. Weak ones are not used.",
+        apply: |config, raw| {
+            config.fallbacks.clear();
+            config.weak_fallbacks.clear();
+            for (at, text) in raw.list()?.into_iter().enumerate() {
+                match Key::new(text.as_bytes().to_vec()) {
+                    Ok(key) => config.fallbacks.push(key),
+                    Err(reason) => config.weak_fallbacks.push((at, reason)),
+                }
+            }
+            Ok(())
+        },
+    },
+    Setting {
+        name: "STATE_DIR",
+        kind: Kind::Text,
+        default: "`$STATE_DIRECTORY`, `$XDG_STATE_HOME/signet`, `~/.signet` or `/var/lib/signet`",
+        example: "\"/home/alice/.signet\"",
+        about: "The folder that holds `secret_key`, `signet.toml` and `templates/`, outside every served folder.",
+        apply: |config, raw| {
+            config.given_state_dir = Some(raw.absolute()?);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_COOKIE_NAME",
+        kind: Kind::Text,
+        default: "\"session\"",
+        example: "\"__Host-session\"",
+        about: "The cookie's name. `__Host-` and `__Secure-` are held to their rules.",
+        apply: |config, raw| {
+            config.cookie.name = raw.text()?.parse().map_err(|err| format!("{err}"))?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_COOKIE_DOMAIN",
+        kind: Kind::Text,
+        default: "this host only",
+        example: "\"example.org\"",
+        about: "The cookie's `Domain`: this host and those below it.",
+        apply: |config, raw| {
+            let domain = raw.text()?;
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b"-.".contains(&b);
+            if domain.is_empty() || !domain.bytes().all(plain) {
+                return Err("must be a host name".to_owned());
+            }
+            config.cookie.domain = Some(domain.to_owned());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_COOKIE_PATH",
+        kind: Kind::Text,
+        default: "the mount",
+        example: "\"/\"",
+        about: "The cookie's `Path`, percent-encoded.",
+        apply: |config, raw| {
+            let path = raw.text()?;
+            if !path.starts_with('/') || !path.bytes().all(|b| b.is_ascii_graphic() && b != b';') {
+                return Err("must begin with / and have no blank, ; or other than ASCII".to_owned());
+            }
+            config.cookie_path = Some(path.to_owned());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_COOKIE_HTTPONLY",
+        kind: Kind::Json,
+        default: "true",
+        example: "true",
+        about: "Whether scripts on the page are kept from the cookie.",
+        apply: |config, raw| {
+            config.cookie.http_only = raw.bool()?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_COOKIE_SECURE",
+        kind: Kind::Json,
+        default: "true for requests by HTTPS",
+        example: "true",
+        about: "Whether the browser keeps the cookie to HTTPS. Set it where TLS ends at a proxy.",
+        apply: |config, raw| {
+            config.cookie_secure = Some(raw.bool()?);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_COOKIE_SAMESITE",
+        kind: Kind::Text,
+        default: "\"Lax\"",
+        example: "\"Strict\"",
+        about: "`Lax`, `Strict` or `None` (which makes the cookie `Secure`).",
+        apply: |config, raw| {
+            config.cookie.same_site = match raw.text()? {
+                "Lax" => SameSite::Lax,
+                "Strict" => SameSite::Strict,
+                "None" => SameSite::None,
+                other => return Err(format!("expected Lax, Strict or None, but found {other}")),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_COOKIE_PARTITIONED",
+        kind: Kind::Json,
+        default: "false",
+        example: "true",
+        about: "`Partitioned`, for pages shown inside other sites.",
+        apply: |config, raw| {
+            config.cookie.partitioned = raw.bool()?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "PERMANENT_SESSION_LIFETIME",
+        kind: Kind::Json,
+        default: "2678400",
+        example: "86400",
+        about: "Seconds after which a cookie, permanent or not, is no longer believed (1 to a century); 31 days.",
+        apply: |config, raw| {
+            config.cookie.lifetime = raw.integer(1..=CENTURY)?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_REFRESH_EACH_REQUEST",
+        kind: Kind::Json,
+        default: "true",
+        example: "false",
+        about: "Whether use prolongs a permanent session (once a tenth of its lifetime has passed).",
+        apply: |config, raw| {
+            config.cookie.refresh = raw.bool()?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_PERMANENT",
+        kind: Kind::Json,
+        default: "false",
+        example: "true",
+        about: "Whether a login outlives the browser window.",
+        apply: |config, raw| {
+            config.session_permanent = raw.bool()?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_DIGEST",
+        kind: Kind::Text,
+        default: "\"sha256\"",
+        example: "\"sha1\"",
+        about: "The signature's hash: `sha256`, or `sha1`, Flask's own default.",
+        apply: |config, raw| {
+            config.digest = match raw.text()? {
+                "sha256" => Digest::Sha256,
+                "sha1" => Digest::Sha1,
+                other => return Err(format!("expected sha256 or sha1, but found {other}")),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "MAX_COOKIE_SIZE",
+        kind: Kind::Json,
+        default: "4093",
+        example: "4093",
+        about: "Bytes of the whole `Set-Cookie` value; a larger one is an error, never dropped in silence. 0 to 4096; 0: no limit but the header's.",
+        apply: |config, raw| {
+            let size = raw.integer(0..=4096)?;
+            config.cookie.max_size = usize::try_from(size).map_err(|err| err.to_string())?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "MAX_CONTENT_LENGTH",
+        kind: Kind::Json,
+        default: "65536",
+        example: "1048576",
+        about: "Bytes of a request body; a larger one is refused unread (0 to 1 GiB).",
+        apply: |config, raw| {
+            config.max_content_length = raw.integer(0..=1 << 30)?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "APPLICATION_ROOT",
+        kind: Kind::Text,
+        default: "found from the request",
+        example: "\"/app\"",
+        about: "The path that all URLs begin with, if the program cannot find it by itself.",
+        apply: |config, raw| {
+            config.application_root = Some(raw.text()?.parse().map_err(|err| format!("{err}"))?);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "TRUST_PROXY",
+        kind: Kind::Json,
+        default: "false",
+        example: "true",
+        about: "Whether a proxy's `X-Forwarded-Proto` is believed. Only where every request passes the proxy.",
+        apply: |config, raw| {
+            config.trust_proxy = raw.bool()?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "TEMPLATES_DIR",
+        kind: Kind::Text,
+        default: "`templates` in the state directory, if it exists",
+        example: "\"/home/alice/pages\"",
+        about: "The folder of your own pages: `index.html`, `login.html`, `logout.html`, `error.html`.",
+        apply: |config, raw| {
+            config.templates_dir = Some(raw.absolute()?);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "DEBUG",
+        kind: Kind::Json,
+        default: "false",
+        example: "true",
+        about: "Whether error pages show what otherwise only stderr gets. Not for the public.",
+        apply: |config, raw| {
+            config.debug = raw.bool()?;
+            Ok(())
+        },
+    },
+];
+
+impl Config {
+    pub(super) fn defaults(
+        state_dir: Result<std::path::PathBuf, super::StateDirError>,
+        euid: u32,
+    ) -> Self {
+        Self {
+            secret_key: None,
+            fallbacks: Vec::new(),
+            weak_fallbacks: Vec::new(),
+            secret_key_file: None,
+            given_state_dir: None,
+            state_dir,
+            euid,
+            cookie: CookieSettings::default(),
+            cookie_path: None,
+            cookie_secure: None,
+            digest: Digest::default(),
+            session_permanent: false,
+            application_root: None,
+            max_content_length: 65_536,
+            trust_proxy: false,
+            debug: false,
+            templates_dir: None,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The request body, by RFC 3875, section 4.2: never more than
+//! `CONTENT_LENGTH`, never more than the limit, never for ever.
+
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{MetaVariableError, MetaVariables};
+
+/// Why a request body was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// `CONTENT_LENGTH` is not a number.
+    #[error(transparent)]
+    Length(#[from] MetaVariableError),
+    /// Neither `CONTENT_LENGTH` nor chunked transfer.
+    #[error("no CONTENT_LENGTH")]
+    LengthRequired,
+    /// A transfer coding other than `chunked`.
+    #[error("unknown transfer coding")]
+    TransferCoding,
+    /// More than `limit` bytes.
+    #[error("body is larger than {limit} bytes")]
+    TooLarge {
+        /// `MAX_CONTENT_LENGTH`, in bytes.
+        limit: u64,
+    },
+    /// The body ended after `got` of `length` bytes.
+    #[error("body ended after {got} of {length} bytes")]
+    Short {
+        /// Bytes that arrived.
+        got: u64,
+        /// Bytes announced.
+        length: u64,
+    },
+    /// It did not arrive in time.
+    #[error("body did not arrive in time")]
+    TimedOut,
+    /// Standard input cannot be read.
+    #[error("body cannot be read: {0}")]
+    Read(io::Error),
+}
+
+/// How much body the request announces; `None` if it ends with the input.
+pub(crate) fn announced(vars: &MetaVariables, limit: u64) -> Result<Option<u64>, BodyError> {
+    if let Some(length) = vars.content_length()? {
+        return if length > limit {
+            Err(BodyError::TooLarge { limit })
+        } else {
+            Ok(Some(length))
+        };
+    }
+    // Apache takes the chunks apart and passes the coding's name on.
+    match vars.get("HTTP_TRANSFER_ENCODING") {
+        Some(coding) if coding.eq_ignore_ascii_case(b"chunked") => Ok(None),
+        Some(_) => Err(BodyError::TransferCoding),
+        None => Err(BodyError::LengthRequired),
+    }
+}
+
+/// Reads the body that [`announced`] measured.
+pub(crate) fn read_body(
+    announced: Option<u64>,
+    limit: u64,
+    stdin: &mut impl Read,
+) -> Result<Vec<u8>, BodyError> {
+    let failed = |err: io::Error| match err.kind() {
+        io::ErrorKind::TimedOut => BodyError::TimedOut,
+        _ => BodyError::Read(err),
+    };
+    let mut body = Vec::new();
+    let most = announced.unwrap_or(limit.saturating_add(1));
+    let got = stdin.take(most).read_to_end(&mut body).map_err(failed)? as u64;
+    match announced {
+        Some(length) if got < length => Err(BodyError::Short { got, length }),
+        None if got > limit => Err(BodyError::TooLarge { limit }),
+        _ => Ok(body),
+    }
+}
+
+/// A descriptor that is read until a deadline: a client may announce a body
+/// and never send it.
+pub(crate) struct Patient<F> {
+    fd: F,
+    deadline: Instant,
+}
+
+impl<F: AsFd> Patient<F> {
+    pub(crate) fn new(fd: F, patience: Duration) -> Self {
+        Self {
+            fd,
+            deadline: Instant::now() + patience,
+        }
+    }
+}
+
+impl<F: AsFd> Read for Patient<F> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).map_err(|_| io::ErrorKind::TimedOut)?;
+        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
+        if rustix::io::retry_on_intr(|| poll(&mut fds, Some(&timeout)))? == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(rustix::io::retry_on_intr(|| {
+            rustix::io::read(&self.fd, &mut *buf)
+        })?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_client_is_not_waited_for() {
+        let (reader, _writer) = io::pipe().unwrap();
+        let mut stdin = Patient::new(reader, Duration::from_millis(5));
+        let outcome = read_body(Some(3), 10, &mut stdin);
+        assert!(matches!(outcome, Err(BodyError::TimedOut)), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_body_is_never_more_than_announced_or_allowed() {
+        let read = |announced, input: &[u8]| {
+            read_body(announced, 4, &mut &*input).map_err(|err| err.to_string())
+        };
+        #[rustfmt::skip]
+        let cases: [(&str, Option<u64>, &[u8], Result<&[u8], &str>); 5] = [
+            ("exact", Some(3), b"abc", Ok(b"abc")),
+            ("trailing bytes stay unread", Some(3), b"abc\r\n", Ok(b"abc")),
+            ("cut short", Some(4), b"ab", Err("body ended after 2 of 4 bytes")),
+            ("chunked, at the limit", None, b"abcd", Ok(b"abcd")),
+            ("chunked, over the limit", None, b"abcde", Err("body is larger than 4 bytes")),
+        ];
+        for (name, announced, input, want) in cases {
+            let want = want.map(<[u8]>::to_vec).map_err(str::to_owned);
+            assert_eq!(read(announced, input), want, "{name}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The process: its environment, argument, clock and standard streams.
+//!
+//! All reads of them stand here; below, they are values.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::MetaVariables;
+
+/// What a process is given, once, when it starts.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// The environment.
+    pub vars: MetaVariables,
+    /// argv\[1\]. Under CGI it is a stranger's word (RFC 3875, 4.4): only the
+    /// `#!` rule of [`crate::config`] may look at it.
+    pub argument: Option<OsString>,
+    /// Unix seconds; 0 if the clock stands before 1970.
+    pub now: u64,
+    /// Effective user id.
+    pub euid: u32,
+}
+
+impl Edge {
+    /// Reads environment, argv and clock.
+    #[expect(clippy::disallowed_methods, reason = "the one place")]
+    pub fn of_this_process() -> Self {
+        Self {
+            vars: std::env::vars_os().collect(),
+            argument: std::env::args_os().nth(1),
+            now: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
+            euid: rustix::process::geteuid().as_raw(),
+        }
+    }
+}
+
+static ANSWERED: AtomicBool = AtomicBool::new(false);
+
+/// Whether an answer has been written, so that a panic does not add a second.
+pub fn answered() -> bool {
+    ANSWERED.load(Ordering::Relaxed)
+}
+
+/// Writes the answer; a web server that has gone away is no error.
+pub(crate) fn answer(bytes: &[u8]) {
+    ANSWERED.store(true, Ordering::Relaxed);
+    write_all(rustix::stdio::stdout(), bytes);
+}
+
+/// Writes one line for the owner to standard error: `signet: message`, control
+/// characters escaped. Never fails.
+pub fn log(message: impl Display) {
+    let mut line = String::from("signet: ");
+    for c in message.to_string().chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line.push('\n');
+    write_all(rustix::stdio::stderr(), line.as_bytes());
+}
+
+fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match rustix::io::retry_on_intr(|| rustix::io::write(fd, bytes)) {
+            Ok(written) if written > 0 => bytes = &bytes[written..],
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The request meta-variables of RFC 3875, section 4.1, as bytes.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use http::Method;
+
+/// The environment of one request, read once.
+///
+/// A variable that is set to nothing counts as unset (RFC 3875, 4.1). Of
+/// several with one name the last counts, as FastCGI servers mean it; only
+/// `HTTP_*` names, which clients write, are kept apart.
+#[derive(Clone, Debug, Default)]
+pub struct MetaVariables {
+    vars: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// A meta-variable that does not have the form RFC 3875 gives it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetaVariableError {
+    /// `REQUEST_METHOD` is unset or no token (RFC 3875, 4.1.12).
+    #[error("REQUEST_METHOD is missing or no token")]
+    Method,
+    /// `CONTENT_LENGTH` has something else than digits (RFC 3875, 4.1.2).
+    #[error("CONTENT_LENGTH is not a number")]
+    ContentLength,
+}
+
+impl FromIterator<(OsString, OsString)> for MetaVariables {
+    fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(vars: I) -> Self {
+        Self {
+            vars: vars
+                .into_iter()
+                .map(|(name, value)| (name.into_vec(), value.into_vec()))
+                .collect(),
+        }
+    }
+}
+
+impl MetaVariables {
+    /// Whether a web server started this process.
+    ///
+    /// Decided before argv is looked at: a server may pass the words of a
+    /// query as arguments (RFC 3875, 4.4; CVE-2012-1823).
+    pub fn from_web_server(&self) -> bool {
+        self.vars
+            .iter()
+            .any(|(name, _)| name == b"GATEWAY_INTERFACE" || name == b"REQUEST_METHOD")
+    }
+
+    /// The value of `name`, unless it is unset or empty.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.vars
+            .iter()
+            .rev()
+            .find(|(n, _)| n == name.as_bytes())
+            .map(|(_, value)| value.as_slice())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The value of `name` as a path, unless it is unset or empty.
+    pub fn path(&self, name: &str) -> Option<&Path> {
+        self.get(name)
+            .map(|value| Path::new(std::ffi::OsStr::from_bytes(value)))
+    }
+
+    /// All values of `name`, in the order given, empty ones too.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.vars
+            .iter()
+            .filter(move |(n, _)| n == name.as_bytes())
+            .map(|(_, value)| value.as_slice())
+    }
+
+    /// Every variable, in the order given.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.vars
+            .iter()
+            .map(|(name, value)| (name.as_slice(), value.as_slice()))
+    }
+
+    /// `REQUEST_METHOD`, case-sensitive.
+    ///
+    /// # Errors
+    ///
+    /// [`MetaVariableError::Method`] if it is unset or no token.
+    pub fn request_method(&self) -> Result<Method, MetaVariableError> {
+        let value = self
+            .get("REQUEST_METHOD")
+            .ok_or(MetaVariableError::Method)?;
+        Method::from_bytes(value).map_err(|_| MetaVariableError::Method)
+    }
+
+    /// `CONTENT_LENGTH` in bytes; `None` if unset or empty. A number past
+    /// `u64` is `u64::MAX`: too large for any limit.
+    ///
+    /// # Errors
+    ///
+    /// [`MetaVariableError::ContentLength`] for anything but digits. (Rust's
+    /// own parser would let `+3` through.)
+    pub fn content_length(&self) -> Result<Option<u64>, MetaVariableError> {
+        let Some(digits) = self.get("CONTENT_LENGTH") else {
+            return Ok(None);
+        };
+        digits
+            .iter()
+            .try_fold(0u64, |sum, byte| {
+                byte.is_ascii_digit().then(|| {
+                    sum.saturating_mul(10)
+                        .saturating_add(u64::from(byte - b'0'))
+                })
+            })
+            .map(Some)
+            .ok_or(MetaVariableError::ContentLength)
+    }
+
+    /// `QUERY_STRING`, raw; empty if unset.
+    pub fn query_string(&self) -> &[u8] {
+        self.get("QUERY_STRING").unwrap_or_default()
+    }
+
+    /// Whether the visitor's connection is HTTPS, as far as the server says.
+    ///
+    /// `HTTPS` decides if it is set at all; else `REQUEST_SCHEME`. A proxy's
+    /// `X-Forwarded-Proto` counts only if `trust_proxy`, as any client can
+    /// send it.
+    pub fn is_https(&self, trust_proxy: bool) -> bool {
+        if trust_proxy && let Some(value) = self.get("HTTP_X_FORWARDED_PROTO") {
+            // A chain of proxies appends; the one nearest to us is last.
+            let last = value.rsplit(|b| *b == b',').next().unwrap_or_default();
+            return last.trim_ascii().eq_ignore_ascii_case(b"https");
+        }
+        match self.get("HTTPS") {
+            Some(value) => value.eq_ignore_ascii_case(b"on") || value == b"1",
+            None => self
+                .get("REQUEST_SCHEME")
+                .is_some_and(|value| value.eq_ignore_ascii_case(b"https")),
+        }
+    }
+
+    /// The status that made a server call us as its error document
+    /// (`REDIRECT_STATUS` of 400 and above); its request is not ours to serve.
+    pub fn error_document(&self) -> Option<u16> {
+        let status = std::str::from_utf8(self.get("REDIRECT_STATUS")?).ok()?;
+        status.parse().ok().filter(|code| (400..600).contains(code))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(vars: &[(&str, &str)]) -> MetaVariables {
+        vars.iter()
+            .map(|(name, value)| (OsString::from(name), OsString::from(value)))
+            .collect()
+    }
+
+    #[test]
+    fn content_length_is_digits_only() {
+        let bad = Err(MetaVariableError::ContentLength);
+        #[rustfmt::skip]
+        let cases = [
+            ("", Ok(None)), ("0", Ok(Some(0))), ("007", Ok(Some(7))), ("+3", bad), ("-1", bad),
+            (" 3", bad), ("3 ", bad), ("3,3", bad), ("0x3", bad), ("1e3", bad), ("٣", bad),
+            ("18446744073709551615", Ok(Some(u64::MAX))),
+            ("999999999999999999999999999999", Ok(Some(u64::MAX))),
+        ];
+        for (value, want) in cases {
+            assert_eq!(
+                meta(&[("CONTENT_LENGTH", value)]).content_length(),
+                want,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_last_of_several_counts_and_empty_is_unset() {
+        let vars = meta(&[("SCRIPT_NAME", "/login"), ("SCRIPT_NAME", "")]);
+        assert_eq!(vars.get("SCRIPT_NAME"), None);
+        assert_eq!(vars.all("SCRIPT_NAME").count(), 2);
+    }
+
+    #[test]
+    fn https_is_believed_from_the_server_only() {
+        #[rustfmt::skip]
+        let cases: [(&[(&str, &str)], bool, bool); 9] = [
+            (&[("HTTPS", "on")], false, true),
+            (&[("HTTPS", "ON")], false, true),
+            (&[("HTTPS", "1")], false, true),
+            (&[("HTTPS", "off"), ("REQUEST_SCHEME", "https")], false, false),
+            (&[("HTTPS", ""), ("REQUEST_SCHEME", "https")], false, true),
+            (&[("HTTP_HTTPS", "on")], false, false),
+            (&[("HTTP_X_FORWARDED_PROTO", "https")], false, false),
+            (&[("HTTP_X_FORWARDED_PROTO", "https")], true, true),
+            (&[("HTTP_X_FORWARDED_PROTO", "https, http")], true, false),
+        ];
+        for (vars, trust, want) in cases {
+            assert_eq!(meta(vars).is_https(trust), want, "{vars:?} {trust}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The web server's side: RFC 3875 in, RFC 3875 out.
+//!
+//! The request and response types are the `cgi` crate's, so a handler written
+//! for that crate works unchanged. Its `handle` is not used, because it panics
+//! on ordinary input (an environment that is not UTF-8, a body shorter than
+//! `CONTENT_LENGTH`, `SERVER_PROTOCOL=INCLUDED`), allocates whatever
+//! `CONTENT_LENGTH` claims, keeps one of several `Set-Cookie` lines, and hands
+//! meta-variables on as `X-CGI-*` headers, behind those of the same name that
+//! a client sent. Here they travel typed, in the request's extensions.
+
+mod body;
+mod edge;
+mod meta;
+mod mount;
+mod request;
+mod response;
+
+pub use body::BodyError;
+pub use edge::{Edge, answered, log};
+pub use meta::{MetaVariableError, MetaVariables};
+pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
+pub use response::ResponseError;
+
+pub(crate) use body::{Patient, announced, read_body};
+pub(crate) use edge::answer;
+pub(crate) use request::{RequestError, head};
+pub(crate) use response::serialize;

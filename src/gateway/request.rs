@@ -1,0 +1,102 @@
+//! Meta-variables to a `cgi::Request` without its body.
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Request, Uri, Version};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+
+use super::{MetaVariableError, MetaVariables, Mount};
+
+/// What `http::Uri` refuses in a query.
+const QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// More headers than any server passes on; `HeaderMap` has a limit of its own
+/// further up.
+const MAX_HEADERS: usize = 1000;
+
+/// Why the head of a request cannot be served.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum RequestError {
+    /// A meta-variable without the form it must have.
+    #[error(transparent)]
+    MetaVariable(#[from] MetaVariableError),
+    /// The URL is longer than a URI can be (65 534 bytes).
+    #[error("URL is too long")]
+    TooLong,
+}
+
+/// Builds the request, still without a body.
+///
+/// Its URI is the URL the visitor sees, tidied: base path, route, query. The
+/// typed [`Mount`] and [`MetaVariables`] are in its extensions.
+pub(crate) fn head(vars: MetaVariables, mount: Mount) -> Result<Parts, RequestError> {
+    let mut uri = mount.base().to_owned();
+    uri.push_str(&percent_encode(mount.route(), super::mount::PATH).to_string());
+    if uri.is_empty() {
+        uri.push('/');
+    }
+    let query = percent_encode(vars.query_string(), QUERY).to_string();
+    // A longer query than a URI can hold is still in the meta-variables.
+    if !query.is_empty() && uri.len() + query.len() < usize::from(u16::MAX) - 1 {
+        uri.push('?');
+        uri.push_str(&query);
+    }
+    let uri = Uri::try_from(uri).map_err(|_| RequestError::TooLong)?;
+
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = vars.request_method()?;
+    parts.uri = uri;
+    parts.version = match vars.get("SERVER_PROTOCOL") {
+        Some(b"HTTP/0.9") => Version::HTTP_09,
+        Some(b"HTTP/1.0") => Version::HTTP_10,
+        Some(b"HTTP/2.0" | b"HTTP/2") => Version::HTTP_2,
+        Some(b"HTTP/3.0" | b"HTTP/3") => Version::HTTP_3,
+        _ => Version::HTTP_11,
+    };
+    parts.headers = headers(&vars);
+    parts.extensions.insert(mount);
+    parts.extensions.insert(vars);
+    Ok(parts)
+}
+
+/// The client's header fields (RFC 3875, 4.1.18). What `http` cannot hold is
+/// left out; it is still in the meta-variables.
+fn headers(vars: &MetaVariables) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in vars.iter() {
+        let name = match name {
+            b"CONTENT_TYPE" => &b"Content-Type"[..],
+            b"CONTENT_LENGTH" => b"Content-Length",
+            // httpoxy (CVE-2016-5385); and two that have variables of their own.
+            b"HTTP_PROXY" | b"HTTP_CONTENT_TYPE" | b"HTTP_CONTENT_LENGTH" => continue,
+            _ => match name.strip_prefix(b"HTTP_") {
+                Some(name) => name,
+                None => continue,
+            },
+        };
+        let dashed: Vec<u8> = name
+            .iter()
+            .map(|b| if *b == b'_' { b'-' } else { *b })
+            .collect();
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(&dashed),
+            HeaderValue::from_bytes(value),
+        ) && headers.len() < MAX_HEADERS
+        {
+            headers.append(name, value);
+        }
+    }
+    headers
+}

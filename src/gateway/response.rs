@@ -1,0 +1,188 @@
+//! A `cgi::Response` to the bytes of RFC 3875, section 6.
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+
+/// Bytes of one header line that every server passes on (Apache ends at 8190).
+const MAX_LINE: usize = 4096;
+
+/// Why a response may not be sent as it is.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResponseError {
+    /// A header value has a byte outside 0x20–0x7E.
+    #[error("header {0} has a control character or a byte that is not ASCII")]
+    Value(HeaderName),
+    /// A header line is too long.
+    #[error("header {0} is longer than {MAX_LINE} bytes")]
+    Length(HeaderName),
+    /// A field that belongs to the connection (RFC 3875, 6.3.4), to the
+    /// gateway (`Status`), or that is reserved (`X-CGI-*`).
+    #[error("header {0} is not a script's to send")]
+    Field(HeaderName),
+    /// A field that may be sent once was set several times.
+    #[error("header {0} is set more than once")]
+    Repeated(HeaderName),
+}
+
+/// Serializes `response` for a request made by `method`.
+///
+/// `Status` comes first and is always there: without it Apache turns a
+/// `Location` into a redirect of its own. A `Content-Length` is left to the
+/// server, which knows what it sends.
+pub(crate) fn serialize(
+    response: &cgi::Response,
+    method: &Method,
+) -> Result<Vec<u8>, ResponseError> {
+    let status = response.status();
+    let mut bytes = Vec::with_capacity(1024 + response.body().len());
+    line(
+        &mut bytes,
+        "Status",
+        format!("{} {}", status.as_str(), reason(status)).as_bytes(),
+    );
+
+    let headers = response.headers();
+    line(
+        &mut bytes,
+        "Content-Type",
+        &content_type(headers.get(header::CONTENT_TYPE))?,
+    );
+    for (name, value) in headers {
+        if name == header::CONTENT_TYPE || name == header::CONTENT_LENGTH {
+            if headers.get_all(name).iter().count() > 1 {
+                return Err(ResponseError::Repeated(name.clone()));
+            }
+            continue;
+        }
+        check(name, value)?;
+        if name == header::LOCATION && headers.get_all(name).iter().count() > 1 {
+            return Err(ResponseError::Repeated(name.clone()));
+        }
+        line(&mut bytes, &title_case(name), value.as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    if method != Method::HEAD {
+        bytes.extend_from_slice(response.body());
+    }
+    Ok(bytes)
+}
+
+fn line(bytes: &mut Vec<u8>, name: &str, value: &[u8]) {
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.extend_from_slice(b": ");
+    bytes.extend_from_slice(value);
+    bytes.extend_from_slice(b"\r\n");
+}
+
+fn check(name: &HeaderName, value: &HeaderValue) -> Result<(), ResponseError> {
+    const NOT_OURS: [&str; 8] = [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "status",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    if NOT_OURS.contains(&name.as_str()) || name.as_str().starts_with("x-cgi-") {
+        return Err(ResponseError::Field(name.clone()));
+    }
+    if !value.as_bytes().iter().all(|b| (0x20..=0x7e).contains(b)) {
+        return Err(ResponseError::Value(name.clone()));
+    }
+    if name.as_str().len() + 2 + value.len() > MAX_LINE {
+        return Err(ResponseError::Length(name.clone()));
+    }
+    Ok(())
+}
+
+/// One content type, with a charset where the type has one. Nothing is
+/// guessed to be HTML (CVE-2020-24553).
+fn content_type(value: Option<&HeaderValue>) -> Result<Vec<u8>, ResponseError> {
+    let Some(value) = value else {
+        return Ok(b"text/plain; charset=utf-8".to_vec());
+    };
+    check(&header::CONTENT_TYPE, value)?;
+    let mut value = value.as_bytes().to_vec();
+    let lower = value.to_ascii_lowercase();
+    let has_charset = lower.windows(8).any(|part| part == b"charset=");
+    if lower.starts_with(b"text/") && !has_charset {
+        value.extend_from_slice(b"; charset=utf-8");
+    }
+    Ok(value)
+}
+
+fn reason(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        413 => "Content Too Large", // RFC 9110's name
+        _ => status.canonical_reason().unwrap_or("Unknown"),
+    }
+}
+
+/// `set-cookie` to `Set-Cookie`, as people and their tools expect to read it.
+fn title_case(name: &HeaderName) -> String {
+    let mut upper = true;
+    name.as_str()
+        .chars()
+        .map(|c| {
+            let c = if upper { c.to_ascii_uppercase() } else { c };
+            upper = c == '-';
+            c
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(headers: &[(&str, &[u8])]) -> cgi::Response {
+        let mut response = cgi::html_response(200, "page");
+        for (name, value) in headers {
+            response.headers_mut().append(
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_bytes(value).unwrap(),
+            );
+        }
+        response
+    }
+
+    #[test]
+    fn a_header_that_could_split_or_reframe_is_refused() {
+        let long = [b'a'; MAX_LINE];
+        #[rustfmt::skip]
+        let cases: [(&str, &[u8], bool); 9] = [
+            ("x-a", b"plain ~", true),
+            ("x-a", b"tab\there", false),
+            ("x-a", b"caf\xe9", false),
+            ("x-a", &long, false),
+            ("x-a", &long[..MAX_LINE - 5], true),
+            ("connection", b"close", false),
+            ("transfer-encoding", b"chunked", false),
+            ("x-cgi-remote-user", b"admin", false),
+            ("content-type", b"text/html", false),
+        ];
+        for (name, value, ok) in cases {
+            let outcome = serialize(&with(&[(name, value)]), &Method::GET);
+            assert_eq!(outcome.is_ok(), ok, "{name}: {:?}", value.get(..20));
+        }
+    }
+
+    #[test]
+    fn several_cookies_are_several_lines_and_head_has_no_body() {
+        let response = with(&[("set-cookie", b"a=1"), ("set-cookie", b"b=2")]);
+        let want = "Status: 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\
+                    Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n";
+        assert_eq!(
+            serialize(&response, &Method::HEAD).unwrap(),
+            want.as_bytes()
+        );
+        assert!(
+            serialize(&response, &Method::GET)
+                .unwrap()
+                .ends_with(b"\r\n\r\npage")
+        );
+    }
+}

@@ -1,0 +1,292 @@
+//! The life of one request: gateway, session, a handler, session, gateway.
+
+use std::io::Read;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{self, HeaderValue};
+use http::request::Parts;
+use http::{Extensions, Method, StatusCode};
+
+use crate::app::error::{Refusal, respond as error_response};
+use crate::config::Config;
+use crate::gateway::{self, Edge, Mount, Patient};
+use crate::session::Session;
+use crate::session::cookie::{self, CookieScope};
+use crate::session::signing::Signer;
+use crate::{Request, Response};
+
+/// How long a body may take to arrive. Web servers have limits of their own;
+/// this one is for those that have none.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What is said when even the error page cannot be said.
+const LAST_RESORT: &[u8] = b"Status: 500 Internal Server Error\r\n\
+    Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\nVary: Cookie\r\n\
+    X-Content-Type-Options: nosniff\r\n\
+    Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\r\n\
+    <!doctype html><html lang=\"en\"><title>Internal Server Error</title>\
+    <p>Something went wrong on this site.</p></html>\n";
+
+/// What every request carries for the pages, besides its [`Mount`].
+#[derive(Clone, Debug)]
+struct Served {
+    config: Arc<Config>,
+    now: u64,
+}
+
+/// What a page may know about its request.
+pub(crate) struct Context<'r> {
+    pub(crate) mount: &'r Mount,
+    pub(crate) config: &'r Config,
+    pub(crate) now: u64,
+}
+
+impl<'r> Context<'r> {
+    /// The context in a request that [`answer`] built.
+    #[expect(clippy::expect_used, reason = "`answer` puts both into every request")]
+    pub(crate) fn of(extensions: &'r Extensions) -> Self {
+        let served: &Served = extensions.get().expect("the request came through serve");
+        let mount = extensions.get().expect("the request came through serve");
+        Self {
+            mount,
+            config: &served.config,
+            now: served.now,
+        }
+    }
+}
+
+/// Serves the one request of this CGI process: reads it, opens the visitor's
+/// session, calls `handler`, saves the session, writes the response.
+///
+/// Whatever arrives, the answer is valid CGI and the exit code 0; a `handler`
+/// that panics is answered with a 500 page. Without a web server around, it
+/// says so and returns 2.
+pub fn serve(handler: impl FnOnce(Request, &mut Session) -> Response) -> ExitCode {
+    serve_after(|_| None, handler)
+}
+
+/// As [`serve`], but `check` sees the request before its body is read and may
+/// answer in place of `handler`: an unknown page need not wait for a body.
+pub fn serve_after(
+    check: impl FnOnce(&Parts) -> Option<Response>,
+    handler: impl FnOnce(Request, &mut Session) -> Response,
+) -> ExitCode {
+    serve_edge(Edge::of_this_process(), check, handler)
+}
+
+/// As [`serve_after`], for a process that has looked at its edge already.
+pub(crate) fn serve_edge(
+    edge: Edge,
+    check: impl FnOnce(&Parts) -> Option<Response>,
+    handler: impl FnOnce(Request, &mut Session) -> Response,
+) -> ExitCode {
+    if !edge.vars.from_web_server() {
+        gateway::log("this is a CGI program: a web server starts it (or REQUEST_METHOD=GET)");
+        return ExitCode::from(2);
+    }
+    answer_panics();
+    let mut stdin = Patient::new(rustix::stdio::stdin(), PATIENCE);
+    gateway::answer(&respond(edge, &mut stdin, check, handler));
+    ExitCode::SUCCESS
+}
+
+/// A bug is answered like any other failure, as nothing was written before.
+fn answer_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        gateway::log(format_args!("error: {panic}"));
+        if !gateway::answered() {
+            gateway::answer(LAST_RESORT);
+        }
+        std::process::exit(0);
+    }));
+}
+
+/// The answer to the request in `edge`, whole. Reads `stdin` only as far as
+/// the request's body goes.
+pub fn respond(
+    edge: Edge,
+    stdin: &mut impl Read,
+    check: impl FnOnce(&Parts) -> Option<Response>,
+    handler: impl FnOnce(Request, &mut Session) -> Response,
+) -> Vec<u8> {
+    let method = edge.vars.request_method().unwrap_or(Method::GET);
+    let (config, unusable) = match Config::load(&edge.vars, edge.argument.as_deref(), edge.euid) {
+        Ok(config) => (config, None),
+        Err(err) => (
+            Config::unusable(&edge.vars, edge.euid),
+            Some(Refusal::from(err)),
+        ),
+    };
+    let config = Arc::new(config);
+    let mount = Mount::new(&edge.vars, config.application_root.as_ref());
+    let served = Served {
+        config: Arc::clone(&config),
+        now: edge.now,
+    };
+    let context = Context {
+        mount: &mount,
+        config: &config,
+        now: edge.now,
+    };
+
+    let outcome = match unusable {
+        Some(refusal) => Err(refusal),
+        None => answer(edge, mount.clone(), served, stdin, check, handler),
+    };
+    let mut response = outcome.unwrap_or_else(|refusal| error_response(refusal, &context));
+    protect(&mut response);
+    gateway::serialize(&response, &method)
+        .or_else(|err| {
+            let mut response = error_response(err.into(), &context);
+            protect(&mut response);
+            gateway::serialize(&response, &method)
+        })
+        .unwrap_or_else(|_| LAST_RESORT.to_vec())
+}
+
+fn answer(
+    edge: Edge,
+    mount: Mount,
+    served: Served,
+    stdin: &mut impl Read,
+    check: impl FnOnce(&Parts) -> Option<Response>,
+    handler: impl FnOnce(Request, &mut Session) -> Response,
+) -> Result<Response, Refusal> {
+    if let Some(status) = edge.vars.error_document() {
+        // Another page's failure, and another page's body: not ours to serve.
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND);
+        return Err(Refusal::new(status));
+    }
+    let config = Arc::clone(&served.config);
+    let https = edge.vars.is_https(config.trust_proxy);
+    let now = edge.now;
+    let path = config
+        .cookie_path
+        .clone()
+        .unwrap_or_else(|| mount.cookie_path().to_owned());
+    let cookies: Vec<Vec<u8>> = edge.vars.all("HTTP_COOKIE").map(<[u8]>::to_vec).collect();
+
+    let mut head = gateway::head(edge.vars, mount)?;
+    head.extensions.insert(served);
+    let vars: &gateway::MetaVariables = match head.extensions.get() {
+        Some(vars) => vars,
+        None => return Err(Refusal::new(StatusCode::BAD_REQUEST)),
+    };
+    if !head.method.is_safe() && is_cross_origin(&head) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN));
+    }
+    if let Some(response) = check(&head) {
+        return Ok(response);
+    }
+    let announced = match head.method {
+        Method::POST => Some(gateway::announced(vars, config.max_content_length)?),
+        _ => None,
+    };
+    let keys = config.keys()?;
+    for (at, reason) in &config.weak_fallbacks {
+        gateway::log(format_args!(
+            "SECRET_KEY_FALLBACKS[{at}] {reason}; it is not used"
+        ));
+    }
+    let body = match announced {
+        Some(announced) => gateway::read_body(announced, config.max_content_length, stdin)?,
+        None => Vec::new(),
+    };
+
+    let signer = Signer::new(config.digest, &keys);
+    let headers = cookies.iter().map(Vec::as_slice);
+    let mut session = cookie::open(headers, &config.cookie, &signer, now);
+    let mut response = handler(Request::from_parts(head, body), &mut session);
+
+    let scope = CookieScope {
+        path: &path,
+        secure: config.cookie_secure.unwrap_or(https),
+    };
+    if let Some(line) = cookie::save(&session, &config.cookie, scope, &signer, now)? {
+        let line = HeaderValue::try_from(line)
+            .map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR))?;
+        response.headers_mut().append(header::SET_COOKIE, line);
+        keep_out_of_caches(&mut response);
+    } else if session.accessed() {
+        keep_out_of_caches(&mut response);
+    }
+    Ok(response)
+}
+
+/// Whether another site's page made the browser send this (login CSRF, too).
+///
+/// `Sec-Fetch-Site` says it outright; browsers leave it out on plain HTTP,
+/// where `Origin` is held against `Host`. A client that sends neither is no
+/// browser, and carries no visitor's cookie that it was not given.
+fn is_cross_origin(head: &Parts) -> bool {
+    if let Some(site) = head.headers.get("sec-fetch-site") {
+        return !matches!(site.as_bytes(), b"same-origin" | b"none");
+    }
+    let Some(origin) = head.headers.get(header::ORIGIN) else {
+        return false;
+    };
+    let host = head
+        .headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    match (
+        origin
+            .to_str()
+            .ok()
+            .and_then(|origin| origin.split_once("://")),
+        host,
+    ) {
+        (Some((scheme, origin)), Some(host)) => {
+            let port = match scheme {
+                "http" => ":80",
+                "https" => ":443",
+                _ => return true,
+            };
+            let plain = |host: &str| host.strip_suffix(port).unwrap_or(host).to_ascii_lowercase();
+            plain(origin) != plain(host)
+        }
+        _ => true,
+    }
+}
+
+/// A page made from a session is for one visitor.
+fn keep_out_of_caches(response: &mut Response) {
+    let headers = response.headers_mut();
+    let names_cookie = headers.get_all(header::VARY).iter().any(|vary| {
+        vary.to_str().is_ok_and(|vary| {
+            vary.split(',').any(|name| {
+                matches!(name.trim(), "*") || name.trim().eq_ignore_ascii_case("cookie")
+            })
+        })
+    });
+    if !names_cookie {
+        headers.append(header::VARY, HeaderValue::from_static("Cookie"));
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+/// Headers that every response has unless its page set its own.
+fn protect(response: &mut Response) {
+    let defaults = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // Not no-referrer: with that, browsers send `Origin: null` with our own forms.
+        (header::REFERRER_POLICY, "same-origin"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+        ),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (
+            header::HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+    ];
+    for (name, value) in defaults {
+        response
+            .headers_mut()
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+}

@@ -1,0 +1,311 @@
+//! The session: a dict with Flask's flags.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::tagged_json::{Error, Value};
+
+/// Flask marks a permanent session by this key.
+const PERMANENT: &str = "_permanent";
+/// Flask keeps flashed messages under this key.
+const FLASHES: &str = "_flashes";
+
+/// A message for the next page (Flask's `flash`).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Flash {
+    /// Flask's own default is `message`.
+    pub category: String,
+    /// The text, unescaped.
+    pub message: String,
+}
+
+/// What a visitor's session holds; acts as a dict with string keys.
+///
+/// Looking at it in any way marks it *accessed*, so that no cache serves one
+/// visitor's page to another. Changing it marks it *modified*; changes inside
+/// a value are noticed too.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    values: BTreeMap<String, Value>,
+    loaded: BTreeMap<String, Value>,
+    signed_at: Option<u64>,
+    accessed: Cell<bool>,
+    modified: bool,
+}
+
+impl Session {
+    /// An empty session, as a new visitor has.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The session that a cookie signed at `signed_at` (Unix seconds) carried.
+    pub(crate) fn loaded(values: BTreeMap<String, Value>, signed_at: u64) -> Self {
+        Self {
+            loaded: values.clone(),
+            values,
+            signed_at: Some(signed_at),
+            ..Self::default()
+        }
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.dict().get(key)
+    }
+
+    /// The value of `key`, to be changed in place.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
+        self.accessed.set(true);
+        self.values.get_mut(key)
+    }
+
+    /// The value of `key` as a Rust type; `None` if it is absent.
+    ///
+    /// # Errors
+    ///
+    /// When the value has another shape than `T`.
+    pub fn get_as<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.get(key).map(Value::to).transpose()
+    }
+
+    /// Stores `value` under `key` and returns what was there.
+    pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
+        self.touch().insert(key.into(), value.into())
+    }
+
+    /// Stores any serializable value under `key`.
+    ///
+    /// # Errors
+    ///
+    /// When `value` has no JSON form; nothing is stored then.
+    pub fn insert_as<T: Serialize + ?Sized>(
+        &mut self,
+        key: impl Into<String>,
+        value: &T,
+    ) -> Result<(), Error> {
+        let value = Value::of(value)?;
+        self.touch().insert(key.into(), value);
+        Ok(())
+    }
+
+    /// Takes `key` out: Python's `pop(key, None)`. Removing what is not there
+    /// modifies nothing.
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        self.accessed.set(true);
+        let removed = self.values.remove(key);
+        self.modified |= removed.is_some();
+        removed
+    }
+
+    /// Whether `key` is there.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.dict().contains_key(key)
+    }
+
+    /// Takes everything out.
+    pub fn clear(&mut self) {
+        self.touch().clear();
+    }
+
+    /// All keys and values, in order of their keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.dict().iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.dict().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.dict().is_empty()
+    }
+
+    /// Whether the session outlives the browser window.
+    pub fn permanent(&self) -> bool {
+        self.accessed.set(true);
+        self.is_permanent()
+    }
+
+    /// Makes the session outlive the browser window, or not.
+    pub fn set_permanent(&mut self, permanent: bool) {
+        if permanent != self.permanent() {
+            self.insert(PERMANENT, permanent);
+        }
+    }
+
+    /// Adds a message for the next page (Flask's `flash`).
+    pub fn flash(&mut self, category: &str, message: &str) {
+        let flash = Value::Tuple(vec![category.into(), message.into()]);
+        match self.touch().get_mut(FLASHES) {
+            Some(Value::List(flashes)) => flashes.push(flash),
+            _ => {
+                self.insert(FLASHES, Value::List(vec![flash]));
+            }
+        }
+    }
+
+    /// Takes all messages out (Flask's `get_flashed_messages`), oldest first.
+    pub fn take_flashes(&mut self) -> Vec<Flash> {
+        let Some(Value::List(flashes)) = self.remove(FLASHES) else {
+            return Vec::new();
+        };
+        flashes
+            .iter()
+            .filter_map(|flash| match flash {
+                Value::Tuple(pair) | Value::List(pair) => match pair.as_slice() {
+                    [category, message] => Some(Flash {
+                        category: category.as_str()?.to_owned(),
+                        message: message.as_str()?.to_owned(),
+                    }),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Whether anybody looked.
+    pub fn accessed(&self) -> bool {
+        self.accessed.get()
+    }
+
+    /// Whether something was changed.
+    pub fn modified(&self) -> bool {
+        self.modified || self.values != self.loaded
+    }
+
+    /// Whether the request brought no session that verified.
+    pub fn is_new(&self) -> bool {
+        self.signed_at.is_none()
+    }
+
+    /// When the cookie it came in was signed, in Unix seconds.
+    pub fn signed_at(&self) -> Option<u64> {
+        self.signed_at
+    }
+
+    /// Whether the request brought something and nothing is left of it.
+    pub(crate) fn emptied(&self) -> bool {
+        self.values.is_empty() && !self.loaded.is_empty()
+    }
+
+    /// [`Session::permanent`], without marking the session accessed.
+    pub(crate) fn is_permanent(&self) -> bool {
+        self.values.get(PERMANENT) == Some(&Value::Bool(true))
+    }
+
+    /// The values, without marking the session accessed.
+    pub(crate) fn values(&self) -> &BTreeMap<String, Value> {
+        &self.values
+    }
+
+    fn dict(&self) -> &BTreeMap<String, Value> {
+        self.accessed.set(true);
+        &self.values
+    }
+
+    fn touch(&mut self) -> &mut BTreeMap<String, Value> {
+        self.accessed.set(true);
+        self.modified = true;
+        &mut self.values
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::String(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Number(value.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> Session {
+        let values = [("a".to_owned(), Value::List(vec![Value::from(1)]))].into();
+        Session::loaded(values, 1_700_000_000)
+    }
+
+    #[test]
+    fn flags_follow_what_was_done() {
+        type Step = fn(&mut Session);
+        #[rustfmt::skip]
+        let cases: [(&str, Step, bool, bool); 10] = [
+            // name                     step                                        accessed modified
+            ("nothing",                 |_| (),                                     false, false),
+            ("get",                     |s| { s.get("a"); },                        true,  false),
+            ("contains_key, absent",    |s| { s.contains_key("b"); },               true,  false),
+            ("is_empty",                |s| { s.is_empty(); },                      true,  false),
+            ("insert the same",         |s| { let a = s.get("a").cloned().unwrap(); s.insert("a", a); }, true, true),
+            ("remove",                  |s| { s.remove("a"); },                     true,  true),
+            ("remove, absent",          |s| { s.remove("b"); },                     true,  false),
+            ("look at it mutably",      |s| { s.get_mut("a"); },                    true,  false),
+            ("change inside a value",   |s| if let Some(Value::List(l)) = s.get_mut("a") { l.push(Value::Null) }, true, true),
+            ("clear",                   |s| s.clear(),                              true,  true),
+        ];
+        for (name, step, accessed, modified) in cases {
+            let mut session = session();
+            step(&mut session);
+            assert_eq!(
+                (session.accessed(), session.modified()),
+                (accessed, modified),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn flashes_are_stored_as_flask_stores_them() {
+        let mut session = Session::new();
+        session.flash("message", "hi");
+        session.flash("error", "no");
+        let stored = super::super::tagged_json::dumps(session.values());
+        assert_eq!(
+            stored,
+            r#"{"_flashes":[{" t":["message","hi"]},{" t":["error","no"]}]}"#
+        );
+        let flashes = session.take_flashes();
+        assert_eq!(flashes.len(), 2);
+        assert_eq!(
+            (flashes[1].category.as_str(), flashes[1].message.as_str()),
+            ("error", "no")
+        );
+        assert!(session.is_empty());
+    }
+
+    #[test]
+    fn any_serializable_value_goes_in_and_comes_out() {
+        let mut session = Session::new();
+        session.insert_as("visits", &vec![1u8, 2]).unwrap();
+        assert_eq!(
+            session.get_as::<Vec<u8>>("visits").unwrap(),
+            Some(vec![1, 2])
+        );
+        assert_eq!(session.get_as::<u8>("absent").unwrap(), None);
+        assert!(session.get_as::<u8>("visits").is_err());
+    }
+}

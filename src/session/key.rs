@@ -1,0 +1,366 @@
+//! `SECRET_KEY`: checked, read from a file, made.
+//!
+//! A key file's text is the key as it stands, so a Flask app can read the same
+//! file; only one line ending at its end is not part of it (editors add one).
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+/// Bytes a key must have: 128 bits.
+pub const MIN_LENGTH: usize = 16;
+
+/// The name of the key's file in the state directory.
+pub const FILE_NAME: &str = "secret_key";
+
+/// A key file larger than this is no key file.
+const MAX_FILE: u64 = 4096;
+
+/// Keys that stand in documentation, as they stand there.
+const PUBLISHED: [&[u8]; 4] = [
+    b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+    b"_5#y2L\"F4Q8z\n\xec]/",
+    b"_5#y2L\"F4Q8z\\n\\xec]/",
+    b"A0Zr98j/3yX R~XHH!jmN]LWX/,?RT",
+];
+
+/// How the keys begin that people type in until they have a better one;
+/// compared by letters and digits only.
+const PLACEHOLDERS: [&str; 12] = [
+    "changeme",
+    "changethis",
+    "replaceme",
+    "yoursecret",
+    "yourkey",
+    "mysecret",
+    "secretkey",
+    "supersecret",
+    "verysecret",
+    "thisisasecret",
+    "thisissecret",
+    "youwillneverguess",
+];
+
+/// One secret key. Its bytes never show in `Debug`.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Key(Vec<u8>);
+
+/// The key that signs, and older ones that still verify
+/// (`SECRET_KEY_FALLBACKS`).
+#[derive(Clone, Debug)]
+pub struct Keys {
+    signing: Key,
+    fallbacks: Vec<Key>,
+}
+
+/// Why a text may not be a key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WeakKey {
+    /// Nothing at all.
+    #[error("is empty")]
+    Empty,
+    /// Fewer than [`MIN_LENGTH`] bytes.
+    #[error("has {0} bytes, fewer than {MIN_LENGTH}")]
+    Short(usize),
+    /// A key that others know: from documentation, a placeholder, or one
+    /// character repeated.
+    #[error("is one that everybody knows")]
+    Known,
+    /// It begins with a byte order mark, which Flask would take for a part
+    /// of the key.
+    #[error("begins with a byte order mark")]
+    ByteOrderMark,
+}
+
+/// Why a key file was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFileError {
+    /// What it holds is no good key.
+    #[error("the key in {path} {reason}")]
+    Weak {
+        /// The key file.
+        path: PathBuf,
+        /// What is wrong with the key.
+        reason: WeakKey,
+    },
+    /// A link, folder, pipe or device, or a file with a second name.
+    #[error("{0} is not a regular file with one name")]
+    NotPlain(PathBuf),
+    /// Other users can read or write it.
+    #[error("{path} has mode {mode:04o}: other users can read it")]
+    Mode {
+        /// The key file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// It belongs to somebody else.
+    #[error("{path} belongs to user {owner}, not to user {euid} as whom the program runs")]
+    Owner {
+        /// The key file.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// Who we are.
+        euid: u32,
+    },
+    /// It cannot be read or made.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The system gives no random bytes.
+    #[error("no random bytes for a new key: {0}")]
+    Random(getrandom::Error),
+}
+
+impl Key {
+    /// Takes `bytes` as a key.
+    ///
+    /// # Errors
+    ///
+    /// Every [`WeakKey`].
+    pub fn new(bytes: Vec<u8>) -> Result<Self, WeakKey> {
+        let letters = || {
+            bytes
+                .iter()
+                .filter(|b| b.is_ascii_alphanumeric())
+                .map(|b| char::from(b.to_ascii_lowercase()))
+        };
+        let placeholder = |known: &&str| letters().take(known.len()).eq(known.chars());
+        if bytes.is_empty() {
+            Err(WeakKey::Empty)
+        } else if bytes.starts_with(b"\xef\xbb\xbf") {
+            Err(WeakKey::ByteOrderMark)
+        } else if PUBLISHED.contains(&bytes.as_slice())
+            || PLACEHOLDERS.iter().any(|known| placeholder(known))
+            || bytes.iter().all(|b| *b == bytes[0])
+        {
+            Err(WeakKey::Known)
+        } else if bytes.len() < MIN_LENGTH {
+            Err(WeakKey::Short(bytes.len()))
+        } else {
+            Ok(Self(bytes))
+        }
+    }
+
+    /// The secret itself.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+impl Keys {
+    /// A ring in which `signing` signs and all verify.
+    pub fn new(signing: Key, fallbacks: Vec<Key>) -> Self {
+        Self { signing, fallbacks }
+    }
+
+    /// The key that signs.
+    pub fn signing(&self) -> &Key {
+        &self.signing
+    }
+
+    /// All keys, newest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.signing).chain(&self.fallbacks)
+    }
+}
+
+/// A new key's text: 32 random bytes as 64 hex digits, as Flask's
+/// documentation makes them.
+///
+/// # Errors
+///
+/// [`getrandom::Error`] if the system gives no random bytes. There is no
+/// weaker source to fall back to.
+pub fn generate() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Reads the key in `path`, for a process of user `euid`.
+///
+/// The checks are made on what was opened: a regular file with one name, owned
+/// by `euid` or root, readable by its owner only.
+///
+/// # Errors
+///
+/// Every [`KeyFileError`].
+pub fn read(path: &Path, euid: u32) -> Result<Key, KeyFileError> {
+    let failed = |source: io::Error| KeyFileError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    // NONBLOCK: opening a pipe that somebody planted must not wait.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(CWD, path, flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => {
+            return Err(KeyFileError::NotPlain(path.to_owned()));
+        }
+        Err(err) => return Err(failed(err.into())),
+    };
+    let meta = file.metadata().map_err(failed)?;
+    if !meta.is_file() || meta.nlink() != 1 || meta.len() > MAX_FILE {
+        return Err(KeyFileError::NotPlain(path.to_owned()));
+    }
+    if meta.uid() != euid && meta.uid() != 0 {
+        return Err(KeyFileError::Owner {
+            path: path.to_owned(),
+            owner: meta.uid(),
+            euid,
+        });
+    }
+    if meta.mode() & 0o077 != 0 {
+        return Err(KeyFileError::Mode {
+            path: path.to_owned(),
+            mode: meta.mode() & 0o7777,
+        });
+    }
+    let mut bytes = Vec::with_capacity(128);
+    file.take(MAX_FILE)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+    }
+    Key::new(bytes).map_err(|reason| KeyFileError::Weak {
+        path: path.to_owned(),
+        reason,
+    })
+}
+
+/// Reads the key in the state directory `dir`, or makes both.
+///
+/// Of many processes that find no key, one makes it, under a lock, as a whole
+/// file put in place by a rename; the others read that one.
+///
+/// # Errors
+///
+/// Every [`KeyFileError`]. A key that is there but refused is never replaced.
+pub fn read_or_create(dir: &Path, euid: u32) -> Result<Key, KeyFileError> {
+    let path = dir.join(FILE_NAME);
+    if let Some(key) = read_if_there(&path, euid)? {
+        return Ok(key);
+    }
+    let failed = |at: &Path| {
+        let path = at.to_owned();
+        move |source: io::Error| KeyFileError::Io { path, source }
+    };
+    let mut builder = std::fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(dir).map_err(failed(dir))?;
+
+    let lock_path = dir.join(".lock");
+    let lock = create(&lock_path, OFlags::empty()).map_err(failed(&lock_path))?;
+    lock.lock().map_err(failed(&lock_path))?;
+    if let Some(key) = read_if_there(&path, euid)? {
+        return Ok(key);
+    }
+    // Under the lock this name is ours; one left by a process that was killed
+    // was never a key.
+    let unfinished = dir.join(".secret_key.new");
+    if let Err(err) = std::fs::remove_file(&unfinished)
+        && err.kind() != io::ErrorKind::NotFound
+    {
+        return Err(failed(&unfinished)(err));
+    }
+    let text = generate().map_err(KeyFileError::Random)?;
+    let write = || -> io::Result<()> {
+        let mut file = create(&unfinished, OFlags::EXCL)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&unfinished, &path)
+    };
+    if let Err(err) = write() {
+        let _ = std::fs::remove_file(&unfinished);
+        return Err(failed(&path)(err));
+    }
+    read(&path, euid)
+}
+
+/// Writes a new key to `path`, which must not exist.
+///
+/// # Errors
+///
+/// [`KeyFileError::Io`] if it exists or cannot be written, and
+/// [`KeyFileError::Random`].
+pub fn create_file(path: &Path) -> Result<(), KeyFileError> {
+    let text = generate().map_err(KeyFileError::Random)?;
+    let write = || -> io::Result<()> {
+        let mut file = create(path, OFlags::EXCL)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    write().map_err(|source| KeyFileError::Io {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read_if_there(path: &Path, euid: u32) -> Result<Option<Key>, KeyFileError> {
+    match read(path, euid) {
+        Err(KeyFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Ok(None)
+        }
+        outcome => outcome.map(Some),
+    }
+}
+
+fn create(path: &Path, more: OFlags) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | more;
+    let file = File::from(openat(CWD, path, flags, Mode::from_raw_mode(0o600))?);
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_does_not_leak_the_key() {
+        let key = Key::new(b"a rather good key, this one".to_vec()).unwrap();
+        let shown = format!("{:?}", Keys::new(key.clone(), vec![key]));
+        assert!(!shown.contains("good") && shown.contains(".."), "{shown}");
+    }
+
+    #[test]
+    fn weak_keys_are_refused() {
+        #[rustfmt::skip]
+        let cases: [(&[u8], Result<(), WeakKey>); 11] = [
+            (b"", Err(WeakKey::Empty)),
+            (b"fifteen bytes..", Err(WeakKey::Short(15))),
+            (b"sixteen bytes...", Ok(())),
+            (b"changeme", Err(WeakKey::Known)),
+            (b"Change-Me, please! 0123456789", Err(WeakKey::Known)),
+            (b"your_secret_key_goes_here", Err(WeakKey::Known)),
+            (b"_5#y2L\"F4Q8z\n\xec]/", Err(WeakKey::Known)),
+            (b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf", Err(WeakKey::Known)),
+            (b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", Err(WeakKey::Known)),
+            (b"\xef\xbb\xbfsixteen bytes and more", Err(WeakKey::ByteOrderMark)),
+            (b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f", Ok(())),
+        ];
+        for (bytes, want) in cases {
+            assert_eq!(Key::new(bytes.to_vec()).map(|_| ()), want, "{bytes:?}");
+        }
+    }
+}

