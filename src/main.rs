@@ -2,13 +2,16 @@
 
 use std::process::ExitCode;
 
+use signet::Edge;
+
+#[expect(clippy::disallowed_methods, reason = "no web server started us")]
 fn main() -> ExitCode {
-    let edge = signet::Edge::of_this_process();
+    let edge = Edge::of_this_process();
     // A web server may pass the words of a query as arguments (RFC 3875, 4.4):
     // under CGI a stranger writes argv, so decide before looking at it.
     if edge.vars.from_web_server() {
         signet::app::serve(edge)
     } else {
-        signet::cli::run(edge)
+        signet::cli::run(edge, std::env::args_os().skip(1))
     }
 }

@@ -1,7 +1,132 @@
-//! For people in a shell.
-use crate::Edge;
+//! For people in a shell: never reached when a web server started us, as
+//! reading a command line costs as much time as serving a page.
+
+mod cookie;
+mod key;
+mod print;
+mod request;
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
-/// stub
-pub fn run(_edge: Edge) -> ExitCode {
-    ExitCode::SUCCESS
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::Edge;
+
+/// Flask's signed session as one CGI program.
+///
+/// A web server runs it without arguments. In a shell, these commands help to
+/// set it up and to look inside.
+#[derive(Debug, Parser)]
+#[command(name = "signet", version, max_term_width = 80)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make secret keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Look into session cookies
+    #[command(subcommand)]
+    Cookie(cookie::Command),
+    /// Run one request as a web server would and print the answer
+    Request(request::Arguments),
+    /// Print a file to install
+    #[command(subcommand)]
+    Print(print::Command),
+}
+
+/// Why a command failed: a reason, and perhaps what to do about it.
+#[derive(Debug)]
+struct Failure {
+    reason: String,
+    hint: Option<&'static str>,
+}
+
+impl Failure {
+    fn new(reason: impl Display) -> Self {
+        Self {
+            reason: reason.to_string(),
+            hint: None,
+        }
+    }
+
+    fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+}
+
+/// Runs the command line in `arguments` (without the program's own name).
+///
+/// Returns 0 on success, 1 if the command failed, 2 if it was not understood.
+pub fn run(edge: Edge, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = std::iter::once(OsString::from("signet")).chain(arguments);
+    let command = match Arguments::try_parse_from(arguments) {
+        Ok(Arguments {
+            command: Some(command),
+        }) => command,
+        Ok(Arguments { command: None }) => {
+            let help = Arguments::command().render_help().to_string();
+            return finish(print(help.as_bytes()));
+        }
+        Err(err) if !err.use_stderr() => {
+            return finish(print(err.render().to_string().as_bytes()));
+        }
+        Err(err) => {
+            let text = err.render().to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            complain(format_args!("signet: {}", text.trim_end()));
+            return ExitCode::from(2);
+        }
+    };
+    finish(match command {
+        Command::Key(command) => key::run(command),
+        Command::Cookie(command) => cookie::run(command, &edge),
+        Command::Request(arguments) => request::run(arguments, edge),
+        Command::Print(command) => print::run(command),
+    })
+}
+
+fn finish(outcome: Result<(), Failure>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(format_args!("signet: {}", failure.reason));
+            if let Some(hint) = failure.hint {
+                complain(format_args!("signet: hint: {hint}"));
+            }
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Writes to standard output; a reader that went away (`| head`) is no error.
+fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(err) if err.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(format_args!("standard output: {err}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn complain(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
 }

@@ -1,0 +1,68 @@
+//! `signet cookie`.
+
+use super::{Failure, complain, print};
+use crate::Edge;
+use crate::config::Config;
+use crate::session::DateTime;
+use crate::session::signing::{Signer, VerifyError, decode_payload};
+use crate::session::tagged_json;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Verify a session cookie and show the session as JSON
+    ///
+    /// The JSON on standard output is as Flask writes it, tags included. When
+    /// it was signed is said on standard error.
+    Decode {
+        /// The cookie's value, or NAME=VALUE
+        cookie: String,
+        /// Look without a key: do not believe what it says
+        #[arg(long)]
+        unverified: bool,
+    },
+}
+
+pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
+    let Command::Decode { cookie, unverified } = command;
+    let token = match cookie.split_once('=') {
+        Some((_, value)) => value.split(';').next().unwrap_or_default(),
+        None => &cookie,
+    };
+    let payload = if unverified {
+        let (signed, _) = token.rsplit_once('.').ok_or_else(malformed)?;
+        let (payload, _) = signed.rsplit_once('.').ok_or_else(malformed)?;
+        complain("signet: not verified: anybody may have written this");
+        payload
+    } else {
+        verify(token, edge)?
+    };
+    let session = decode_payload(payload)
+        .and_then(|json| tagged_json::loads(&json))
+        .ok_or_else(|| Failure::new("cookie does not hold a session"))?;
+    print(format!("{}\n", tagged_json::dumps(&session)).as_bytes())
+}
+
+fn verify<'t>(token: &'t str, edge: &Edge) -> Result<&'t str, Failure> {
+    let config = Config::load(&edge.vars, None, edge.euid).map_err(Failure::new)?;
+    let keys = config.keys().map_err(Failure::new)?;
+    let signer = Signer::new(config.digest, &keys);
+    match signer.verify(token, config.cookie.lifetime, edge.now) {
+        Ok(verified) => {
+            let date = i64::try_from(verified.signed_at)
+                .ok()
+                .and_then(|at| DateTime::from_unix(at).ok());
+            if let Some(date) = date {
+                complain(format_args!("signet: signed {date}"));
+            }
+            Ok(verified.payload)
+        }
+        Err(err @ VerifyError::BadSignature) => Err(Failure::new(err).hint(
+            "is SESSION_DIGEST right (Flask's own default is sha1), and this the site's SECRET_KEY?",
+        )),
+        Err(err) => Err(Failure::new(err)),
+    }
+}
+
+fn malformed() -> Failure {
+    Failure::new(VerifyError::Malformed)
+}

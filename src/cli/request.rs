@@ -1,0 +1,105 @@
+//! `signet request`.
+
+use std::ffi::OsString;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::{Failure, print};
+use crate::Edge;
+use crate::gateway::MetaVariables;
+
+/// Settings come from where a web server's request would find them: the
+/// environment, `signet.toml`, the state directory.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// GET, HEAD or POST
+    method: String,
+    /// The URL's path below the mount, with its query: /login
+    path: String,
+    /// A Cookie header, NAME=VALUE; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    cookie: Vec<String>,
+    /// A form field; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    form: Vec<String>,
+    /// A header field; may be repeated
+    #[arg(long, value_name = "NAME: VALUE")]
+    header: Vec<String>,
+}
+
+pub(super) fn run(arguments: Arguments, edge: Edge) -> Result<(), Failure> {
+    let body = form(&arguments.form)?;
+    let mut vars: Vec<(OsString, OsString)> = settings(&edge.vars);
+    let mut set = |name: &str, value: &str| vars.push((name.into(), value.into()));
+
+    let (path, query) = arguments
+        .path
+        .split_once('?')
+        .unwrap_or((&arguments.path, ""));
+    if !path.starts_with('/') {
+        return Err(Failure::new(format_args!(
+            "path must begin with a slash: {path}"
+        )));
+    }
+    set("GATEWAY_INTERFACE", "CGI/1.1");
+    set("SERVER_PROTOCOL", "HTTP/1.1");
+    set("SERVER_NAME", "localhost");
+    set("SERVER_PORT", "80");
+    set("REMOTE_ADDR", "127.0.0.1");
+    set("HTTP_HOST", "localhost");
+    set("REQUEST_METHOD", &arguments.method);
+    set("SCRIPT_NAME", "");
+    set("REQUEST_URI", &arguments.path);
+    set("PATH_INFO", &percent_decode_str(path).decode_utf8_lossy());
+    set("QUERY_STRING", query);
+    if !arguments.cookie.is_empty() {
+        set("HTTP_COOKIE", &arguments.cookie.join("; "));
+    }
+    if arguments.method == "POST" {
+        set("CONTENT_TYPE", "application/x-www-form-urlencoded");
+        set("CONTENT_LENGTH", &body.len().to_string());
+    }
+    for header in &arguments.header {
+        let (name, value) = header
+            .split_once(':')
+            .ok_or_else(|| Failure::new(format_args!("header has no colon: {header}")))?;
+        let name = name.trim().to_ascii_uppercase().replace('-', "_");
+        set(&format!("HTTP_{name}"), value.trim());
+    }
+    let edge = Edge {
+        vars: vars.into_iter().collect(),
+        argument: None,
+        ..edge
+    };
+    print(&crate::app::respond(edge, &mut body.as_bytes()))
+}
+
+/// What is not about a request: settings and where state lies.
+fn settings(vars: &MetaVariables) -> Vec<(OsString, OsString)> {
+    use std::os::unix::ffi::OsStringExt;
+    vars.iter()
+        .filter(|(name, _)| {
+            name.starts_with(b"SIGNET_")
+                || [&b"SSL_SIGNET_CONFIG"[..], b"HOME", b"STATE_DIRECTORY", b"XDG_STATE_HOME"]
+                    .contains(name)
+        })
+        .map(|(name, value)| {
+            let owned = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+            (owned(name), owned(value))
+        })
+        .collect()
+}
+
+fn form(fields: &[String]) -> Result<String, Failure> {
+    let pairs: Result<Vec<String>, Failure> = fields
+        .iter()
+        .map(|field| {
+            let (name, value) = field
+                .split_once('=')
+                .ok_or_else(|| Failure::new(format_args!("form field has no =: {field}")))?;
+            let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+            Ok(format!("{}={}", encode(name), encode(value)))
+        })
+        .collect();
+    Ok(pairs?.join("&"))
+}
