@@ -76,3 +76,8 @@ pub fn redirect(url: &str) -> Response {
     }
     response
 }
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -102,8 +102,6 @@ pub(crate) fn respond(refusal: Refusal, context: &Context<'_>) -> Response {
     });
     *response.status_mut() = refusal.status;
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
     if let Some(methods) = refusal.allow {
         headers.insert(header::ALLOW, HeaderValue::from_static(methods));
     }

@@ -163,6 +163,10 @@ const SITE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline';
 
 fn response(document: String, policy: &str) -> Response {
     let mut response = cgi::html_response(StatusCode::OK, document);
+    // Every page shows who is logged in, or stands between two that do.
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
     if let Ok(policy) = HeaderValue::from_str(policy) {
         response
             .headers_mut()

@@ -36,9 +36,8 @@ pub(super) fn render(
     page: &Page<'_>,
     mount: &Mount,
 ) -> Result<Option<String>, TemplateError> {
-    match std::fs::metadata(dir.join(page.file_name())) {
-        Err(_) => return Ok(None),
-        Ok(_) => {}
+    if std::fs::metadata(dir.join(page.file_name())).is_err() {
+        return Ok(None);
     }
     let dir = dir.to_owned();
     render_with(page, mount, move |name| match read(&dir, name)? {

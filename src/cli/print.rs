@@ -45,9 +45,8 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 
 /// Every setting as a comment, with what it does and its default.
 fn toml() -> String {
-    let mut text = String::from(
-        "# Settings of signet. Each line that sets something is commented out.\n",
-    );
+    let mut text =
+        String::from("# Settings of signet. Each line that sets something is commented out.\n");
     for setting in SETTINGS {
         text.push_str(&format!(
             "\n# {}\n# Default: {}\n#{} = {}\n",

@@ -80,8 +80,13 @@ fn settings(vars: &MetaVariables) -> Vec<(OsString, OsString)> {
     vars.iter()
         .filter(|(name, _)| {
             name.starts_with(b"SIGNET_")
-                || [&b"SSL_SIGNET_CONFIG"[..], b"HOME", b"STATE_DIRECTORY", b"XDG_STATE_HOME"]
-                    .contains(name)
+                || [
+                    &b"SSL_SIGNET_CONFIG"[..],
+                    b"HOME",
+                    b"STATE_DIRECTORY",
+                    b"XDG_STATE_HOME",
+                ]
+                .contains(name)
         })
         .map(|(name, value)| {
             let owned = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());

@@ -32,7 +32,7 @@ pub(super) enum Written {
     Bool(bool),
     Integer(i64),
     Text(String),
-    List(Vec<Written>),
+    List(Vec<Self>),
     Other(&'static str),
 }
 

@@ -185,7 +185,8 @@ pub fn save(
     let aged = session
         .signed_at()
         .is_some_and(|at| now.saturating_sub(at) >= (settings.lifetime / 10).max(1));
-    if !session.modified() && !(permanent && settings.refresh && aged) {
+    let refresh_due = permanent && settings.refresh && aged;
+    if !session.modified() && !refresh_due {
         return Ok(None);
     }
     let payload = encode_payload(&tagged_json::dumps(session.values()));

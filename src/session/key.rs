@@ -29,7 +29,8 @@ const PUBLISHED: [&[u8]; 4] = [
 
 /// How the keys begin that people type in until they have a better one;
 /// compared by letters and digits only.
-const PLACEHOLDERS: [&str; 12] = [
+const PLACEHOLDERS: [&str; 13] = [
+    "64hexdigits",
     "changeme",
     "changethis",
     "replaceme",
@@ -141,7 +142,7 @@ impl Key {
         } else if bytes.starts_with(b"\xef\xbb\xbf") {
             Err(WeakKey::ByteOrderMark)
         } else if PUBLISHED.contains(&bytes.as_slice())
-            || PLACEHOLDERS.iter().any(|known| placeholder(known))
+            || PLACEHOLDERS.iter().any(placeholder)
             || bytes.iter().all(|b| *b == bytes[0])
         {
             Err(WeakKey::Known)

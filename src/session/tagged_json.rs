@@ -28,11 +28,11 @@ pub enum Value {
     /// `str`.
     String(String),
     /// `list`.
-    List(Vec<Value>),
+    List(Vec<Self>),
     /// `dict`.
-    Dict(BTreeMap<String, Value>),
+    Dict(BTreeMap<String, Self>),
     /// `tuple`, tag `" t"`.
-    Tuple(Vec<Value>),
+    Tuple(Vec<Self>),
     /// `bytes`, tag `" b"`.
     Bytes(Vec<u8>),
     /// `Markup`, tag `" m"`: HTML that needs no escaping.
