@@ -70,7 +70,15 @@ pub fn html(document: impl Into<String>) -> Response {
 /// A redirect to `url` that makes the next request a GET: 303 See Other.
 /// `url` is best made by [`Mount::url_for`].
 pub fn redirect(url: &str) -> Response {
-    let mut response = cgi::text_response(303, format!("See {url}\n"));
+    // A client that does not follow it gets a link (RFC 9110, 15.4.4).
+    let link = url
+        .replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;");
+    let mut response = cgi::html_response(
+        303,
+        format!("<!doctype html><title>See other</title><a href=\"{link}\">{link}</a>\n"),
+    );
     if let Ok(url) = http::HeaderValue::try_from(url) {
         response.headers_mut().insert(http::header::LOCATION, url);
     }

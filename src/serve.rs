@@ -238,7 +238,7 @@ fn is_cross_origin(head: &Parts) -> bool {
             .and_then(|origin| origin.split_once("://")),
         host,
     ) {
-        (Some((scheme, origin)), Some(host)) => {
+        (Some((scheme, origin)), Some(host)) if !origin.is_empty() && !host.is_empty() => {
             let port = match scheme {
                 "http" => ":80",
                 "https" => ":443",

@@ -112,7 +112,7 @@ impl Config {
     /// Finds and reads all settings.
     ///
     /// `argument` is argv\[1\]: under CGI, the `#!` script that the kernel
-    /// started us for, or a stranger's word; [`script`] tells which.
+    /// started us for, or a stranger's word; only the `#!` rule tells which.
     ///
     /// # Errors
     ///

@@ -10,7 +10,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encod
 use super::MetaVariables;
 
 /// What stays readable in a path: RFC 3986's unreserved and sub-delims
-/// without `;` and `'`, and `:` `@` `/`.
+/// without `;`, and `:` `@` `/`. `'` too: browsers send it as it is, and a
+/// cookie's path is compared as text.
 pub(super) const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -20,6 +21,7 @@ pub(super) const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'!')
     .remove(b'$')
     .remove(b'&')
+    .remove(b'\'')
     .remove(b'(')
     .remove(b')')
     .remove(b'*')
@@ -178,10 +180,11 @@ fn locate_without_path_info(
     };
     if let Some(root) = root {
         let root: Vec<u8> = percent_decode(root.0.as_bytes()).collect();
-        return match path.strip_prefix(root.as_slice()) {
-            Some(rest) if rest.starts_with(b"/") => (root.clone(), rest.to_vec()),
-            _ => bare,
-        };
+        if let Some(rest) = path.strip_prefix(root.as_slice())
+            && rest.starts_with(b"/")
+        {
+            return (root.clone(), rest.to_vec());
+        }
     }
     let folder = match script.iter().rposition(|b| *b == b'/') {
         Some(slash) => &script[..slash],
