@@ -185,10 +185,8 @@ fn answer(
         _ => None,
     };
     let keys = config.keys()?;
-    for (at, reason) in &config.weak_fallbacks {
-        gateway::log(format_args!(
-            "SECRET_KEY_FALLBACKS[{at}] {reason}; it is not used"
-        ));
+    for refused in &config.refused_fallbacks {
+        gateway::log(format_args!("{refused}; it is not used"));
     }
     let body = match announced {
         Some(announced) => gateway::read_body(announced, config.max_content_length, stdin)?,

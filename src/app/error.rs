@@ -195,19 +195,11 @@ impl From<TemplateError> for Refusal {
 
 /// What the owner can do about it with a file manager.
 fn key_fix(err: &KeyError) -> String {
-    const RENEW: &str = "Delete the file secret_key; a good key is made at the next visit. (Everybody has to log in again.)";
     match err {
         KeyError::Weak(reason) => format!("The setting SECRET_KEY {reason}. Put a longer, random one there, or take the setting out: a good key is then made by itself."),
         KeyError::Exposed(_) => "The settings file holds a secret key, but other users of this computer can read it. In your FTP program or file manager, set the file's permissions to 600.".to_owned(),
-        KeyError::File(KeyFileError::Weak { reason, .. }) => match reason {
-            WeakKey::ByteOrderMark => "The file with the secret key begins with a byte order mark. Save it as plain text without one.".to_owned(),
-            reason => format!("The secret key {reason}. {RENEW}"),
-        },
-        KeyError::File(KeyFileError::Mode { .. }) => "Other users of this computer can read the file with the secret key. In your FTP program or file manager, set the permissions of secret_key to 600. If it has been so for long, delete it instead: a new one is made at the next visit.".to_owned(),
-        KeyError::File(KeyFileError::Owner { .. }) => "The file with the secret key belongs to another user than the one this program runs as. Delete secret_key; a new one is made at the next visit.".to_owned(),
-        KeyError::File(KeyFileError::NotPlain(_)) => format!("What is called secret_key is no plain file, or a link. {RENEW}"),
-        KeyError::File(KeyFileError::Io { .. }) => "The file with the secret key cannot be read or made. Look whether its folder exists, belongs to you, has permissions 700, and whether the disk is full.".to_owned(),
-        KeyError::File(KeyFileError::Random(_)) => "This computer gives no random numbers for a secret key. Ask your host.".to_owned(),
+        KeyError::File(err) => key_file_fix(err, "Delete the file secret_key; a good key is made at the next visit. (Everybody has to log in again.)"),
+        KeyError::NamedFile(err) => key_file_fix(err, "Write 64 random letters and digits into the file that the setting SECRET_KEY_FILE names, or take the setting out."),
         KeyError::StateDir(err) => match err.problem {
             StateDirProblem::Nowhere => "There is no safe place for its secret key. Three ways to give it one: make a folder for it outside the web folders, permissions 700, and name it in the setting STATE_DIR; or ask your host to run CGI programs as your own user; or have the administrator make /var/lib/signet for the web server's user.".to_owned(),
             StateDirProblem::Served => "The folder for its secret key lies where the web server shows files to everybody. Choose a folder outside the web folders (beside public_html, not in it) for the setting STATE_DIR or SECRET_KEY_FILE.".to_owned(),
@@ -217,5 +209,18 @@ fn key_fix(err: &KeyError) -> String {
             StateDirProblem::NotAFolder => "What should be the folder for its secret key is a file. Move it away, or choose another for the setting STATE_DIR.".to_owned(),
             StateDirProblem::Io(_) => "The folder for its secret key cannot be looked at. Choose another for the setting STATE_DIR.".to_owned(),
         },
+    }
+}
+
+/// `renew` is how this owner gets another key.
+fn key_file_fix(err: &KeyFileError, renew: &str) -> String {
+    match err {
+        KeyFileError::Weak { reason: WeakKey::ByteOrderMark, .. } => "The file with the secret key begins with a byte order mark. Save it as plain text without one.".to_owned(),
+        KeyFileError::Weak { reason, .. } => format!("The secret key {reason}. {renew}"),
+        KeyFileError::Mode { .. } => format!("Other users of this computer can read the file with the secret key. In your FTP program or file manager, set its permissions to 600. If it has been so for long, get another key: {renew}"),
+        KeyFileError::Owner { .. } => format!("The file with the secret key belongs to another user than the one this program runs as. {renew}"),
+        KeyFileError::NotPlain(_) => format!("What should be the file with the secret key is no plain file, or a link. {renew}"),
+        KeyFileError::Io { .. } => "The file with the secret key cannot be read or made. Look whether its folder exists, belongs to you, has permissions 700, and whether the disk is full.".to_owned(),
+        KeyFileError::Random(_) => "This computer gives no random numbers for a secret key. Ask your host.".to_owned(),
     }
 }

@@ -7,7 +7,7 @@ use http::header::{self, HeaderValue};
 use super::error::Refusal;
 use super::site;
 use crate::Response;
-use crate::gateway::Mount;
+use crate::gateway::{Mount, log};
 use crate::serve::Context;
 
 /// The hash of the one inline style, for the Content-Security-Policy; a test
@@ -105,6 +105,12 @@ impl Page<'_> {
     /// A site's own page that cannot be rendered; nothing is shown in its
     /// place, so that the mistake is seen.
     pub(crate) fn response(&self, context: &Context<'_>) -> Result<Response, Refusal> {
+        if let Some(dir) = context.config.missing_templates_dir() {
+            log(format_args!(
+                "TEMPLATES_DIR {} is no folder; the built-in pages are shown",
+                dir.display()
+            ));
+        }
         if let Some(dir) = &context.config.templates_dir()
             && let Some(document) = site::render(dir, self, context.mount)?
         {

@@ -36,7 +36,7 @@ pub(super) fn render(
     page: &Page<'_>,
     mount: &Mount,
 ) -> Result<Option<String>, TemplateError> {
-    if std::fs::metadata(dir.join(page.file_name())).is_err() {
+    if std::fs::symlink_metadata(dir.join(page.file_name())).is_err() {
         return Ok(None);
     }
     let dir = dir.to_owned();

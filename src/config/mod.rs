@@ -31,11 +31,10 @@ const MAX_FILE: u64 = 64 * 1024;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `SECRET_KEY`, if given, and what is wrong with it.
-    secret_key: Option<Result<Key, KeyError>>,
+    secret_key: Option<Result<Key, RefusedKey>>,
     fallbacks: Vec<Key>,
-    /// `SECRET_KEY_FALLBACKS` that are too weak to verify anything: position
-    /// and reason.
-    pub weak_fallbacks: Vec<(usize, WeakKey)>,
+    /// Why some of `SECRET_KEY_FALLBACKS` verify nothing.
+    pub refused_fallbacks: Vec<String>,
     secret_key_file: Option<PathBuf>,
     given_state_dir: Option<PathBuf>,
     state_dir: Result<PathBuf, StateDirError>,
@@ -59,6 +58,24 @@ pub struct Config {
     /// `DEBUG`: whether pages say what only stderr should.
     pub debug: bool,
     templates_dir: Option<PathBuf>,
+}
+
+/// A `SECRET_KEY` or `SECRET_KEY_FILE` that is refused before it is looked for.
+#[derive(Clone, Debug)]
+enum RefusedKey {
+    Weak(WeakKey),
+    Exposed(PathBuf),
+    Place(StateDirError),
+}
+
+impl From<RefusedKey> for KeyError {
+    fn from(refused: RefusedKey) -> Self {
+        match refused {
+            RefusedKey::Weak(reason) => Self::Weak(reason),
+            RefusedKey::Exposed(path) => Self::Exposed(path),
+            RefusedKey::Place(err) => Self::StateDir(err),
+        }
+    }
 }
 
 /// Why the settings are not usable.
@@ -88,24 +105,15 @@ pub enum KeyError {
     /// `SECRET_KEY` stands in a file that others can read.
     #[error("SECRET_KEY stands in {0}, which other users can read")]
     Exposed(PathBuf),
-    /// The key file is no good.
+    /// The key file in the state directory is no good.
     #[error(transparent)]
     File(#[from] KeyFileError),
+    /// The file that `SECRET_KEY_FILE` names is no good.
+    #[error(transparent)]
+    NamedFile(KeyFileError),
     /// The key file lies where it would leak.
     #[error(transparent)]
     StateDir(#[from] StateDirError),
-}
-
-impl Clone for KeyError {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Weak(reason) => Self::Weak(*reason),
-            Self::Exposed(path) => Self::Exposed(path.clone()),
-            Self::StateDir(err) => Self::StateDir(err.clone()),
-            // Only ever made by `keys`, which hands it out.
-            Self::File(err) => Self::Exposed(PathBuf::from(err.to_string())),
-        }
-    }
 }
 
 impl Config {
@@ -146,7 +154,17 @@ impl Config {
                 }
                 (setting.apply)(&mut config, &raw).map_err(|reason| raw.error(reason))?;
                 if setting.name == "SECRET_KEY" && file.mode & 0o077 != 0 {
-                    config.secret_key = Some(Err(KeyError::Exposed(file.path.clone())));
+                    config.secret_key = Some(Err(RefusedKey::Exposed(file.path.clone())));
+                }
+                if setting.name == "SECRET_KEY_FALLBACKS"
+                    && file.mode & 0o077 != 0
+                    && !config.fallbacks.is_empty()
+                {
+                    config.fallbacks.clear();
+                    config.refused_fallbacks = vec![format!(
+                        "SECRET_KEY_FALLBACKS stands in {}, which other users can read",
+                        file.path.display()
+                    )];
                 }
             }
         }
@@ -157,7 +175,7 @@ impl Config {
             config.state_dir = state_dir::find(config.given_state_dir.as_deref(), vars, euid);
         }
         config.check_prefix()?;
-        config.place_key_file(vars)?;
+        config.place_key_file(vars);
         Ok(config)
     }
 
@@ -182,8 +200,8 @@ impl Config {
     pub fn keys(&self) -> Result<Keys, KeyError> {
         let signing = match (&self.secret_key, &self.secret_key_file) {
             (Some(Ok(key)), _) => key.clone(),
-            (Some(Err(err)), _) => return Err(err.clone()),
-            (None, Some(path)) => key::read(path, self.euid)?,
+            (Some(Err(refused)), _) => return Err(refused.clone().into()),
+            (None, Some(path)) => key::read(path, self.euid).map_err(KeyError::NamedFile)?,
             (None, None) => match &self.state_dir {
                 Ok(dir) => key::read_or_create(dir, self.euid)?,
                 Err(err) => return Err(err.clone().into()),
@@ -198,6 +216,11 @@ impl Config {
         self.templates_dir
             .clone()
             .or_else(|| Some(self.state_dir.as_ref().ok()?.join("templates")))
+    }
+
+    /// `TEMPLATES_DIR`, if it was set to what is no folder.
+    pub(crate) fn missing_templates_dir(&self) -> Option<&Path> {
+        self.templates_dir.as_deref().filter(|dir| !dir.is_dir())
     }
 
     /// The rules that browsers enforce on `__Host-` and `__Secure-` names
@@ -233,13 +256,12 @@ impl Config {
     }
 
     /// A key file named by hand has to lie as safely as our own.
-    fn place_key_file(&mut self, vars: &MetaVariables) -> Result<(), ConfigError> {
+    fn place_key_file(&mut self, vars: &MetaVariables) {
         if let (None, Some(path)) = (&self.secret_key, &self.secret_key_file)
             && let Err(err) = state_dir::check_key_place(path, vars, self.euid)
         {
-            self.secret_key = Some(Err(err.into()));
+            self.secret_key = Some(Err(RefusedKey::Place(err)));
         }
-        Ok(())
     }
 }
 

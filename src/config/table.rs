@@ -4,7 +4,7 @@
 use cookie::SameSite;
 
 use super::value::Raw;
-use super::{Config, KeyError};
+use super::{Config, RefusedKey};
 use crate::session::cookie::CookieSettings;
 use crate::session::key::Key;
 use crate::session::signing::Digest;
@@ -53,7 +53,7 @@ pub const SETTINGS: &[Setting] = &[
         about: "The key that signs, at least 16 bytes. In `signet.toml` only if that file has mode 0600; better leave it to the key file.",
         apply: |config, raw| {
             let key = Key::new(raw.text()?.as_bytes().to_vec());
-            config.secret_key = Some(key.map_err(KeyError::Weak));
+            config.secret_key = Some(key.map_err(RefusedKey::Weak));
             Ok(())
         },
     },
@@ -76,11 +76,13 @@ pub const SETTINGS: &[Setting] = &[
         about: "Older keys, a list: cookies they signed are still read. Weak ones are not used.",
         apply: |config, raw| {
             config.fallbacks.clear();
-            config.weak_fallbacks.clear();
+            config.refused_fallbacks.clear();
             for (at, text) in raw.list()?.into_iter().enumerate() {
                 match Key::new(text.as_bytes().to_vec()) {
                     Ok(key) => config.fallbacks.push(key),
-                    Err(reason) => config.weak_fallbacks.push((at, reason)),
+                    Err(reason) => config
+                        .refused_fallbacks
+                        .push(format!("SECRET_KEY_FALLBACKS[{at}] {reason}")),
                 }
             }
             Ok(())
@@ -313,7 +315,7 @@ impl Config {
         Self {
             secret_key: None,
             fallbacks: Vec::new(),
-            weak_fallbacks: Vec::new(),
+            refused_fallbacks: Vec::new(),
             secret_key_file: None,
             given_state_dir: None,
             state_dir,

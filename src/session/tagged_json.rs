@@ -2,7 +2,7 @@
 //! UUIDs and dates apart, each as an object with one key, the tag.
 //!
 //! Written as Flask writes it: keys sorted, ASCII only, no blanks. What JSON
-//! cannot hold here (`NaN`, lone surrogates, nesting deeper than 128) but
+//! cannot hold here (`NaN`, lone surrogates, nesting deeper than 128 levels) but
 //! Python wrote is kept as it came, so that it is there when Python reads it
 //! again.
 
@@ -311,6 +311,9 @@ fn split_object(json: &str) -> Option<Vec<(String, &str)>> {
     Some(members)
 }
 
+/// How deep Python nests before it gives up.
+const MAX_DEPTH: usize = 1000;
+
 /// Where the JSON value that `text` begins with ends.
 fn value_end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
@@ -318,13 +321,7 @@ fn value_end(text: &str) -> Option<usize> {
     let mut at = 0;
     loop {
         match *bytes.get(at)? {
-            b'"' => {
-                at += 1;
-                while *bytes.get(at)? != b'"' {
-                    at += if bytes[at] == b'\\' { 2 } else { 1 };
-                }
-                at += 1;
-            }
+            b'"' => at += string_length(&bytes[at..])?,
             b'[' => {
                 open.push(b']');
                 at += 1;
@@ -353,6 +350,27 @@ fn value_end(text: &str) -> Option<usize> {
         }
         if open.is_empty() {
             return Some(at);
+        }
+        if open.len() > MAX_DEPTH {
+            return None;
+        }
+    }
+}
+
+/// The length of the JSON string that `bytes` begins with, quotes included.
+/// Python writes lone surrogates as escapes, and they are good escapes.
+fn string_length(bytes: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        match *bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => match *bytes.get(at + 1)? {
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at += 2,
+                b'u' if bytes.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => at += 6,
+                _ => return None,
+            },
+            0..=0x1f => return None,
+            _ => at += 1,
         }
     }
 }
@@ -520,8 +538,9 @@ mod tests {
         ] {
             assert_eq!(dumps(&loads(text).unwrap()), text);
         }
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(dumps(&loads(&deep).unwrap()), deep);
+        let deep = |depth| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(dumps(&loads(&deep(900)).unwrap()), deep(900));
+        assert_eq!(loads(&deep(100_000)), None);
     }
 
     #[test]
