@@ -20,7 +20,7 @@ use crate::Edge;
 /// A web server runs it without arguments. In a shell, these commands help to
 /// set it up and to look inside.
 #[derive(Debug, Parser)]
-#[command(name = "signet", version, max_term_width = 80)]
+#[command(name = "signet", version, verbatim_doc_comment)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

@@ -64,7 +64,15 @@ pub(super) fn run(arguments: Arguments, edge: Edge) -> Result<(), Failure> {
             .split_once(':')
             .ok_or_else(|| Failure::new(format_args!("header has no colon: {header}")))?;
         let name = name.trim().to_ascii_uppercase().replace('-', "_");
-        set(&format!("HTTP_{name}"), value.trim());
+        let variable = match name.as_str() {
+            "CONTENT_TYPE" | "CONTENT_LENGTH" => name,
+            _ => format!("HTTP_{name}"),
+        };
+        // What is typed counts instead of what would be there without it.
+        if variable != "HTTP_COOKIE" {
+            vars.retain(|(other, _)| *other != *variable);
+        }
+        vars.push((variable.into(), value.trim().into()));
     }
     let edge = Edge {
         vars: vars.into_iter().collect(),

@@ -198,12 +198,28 @@ impl Config {
     ///
     /// Every [`KeyError`]: then nothing is verified and nothing is signed.
     pub fn keys(&self) -> Result<Keys, KeyError> {
+        self.keys_by(key::read_or_create)
+    }
+
+    /// As [`Config::keys`], but makes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Every [`KeyError`], also if there is no key yet.
+    pub fn existing_keys(&self) -> Result<Keys, KeyError> {
+        self.keys_by(|dir, euid| key::read(&dir.join(key::FILE_NAME), euid))
+    }
+
+    fn keys_by(
+        &self,
+        in_state_dir: impl Fn(&Path, u32) -> Result<Key, KeyFileError>,
+    ) -> Result<Keys, KeyError> {
         let signing = match (&self.secret_key, &self.secret_key_file) {
             (Some(Ok(key)), _) => key.clone(),
             (Some(Err(refused)), _) => return Err(refused.clone().into()),
             (None, Some(path)) => key::read(path, self.euid).map_err(KeyError::NamedFile)?,
             (None, None) => match &self.state_dir {
-                Ok(dir) => key::read_or_create(dir, self.euid)?,
+                Ok(dir) => in_state_dir(dir, self.euid)?,
                 Err(err) => return Err(err.clone().into()),
             },
         };

@@ -103,7 +103,7 @@ pub const SETTINGS: &[Setting] = &[
         name: "SESSION_COOKIE_NAME",
         kind: Kind::Text,
         default: "\"session\"",
-        example: "\"__Host-session\"",
+        example: "\"login\"",
         about: "The cookie's name. `__Host-` and `__Secure-` are held to their rules.",
         apply: |config, raw| {
             config.cookie.name = raw.text()?.parse().map_err(|err| format!("{err}"))?;

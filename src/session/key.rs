@@ -139,7 +139,10 @@ impl Key {
         let placeholder = |known: &&str| letters().take(known.len()).eq(known.chars());
         if bytes.is_empty() {
             Err(WeakKey::Empty)
-        } else if bytes.starts_with(b"\xef\xbb\xbf") {
+        } else if [&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"]
+            .iter()
+            .any(|mark| bytes.starts_with(mark))
+        {
             Err(WeakKey::ByteOrderMark)
         } else if PUBLISHED.contains(&bytes.as_slice())
             || PLACEHOLDERS.iter().any(placeholder)

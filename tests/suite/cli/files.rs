@@ -1,0 +1,203 @@
+//! `signet key new` and `signet print`: what ends up in files.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::{BINARY, signet};
+use crate::support::StateDir;
+use crate::support::response::Response;
+
+fn is_key(text: &str) -> bool {
+    text.len() == 64
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[test]
+fn new_keys_are_printed() {
+    let keys: BTreeSet<String> = (0..20)
+        .map(|_| signet(&["key", "new"], &[]).done())
+        .collect();
+    assert_eq!(keys.len(), 20);
+    for line in keys {
+        assert!(line.strip_suffix('\n').is_some_and(is_key), "{line:?}");
+    }
+}
+
+/// As the program itself makes it; what is there already is never replaced.
+#[test]
+fn new_keys_are_written() {
+    let folder = StateDir::new();
+    for umask in ["000", "022", "077"] {
+        let path = folder.path().join(umask);
+        let script = format!(
+            "umask {umask}; exec '{BINARY}' key new --file '{}'",
+            path.display()
+        );
+        let out = Command::new("/bin/sh")
+            .args(["-c", &script])
+            .output()
+            .expect("sh");
+        assert!(out.status.success() && out.stdout.is_empty(), "{out:?}");
+        let text = fs::read_to_string(&path).expect("the key");
+        assert!(is_key(&text), "{text:?}");
+        let mode = fs::metadata(&path).expect("stat").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600, "umask {umask}");
+        let path = path.to_str().expect("UTF-8");
+        signet(&["key", "new", "--file", path], &[]).failed(1, &[path]);
+        assert_eq!(fs::read_to_string(path).expect("the key"), text);
+    }
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink("elsewhere", &link).expect("symlink");
+    for path in [
+        link,
+        folder.path().join("missing/key"),
+        folder.path().to_owned(),
+    ] {
+        let path = path.to_str().expect("UTF-8");
+        signet(&["key", "new", "--file", path], &[]).failed(1, &[path]);
+    }
+    assert!(
+        !folder.path().join("elsewhere").exists(),
+        "written through a link"
+    );
+}
+
+/// The very files that come with the program.
+#[test]
+fn files_are_printed_as_shipped() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (name, path) in [
+        ("htaccess", "deploy/apache/.htaccess"),
+        ("lighttpd", "deploy/lighttpd.conf"),
+    ] {
+        let shipped = fs::read_to_string(root.join(path)).expect(path);
+        assert_eq!(signet(&["print", name], &[]).done(), shipped, "{name}");
+    }
+}
+
+/// As it comes it sets nothing; with every line uncommented it is a good
+/// configuration, so an owner may uncomment any of them.
+#[test]
+fn toml_is_a_configuration() {
+    let toml = signet(&["print", "toml"], &[]).done();
+    let is_setting = |line: &str| {
+        let name = line.split(" = ").next().unwrap_or_default();
+        line.contains(" = ")
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    };
+    let mut settings = 0;
+    let mut uncommented = String::new();
+    for line in toml.lines() {
+        assert!(
+            line.is_empty() || line.starts_with('#'),
+            "not a comment: {line}"
+        );
+        match line
+            .strip_prefix('#')
+            .map(str::trim_start)
+            .filter(|text| is_setting(text))
+        {
+            Some(text) => {
+                settings += 1;
+                assert_accepted(text, &format!("{text}\n"));
+                uncommented.push_str(text);
+            }
+            None => uncommented.push_str(line),
+        }
+        uncommented.push('\n');
+    }
+    // Those that have to be there, whatever comes to them.
+    for name in [
+        "APPLICATION_ROOT",
+        "DEBUG",
+        "MAX_CONTENT_LENGTH",
+        "MAX_COOKIE_SIZE",
+        "PERMANENT_SESSION_LIFETIME",
+        "SECRET_KEY",
+        "SECRET_KEY_FALLBACKS",
+        "SECRET_KEY_FILE",
+        "SESSION_COOKIE_DOMAIN",
+        "SESSION_COOKIE_HTTPONLY",
+        "SESSION_COOKIE_NAME",
+        "SESSION_COOKIE_PARTITIONED",
+        "SESSION_COOKIE_PATH",
+        "SESSION_COOKIE_SAMESITE",
+        "SESSION_COOKIE_SECURE",
+        "SESSION_DIGEST",
+        "SESSION_PERMANENT",
+        "SESSION_REFRESH_EACH_REQUEST",
+        "STATE_DIR",
+        "TEMPLATES_DIR",
+        "TRUST_PROXY",
+    ] {
+        let wanted = format!("\n{name} = ");
+        assert!(uncommented.contains(&wanted), "{name}: {uncommented}");
+        settings -= 1;
+    }
+    assert_eq!(settings, 0, "a setting that no list names");
+    assert_accepted("as it comes", &toml);
+    assert_accepted("uncommented", &uncommented);
+}
+
+/// Whatever a file leads to, the settings in it were understood.
+#[track_caller]
+fn assert_accepted(name: &str, toml: &str) {
+    let (folder, state) = (StateDir::new(), StateDir::new());
+    let path = folder.write("signet.toml", toml, 0o600);
+    let vars = [
+        ("SIGNET_CONFIG", path.to_str().expect("UTF-8")),
+        ("SIGNET_STATE_DIR", state.path().to_str().expect("UTF-8")),
+        ("SIGNET_SECRET_KEY", crate::support::KEY),
+    ];
+    let run = signet(&["request", "GET", "/"], &vars);
+    let response = Response::parse(run.out.as_bytes()).expect(name);
+    assert_eq!(response.status, 200, "{name}: {}", run.err);
+}
+
+#[test]
+fn manual_page_names_every_command() {
+    let page = signet(&["print", "man"], &[]).done();
+    assert!(page.contains(".TH signet 1"), "{page}");
+    for word in [
+        "key",
+        "cookie",
+        "request",
+        "print",
+        concat!("signet ", env!("CARGO_PKG_VERSION")),
+    ] {
+        assert!(page.contains(word), "no {word}: {page}");
+    }
+}
+
+/// Bash reads its own; of the others, what stands in every such file.
+#[test]
+fn completions_for_each_shell() {
+    for (shell, mark) in [
+        ("bash", "complete -F"),
+        ("zsh", "#compdef signet"),
+        ("fish", "complete -c signet"),
+        ("elvish", "edit:completion"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        let script = signet(&["print", "completions", shell], &[]).done();
+        for word in [mark, "decode", "unverified", "htaccess"] {
+            assert!(script.contains(word), "{shell}: no {word}");
+        }
+    }
+    let script = signet(&["print", "completions", "bash"], &[]).done();
+    let complete =
+        "COMP_WORDS=(signet co); COMP_CWORD=1; _signet signet co signet; echo \"${COMPREPLY[*]}\"";
+    let out = Command::new("/bin/bash")
+        .args(["--norc", "-c", &format!("{script}\n{complete}")])
+        .stdin(Stdio::null())
+        .output()
+        .expect("bash");
+    assert_eq!(String::from_utf8_lossy(&out.stdout), "cookie\n", "{out:?}");
+}

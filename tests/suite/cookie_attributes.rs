@@ -1,0 +1,242 @@
+//! The attributes of the session cookie: from the settings, from the mount and
+//! from how the request came in, the same for setting and deleting.
+
+use sha2::{Digest, Sha256};
+
+use crate::support::invariants::{COOKIE, NOTHING, assert_holds, checked};
+use crate::support::response::SetCookie;
+use crate::support::token::{Signer, encode};
+use crate::support::{Cgi, now};
+
+/// Names and values of variables.
+type Vars = &'static [(&'static str, &'static str)];
+
+/// The cookie of a login under these variables.
+#[track_caller]
+fn login(name: &str, vars: &[(&str, &str)]) -> SetCookie {
+    let response = checked(
+        name,
+        Cgi::post("/login", "username=admin").vars(vars),
+        COOKIE,
+    );
+    assert_eq!(response.status, 303, "{name}: {}", response.words());
+    response
+        .cookies()
+        .pop()
+        .unwrap_or_else(|| panic!("{name}: no cookie"))
+}
+
+/// The attributes as text, sorted; those that only say how long left out.
+fn attributes(cookie: &SetCookie) -> String {
+    let mut texts: Vec<String> = cookie
+        .attributes
+        .iter()
+        .filter(|(name, _)| name != "Expires" && name != "Max-Age")
+        .map(|(name, value)| match value {
+            Some(value) => format!("{name}={value}"),
+            None => name.clone(),
+        })
+        .collect();
+    texts.sort();
+    texts.join("; ")
+}
+
+#[rustfmt::skip]
+const ATTRIBUTES: [(&str, Vars, &str); 15] = [
+    ("as it comes",     &[], "HttpOnly; Path=/app; SameSite=Lax"),
+    ("https",           &[("HTTPS", "on")], "HttpOnly; Path=/app; SameSite=Lax; Secure"),
+    ("domain",          &[("SIGNET_SESSION_COOKIE_DOMAIN", "example.org")],
+                        "Domain=example.org; HttpOnly; Path=/app; SameSite=Lax"),
+    ("path",            &[("SIGNET_SESSION_COOKIE_PATH", "/")], "HttpOnly; Path=/; SameSite=Lax"),
+    ("application root", &[("SIGNET_APPLICATION_ROOT", "/elsewhere")],
+                        "HttpOnly; Path=/elsewhere; SameSite=Lax"),
+    ("path before root", &[("SIGNET_APPLICATION_ROOT", "/elsewhere"), ("SIGNET_SESSION_COOKIE_PATH", "/a/b")],
+                        "HttpOnly; Path=/a/b; SameSite=Lax"),
+    ("not HttpOnly",    &[("SIGNET_SESSION_COOKIE_HTTPONLY", "false")], "Path=/app; SameSite=Lax"),
+    ("always Secure",   &[("SIGNET_SESSION_COOKIE_SECURE", "true")],
+                        "HttpOnly; Path=/app; SameSite=Lax; Secure"),
+    ("never Secure",    &[("SIGNET_SESSION_COOKIE_SECURE", "false"), ("HTTPS", "on")],
+                        "HttpOnly; Path=/app; SameSite=Lax"),
+    ("strict",          &[("SIGNET_SESSION_COOKIE_SAMESITE", "Strict")],
+                        "HttpOnly; Path=/app; SameSite=Strict"),
+    ("cross-site",      &[("SIGNET_SESSION_COOKIE_SAMESITE", "None"), ("HTTPS", "on")],
+                        "HttpOnly; Path=/app; SameSite=None; Secure"),
+    ("partitioned",     &[("SIGNET_SESSION_COOKIE_PARTITIONED", "true"), ("HTTPS", "on")],
+                        "HttpOnly; Partitioned; Path=/app; SameSite=Lax; Secure"),
+    ("the whole host",  &[("SIGNET_SESSION_COOKIE_NAME", "__Host-s"), ("SIGNET_SESSION_COOKIE_PATH", "/"),
+                          ("HTTPS", "on")],
+                        "HttpOnly; Path=/; SameSite=Lax; Secure"),
+    ("secure prefix",   &[("SIGNET_SESSION_COOKIE_NAME", "__Secure-s"), ("HTTPS", "on")],
+                        "HttpOnly; Path=/app; SameSite=Lax; Secure"),
+    ("root of a site",  &[("SCRIPT_NAME", ""), ("REQUEST_URI", "/login")],
+                        "HttpOnly; Path=/; SameSite=Lax"),
+];
+
+/// A browser forgets a cookie only if name, path and domain are the same; a
+/// prefixed one only if it is Secure, too.
+#[test]
+fn attributes_follow_settings_and_mount() {
+    for (name, vars, want) in ATTRIBUTES {
+        let set = login(name, vars);
+        assert_eq!(attributes(&set), want, "{name}");
+        assert!(
+            !set.has("Expires") && !set.has("Max-Age"),
+            "{name}: {set:?}"
+        );
+        let request = Cgi::post("/logout", "").vars(vars);
+        let request = match name {
+            "root of a site" => request.var("REQUEST_URI", "/logout"),
+            _ => request,
+        };
+        let header = format!("{}={}", set.name, set.value);
+        let response = checked(name, request.cookie(header), COOKIE);
+        let deleted = response.cookie(&set.name).expect(name);
+        assert!(deleted.deletes(), "{name}: {deleted:?}");
+        assert_eq!(deleted.attribute("Max-Age"), Some("0"), "{name}");
+        assert!(deleted.has("Expires"), "{name}: {deleted:?}");
+        assert_eq!(attributes(&deleted), want, "{name}");
+    }
+}
+
+/// The server's word counts; a header only behind a proxy that is trusted.
+#[test]
+fn secure_follows_the_request() {
+    const TRUST: (&str, &str) = ("SIGNET_TRUST_PROXY", "true");
+    const FORWARDED: (&str, &str) = ("HTTP_X_FORWARDED_PROTO", "https");
+    #[rustfmt::skip]
+    let cases: [(&str, Vars, bool); 19] = [
+        ("nothing",              &[], false),
+        ("on",                   &[("HTTPS", "on")], true),
+        ("ON",                   &[("HTTPS", "ON")], true),
+        ("On",                   &[("HTTPS", "On")], true),
+        ("1",                    &[("HTTPS", "1")], true),
+        ("off",                  &[("HTTPS", "off")], false),
+        ("OFF",                  &[("HTTPS", "OFF")], false),
+        ("0",                    &[("HTTPS", "0")], false),
+        ("empty",                &[("HTTPS", "")], false),
+        ("scheme",               &[("REQUEST_SCHEME", "https")], true),
+        ("http",                 &[("REQUEST_SCHEME", "http")], false),
+        ("on, scheme http",      &[("HTTPS", "on"), ("REQUEST_SCHEME", "http")], true),
+        ("off, scheme https",    &[("HTTPS", "off"), ("REQUEST_SCHEME", "https")], false),
+        ("port 443",             &[("SERVER_PORT", "443")], false),
+        ("a visitor's HTTPS",    &[("HTTP_HTTPS", "on")], false),
+        ("forwarded, unasked",   &[FORWARDED], false),
+        ("forwarded, trusted",   &[FORWARDED, TRUST], true),
+        ("forwarded http",       &[("HTTP_X_FORWARDED_PROTO", "http"), TRUST], false),
+        ("trust, no header",     &[TRUST], false),
+    ];
+    for (name, vars, want) in cases {
+        assert_eq!(login(name, vars).has("Secure"), want, "{name}");
+    }
+}
+
+/// What a browser would drop, and every login with it, is refused at start;
+/// browsers compare the prefix whatever its case.
+#[test]
+fn prefixes_have_rules() {
+    #[rustfmt::skip]
+    let cases = [
+        ("__Host-s",   "SIGNET_SESSION_COOKIE_DOMAIN", "example.org"),
+        ("__Host-s",   "SIGNET_SESSION_COOKIE_PATH",   "/app"),
+        ("__Host-s",   "SIGNET_SESSION_COOKIE_SECURE", "false"),
+        ("__host-s",   "SIGNET_SESSION_COOKIE_DOMAIN", "example.org"),
+        ("__HOST-S",   "SIGNET_SESSION_COOKIE_PATH",   "/app/"),
+        ("__hOsT-s",   "SIGNET_SESSION_COOKIE_SECURE", "false"),
+        ("__Secure-s", "SIGNET_SESSION_COOKIE_SECURE", "false"),
+        ("__secure-s", "SIGNET_SESSION_COOKIE_SECURE", "false"),
+    ];
+    for (prefixed, setting, value) in cases {
+        let name = format!("{prefixed} with {setting}={value}");
+        let request = Cgi::post("/login", "username=admin").vars(&[
+            ("HTTPS", "on"),
+            ("SIGNET_SESSION_COOKIE_NAME", prefixed),
+            (setting, value),
+        ]);
+        let out = request.run();
+        assert_eq!(
+            assert_holds(&name, &out, NOTHING).status,
+            503,
+            "{name}: {out}"
+        );
+        assert!(out.errors().contains("SESSION_COOKIE_"), "{name}: {out}");
+    }
+    // Whatever plain HTTP leads to, no cookie breaks its own prefix.
+    for prefixed in ["__Host-s", "__Secure-s", "__host-s", "__SECURE-s"] {
+        let request =
+            Cgi::post("/login", "username=admin").var("SIGNET_SESSION_COOKIE_NAME", prefixed);
+        for cookie in checked(prefixed, request, COOKIE).cookies() {
+            assert!(cookie.has("Secure") && !cookie.has("Domain"), "{cookie:?}");
+            let host = prefixed.eq_ignore_ascii_case("__Host-s");
+            assert!(!host || cookie.attribute("Path") == Some("/"), "{cookie:?}");
+        }
+    }
+}
+
+/// MAX_COOKIE_SIZE counts the whole header value, as Werkzeug does: what is
+/// exactly as long is sent. The oracle knows the length beforehand.
+#[test]
+fn cookie_of_exactly_the_size() {
+    let token = Signer::default().token(r#"{"username":"admin"}"#, now());
+    let size = format!("session={token}; HttpOnly; Path=/app; SameSite=Lax").len();
+    for (limit, fits) in [(size + 1, true), (size, true), (size - 1, false)] {
+        let request =
+            Cgi::post("/login", "username=admin").var("SIGNET_MAX_COOKIE_SIZE", limit.to_string());
+        if fits {
+            let response = checked("fits", request, COOKIE);
+            assert_eq!(
+                (response.status, response.cookies().len()),
+                (303, 1),
+                "{limit}"
+            );
+        } else {
+            assert_too_large(request, size, limit);
+        }
+    }
+}
+
+/// The same at the limit that holds unless set, 4093 bytes, whatever deflate
+/// made of the payload: the cookie's name fills up the rest.
+#[test]
+fn cookie_of_4093_bytes() {
+    // Hashes, so that deflate finds little to save.
+    let hashes = (0..40_u8).flat_map(|i| Sha256::digest([i]));
+    let filler = encode(hashes.collect::<Vec<u8>>());
+    let json = format!(r#"{{"filler":"{filler}","username":"alice"}}"#);
+    let request = |name: &str| {
+        let header = format!("{name}={}", Signer::default().token(&json, now()));
+        Cgi::post("/login", "username=admin")
+            .var("SIGNET_SESSION_COOKIE_NAME", name)
+            .cookie(header)
+    };
+    let response = checked("short name", request("s"), COOKIE);
+    let line = response.header("Set-Cookie").expect("a cookie");
+    assert!(
+        line.len() > 1500 && line.len() < 4093,
+        "{} bytes",
+        line.len()
+    );
+    let longest = "s".repeat(4093 - line.len() + 1);
+    let out = request(&longest).run();
+    let lines = out.stdout.split(|&byte| byte == b'\n');
+    let line = lines
+        .filter_map(|line| line.strip_prefix(b"Set-Cookie: "))
+        .next();
+    assert_eq!(line.expect("a cookie").trim_ascii().len(), 4093, "{out}");
+    assert_too_large(request(&format!("s{longest}")), 4094, 4093);
+}
+
+/// Nothing is lost: no cookie is sent, so the browser keeps the old one; the
+/// page owns up and stderr has both sizes.
+#[track_caller]
+fn assert_too_large(request: Cgi, size: usize, limit: usize) {
+    let out = request.run();
+    let response = assert_holds("too large", &out, NOTHING);
+    assert!(response.status >= 400, "{out}");
+    assert!(response.words().contains("cookie"), "{}", response.words());
+    for number in [size, limit] {
+        assert!(
+            out.errors().contains(&number.to_string()),
+            "{number}: {out}"
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! Each side reads what the other wrote, as the same values.
+
+use super::{BY_CHANCE, DIGESTS, LIFETIME, NOW, Peer, Setup, decode, open, tagged, write};
+use crate::support::now;
+
+#[test]
+#[ignore = "needs Flask: run tests/run"]
+fn signet_reads_what_flask_sets() {
+    let mut peer = Peer::start();
+    let names = peer.invent();
+    let mut compressed = 0;
+    for setup in DIGESTS.map(Setup::new) {
+        for (number, name) in names.iter().enumerate() {
+            let value = peer.set(number, setup, None);
+            compressed += usize::from(value.starts_with('.'));
+            let text = decode(&value, setup).unwrap_or_else(|| panic!("{name}: refused {value}"));
+            assert_eq!(peer.same(number, &text), None, "{name}, {setup:?}: {text}");
+        }
+    }
+    assert!(
+        compressed > BY_CHANCE / 10,
+        "only {compressed} were compressed"
+    );
+}
+
+/// The values are the same, and so is the JSON, byte for byte: what signet
+/// rewrites does not grow or change under Flask's feet.
+#[test]
+#[ignore = "needs Flask: run tests/run"]
+fn flask_reads_what_signet_sets() {
+    let mut peer = Peer::start();
+    let names = peer.invent();
+    for setup in DIGESTS.map(Setup::new) {
+        for (number, name) in names.iter().enumerate() {
+            let text = peer.tagged(number, setup);
+            let value = write(&text, setup, now());
+            let payload = peer.text("payload", serde_json::json!({ "cookie": value }));
+            assert_eq!(payload, text, "{name}");
+            assert_eq!(
+                peer.read(number, &value, setup, None),
+                None,
+                "{name}, {setup:?}"
+            );
+            // Compressed as well as Flask does it, or nearly (another deflate):
+            // what fits into a cookie at one side has to at the other.
+            let flasks = peer.set(number, setup, None).len();
+            assert!(
+                value.len() <= flasks + flasks / 20 + 24,
+                "{name}: {flasks}, {value}"
+            );
+        }
+    }
+}
+
+/// A session that one side reads and writes back unchanged is still the same
+/// for the other, which is how a shared site uses it.
+#[test]
+#[ignore = "needs Flask: run tests/run"]
+fn nothing_is_lost_on_the_way_there_and_back() {
+    let mut peer = Peer::start();
+    let setup = Setup::new(DIGESTS[0]);
+    for (number, name) in peer.invent().iter().enumerate() {
+        let value = peer.set(number, setup, Some(NOW));
+        let back = write(&tagged(&open(&value, setup, NOW)), setup, NOW);
+        assert_eq!(peer.read(number, &back, setup, Some(NOW)), None, "{name}");
+    }
+}
+
+const OLD: &str = "an old key, retired in spring 2023";
+const OLDER: &str = "an older key: \u{17c}\u{f3}\u{142}\u{107} \u{2603}, retired in 2021";
+const NEW: &str = "the key of today, 47 letters, not really secret";
+
+/// `SECRET_KEY_FALLBACKS`: every key verifies, only the newest signs.
+#[test]
+#[ignore = "needs Flask: run tests/run"]
+fn retired_keys_are_read_and_not_written() {
+    #[rustfmt::skip]
+    let cases: [(&str, &str, &[&str], bool); 7] = [
+        // name                    written by  fallbacks      readable
+        ("the key itself",         NEW,        &[],           true),
+        ("retired, unknown",       OLD,        &[],           false),
+        ("retired, known",         OLD,        &[OLD],        true),
+        ("the first of two",       OLDER,      &[OLDER, OLD], true),
+        ("the second of two",      OLD,        &[OLDER, OLD], true),
+        ("the key itself, of three", NEW,      &[OLDER, OLD], true),
+        ("another than retired",   OLDER,      &[OLD],        false),
+    ];
+    let mut peer = Peer::start();
+    peer.invent();
+    for digest in DIGESTS {
+        for (name, writer, fallbacks, readable) in cases {
+            let writer = Setup {
+                key: writer,
+                fallbacks: &[],
+                digest,
+            };
+            let ring = Setup {
+                key: NEW,
+                fallbacks,
+                digest,
+            };
+
+            let flasks = peer.set(0, writer, None);
+            let text = decode(&flasks, ring);
+            assert_eq!(text.is_some(), readable, "{name}, from Flask, {digest:?}");
+            if let Some(text) = text {
+                assert_eq!(peer.same(0, &text), None, "{name}, from Flask");
+            }
+
+            let text = peer.tagged(0, writer);
+            let ours = write(&text, writer, now());
+            let difference = peer.read(0, &ours, ring, None);
+            assert_eq!(
+                difference.is_none(),
+                readable,
+                "{name}, from signet: {difference:?}"
+            );
+
+            // What a ring signs needs its newest key and no other.
+            let ours = write(&text, ring, now());
+            let flasks = peer.set(0, ring, None);
+            for (key, want) in [(NEW, true), (OLD, false), (OLDER, false)] {
+                let one = Setup {
+                    key,
+                    fallbacks: &[],
+                    digest,
+                };
+                assert_eq!(
+                    peer.read(0, &ours, one, None).is_none(),
+                    want,
+                    "{name}: {key}"
+                );
+                assert_eq!(decode(&flasks, one).is_some(), want, "{name}: {key}");
+            }
+        }
+    }
+}
+
+/// Both sides let a session go at the same second.
+#[test]
+#[ignore = "needs Flask: run tests/run"]
+fn sessions_expire_at_the_same_second() {
+    let cases = [
+        ("fresh", 0, true),
+        ("a second to go", LIFETIME - 1, true),
+        ("the last second", LIFETIME, true),
+        ("a second over", LIFETIME + 1, false),
+        ("long over", LIFETIME * 20, false),
+    ];
+    let mut peer = Peer::start();
+    peer.invent();
+    for setup in DIGESTS.map(Setup::new) {
+        let flasks = peer.set(0, setup, Some(NOW));
+        let text = peer.tagged(0, setup);
+        let ours = write(&text, setup, NOW);
+        for (name, age, want) in cases {
+            let session = open(&flasks, setup, NOW + age);
+            assert_eq!(
+                tagged(&session) == text,
+                want,
+                "{name}, from Flask: {session:?}"
+            );
+            assert_eq!(session.is_new(), !want, "{name}, from Flask");
+            let difference = peer.read(0, &ours, setup, Some(NOW + age));
+            assert_eq!(
+                difference.is_none(),
+                want,
+                "{name}, from signet: {difference:?}"
+            );
+        }
+    }
+}

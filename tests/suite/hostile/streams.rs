@@ -1,0 +1,385 @@
+//! Standard streams that are not as they should be: bodies too long, too short
+//! or never ending, closed and full outputs; and little memory for all of it.
+
+use std::fs::File;
+use std::io::{ErrorKind, pipe};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::process::Stdio;
+
+use super::{assert_anonymous, assert_status};
+use crate::support::invariants::{Allowed, COOKIE, NOTHING, assert_holds, checked};
+use crate::support::response::Response;
+use crate::support::token::Signer;
+use crate::support::{Cgi, StateDir, now};
+
+const LOGIN: &str = "username=admin";
+
+/// What MAX_CONTENT_LENGTH is unless set.
+const LIMIT: usize = 65_536;
+
+/// A login form of exactly `length` bytes.
+fn form_of(length: usize) -> String {
+    let start = format!("{LOGIN}&pad=");
+    format!("{start}{}", "x".repeat(length - start.len()))
+}
+
+/// The name in the session that the answer sets.
+#[track_caller]
+fn logged_in_as(answer: &Response) -> String {
+    let cookie = answer.cookie("session").expect("a session");
+    let (json, _) = Signer::default()
+        .read(&cookie.value)
+        .expect("our signature");
+    String::from_utf8(json).expect("JSON is text")
+}
+
+/// F20, 4.2 of RFC 3875: whoever needs no body does not wait for one.
+#[test]
+fn answers_that_need_no_body_do_not_wait() {
+    let json = "application/json";
+    let evil = ("HTTP_ORIGIN", "https://evil.example");
+    let cases = [
+        ("GET", Cgi::get("/"), 200),
+        ("HEAD", Cgi::new("HEAD", "/"), 200),
+        (
+            "E21: GET with a length",
+            Cgi::get("/").var("CONTENT_LENGTH", "3"),
+            200,
+        ),
+        ("no page", Cgi::post("/nothing", LOGIN).body(""), 404),
+        (
+            "no such method",
+            Cgi::new("PUT", "/login").var("CONTENT_LENGTH", "3"),
+            405,
+        ),
+        (
+            "no length",
+            Cgi::post("/login", LOGIN).without("CONTENT_LENGTH"),
+            411,
+        ),
+        (
+            "E17: over the limit",
+            Cgi::post("/login", form_of(LIMIT + 1)).body(""),
+            413,
+        ),
+        (
+            "wrong type",
+            Cgi::post("/login", LOGIN)
+                .body("")
+                .var("CONTENT_TYPE", json),
+            415,
+        ),
+        (
+            "another site's",
+            Cgi::post("/login", LOGIN).body("").vars(&[evil]),
+            403,
+        ),
+        (
+            "an empty length",
+            Cgi::post("/login", LOGIN).var("CONTENT_LENGTH", ""),
+            411,
+        ),
+        (
+            "junk for a length",
+            Cgi::post("/login", LOGIN).var("CONTENT_LENGTH", "1e3"),
+            400,
+        ),
+    ];
+    for (name, cgi, want) in cases {
+        assert_status(name, cgi.hold_stdin(), want);
+    }
+}
+
+/// E17: what a length claims is not what anybody allocates.
+#[test]
+fn claimed_lengths_cost_nothing() {
+    for length in [
+        "65537",
+        "4294967296",
+        "1000000000000",
+        "9223372036854775808",
+    ] {
+        let cgi = Cgi::post("/login", "")
+            .var("CONTENT_LENGTH", length)
+            .hold_stdin();
+        let out = cgi.address_space(16 << 20).run();
+        assert_eq!(assert_holds(length, &out, NOTHING).status, 413, "{length}");
+    }
+}
+
+/// E18, E19: CONTENT_LENGTH bytes are the body, no more and no fewer.
+#[test]
+fn body_ends_where_content_length_says() {
+    let long = form_of(LIMIT);
+    let cases: [(&str, Cgi, u16); 7] = [
+        ("exact", Cgi::post("/login", LOGIN), 303),
+        ("as much as may be", Cgi::post("/login", &long), 303),
+        (
+            "and no more",
+            Cgi::post("/login", &long).body(form_of(LIMIT + 9)),
+            303,
+        ),
+        (
+            "cut short",
+            Cgi::post("/login", LOGIN).var("CONTENT_LENGTH", "100"),
+            400,
+        ),
+        ("nothing there", Cgi::post("/login", LOGIN).body(""), 400),
+        ("closed", Cgi::post("/login", LOGIN).redirect("<&-"), 400),
+        (
+            "a directory",
+            Cgi::post("/login", LOGIN).redirect("</"),
+            400,
+        ),
+    ];
+    for (name, cgi, want) in cases {
+        let allowed = if want == 303 { COOKIE } else { NOTHING };
+        assert_eq!(checked(name, cgi, allowed).status, want, "{name}");
+    }
+    // More follows, and the pipe stays open: "admin" ends where it was said to.
+    let more = Cgi::post("/login", LOGIN)
+        .body("username=administrator&x=y")
+        .hold_stdin();
+    let answer = checked("more follows", more, COOKIE);
+    assert_eq!(logged_in_as(&answer), r#"{"username":"admin"}"#);
+}
+
+/// E20: Apache passes a chunked request on without CONTENT_LENGTH; its end is
+/// the end of file, its limit the same.
+#[test]
+fn chunked_bodies_end_with_the_file() {
+    let chunked = |body: &str| {
+        Cgi::post("/login", body)
+            .without("CONTENT_LENGTH")
+            .var("HTTP_TRANSFER_ENCODING", "chunked")
+    };
+    let answer = checked("a form", chunked(LOGIN), COOKIE);
+    assert_eq!(
+        (answer.status, logged_in_as(&answer).as_str()),
+        (303, r#"{"username":"admin"}"#)
+    );
+    let answer = checked(
+        "empty length",
+        chunked(LOGIN).var("CONTENT_LENGTH", ""),
+        COOKIE,
+    );
+    assert_eq!(answer.status, 303);
+    let answer = checked("as much as may be", chunked(&form_of(LIMIT)), COOKIE);
+    assert_eq!(answer.status, 303);
+    assert_status("too much", chunked(&form_of(LIMIT + 1)), 413);
+    // It need not end for the answer to be clear.
+    assert_status(
+        "without end",
+        chunked(&form_of(LIMIT + 1)).hold_stdin(),
+        413,
+    );
+    assert_status("nothing", chunked(""), 400);
+}
+
+/// E21 to E23: other servers' calls for which a body is stale or strange.
+#[test]
+fn bodies_nobody_asked_for() {
+    let cases = [
+        (
+            "E21: GET with a body",
+            Cgi::get("/").var("CONTENT_LENGTH", "3").body("a=b"),
+        ),
+        (
+            "GET, junk for a length",
+            Cgi::get("/").var("CONTENT_LENGTH", "-1"),
+        ),
+        (
+            "GET, a huge length",
+            Cgi::get("/").var("CONTENT_LENGTH", "99999999999999999999"),
+        ),
+        (
+            "GET, chunked",
+            Cgi::get("/")
+                .var("HTTP_TRANSFER_ENCODING", "chunked")
+                .hold_stdin(),
+        ),
+        (
+            "E23: lighttpd's constant",
+            Cgi::get("/").var("REDIRECT_STATUS", "200"),
+        ),
+        (
+            "junk for a status",
+            Cgi::get("/").var("REDIRECT_STATUS", "4O4"),
+        ),
+    ];
+    for (name, cgi) in cases {
+        assert_anonymous(name, cgi);
+    }
+    // E22: we are the ErrorDocument of a POST that went wrong elsewhere.
+    for status in [403, 404, 500, 503] {
+        let name = format!("error document {status}");
+        let cgi = Cgi::get("/")
+            .vars(&[
+                ("REDIRECT_REQUEST_METHOD", "POST"),
+                ("CONTENT_LENGTH", "17"),
+            ])
+            .var("REDIRECT_STATUS", status.to_string())
+            .hold_stdin();
+        assert_status(&name, cgi, status);
+    }
+}
+
+/// 7 of the house's figures: a cheap host's limits are enough for each page.
+#[test]
+fn little_memory_is_enough() {
+    let token = Signer::default().token(r#"{"username":"admin"}"#, now());
+    for megabytes in [16, 64] {
+        let cases = [
+            ("index", Cgi::get("/"), 200, NOTHING),
+            ("form", Cgi::get("/login"), 200, NOTHING),
+            ("login", Cgi::post("/login", LOGIN), 303, COOKIE),
+            (
+                "the longest form",
+                Cgi::post("/login", form_of(LIMIT)),
+                303,
+                COOKIE,
+            ),
+            (
+                "logged in",
+                Cgi::get("/").cookie(format!("session={token}")),
+                200,
+                NOTHING,
+            ),
+            ("no page", Cgi::get("/nothing"), 404, NOTHING),
+            (
+                "no settings",
+                Cgi::get("/").var("SIGNET_BOGUS", "1"),
+                503,
+                NOTHING,
+            ),
+        ];
+        for (name, cgi, want, allowed) in cases {
+            let name = format!("{name} in {megabytes} MiB");
+            let out = cgi.address_space(megabytes << 20).run();
+            assert_eq!(assert_holds(&name, &out, allowed).status, want, "{name}");
+        }
+    }
+}
+
+/// F21: the answer cannot be delivered. Nothing follows from that.
+#[test]
+fn nobody_listens() {
+    let gone = || {
+        let (reader, writer) = pipe().expect("a pipe");
+        drop(reader);
+        writer
+    };
+    let full = || {
+        File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("/dev/full")
+    };
+    let cases = [
+        ("stdout closed", Cgi::get("/").redirect(">&-")),
+        ("stdout full", Cgi::get("/").stdout(full())),
+        ("reader gone", Cgi::get("/").stdout(gone())),
+        ("all closed", Cgi::get("/").redirect("<&- >&- 2>&-")),
+        (
+            "login, reader gone",
+            Cgi::post("/login", LOGIN).stdout(gone()),
+        ),
+        (
+            "error, reader gone",
+            Cgi::get("/").var("SIGNET_BOGUS", "1").stdout(gone()),
+        ),
+    ];
+    for (name, cgi) in cases {
+        let out = cgi.run();
+        assert_eq!(out.status.code(), Some(0), "{name}: {out}");
+        assert!(!out.errors().contains("panicked"), "{name}: {out}");
+        assert_eq!((out.stdout.len(), &out.after), (0, &out.before), "{name}");
+    }
+}
+
+/// F22: the reason cannot be logged. The visitor has an answer all the same.
+#[test]
+fn nobody_logs() {
+    let full = || {
+        File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("/dev/full")
+    };
+    let broken = || Cgi::get("/").var("SIGNET_BOGUS", "1");
+    assert!(
+        !broken().run().stderr.is_empty(),
+        "this page has a reason to log"
+    );
+    assert_status("stderr closed", broken().redirect("2>&-"), 503);
+    assert_status("stderr full", broken().stderr(full()), 503);
+    assert_status("stderr nowhere", broken().stderr(Stdio::null()), 503);
+}
+
+/// F20: with a stream closed, no file opened may take its number: the answer
+/// must not end up in the key's file, nor the key in the form.
+#[test]
+fn closed_streams_are_not_taken_for_files() {
+    let state = StateDir::new();
+    let first = |redirections: &str| {
+        let cgi = Cgi::post("/login", LOGIN)
+            .state(&state)
+            .without("SIGNET_SECRET_KEY");
+        cgi.redirect(redirections).run()
+    };
+    let out = first(">&-");
+    assert_eq!(out.status.code(), Some(0), "{out}");
+    let key = std::fs::read(state.path().join("secret_key")).expect("a key was made");
+    assert!(
+        !key.is_empty() && !key.windows(6).any(|six| six == b"Status"),
+        "{}",
+        key.escape_ascii()
+    );
+    let out = first("2>&-");
+    let allowed = Allowed {
+        cookie: true,
+        state: false,
+    };
+    let cookie = assert_holds("same key", &out, allowed)
+        .cookie("session")
+        .expect("a session");
+    let index = Cgi::get("/").state(&state).without("SIGNET_SECRET_KEY");
+    let page = checked(
+        "the next request",
+        index.cookie(format!("session={}", cookie.value)),
+        NOTHING,
+    );
+    assert!(
+        page.words().contains("Logged in as admin"),
+        "{}",
+        page.words()
+    );
+}
+
+/// The whole answer in one write: a datagram socket shows where writes end. A
+/// server that gets half a head may show it to the visitor as the page.
+#[test]
+fn answers_are_one_write() {
+    let token = Signer::default().token(r#"{"username":"admin"}"#, now());
+    let cases = [
+        ("index", Cgi::get("/").cookie(format!("session={token}"))),
+        ("login", Cgi::post("/login", LOGIN)),
+        ("no page", Cgi::get("/nothing")),
+        ("no settings", Cgi::get("/").var("SIGNET_BOGUS", "1")),
+    ];
+    for (name, cgi) in cases {
+        let (ours, theirs) = UnixDatagram::pair().expect("a pair of sockets");
+        cgi.stdout(OwnedFd::from(theirs)).run();
+        ours.set_nonblocking(true).expect("do not wait");
+        let mut bytes = vec![0; 1 << 16];
+        let length = ours.recv(&mut bytes).expect("a write");
+        Response::parse(&bytes[..length]).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let more = ours.recv(&mut bytes).map_err(|err| err.kind());
+        assert!(!matches!(more, Ok(1..)), "{name}: {more:?}");
+        assert!(
+            !matches!(more, Err(kind) if kind != ErrorKind::WouldBlock),
+            "{name}: {more:?}"
+        );
+    }
+}

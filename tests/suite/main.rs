@@ -1,0 +1,33 @@
+//! signet as others see it: the web server that starts it, the visitor who
+//! sends it anything, Flask that shares its cookie, the browser, the shell.
+//!
+//! Expected values come from the specification named beside them or from the
+//! set-up's own description, never from what the program happened to print.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "tests: a panic is a verdict, and they read their own environment and clock"
+)]
+
+mod support;
+
+mod browser;
+mod cli;
+mod cookie_attributes;
+mod cookie_policy;
+mod flask;
+mod hostile;
+mod key;
+mod mount;
+mod pages;
+mod recorded;
+mod rfc3875;
+mod settings;
+mod templates;
+mod walk;

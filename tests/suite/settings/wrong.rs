@@ -1,0 +1,278 @@
+//! What is wrong with a setting: no page is served on a guess. stderr names
+//! the key and where it stands; the visitor learns neither.
+
+use std::fs;
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, mkfifoat};
+
+use super::{login, site};
+use crate::support::invariants::{NOTHING, assert_holds};
+use crate::support::{Cgi, Output, StateDir};
+
+/// Asserts a 503 that names all of `wanted` on stderr, and returns the rest.
+#[track_caller]
+fn assert_wrong(name: &str, request: Cgi, wanted: &[&str]) -> Output {
+    let out = request.run();
+    let response = assert_holds(name, &out, NOTHING);
+    assert_eq!(response.status, 503, "{name}: {out}");
+    for word in wanted {
+        assert!(
+            out.errors().contains(word),
+            "{name}: no {word:?} on stderr: {out}"
+        );
+    }
+    out
+}
+
+/// Setting, what is wrong in TOML, what is wrong in the environment. A dash
+/// stands for "nothing of that kind".
+#[rustfmt::skip]
+const WRONG: &[(&str, &str, &str)] = &[
+    ("APPLICATION_ROOT",           "\"app\"",          "app"),
+    ("APPLICATION_ROOT",           "\"//evil.example\"", "//evil.example"),
+    ("APPLICATION_ROOT",           "7",                "-"),
+    ("DEBUG",                      "\"on\"",           "maybe"),
+    ("DEBUG",                      "[]",               "[]"),
+    ("MAX_CONTENT_LENGTH",         "-1",               "-1"),
+    ("MAX_CONTENT_LENGTH",         "\"64 KiB\"",       "64 KiB"),
+    ("MAX_CONTENT_LENGTH",         "1.5",              "1.5"),
+    ("MAX_CONTENT_LENGTH",         "-",                "99999999999999999999999999"),
+    ("MAX_COOKIE_SIZE",            "-1",               "-4093"),
+    ("MAX_COOKIE_SIZE",            "true",             "true"),
+    ("MAX_COOKIE_SIZE",            "\"4093\"",         "\"4093\""),
+    ("MAX_COOKIE_SIZE",            "4093.0",           "4093.5"),
+        ("PERMANENT_SESSION_LIFETIME", "-5",               "-5"),
+    ("PERMANENT_SESSION_LIFETIME", "\"31 days\"",      "31 days"),
+    ("PERMANENT_SESSION_LIFETIME", "1979-05-27",       "1e3x"),
+    ("SECRET_KEY",                 "12345678901234567", "-"),
+    ("SECRET_KEY",                 "[\"a-key-in-a-list-0123\"]", "-"),
+    ("SECRET_KEY_FALLBACKS",       "\"a-plain-string-0123\"", "a-plain-string-0123"),
+    ("SECRET_KEY_FALLBACKS",       "[1]",              "[1]"),
+    ("SECRET_KEY_FALLBACKS",       "true",             "{\"a\":1}"),
+    ("SECRET_KEY_FILE",            "\"key\"",          "key"),
+    ("SECRET_KEY_FILE",            "\"./key\"",        "./key"),
+    ("SECRET_KEY_FILE",            "1",                "~/key"),
+    ("SESSION_COOKIE_DOMAIN",      "\"a;b\"",          "a;b"),
+    ("SESSION_COOKIE_DOMAIN",      "\"a b\"",          "a, b"),
+    ("SESSION_COOKIE_HTTPONLY",    "1.0",              "2"),
+    ("SESSION_COOKIE_NAME",        "\"\"",             "-"),
+    ("SESSION_COOKIE_NAME",        "\"a b\"",          "a b"),
+    ("SESSION_COOKIE_NAME",        "\"a=b\"",          "a=b"),
+    ("SESSION_COOKIE_NAME",        "\"a;b\"",          "a;b"),
+    ("SESSION_COOKIE_NAME",        "\"caf\u{e9}\"",    "caf\u{e9}"),
+    ("SESSION_COOKIE_NAME",        "\"a\\r\\nb\"",     "a\r\nb"),
+    ("SESSION_COOKIE_NAME",        "true",             "-"),
+    ("SESSION_COOKIE_PARTITIONED", "\"true\"",         "partly"),
+    ("SESSION_COOKIE_PATH",        "\"app\"",          "app"),
+    ("SESSION_COOKIE_PATH",        "\"/a;b\"",         "/a; HttpOnly"),
+    ("SESSION_COOKIE_PATH",        "\"/a\\nb\"",       "/a\nb"),
+    ("SESSION_COOKIE_SAMESITE",    "\"Sometimes\"",    "Sometimes"),
+    ("SESSION_COOKIE_SAMESITE",    "false",            "Lax; Secure"),
+    ("SESSION_COOKIE_SECURE",      "\"yes\"",          "always"),
+    ("SESSION_DIGEST",             "\"md5\"",          "md5"),
+    ("SESSION_DIGEST",             "256",              "sha512"),
+    ("SESSION_PERMANENT",          "\"no\"",           "null"),
+    ("SESSION_REFRESH_EACH_REQUEST", "\"each\"",       "each"),
+    ("STATE_DIR",                  "\"state\"",        "state"),
+    ("STATE_DIR",                  "1",                "../state"),
+    ("TEMPLATES_DIR",              "\"templates\"",    "templates"),
+    ("TEMPLATES_DIR",              "[]",               "./templates"),
+    ("TRUST_PROXY",                "\"127.0.0.1\"",    "127.0.0.1"),
+    ("NO_SUCH_SETTING",            "1",                "1"),
+    ("SESION_COOKIE_NAME",         "\"typo\"",         "typo"),
+    ("SESSION_COOKIE_NAME_",       "\"typo\"",         "typo"),
+    ("session_cookie_name",        "\"lower\"",        "lower"),
+    ("CONFIG",                     "\"/etc/signet.toml\"", "-"),
+    ("SIGNET_DEBUG",               "true",             "true"),
+];
+
+#[test]
+fn wrong_values_in_the_environment() {
+    for (setting, _, value) in WRONG.iter().filter(|row| row.2 != "-") {
+        for prefix in ["", "REDIRECT_"] {
+            let variable = format!("{prefix}SIGNET_{setting}");
+            let name = format!("{variable}={value}");
+            let wanted = format!("SIGNET_{setting}");
+            // In place of the tests' own, which would come first.
+            let request = login().without(&wanted).var(&variable, value);
+            assert_wrong(&name, request, &[&wanted]);
+        }
+    }
+    assert_wrong("no name", login().var("SIGNET_", "x"), &["SIGNET_"]);
+    assert_wrong(
+        "no UTF-8",
+        login().bytes(b"SIGNET_SESSION_COOKIE_NAME", b"caf\xe9"),
+        &["SIGNET_SESSION_COOKIE_NAME"],
+    );
+    assert_wrong(
+        "no UTF-8 in a name",
+        login().bytes(b"SIGNET_\xff", b"1"),
+        &["SIGNET_"],
+    );
+}
+
+#[test]
+fn wrong_values_in_the_file() {
+    for (setting, value, _) in WRONG.iter().filter(|row| row.1 != "-") {
+        let state = site(&format!(
+            "# A comment\n\n{setting} = {value}\n\n# The end\n"
+        ));
+        let name = format!("{setting} = {value}");
+        let request = login()
+            .without("SIGNET_SECRET_KEY")
+            .var("SIGNET_STATE_DIR", state.path());
+        assert_wrong(&name, request.state(&state), &[setting, "signet.toml:3"]);
+    }
+}
+
+/// Also a value that the environment overrides, and one that no page needs.
+#[test]
+fn whatever_stands_in_the_file_must_be_right() {
+    let state = site("SESSION_COOKIE_NAME = 5\n");
+    let request = login()
+        .state(&state)
+        .var("SIGNET_SESSION_COOKIE_NAME", "good");
+    assert_wrong(
+        "overridden",
+        request,
+        &["SESSION_COOKIE_NAME", "signet.toml:1"],
+    );
+}
+
+#[test]
+fn files_that_are_no_toml() {
+    #[rustfmt::skip]
+    let cases: [(&str, &[u8], &str); 12] = [
+        ("no value",         b"DEBUG =\n", "signet.toml:1"),
+        ("no quotes",        b"DEBUG = false\nSESSION_COOKIE_NAME = abc\n", "signet.toml:2"),
+        ("open quotes",      b"\n\nSESSION_COOKIE_NAME = \"abc\n", "signet.toml:3"),
+        ("Python's True",    b"DEBUG = True\n", "signet.toml:1"),
+        ("twice",            b"DEBUG = false\n# again\nDEBUG = true\n", "signet.toml:3"),
+        ("a table",          b"\n[session]\nDEBUG = true\n", "session"),
+        ("a dotted key",     b"session.cookie = 1\n", "session"),
+        ("an array table",   b"[[DEBUG]]\n", "DEBUG"),
+        ("no UTF-8",         b"# caf\xe9\nDEBUG = true\n", "signet.toml"),
+        ("UTF-16",           b"\xff\xfeD\0E\0B\0U\0G\0", "signet.toml"),
+        ("NUL",              b"DEBUG = true\0\n", "signet.toml"),
+        ("an ini file",      b"; comment\ndebug: yes\n", "signet.toml:1"),
+    ];
+    for (name, text, wanted) in cases {
+        let state = StateDir::new();
+        state.write("signet.toml", text, 0o600);
+        assert_wrong(name, login().state(&state), &[wanted]);
+    }
+}
+
+/// What a setting names has to be there: a site never falls back to defaults
+/// because of a typing error.
+#[test]
+fn files_that_cannot_be_read() {
+    let folder = StateDir::new();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("directory.toml")).expect("mkdir");
+    mkfifoat(CWD, path("fifo.toml"), Mode::from_raw_mode(0o600)).expect("mkfifo");
+    std::os::unix::fs::symlink("nowhere", path("dangling.toml")).expect("symlink");
+    folder.write("long.toml", "# long\n".repeat(2 << 20), 0o600);
+    folder.write(
+        "deep.toml",
+        format!(
+            "SECRET_KEY_FALLBACKS = {}{}\n",
+            "[".repeat(20_000),
+            "]".repeat(20_000)
+        ),
+        0o600,
+    );
+    for name in [
+        "missing.toml",
+        "directory.toml",
+        "fifo.toml",
+        "dangling.toml",
+        "long.toml",
+        "deep.toml",
+    ] {
+        for variable in [
+            "SIGNET_CONFIG",
+            "SSL_SIGNET_CONFIG",
+            "REDIRECT_SIGNET_CONFIG",
+        ] {
+            let request = login().var(variable, path(name)).address_space(64 << 20);
+            assert_wrong(name, request, &[name]);
+        }
+    }
+    for relative in ["site.toml", "./site.toml", "../site.toml", "~/site.toml"] {
+        assert_wrong(
+            relative,
+            login().var("SIGNET_CONFIG", relative),
+            &["SIGNET_CONFIG"],
+        );
+    }
+    assert_wrong(
+        "/dev/zero",
+        login()
+            .var("SIGNET_CONFIG", "/dev/zero")
+            .address_space(64 << 20),
+        &["/dev/zero"],
+    );
+}
+
+/// The same of the file in the state directory, should it exist.
+#[test]
+fn state_file_that_cannot_be_read() {
+    let state = StateDir::new();
+    fs::create_dir(state.path().join("signet.toml")).expect("mkdir");
+    assert_wrong("a directory", login().state(&state), &["signet.toml"]);
+    let state = StateDir::new();
+    mkfifoat(
+        CWD,
+        state.path().join("signet.toml"),
+        Mode::from_raw_mode(0o600),
+    )
+    .expect("mkfifo");
+    assert_wrong("a FIFO", login().state(&state), &["signet.toml"]);
+}
+
+/// The page is the visitor's: it names neither file nor key nor value, not
+/// even where the owner asked for details.
+#[test]
+fn visitors_learn_nothing() {
+    let value = "a-value-that-nobody-else-writes";
+    for (setting, debug) in [
+        ("SESSION_DIGEST", "false"),
+        ("SECRET_KEY_FALLBACKS", "true"),
+    ] {
+        let state = site(&format!("{setting} = \"{value}\"\nDEBUG = {debug}\n"));
+        let out = assert_wrong(setting, login().state(&state), &[setting]);
+        let page = out.response();
+        for hidden in [value, "signet.toml", &state.path().display().to_string()] {
+            assert!(
+                debug == "true" || !page.text().contains(hidden),
+                "{hidden}: {out}"
+            );
+        }
+        assert!(
+            setting == "SESSION_DIGEST" || !out.errors().contains(value),
+            "{out}"
+        );
+        assert!(
+            setting == "SESSION_DIGEST" || !page.text().contains(value),
+            "{out}"
+        );
+    }
+}
+
+/// Every route and method gets the same answer: settings come first.
+#[test]
+fn no_page_is_served_on_a_guess() {
+    for (method, target) in [
+        ("GET", "/"),
+        ("HEAD", "/"),
+        ("POST", "/login"),
+        ("GET", "/nowhere"),
+        ("PUT", "/"),
+    ] {
+        let request = Cgi::new(method, target).var("SIGNET_NO_SUCH_SETTING", "1");
+        assert_wrong(target, request, &["SIGNET_NO_SUCH_SETTING"]);
+    }
+    assert!(!Path::new("state").exists(), "a relative path was made");
+}

@@ -1,0 +1,165 @@
+//! What holds for every answer, whatever was asked. Each test of a hostile
+//! input ends here, so that one strange row cannot slip past one strange page.
+
+use std::time::Duration;
+
+use super::cgi::{Cgi, Output};
+use super::response::Response;
+
+/// Text that hostile rows carry about; unescaped it would open a tag.
+pub(crate) const MARKER: &str = r#"zq'"><b>&"#;
+
+/// The address space that every hostile row gets along with.
+pub(crate) const ADDRESS_SPACE: usize = 64 << 20;
+
+/// What an answer may do beyond answering.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Allowed {
+    /// Set or delete a cookie.
+    pub(crate) cookie: bool,
+    /// Change the state directory.
+    pub(crate) state: bool,
+}
+
+/// Nothing beyond answering.
+pub(crate) const NOTHING: Allowed = Allowed {
+    cookie: false,
+    state: false,
+};
+
+/// A login, a logout, a message stored or shown.
+pub(crate) const COOKIE: Allowed = Allowed {
+    cookie: true,
+    state: false,
+};
+
+/// Makes the request with little memory, asserts that the invariants hold and
+/// returns the answer.
+#[track_caller]
+pub(crate) fn checked(name: &str, cgi: Cgi, allowed: Allowed) -> Response {
+    assert_holds(name, &cgi.address_space(ADDRESS_SPACE).run(), allowed)
+}
+
+/// Asserts I1 to I8 on `out`, the answer to the row `name`, and returns it
+/// parsed:
+///
+/// - I1: exit code 0, no signal, no panic
+/// - I2: the head is valid CGI, see [`Response::parse`]
+/// - I3: [`MARKER`] stands nowhere unescaped
+/// - I4: no Set-Cookie unless allowed
+/// - I5: the state directory is as it was unless allowed
+/// - I6: not to be stored, framed, sniffed or run
+/// - I7: under a second (the row itself sets the limit on memory)
+/// - I8: no path, key, version or backtrace reaches the visitor
+#[track_caller]
+pub(crate) fn assert_holds(name: &str, out: &Output, allowed: Allowed) -> Response {
+    let errors = out.errors();
+    assert_eq!(out.status.code(), Some(0), "I1 {name}: {out}");
+    assert!(!errors.contains("panicked"), "I1 {name}: {out}");
+    for line in errors.lines() {
+        assert!(
+            line.starts_with("signet: "),
+            "I1 {name}: {line:?} on stderr"
+        );
+        assert!(
+            !line.contains(|letter: char| letter.is_control()),
+            "I1 {name}: {line:?}"
+        );
+    }
+    let response = match Response::parse(&out.stdout) {
+        Ok(response) => response,
+        Err(why) => panic!("I2 {name}: {why}\n{out}"),
+    };
+    assert!(!contains(&out.stdout, MARKER), "I3 {name}: {out}");
+    if !allowed.cookie {
+        assert_eq!(response.cookies(), [], "I4 {name}: {out}");
+    }
+    if !allowed.state {
+        assert_eq!(out.after, out.before, "I5 {name}");
+    }
+    assert_closed(name, &response);
+    assert!(
+        out.duration < Duration::from_secs(1),
+        "I7 {name}: {:?}",
+        out.duration
+    );
+    let state = out.state.to_string_lossy();
+    let secrets = [
+        super::KEY,
+        env!("CARGO_MANIFEST_DIR"),
+        &state,
+        env!("CARGO_PKG_VERSION"),
+    ];
+    let traces = [
+        "backtrace",
+        ".rs:",
+        "/src/",
+        "thread 'main'",
+        "SIGNET_SECRET_KEY=",
+    ];
+    for text in secrets.into_iter().chain(traces) {
+        assert!(!contains(&out.stdout, text), "I8 {name}: {text} in {out}");
+        assert!(
+            text != super::KEY || !errors.contains(text),
+            "I8 {name}: the key on stderr"
+        );
+    }
+    response
+}
+
+/// I6: the headers of a page that is one visitor's alone.
+#[track_caller]
+fn assert_closed(name: &str, response: &Response) {
+    let header = |wanted: &str| {
+        response
+            .header(wanted)
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
+    assert!(
+        header("Cache-Control").contains("no-store"),
+        "I6 {name}: {response:?}"
+    );
+    let vary = header("Vary");
+    assert!(
+        vary.split(',').any(|field| field.trim() == "cookie"),
+        "I6 {name}: {response:?}"
+    );
+    assert_eq!(header("X-Content-Type-Options"), "nosniff", "I6 {name}");
+    assert!(
+        !header("Referrer-Policy").is_empty(),
+        "I6 {name}: {response:?}"
+    );
+    let policy = header("Content-Security-Policy");
+    let directives: Vec<&str> = policy.split(';').map(str::trim).collect();
+    for directive in [
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(directives.contains(&directive), "I6 {name}: {policy}");
+    }
+    let closed = ["default-src 'none'", "object-src 'none'"];
+    assert!(
+        closed.iter().any(|one| directives.contains(one)),
+        "I6 {name}: {policy}"
+    );
+    // A site's own page may have styles of its own, and no scripts.
+    let mut loads = directives
+        .iter()
+        .filter(|directive| !directive.starts_with("style-src "));
+    assert!(
+        !loads.any(|directive| directive.contains("unsafe")),
+        "I6 {name}: {policy}"
+    );
+    assert!(
+        header("Access-Control-Allow-Origin").is_empty(),
+        "I6 {name}: {response:?}"
+    );
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
+}

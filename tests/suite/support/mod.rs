@@ -1,0 +1,26 @@
+//! What every test leans on: the program run as a web server would run it.
+
+pub(crate) mod cgi;
+pub(crate) mod http;
+pub(crate) mod invariants;
+pub(crate) mod jar;
+pub(crate) mod response;
+pub(crate) mod set_cookie;
+pub(crate) mod state;
+pub(crate) mod token;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub(crate) use cgi::{Cgi, Output};
+pub(crate) use state::{StateDir, state_root};
+
+/// The key that [`Cgi`] gives the program unless a test gives another.
+pub(crate) const KEY: &str = "tests-only-7f3a91c6e0d24b58ac4be19027d6";
+
+/// Unix seconds, for tokens that must be fresh.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a clock after 1970")
+        .as_secs()
+}

@@ -1,0 +1,158 @@
+//! State directories for tests, where the program is willing to keep a key.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{env, process};
+
+use sha2::{Digest, Sha256};
+
+/// A private place below which the program accepts a key: not in /tmp, in no
+/// folder that others may write, in none that a web server would serve.
+///
+/// That is cargo's folder for tests, or, when the checkout itself lies in such
+/// a place, one in the home directory's cache.
+pub(crate) fn state_root() -> PathBuf {
+    let home = env::var_os("HOME").map(|home| Path::new(&home).join(".cache/signet-tests"));
+    let cargo = Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
+    let root = [cargo, home]
+        .into_iter()
+        .flatten()
+        .find(|path| accepts_keys(path));
+    let root = root.expect("a folder for keys: neither target/tmp nor ~/.cache will do");
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&root)
+        .expect("make the folder for keys");
+    root
+}
+
+fn accepts_keys(path: &Path) -> bool {
+    const SERVED: [&str; 8] = [
+        "docs",
+        "htdocs",
+        "html",
+        "httpdocs",
+        "public",
+        "public_html",
+        "web",
+        "www",
+    ];
+    let in_tmp = ["/tmp", "/var/tmp", "/dev/shm"]
+        .iter()
+        .any(|tmp| path.starts_with(tmp));
+    let served = path.components().any(|part| match part {
+        Component::Normal(name) => SERVED.iter().any(|served| name == *served),
+        _ => false,
+    });
+    // What does not exist yet is made 0700.
+    let shared = path
+        .ancestors()
+        .filter_map(|folder| fs::metadata(folder).ok())
+        .any(|folder| folder.permissions().mode() & 0o002 != 0);
+    path.is_absolute() && !in_tmp && !served && !shared
+}
+
+/// A state directory, mode 0700, empty, removed when dropped.
+#[derive(Debug)]
+pub(crate) struct StateDir {
+    path: PathBuf,
+}
+
+impl StateDir {
+    /// Makes one.
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let root = state_root();
+        let parent = loop {
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let parent = root.join(format!("state-{}-{number}", process::id()));
+            // A killed run of the same process id may have left one behind.
+            match DirBuilder::new().mode(0o700).create(&parent) {
+                Ok(()) => break parent,
+                Err(err) if err.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(err) => panic!("{}: {err}", parent.display()),
+            }
+        };
+        let path = parent.join("state");
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .expect("make a state directory");
+        Self { path }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a file of exactly this mode, making the folders on its way, and
+    /// says where it is.
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>, mode: u32) -> PathBuf {
+        let path = self.path.join(name);
+        let folder = path.parent().expect("a name below the state directory");
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .expect("make a folder");
+        fs::write(&path, text).expect("write a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set a mode");
+        path
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.path)
+    }
+}
+
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        let parent = self.path.parent().expect("made below a folder of its own");
+        let _ = fs::remove_dir_all(parent);
+    }
+}
+
+/// Every name below a directory with its type and mode, and for a file the
+/// hash of what it holds. Empty when there is no such directory.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Snapshot(BTreeMap<PathBuf, (u32, String)>);
+
+impl Snapshot {
+    pub(crate) fn of(directory: &Path) -> Self {
+        let mut entries = BTreeMap::new();
+        let mut folders = vec![directory.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let Ok(names) = fs::read_dir(&folder) else {
+                continue;
+            };
+            for entry in names {
+                let path = entry.expect("read a directory").path();
+                let about = fs::symlink_metadata(&path).expect("stat what is listed");
+                let hash = if about.is_file() {
+                    let text = fs::read(&path).expect("read a state file");
+                    Sha256::digest(text)
+                        .iter()
+                        .map(|byte| format!("{byte:02x}"))
+                        .collect()
+                } else {
+                    String::new()
+                };
+                if about.is_dir() {
+                    folders.push(path.clone());
+                }
+                let name = path.strip_prefix(directory).expect("below it").to_owned();
+                entries.insert(name, (about.mode(), hash));
+            }
+        }
+        Self(entries)
+    }
+
+    /// The names in it, sorted.
+    pub(crate) fn names(&self) -> Vec<&Path> {
+        self.0.keys().map(PathBuf::as_path).collect()
+    }
+}
