@@ -24,6 +24,7 @@ mod cookie_policy;
 mod flask;
 mod hostile;
 mod key;
+mod library;
 mod mount;
 mod pages;
 mod recorded;

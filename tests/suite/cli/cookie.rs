@@ -8,6 +8,9 @@ use crate::support::{KEY, StateDir, now};
 
 const ALICE: &str = r#"{"username":"alice"}"#;
 
+/// Names and values of variables.
+type Vars = &'static [(&'static str, &'static str)];
+
 fn decode(cookie: &str, vars: &[(&str, &str)]) -> Run {
     signet(
         &["cookie", "decode", cookie],
@@ -19,7 +22,7 @@ fn decode(cookie: &str, vars: &[(&str, &str)]) -> Run {
 #[test]
 fn verified_cookies_are_shown() {
     let (signer, now) = (Signer::default(), now());
-    let fallback = (
+    const FALLBACK: (&str, &str) = (
         "SIGNET_SECRET_KEY_FALLBACKS",
         "[\"an-older-key-that-still-verifies\"]",
     );
@@ -27,7 +30,7 @@ fn verified_cookies_are_shown() {
     let token = signer.token(ALICE, now);
     let sha1 = Signer::default().digest(Digest::Sha1).token(ALICE, now);
     #[rustfmt::skip]
-    let cases: [(&str, String, &[(&str, &str)]); 8] = [
+    let cases: [(&str, String, Vars); 8] = [
         ("value",          token.clone(), &[]),
         ("pair",           format!("session={token}"), &[]),
         ("another's name", format!("__Host-session={token}"), &[]),
@@ -35,7 +38,7 @@ fn verified_cookies_are_shown() {
         ("compressed",     signer.compressed(ALICE, now), &[]),
         ("pair, compressed", format!("session={}", signer.compressed(ALICE, now)), &[]),
         ("SHA-1 as set",   sha1, &[("SIGNET_SESSION_DIGEST", "sha1")]),
-        ("by a fallback",  old.token(ALICE, now), &[fallback]),
+        ("by a fallback",  old.token(ALICE, now), &[FALLBACK]),
     ];
     for (name, cookie, vars) in cases {
         let run = decode(&cookie, vars);
