@@ -1,7 +1,7 @@
 //! The seed's three routes.
 
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::error::{Refusal, respond};
 use super::pages::Page;
@@ -122,7 +122,13 @@ fn logout(context: &Context<'_>, session: &mut Session) -> Result<Response, Refu
     if session.iter().all(|(key, _)| key == "_permanent") && !session.is_empty() {
         session.clear();
     }
-    Ok(redirect(&context.mount.url_for("/")))
+    let mut response = redirect(&context.mount.url_for("/"));
+    // The back button would otherwise show the page as it was: a browser may
+    // keep a page in memory that it may not store.
+    response
+        .headers_mut()
+        .insert("clear-site-data", HeaderValue::from_static("\"cache\""));
+    Ok(response)
 }
 
 fn username(session: &Session) -> String {

@@ -226,14 +226,7 @@ impl Value {
             Self::Number(value) => out.push_str(value.as_str()),
             Self::String(text) => write_str(text, out),
             Self::List(items) => write_list(items, out),
-            Self::Dict(items) => match items.first_key_value() {
-                Some((key, value)) if items.len() == 1 && is_tag(key) => {
-                    write_tagged(" di", out, |out| {
-                        write_dict([(format!("{key}__").as_str(), value)].into_iter(), out);
-                    });
-                }
-                _ => write_dict(items.iter().map(|(key, value)| (key.as_str(), value)), out),
-            },
+            Self::Dict(items) => write_dict(items, out),
             Self::Tuple(items) => write_tagged(" t", out, |out| write_list(items, out)),
             Self::Bytes(bytes) => {
                 write_tagged(" b", out, |out| write_str(&STANDARD.encode(bytes), out));
@@ -251,10 +244,7 @@ impl Value {
 /// Writes a session's dict as Flask does.
 pub fn dumps(dict: &BTreeMap<String, Value>) -> String {
     let mut out = String::new();
-    write_dict(
-        dict.iter().map(|(key, value)| (key.as_str(), value)),
-        &mut out,
-    );
+    write_dict(dict, &mut out);
     out
 }
 
@@ -264,7 +254,22 @@ pub fn loads(json: &str) -> Option<BTreeMap<String, Value>> {
     if json.trim_ascii() == "null" {
         return Some(BTreeMap::new());
     }
-    let dict: BTreeMap<String, Value> = split_object(json)?
+    let mut members = split_object(json)?;
+    if let [(tag, inner)] = members.as_slice()
+        && is_tag(tag)
+    {
+        // A dict that is itself a tagged value is no session, unless the tag
+        // says that its one key looks like a tag.
+        if tag != " di" {
+            return None;
+        }
+        members = split_object(inner)?;
+        let [(key, _)] = members.as_mut_slice() else {
+            return None;
+        };
+        *key = key.strip_suffix("__")?.to_owned();
+    }
+    let dict = members
         .into_iter()
         .map(|(key, text)| {
             let value = serde_json::from_str(text)
@@ -272,16 +277,7 @@ pub fn loads(json: &str) -> Option<BTreeMap<String, Value>> {
             (key, value)
         })
         .collect();
-    // A dict that is itself a tagged value is no session.
-    match dict.first_key_value() {
-        Some((key, _)) if dict.len() == 1 && is_tag(key) => {
-            match Value::untag(serde_json::from_str(json).ok()?) {
-                Value::Dict(dict) => Some(dict),
-                _ => None,
-            }
-        }
-        _ => Some(dict),
-    }
+    Some(dict)
 }
 
 /// The members of a JSON object, values as text. It looks at structure only,
@@ -413,9 +409,21 @@ fn write_list(items: &[Value], out: &mut String) {
     out.push(']');
 }
 
+/// A dict whose one key looks like a tag is tagged itself.
+fn write_dict(items: &BTreeMap<String, Value>, out: &mut String) {
+    match items.first_key_value() {
+        Some((key, value)) if items.len() == 1 && is_tag(key) => {
+            write_tagged(" di", out, |out| {
+                write_object([(format!("{key}__").as_str(), value)].into_iter(), out);
+            });
+        }
+        _ => write_object(items.iter().map(|(key, value)| (key.as_str(), value)), out),
+    }
+}
+
 /// `String`'s order is that of UTF-8 bytes, which is Python's order by code
 /// points.
-fn write_dict<'v>(items: impl Iterator<Item = (&'v str, &'v Value)>, out: &mut String) {
+fn write_object<'v>(items: impl Iterator<Item = (&'v str, &'v Value)>, out: &mut String) {
     out.push('{');
     for (i, (key, value)) in items.enumerate() {
         if i > 0 {
@@ -535,6 +543,7 @@ mod tests {
             r#"{"lone":"\ud800","username":"bob"}"#,
             r#"{"s":"Za\u017c \ud83d\ude00 \u007f \"\\/<"}"#,
             r#"{"a":{" t":[1],"z":2}}"#,
+            r#"{" di":{" t__":-Infinity}}"#,
         ] {
             assert_eq!(dumps(&loads(text).unwrap()), text);
         }
