@@ -1,186 +1,328 @@
 #!/bin/sh
-# Says why a CGI program does not start on this host. Upload it beside the
-# program, permissions 755, and open it in the browser (or run it in a shell).
-# Delete it afterwards; a file called probe.off beside it disables it.
-
+# Says in plain words why signet.cgi, beside this file, does not start here.
+#
+# Upload it into the folder of signet.cgi, permissions 755, and open it in the
+# browser; or run `sh probe.cgi` in a shell. Delete it afterwards: an empty
+# file probe.off beside it switches it off, too.
+#
+# It looks at that one file. It reads nothing that a visitor sends, no query
+# and no arguments, and passes nothing on that stands in the file.
 program=signet.cgi
 
-# Nothing of the request is used: what a visitor sends has no effect here.
-PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+set -fu
 LC_ALL=C
-export PATH LC_ALL
-cd "$(dirname "$0")" 2>/dev/null || exit 0
+# lighttpd gives no PATH.
+PATH=${PATH:+$PATH:}/usr/local/bin:/usr/bin:/bin
+export LC_ALL PATH
+unset CDPATH
+case $0 in */*) cd "${0%/*}/" || exit 1 ;; esac
 
-if [ -n "${GATEWAY_INTERFACE:-}${REQUEST_METHOD:-}" ]; then
-  printf 'Status: 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n'
-  printf 'Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n'
-  [ "${REQUEST_METHOD:-GET}" = HEAD ] && exit 0
-fi
-if [ -e probe.off ]; then
-  echo 'This check is switched off.'
-  exit 0
-fi
+say() { printf '%s\n' "$*"; }
 
-found=0
-problem() {
-  found=$((found + 1))
-  echo
-  echo "PROBLEM: $1"
-  echo "    FIX: $2"
+faults=0 started=''
+fault() { # WHAT FIX
+  faults=$((faults + 1))
+  printf '\nFAULT: %s\n  FIX: %s\n' "$1" "$2"
 }
 
-# byte N: the Nth byte of the program (from 0), in hex.
-byte() { dd if="./$program" bs=1 skip="$1" count=1 2>/dev/null | od -An -tx1 | tr -d ' \n'; }
+# The words, if they are plain ones: nothing here may become HTML or a
+# terminal's commands.
+plain() {
+  case $* in
+    *[!A-Za-z0-9\ ._+~#:-]*) say '(not shown)' ;;
+    *) say "$*" ;;
+  esac
+}
 
-# word N SIZE: a little-endian number of SIZE bytes at N.
-word() {
-  number=0
-  at=$(($1 + $2 - 1))
-  while [ "$at" -ge "$1" ]; do
-    digits=$(byte "$at")
-    number=$((number * 256 + 0x${digits:-0}))
-    at=$((at - 1))
+head_of_answer() { # STATUS
+  [ -n "${GATEWAY_INTERFACE:-}${REQUEST_METHOD:-}" ] || return 0
+  printf 'Status: %s\r\nContent-Type: text/plain; charset=utf-8\r\n' "$1"
+  printf 'X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n'
+}
+
+# Bytes as decimal numbers: FILE FROM HOW_MANY
+bytes() {
+  dd if="$1" bs=1 skip="$2" count="$3" 2>/dev/null | od -An -v -tu1
+}
+
+# A number of eight bytes, lowest first; -1 if it is none that a file can have.
+number() {
+  if [ $(($5 + $6 + $7 + $8)) -gt 0 ]; then
+    say -1
+  else
+    say $(($1 + 256 * $2 + 65536 * $3 + 16777216 * $4))
+  fi
+}
+
+# What stands before line feeds in the file: "crlf" if somewhere CR, "bare" if
+# somewhere not. A program of any size has both, until it went through a
+# transfer for text.
+line_ends() {
+  od -An -v -tx1 "$program" 2>/dev/null | {
+    last=00 crlf='' bare=''
+    while read -r line; do
+      case "$last $line" in *'0d 0a'*) crlf=crlf ;; esac
+      case "$last $line" in *[!d]' 0a'* | *[!0]'d 0a'*) bare=bare ;; esac
+      [ -z "$crlf" ] || [ -z "$bare" ] || break
+      last=${line##* }
+    done
+    say "$crlf$bare"
+  }
+}
+
+binary_mode='Upload it again in BINARY mode (FileZilla: Transfer, Transfer type, Binary), or as a .zip that you unpack in the file manager of the host.'
+
+# Permissions, which suEXEC looks at before it starts anything.
+check_modes() {
+  case $mode in
+    l*) fault 'It is a link, and suEXEC starts no links.' 'Put the file itself here.' ;;
+  esac
+  case $mode in
+    ???x* | ???s*)
+      [ -x "$program" ] ||
+        fault 'The user that runs this may not execute it.' "Set its permissions to 755 (chmod 755 $program)."
+      ;;
+    *)
+      fault 'It is not marked as executable: there is no x for its owner.' \
+        "Set its permissions to 755 (FileZilla: right click, File permissions, 755; shell: chmod 755 $program)."
+      ;;
+  esac
+  case $mode in
+    l*) ;;
+    ?????w* | ????????w*)
+      fault 'Others than its owner may write it, and suEXEC starts no such file.' "Set its permissions to 755, not 775 or 777 (chmod 755 $program)."
+      ;;
+  esac
+  case $mode in
+    ???[sS]* | ??????[sS]*)
+      fault 'It is marked to run as its owner or group (setuid, setgid), and suEXEC starts no such file.' "Set its permissions to 0755 (chmod u-s,g-s $program)."
+      ;;
+  esac
+  case $folder_mode in
+    ?????w* | ????????w*)
+      fault 'Others than its owner may write this folder, and suEXEC starts nothing in it.' 'Set the permissions of the folder to 755 (chmod 755 on the folder).'
+      ;;
+  esac
+  if [ "$owner" != "$folder_owner" ]; then
+    fault "It belongs to user $owner, the folder to user $folder_owner, and suEXEC starts no file of another user." \
+      'Delete it and upload it again from the account of the site.'
+  elif [ "$owner" = "$uid" ] && [ "$uid" != 0 ] && [ "$group" != "$gid" ]; then
+    fault "It belongs to group $group, your own is $gid, and suEXEC starts no file of another group." \
+      'Delete it and upload it again from the account of the site (shell: chgrp).'
+  fi
+}
+
+# A file that is no program at all: what was uploaded instead?
+check_other_file() { # the first four bytes
+  case "$1 $2" in
+    '35 33') check_script ;;
+    '80 75' | '31 139')
+      fault 'It is an archive (.zip, .gz), not the program inside.' 'Unpack it, in the file manager of the host or before the upload.' ;;
+    '77 90')
+      fault 'It is a program for Windows.' 'Build signet for Linux, with deploy/build.' ;;
+    '207 250' | '202 254')
+      fault 'It is a program for macOS.' 'Build signet for Linux, with deploy/build on Linux.' ;;
+    '60 '*)
+      fault 'It is a web page, not a program: a download that went wrong.' 'Upload the file that deploy/build made, target/signet.cgi.' ;;
+    *)
+      fault 'It is no program for Linux.' "Upload the file that deploy/build made, target/signet.cgi. $binary_mode" ;;
+  esac
+}
+
+# Settings whose first line names the program.
+check_script() {
+  read -r first <"$program"
+  return_mark=$(printf '\r')
+  case $first in
+    *"$return_mark")
+      fault 'Its first line ends as on Windows (CR LF), and the system looks for a program with that CR in its name.' \
+        'Save it with line ends as on Linux (LF), and upload it in ASCII mode or as it is.'
+      return ;;
+  esac
+  interpreter=${first#\#!}
+  interpreter=${interpreter#"${interpreter%%[! ]*}"}
+  [ -x "${interpreter%% *}" ] ||
+    fault 'The program that its first line names after #! is not there, or may not be executed.' \
+      'Write the full path of signet there, and set its permissions to 755.'
+}
+
+# A program for Linux of the right machine, whole, without needs of its own.
+check_elf() { # its first 64 bytes
+  elf_class="$5 $6"
+  elf_machine=$((${19} + 256 * ${20}))
+  sizes="$((${53} + 256 * ${54})) $((${55} + 256 * ${56}))"
+  table=$(number "${33}" "${34}" "${35}" "${36}" "${37}" "${38}" "${39}" "${40}")
+  entries=$((${57} + 256 * ${58}))
+  end=$(number "${41}" "${42}" "${43}" "${44}" "${45}" "${46}" "${47}" "${48}")
+  [ "$end" -le 0 ] || end=$((end + (${59} + 256 * ${60}) * (${61} + 256 * ${62})))
+
+  case $(uname -s) in
+    Linux) ;;
+    *) fault "This host is no Linux but $(plain "$(uname -s)"), and the program is for Linux." 'Ask for a host with Linux, or build signet for this system.' ;;
+  esac
+  case $(uname -m) in
+    x86_64 | amd64) here=62 ;;
+    aarch64 | arm64) here=183 ;;
+    i?86) here=3 ;;
+    arm*) here=40 ;;
+    riscv64) here=243 ;;
+    *) here=$elf_machine ;;
+  esac
+  case $elf_machine in
+    62) kind=x86_64 ;; 183) kind=aarch64 ;; 3) kind=i686 ;; 40) kind=arm ;; 243) kind=riscv64 ;;
+    *) kind="machine number $elf_machine" ;;
+  esac
+  if [ "$elf_machine" != "$here" ] && { [ "$here" != 62 ] || [ "$elf_machine" != 3 ]; }; then
+    fault "It is made for another machine ($kind) than this one ($(plain "$(uname -m)"))." \
+      'Build signet on a machine of this kind, with deploy/build.'
+    return
+  fi
+  if [ "$elf_class" = '2 1' ]; then
+    check_whole && check_loader
+  fi
+}
+
+# Its own tables say how long it is; after a transfer for text they no longer
+# agree with the file, or with each other.
+check_whole() {
+  odd=''
+  if [ "$sizes" != '64 56' ] || [ "$table" -lt 0 ] || [ "$end" -lt 0 ]; then odd=odd; fi
+  ends=both
+  if [ -n "$odd" ] || [ "$size" != "$end" ]; then ends=$(line_ends); fi
+  if [ "$ends" = crlf ] && { [ -n "$odd" ] || [ "$size" -gt "$end" ]; }; then
+    fault 'The upload damaged it: ASCII mode put a CR before every line feed.' "$binary_mode"
+    return 1
+  fi
+  if [ -n "$odd" ]; then
+    fault 'The upload damaged it: its head makes no sense.' "$binary_mode"
+    return 1
+  fi
+  [ "$size" -lt "$end" ] || return 0
+  missing=$((end - size))
+  # A transfer for text takes a few bytes, one that broke off takes many.
+  if [ "$ends" = bare ] && [ $((missing * 100)) -lt "$end" ]; then
+    fault "The upload damaged it: ASCII mode took the CR out before line feeds, $missing of $end bytes." "$binary_mode"
+  else
+    fault "The upload broke off: $missing of $end bytes are missing." \
+      "Upload it again; if it breaks off again, look whether your disk space is used up. $binary_mode"
+  fi
+  return 1
+}
+
+check_loader() {
+  index=0
+  while [ "$index" -lt "$entries" ]; do
+    # shellcheck disable=SC2046 # the numbers are to be split
+    set -- $(bytes "$program" $((table + 56 * index)) 56)
+    index=$((index + 1))
+    if [ $# != 56 ] || [ "$1 $2 $3 $4" != '3 0 0 0' ]; then continue; fi
+    at=$(number "$9" "${10}" "${11}" "${12}" "${13}" "${14}" "${15}" "${16}")
+    length=$(number "${33}" "${34}" "${35}" "${36}" "${37}" "${38}" "${39}" "${40}")
+    if [ "$length" -lt 2 ] || [ "$length" -gt 4096 ]; then continue; fi
+    loader=$(dd if="$program" bs=1 skip="$at" count=$((length - 1)) 2>/dev/null)
+    [ -e "$loader" ] ||
+      fault 'It needs a loader and libraries that this host does not have.' \
+        'Build the static program, which needs none: deploy/build makes target/signet.cgi.'
   done
-  echo "$number"
 }
 
-echo "Looking at $program"
-echo "This machine: $(uname -s) $(uname -m)"
-echo "Running as: $(id -un 2>/dev/null || id -u)"
+# With an empty environment it takes us for a person, not for a visitor.
+check_start() {
+  limit=''
+  if command -v timeout >/dev/null 2>&1; then limit='timeout 10'; fi
+  # shellcheck disable=SC2086 # two words, or none
+  answer=$( ($limit env -i "./$program" --version) </dev/null 2>&1)
+  code=$?
+  static='Build the static program, which needs no libraries: deploy/build makes target/signet.cgi.'
+  case $code:$answer in
+    0:'signet '[0-9]*)
+      started=$(plain "$answer") ;;
+    0:*)
+      fault 'It starts, but it is not signet.' 'Upload the file that deploy/build made, target/signet.cgi.' ;;
+    *GLIBC_*)
+      fault 'It needs a newer C library than this host has.' "$static" ;;
+    *'shared libraries'* | *'relocating'*)
+      fault 'It needs libraries that this host does not have.' "$static" ;;
+    126:*)
+      fault 'The system refuses to execute it though its permissions are right: the folder allows no programs (noexec), or the host forbids own ones.' \
+        'Put it where the host wants CGI programs (often cgi-bin), or ask the host.' ;;
+    127:*)
+      fault 'It needs a loader that this host does not have.' "$static" ;;
+    124:*)
+      fault 'It starts but does not end within ten seconds.' "$binary_mode" ;;
+    132:*)
+      fault 'It uses instructions that this processor does not have.' 'Build it without target-cpu, with deploy/build.' ;;
+    134:* | 137:*)
+      fault 'It was killed: too little memory, or too many processes at once.' 'Ask the host for the limits of your account.' ;;
+    135:* | 136:* | 139:*)
+      fault 'It crashes when it starts: the upload damaged it, or memory is short.' "$binary_mode Then compare the numbers after cksum above." ;;
+    *)
+      fault "It starts but fails (exit code $code)." 'Upload the file that deploy/build made, target/signet.cgi.' ;;
+  esac
+}
 
-if [ ! -e "./$program" ]; then
-  problem "there is no file $program beside this one." \
-    "upload it into this folder; its name must be exactly $program."
+if [ -e probe.off ]; then
+  head_of_answer '404 Not Found'
+  say 'Switched off by the file probe.off.'
   exit 0
 fi
-if [ -h "./$program" ]; then
-  problem "$program is a link." "suEXEC refuses links: upload the file itself."
-fi
-if [ ! -f "./$program" ]; then
-  problem "$program is no file." "delete it and upload the program."
-  exit 0
-fi
-
-# Mode and owner, from ls, which every system has.
-# shellcheck disable=SC2012
-set -- $(ls -lnd "./$program")
-mode=$1 owner=$3 size=$5
-# shellcheck disable=SC2012
+head_of_answer '200 OK'
+say "Why $program does not start on this host"
+say ''
+say "host:     $(plain "$(uname -srm)")"
+uid=$(id -u)
+gid=$(id -g)
+say "runs as:  user $uid, group $gid"
+# shellcheck disable=SC2046
 set -- $(ls -lnd .)
 folder_mode=$1 folder_owner=$3
-echo "File: mode $mode, owner $owner, $size bytes"
-echo "Folder: mode $folder_mode, owner $folder_owner"
-if [ -r "./$program" ]; then echo "Checksum: $(cksum <"./$program")"; fi
+say "folder:   $folder_mode user $3, group $4"
 
-case $mode in
-  -??x*) ;;
-  *) problem "the program is not executable (no x)." \
-       "in your FTP program or file manager, set its permissions to 755." ;;
-esac
-case $mode in
-  ?????w*|????????w*) problem "others may write to the program." \
-    "many hosts refuse that: set its permissions to 755, not 777." ;;
-esac
-case $folder_mode in
-  ?????w*|????????w*) problem "others may write to this folder." \
-    "many hosts refuse that: set the folder's permissions to 755." ;;
-esac
-me=$(id -u)
-if [ "$owner" != "$me" ]; then
-  problem "the program belongs to user $owner, but CGI runs as user $me here." \
-    "if your host uses suEXEC, upload it by your own account; if all sites run as one user here, this is normal."
-fi
-
-if [ ! -r "./$program" ]; then
-  problem "the program cannot be read, so there is nothing more to see." \
-    "set its permissions to 755."
+if [ ! -e "$program" ] && [ ! -h "$program" ]; then
+  fault "There is no $program in this folder." \
+    'Upload it here, beside probe.cgi. If it has another name, write that on top of probe.cgi.'
   exit 0
 fi
-
-magic=$(byte 0)$(byte 1)$(byte 2)$(byte 3)
-damaged=0
-if [ "$magic" != 7f454c46 ]; then
-  damaged=1
-  problem "this is no Linux program (it begins with ${magic:-nothing})." \
-    "upload signet.cgi again, as it was built; not a page, a zip or a text."
-else
-  class=$(byte 4)
-  machine=$(word 18 2)
-  case $machine in
-    62) built=x86_64 ;;
-    183) built=aarch64 ;;
-    3) built=i386 ;;
-    40) built=arm ;;
-    243) built=riscv64 ;;
-    *) built="machine number $machine" ;;
-  esac
-  echo "Built for: $built"
-  here=$(uname -m)
-  case $here in
-    amd64) here=x86_64 ;;
-    arm64) here=aarch64 ;;
-    i?86) here=i386 ;;
-    armv*) here=arm ;;
-  esac
-  if [ "$class" = 02 ]; then
-    # Where the section headers end is where the file ends, as linkers write it.
-    sections=$(word 40 8)
-    entries=$(word 60 2)
-    entry_size=$(word 58 2)
-    whole=$((sections + entries * entry_size))
-    first=$(word 32 8)
-    if [ "$size" -lt "$whole" ]; then
-      damaged=1
-      problem "the file is cut off or damaged: $size bytes, where $whole belong." \
-        "upload it again in BINARY mode (FileZilla: Transfer, Transfer type, Binary)."
-    elif [ "$first" != 64 ] || { [ "$sections" != 0 ] && [ "$size" -gt $((whole + 16)) ]; }; then
-      damaged=1
-      problem "the file was damaged on its way: $size bytes, where $whole belong." \
-        "upload it again in BINARY mode (FileZilla: Transfer, Transfer type, Binary)."
-    elif [ "$built" != "$here" ]; then
-      problem "the program was built for $built, but this machine is $here." \
-        "build it for $here, or ask your host for the machine type."
-    fi
-    # A program that asks for a loader: entry of type 3 in the program headers.
-    if [ "$damaged" = 0 ]; then
-      count=$(word 56 2)
-      step=$(word 54 2)
-      at=$first
-      while [ "$count" -gt 0 ]; do
-        if [ "$(word "$at" 4)" = 3 ]; then
-          from=$(word $((at + 8)) 8)
-          length=$(word $((at + 32)) 8)
-          loader=$(dd if="./$program" bs=1 skip="$from" count="$length" 2>/dev/null | tr -cd 'a-zA-Z0-9/._-')
-          if [ ! -e "$loader" ]; then
-            problem "the program needs the loader $loader, which is not here." \
-              "use the static one that deploy/build makes."
-          fi
-          break
-        fi
-        at=$((at + step))
-        count=$((count - 1))
-      done
-    fi
-  fi
+# shellcheck disable=SC2046
+set -- $(ls -lnd "./$program")
+mode=$1 owner=$3 group=$4
+if [ ! -f "$program" ]; then
+  fault "$program is no file." 'Upload the file that deploy/build made, target/signet.cgi.'
+  exit 0
 fi
+# shellcheck disable=SC2046
+set -- $(ls -lnL "./$program")
+size=$5
+say "program:  $mode user $owner, group $group, $size bytes"
 
-if [ "$found" = 0 ] || { [ "$damaged" = 0 ] && [ -x "./$program" ]; }; then
-  said=$(env -i "./$program" --version 2>&1)
-  code=$?
-  said=$(printf '%s' "$said" | tr -cd '\40-\176' | cut -c1-200)
-  if [ "$code" = 0 ]; then
-    echo "It starts, and says: $said"
+check_modes
+if [ ! -r "$program" ]; then
+  say ''
+  say 'The user that runs this may not read it: what is in it was not looked at.'
+else
+  # shellcheck disable=SC2046
+  set -- $(cksum <"$program")
+  say "cksum:    $1 $2 (as printed by deploy/build, or by cksum where you have the original)"
+  before=$faults elf=''
+  # shellcheck disable=SC2046
+  set -- $(bytes "$program" 0 64)
+  if [ "$size" = 0 ]; then
+    fault 'It is empty: the upload failed.' 'Upload it again; look whether your disk space is used up.'
+  elif [ $# = 64 ] && [ "$1 $2 $3 $4" = '127 69 76 70' ]; then
+    elf=yes
+    check_elf "$@"
   else
-    problem "it does not start (code $code): $said" \
-      "126: its folder may forbid programs (noexec); 127: a part is missing; 139: damaged, upload it again in BINARY mode; else ask your host, showing this page."
+    check_other_file "$@" '' ''
   fi
+  # What is no whole program is not started: a shell would take it for a script.
+  if [ "$elf" = yes ] && [ "$faults" = "$before" ] && [ -x "$program" ]; then check_start; fi
 fi
 
-echo
-if [ "$found" = 0 ]; then
-  echo "Nothing wrong was found: the program starts. If its page still fails,"
-  echo "the web server's error log has the reason."
+say ''
+if [ "$faults" -gt 0 ]; then
+  say "Mend the first fault and look again. Delete probe.cgi when you are done."
 else
-  echo "Problems found: $found"
+  say "No fault found${started:+: it starts here ($started)}."
+  say 'If the browser still shows an error, the web server refuses it: ask the host'
+  say 'for the error log. Delete probe.cgi when you are done.'
 fi
-echo "Please delete this file (probe.cgi) now."
