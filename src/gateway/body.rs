@@ -128,8 +128,9 @@ mod tests {
         let read = |announced, input: &[u8]| {
             read_body(announced, 4, &mut &*input).map_err(|err| err.to_string())
         };
+        type Outcome<'t> = Result<&'t [u8], &'t str>;
         #[rustfmt::skip]
-        let cases: [(&str, Option<u64>, &[u8], Result<&[u8], &str>); 5] = [
+        let cases: [(&str, Option<u64>, &[u8], Outcome<'_>); 5] = [
             ("exact", Some(3), b"abc", Ok(b"abc")),
             ("trailing bytes stay unread", Some(3), b"abc\r\n", Ok(b"abc")),
             ("cut short", Some(4), b"ab", Err("body ended after 2 of 4 bytes")),

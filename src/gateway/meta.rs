@@ -186,8 +186,9 @@ mod tests {
 
     #[test]
     fn https_is_believed_from_the_server_only() {
+        type Vars<'t> = &'t [(&'t str, &'t str)];
         #[rustfmt::skip]
-        let cases: [(&[(&str, &str)], bool, bool); 9] = [
+        let cases: [(Vars<'_>, bool, bool); 9] = [
             (&[("HTTPS", "on")], false, true),
             (&[("HTTPS", "ON")], false, true),
             (&[("HTTPS", "1")], false, true),
