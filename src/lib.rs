@@ -43,7 +43,7 @@ pub mod session;
 
 pub use gateway::{Edge, MetaVariables, Mount};
 pub use serve::{respond, serve, serve_after};
-pub use session::{Flash, Session, Value};
+pub use session::{Flash, Session, USERNAME, Value};
 
 /// The `cgi` crate's request.
 pub type Request = cgi::Request;

@@ -12,9 +12,8 @@ use http::{Extensions, Method, StatusCode};
 use crate::app::error::{Refusal, respond as error_response};
 use crate::config::Config;
 use crate::gateway::{self, Edge, Mount, Patient};
-use crate::session::Session;
-use crate::session::cookie::{self, CookieScope};
-use crate::session::signing::Signer;
+use crate::session::cookie::CookieScope;
+use crate::session::{Opened, Session};
 use crate::{Request, Response};
 
 /// How long a body may take to arrive. Web servers have limits of their own;
@@ -184,7 +183,7 @@ fn answer(
         Method::POST => Some(gateway::announced(vars, config.max_content_length)?),
         _ => None,
     };
-    let keys = config.keys()?;
+    let keys = config.signs().then(|| config.keys()).transpose()?;
     for refused in &config.refused_fallbacks {
         gateway::log(format_args!("{refused}; it is not used"));
     }
@@ -193,16 +192,19 @@ fn answer(
         None => Vec::new(),
     };
 
-    let signer = Signer::new(config.digest, &keys);
+    let sessions = config.session_interface(keys.as_ref())?;
     let headers = cookies.iter().map(Vec::as_slice);
-    let mut session = cookie::open(headers, &config.cookie, &signer, now);
+    let Opened { mut session, notes } = sessions.open(headers, now)?;
+    for note in notes {
+        gateway::log(note);
+    }
     let mut response = handler(Request::from_parts(head, body), &mut session);
 
     let scope = CookieScope {
         path: &path,
         secure: config.cookie_secure.unwrap_or(https),
     };
-    if let Some(line) = cookie::save(&session, &config.cookie, scope, &signer, now)? {
+    if let Some(line) = sessions.save(&session, scope, now)? {
         let line = HeaderValue::try_from(line)
             .map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR))?;
         response.headers_mut().append(header::SET_COOKIE, line);

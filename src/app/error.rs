@@ -11,11 +11,13 @@ use http::header::{self, HeaderValue};
 
 use super::pages::{ErrorPage, Page, TemplateError};
 use crate::Response;
-use crate::config::{ConfigError, KeyError, StateDirProblem};
+use crate::config::{ConfigError, KeyError, StateDirError, StateDirProblem};
 use crate::gateway::{BodyError, MetaVariableError, RequestError, ResponseError, log};
 use crate::serve::Context;
+use crate::session::SaveError;
 use crate::session::cookie::CookieTooLarge;
 use crate::session::key::{KeyFileError, WeakKey};
+use crate::session::store::StoreError;
 
 /// Why a request is refused, and what is said to whom.
 #[derive(Clone, Debug)]
@@ -173,11 +175,57 @@ impl From<KeyError> for Refusal {
     }
 }
 
+impl From<SaveError> for Refusal {
+    fn from(err: SaveError) -> Self {
+        match err {
+            SaveError::Cookie(err) => err.into(),
+            SaveError::Store(err) => err.into(),
+            SaveError::NoRevocations => Self::new(StatusCode::SERVICE_UNAVAILABLE)
+                .because(err)
+                .fixed_by(place_fix(
+                    &StateDirProblem::Nowhere,
+                    "what ends sessions",
+                    "STATE_DIR",
+                )),
+            SaveError::Random(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR).because(err),
+        }
+    }
+}
+
 impl From<CookieTooLarge> for Refusal {
     fn from(err: CookieTooLarge) -> Self {
         let mut refusal = Self::new(StatusCode::INTERNAL_SERVER_ERROR).because(err);
         refusal.message = "This is too much to keep in a cookie. Nothing was changed; what was stored before is still there.";
         refusal
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(err: StoreError) -> Self {
+        let too_large = matches!(err, StoreError::TooLarge { .. });
+        let (status, message) = if too_large {
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "This is too much to keep. Nothing was changed; what was stored before is still there.",
+            )
+        } else {
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "What this site remembers about you cannot be reached at the moment. Nothing is lost; please try again in a minute.",
+            )
+        };
+        let mut refusal = Self::new(status).because(err);
+        refusal.message = message;
+        refusal
+    }
+}
+
+impl From<StateDirError> for Refusal {
+    fn from(err: StateDirError) -> Self {
+        let fix = place_fix(&err.problem, "its sessions", "SESSION_FILE_DIR");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE)
+            .because(err)
+            .fixed_by(fix)
     }
 }
 
@@ -200,15 +248,35 @@ fn key_fix(err: &KeyError) -> String {
         KeyError::Exposed(_) => "The settings file holds a secret key, but other users of this computer can read it. In your FTP program or file manager, set the file's permissions to 600.".to_owned(),
         KeyError::File(err) => key_file_fix(err, "Delete the file secret_key; a good key is made at the next visit. (Everybody has to log in again.)"),
         KeyError::NamedFile(err) => key_file_fix(err, "Write 64 random letters and digits into the file that the setting SECRET_KEY_FILE names, or take the setting out."),
-        KeyError::StateDir(err) => match err.problem {
-            StateDirProblem::Nowhere => "There is no safe place for its secret key. Three ways to give it one: make a folder for it outside the web folders, permissions 700, and name it in the setting STATE_DIR; or ask your host to run CGI programs as your own user; or have the administrator make /var/lib/signet for the web server's user.".to_owned(),
-            StateDirProblem::Served => "The folder for its secret key lies where the web server shows files to everybody. Choose a folder outside the web folders (beside public_html, not in it) for the setting STATE_DIR or SECRET_KEY_FILE.".to_owned(),
-            StateDirProblem::Temporary => "The folder for its secret key lies in a place for temporary files, which others use too. Choose another for the setting STATE_DIR or SECRET_KEY_FILE.".to_owned(),
-            StateDirProblem::Writable => "Other users of this computer can write into the folder for its secret key, or into one above it. In your FTP program or file manager, set its permissions to 700.".to_owned(),
-            StateDirProblem::Owner => "The folder for its secret key, or one above it, belongs to another user than the one this program runs as. Choose another for the setting STATE_DIR.".to_owned(),
-            StateDirProblem::NotAFolder => "What should be the folder for its secret key is a file. Move it away, or choose another for the setting STATE_DIR.".to_owned(),
-            StateDirProblem::Io(_) => "The folder for its secret key cannot be looked at. Choose another for the setting STATE_DIR.".to_owned(),
-        },
+        KeyError::StateDir(err) => place_fix(&err.problem, "its secret key", "SECRET_KEY_FILE"),
+    }
+}
+
+/// What the owner can do about the folder for `what`. `setting` names such a
+/// folder, and so does `STATE_DIR`.
+fn place_fix(problem: &StateDirProblem, what: &str, setting: &str) -> String {
+    match problem {
+        StateDirProblem::Nowhere => format!(
+            "There is no safe place for {what}. Three ways to give it one: make a folder for it outside the web folders, permissions 700, and name it in the setting STATE_DIR; or ask your host to run CGI programs as your own user; or have the administrator make /var/lib/signet for the web server's user."
+        ),
+        StateDirProblem::Served => format!(
+            "The folder for {what} lies where the web server shows files to everybody. Choose a folder outside the web folders (beside public_html, not in it) for the setting STATE_DIR or {setting}."
+        ),
+        StateDirProblem::Temporary => format!(
+            "The folder for {what} lies in a place for temporary files, which others use too. Choose another for the setting STATE_DIR or {setting}."
+        ),
+        StateDirProblem::Writable => format!(
+            "Other users of this computer can write into the folder for {what}, or into one above it. In your FTP program or file manager, set its permissions to 700."
+        ),
+        StateDirProblem::Owner => format!(
+            "The folder for {what}, or one above it, belongs to another user than the one this program runs as. Choose another for the setting STATE_DIR or {setting}."
+        ),
+        StateDirProblem::NotAFolder => format!(
+            "What should be the folder for {what} is a file. Move it away, or choose another for the setting STATE_DIR or {setting}."
+        ),
+        StateDirProblem::Io(_) => format!(
+            "The folder for {what} cannot be looked at. Choose another for the setting STATE_DIR or {setting}."
+        ),
     }
 }
 

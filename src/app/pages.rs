@@ -12,7 +12,7 @@ use crate::serve::Context;
 
 /// The hash of the one inline style, for the Content-Security-Policy; a test
 /// holds it against the page.
-const STYLE: &str = "sha256-krXtNzElvEIevh3sbLu0l/y/3i/DA0a2viNyd1bcS0Q=";
+const STYLE: &str = "sha256-C3+nSLMD7E+iM+/9QVV+XkHacoGCp8+zesoN4a+Awmc=";
 
 /// Why a site's own page could not be rendered.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub struct UnknownEndpoint(pub String);
 /// A page and what it shows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Page<'a> {
-    Index { username: &'a str },
+    Index { username: &'a str, everywhere: bool },
     Login { username: &'a str, error: &'a str },
     Logout { username: &'a str },
     Error(ErrorPage<'a>),
@@ -81,7 +81,7 @@ macro_rules! built_in {
     };
 }
 
-built_in!(Index, "index.html", username: &'a str);
+built_in!(Index, "index.html", username: &'a str, everywhere: bool);
 built_in!(Login, "login.html", username: &'a str, error: &'a str);
 built_in!(Logout, "logout.html", username: &'a str);
 built_in!(Error, "error.html", status: u16, reason: &'a str, message: &'a str, fix: &'a str,
@@ -128,7 +128,15 @@ impl Page<'_> {
     /// The built-in document.
     pub(super) fn built_in(&self, mount: &Mount) -> String {
         let rendered = match *self {
-            Self::Index { username } => Index { mount, username }.render(),
+            Self::Index {
+                username,
+                everywhere,
+            } => Index {
+                mount,
+                username,
+                everywhere,
+            }
+            .render(),
             Self::Login { username, error } => Login {
                 mount,
                 username,
@@ -196,9 +204,10 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const PAGES: [Page<'_>; 7] = [
-        Page::Index { username: "" },
-        Page::Index { username: "zq'\"><b>&{{7*7}}" },
+    const PAGES: [Page<'_>; 8] = [
+        Page::Index { username: "", everywhere: true },
+        Page::Index { username: "zq'\"><b>&{{7*7}}", everywhere: true },
+        Page::Index { username: "ada", everywhere: false },
         Page::Login { username: "", error: "" },
         Page::Login { username: "zq'\"><b>&", error: "no" },
         Page::Logout { username: "ada" },

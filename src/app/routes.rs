@@ -7,14 +7,14 @@ use super::error::{Refusal, respond};
 use super::pages::Page;
 use crate::gateway::Mount;
 use crate::serve::Context;
-use crate::session::{Session, Value};
+use crate::session::{Session, USERNAME, Value};
 use crate::{Request, Response, redirect};
 
 /// Bytes a user name may have.
 const MAX_USERNAME: usize = 256;
 
-/// The one form field, and the session's key for it.
-const USERNAME: &str = "username";
+/// The field of the button that ends all sessions of the user.
+const EVERYWHERE: &str = "everywhere";
 
 #[derive(Clone, Copy)]
 enum Route {
@@ -73,6 +73,10 @@ pub(crate) fn handle(request: Request, session: &mut Session) -> Response {
             error: "",
         }
         .response(&context),
+        Some(Route::Logout) if posted && has_field(request.body(), EVERYWHERE) => {
+            session.end_everywhere();
+            logout(&context, session)
+        }
         Some(Route::Logout) if posted || logs_out(&request) => logout(&context, session),
         Some(Route::Logout) => {
             let username = username(session);
@@ -90,6 +94,7 @@ fn index(context: &Context<'_>, session: &Session) -> Result<Response, Refusal> 
     let username = username(session);
     Page::Index {
         username: &username,
+        everywhere: context.config.revocations().is_some(),
     }
     .response(context)
 }
@@ -179,6 +184,11 @@ fn is_form(headers: &HeaderMap) -> bool {
         }
         _ => true,
     })
+}
+
+fn has_field(body: &[u8], name: &str) -> bool {
+    let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(body).unwrap_or_default();
+    fields.iter().any(|(key, _)| key == name)
 }
 
 /// The one name in the form, or what is wrong with it and what to show again.

@@ -86,7 +86,11 @@ fn render_with(
 
 fn variables(page: &Page<'_>) -> Value {
     match *page {
-        Page::Index { username } | Page::Logout { username } => context! { username },
+        Page::Index {
+            username,
+            everywhere,
+        } => context! { username, everywhere },
+        Page::Logout { username } => context! { username },
         Page::Login { username, error } => context! { username, error },
         Page::Error(ErrorPage {
             status,

@@ -18,7 +18,10 @@ use std::path::{Path, PathBuf};
 use crate::gateway::{ApplicationRoot, MetaVariables};
 use crate::session::cookie::CookieSettings;
 use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
-use crate::session::signing::Digest;
+use crate::session::revocation::{RevocationFiles, Revocations};
+use crate::session::signing::{Digest, Signer};
+use crate::session::store::{Files, Store};
+use crate::session::{Home, SessionInterface};
 
 pub use state_dir::{StateDirError, StateDirProblem};
 pub use table::{SETTINGS, Setting};
@@ -58,6 +61,22 @@ pub struct Config {
     /// `DEBUG`: whether pages say what only stderr should.
     pub debug: bool,
     templates_dir: Option<PathBuf>,
+    /// `SESSION_TYPE`.
+    pub session_type: SessionType,
+    /// `SESSION_OVERFLOW`: whether what is too large for the cookie goes to
+    /// files.
+    pub overflow: bool,
+    session_file_dir: Option<Result<PathBuf, StateDirError>>,
+}
+
+/// `SESSION_TYPE`: where sessions live.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SessionType {
+    /// In the signed cookie.
+    #[default]
+    Cookie,
+    /// In files, by id.
+    Filesystem,
 }
 
 /// A `SECRET_KEY` or `SECRET_KEY_FILE` that is refused before it is looked for.
@@ -176,6 +195,9 @@ impl Config {
         }
         config.check_prefix()?;
         config.place_key_file(vars);
+        if let Some(Ok(dir)) = &config.session_file_dir {
+            config.session_file_dir = Some(state_dir::check(dir, vars, euid));
+        }
         Ok(config)
     }
 
@@ -224,6 +246,62 @@ impl Config {
             },
         };
         Ok(Keys::new(signing, self.fallbacks.clone()))
+    }
+
+    /// How sessions are opened and saved; `keys` sign and verify those in
+    /// cookies.
+    ///
+    /// # Errors
+    ///
+    /// [`StateDirError`] if there is no fit place for the store.
+    pub(crate) fn session_interface<'c>(
+        &'c self,
+        keys: Option<&'c Keys>,
+    ) -> Result<SessionInterface<'c>, StateDirError> {
+        let home = match keys {
+            Some(keys) => {
+                let store = self.overflow.then(|| self.store()).transpose()?;
+                Home::Cookie(Signer::new(self.digest, keys), store)
+            }
+            None => Home::Store(self.store()?),
+        };
+        Ok(SessionInterface {
+            settings: &self.cookie,
+            home,
+            revocations: self.revocations(),
+        })
+    }
+
+    /// Whether sessions live in signed cookies, so that a key is needed.
+    pub(crate) fn signs(&self) -> bool {
+        self.session_type == SessionType::Cookie
+    }
+
+    /// The store that `SESSION_TYPE` names; with `SESSION_OVERFLOW`, the files.
+    ///
+    /// # Errors
+    ///
+    /// [`StateDirError`] if there is no fit place for it.
+    pub fn store(&self) -> Result<Box<dyn Store>, StateDirError> {
+        let dir = self.session_file_dir()?;
+        Ok(Box::new(Files::new(dir, self.euid, self.cookie.lifetime)))
+    }
+
+    /// Where sessions of a user are marked as ended; `None` without a place.
+    pub fn revocations(&self) -> Option<Box<dyn Revocations>> {
+        let dir = match self.session_type {
+            SessionType::Cookie => self.state_dir.as_ref().ok()?.join("ended"),
+            SessionType::Filesystem => self.session_file_dir().ok()?.join("ended"),
+        };
+        let marks = RevocationFiles::new(dir, self.euid, self.cookie.lifetime);
+        Some(Box::new(marks))
+    }
+
+    fn session_file_dir(&self) -> Result<PathBuf, StateDirError> {
+        match &self.session_file_dir {
+            Some(dir) => dir.clone(),
+            None => Ok(self.state_dir.clone()?.join("sessions")),
+        }
     }
 
     /// Where a site's own pages may lie: `TEMPLATES_DIR`, or `templates/` in

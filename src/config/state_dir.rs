@@ -105,6 +105,12 @@ pub(super) fn find(
     }))
 }
 
+/// Whether a folder named by hand is fit for what a state directory holds;
+/// returns it resolved.
+pub(super) fn check(dir: &Path, vars: &MetaVariables, euid: u32) -> Result<PathBuf, StateDirError> {
+    Places::new(vars, home(vars, euid), euid).check_folder(dir)
+}
+
 /// Whether a key file named by hand lies in a fit place.
 pub(super) fn check_key_place(
     path: &Path,

@@ -4,7 +4,7 @@
 use cookie::SameSite;
 
 use super::value::Raw;
-use super::{Config, RefusedKey};
+use super::{Config, RefusedKey, SessionType};
 use crate::session::cookie::CookieSettings;
 use crate::session::key::Key;
 use crate::session::signing::Digest;
@@ -224,6 +224,60 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "SESSION_TYPE",
+        kind: Kind::Text,
+        default: "\"cookie\"",
+        example: "\"filesystem\"",
+        about: "Where sessions live: `cookie`, or `filesystem`; the cookie then holds an id.",
+        apply: |config, raw| {
+            config.session_type = match raw.text()? {
+                "cookie" => SessionType::Cookie,
+                "filesystem" => SessionType::Filesystem,
+                other => {
+                    return Err(format!("expected cookie or filesystem, but found {other}"));
+                }
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_FILE_DIR",
+        kind: Kind::Text,
+        default: "`sessions` in the state directory",
+        example: "\"/home/alice/sessions\"",
+        about: "The folder for sessions, outside every served folder, mode 700. It is made if it is not there.",
+        apply: |config, raw| {
+            config.session_file_dir = Some(Ok(raw.absolute()?));
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_OVERFLOW",
+        kind: Kind::Text,
+        default: "\"error\"",
+        example: "\"filesystem\"",
+        about: "What happens to a session that is too large for the cookie: `error`, or `filesystem`: it goes there until it fits again.",
+        apply: |config, raw| {
+            config.overflow = match raw.text()? {
+                "error" => false,
+                "filesystem" => true,
+                other => return Err(format!("expected error or filesystem, but found {other}")),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_ABSOLUTE_LIFETIME",
+        kind: Kind::Json,
+        default: "no limit",
+        example: "604800",
+        about: "Seconds after its beginning at which a session is over, used or not (1 to a century).",
+        apply: |config, raw| {
+            config.cookie.absolute_lifetime = Some(raw.integer(1..=CENTURY)?);
+            Ok(())
+        },
+    },
+    Setting {
         name: "SESSION_DIGEST",
         kind: Kind::Text,
         default: "\"sha256\"",
@@ -330,6 +384,9 @@ impl Config {
             trust_proxy: false,
             debug: false,
             templates_dir: None,
+            session_type: SessionType::default(),
+            overflow: false,
+            session_file_dir: None,
         }
     }
 }

@@ -1,11 +1,7 @@
-//! The session's cookie: opened from `Cookie`, saved into `Set-Cookie`.
+//! The session's cookie: read from `Cookie`, written into `Set-Cookie`.
 
 use cookie::{Cookie, Expiration, SameSite};
 use time::OffsetDateTime;
-
-use super::dict::Session;
-use super::signing::{Signer, decode_payload, encode_payload};
-use super::tagged_json;
 
 /// A cookie's name: a token (RFC 6265, 4.1.1).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -67,6 +63,8 @@ pub struct CookieSettings {
     pub partitioned: bool,
     /// `PERMANENT_SESSION_LIFETIME`, seconds.
     pub lifetime: u64,
+    /// `SESSION_ABSOLUTE_LIFETIME`, seconds; `None`: no such limit.
+    pub absolute_lifetime: Option<u64>,
     /// `SESSION_REFRESH_EACH_REQUEST`.
     pub refresh: bool,
     /// `MAX_COOKIE_SIZE`: bytes of a whole `Set-Cookie` value; 0: no limit.
@@ -83,6 +81,7 @@ impl Default for CookieSettings {
             same_site: SameSite::Lax,
             partitioned: false,
             lifetime: 31 * 24 * 60 * 60,
+            absolute_lifetime: None,
             refresh: true,
             max_size: 4093,
         }
@@ -108,41 +107,12 @@ pub struct CookieTooLarge {
     pub limit: usize,
 }
 
-/// The session that the `Cookie` headers carry; an empty one if none verifies.
-///
-/// Every cookie of the name is tried. Those that verify may be several
-/// spellings of one session, then the newest counts; two different sessions
-/// are ambiguous (a browser's order of them is not to be relied on, RFC 6265,
-/// 4.2.2) and mean an empty one.
-pub fn open<'h>(
-    headers: impl Iterator<Item = &'h [u8]>,
-    settings: &CookieSettings,
-    signer: &Signer<'_>,
-    now: u64,
-) -> Session {
-    let mut found: Option<Session> = None;
-    for token in headers.flat_map(|header| values_of(&settings.name, header)) {
-        let Ok(verified) = signer.verify(token, settings.lifetime, now) else {
-            continue;
-        };
-        // Signed but malformed: no session, where Flask answers 500.
-        let values = decode_payload(verified.payload).and_then(|json| tagged_json::loads(&json));
-        let Some(values) = values else { continue };
-        match &found {
-            Some(other) if *other.values() != values => return Session::new(),
-            Some(other) if other.signed_at() >= Some(verified.signed_at) => {}
-            _ => found = Some(Session::loaded(values, verified.signed_at)),
-        }
-    }
-    found.unwrap_or_default()
-}
-
 /// The values of all cookies called `name` in one `Cookie` header.
 ///
 /// `;` separates, whatever quotes say, and blanks and tabs around a pair are
 /// not part of it. Nothing else is trimmed: Unicode has blanks that make
 /// another cookie's name look like ours.
-fn values_of<'h>(name: &CookieName, header: &'h [u8]) -> impl Iterator<Item = &'h str> {
+pub(super) fn values_of<'h>(name: &CookieName, header: &'h [u8]) -> impl Iterator<Item = &'h str> {
     let name = name.0.clone();
     header.split(|b| *b == b';').filter_map(move |pair| {
         let start = pair.iter().position(|b| !matches!(b, b' ' | b'\t'))?;
@@ -154,45 +124,22 @@ fn values_of<'h>(name: &CookieName, header: &'h [u8]) -> impl Iterator<Item = &'
     })
 }
 
-/// The `Set-Cookie` value that `session` calls for, if any.
-///
-/// One is sent when the session was modified; when it is permanent and a tenth
-/// of its lifetime has passed (Flask sends one every time, which makes every
-/// page uncacheable); and, as a deletion, when it was emptied. A visitor who
-/// stored nothing gets none.
+/// The `Set-Cookie` value that stores `value`, until `expires` (Unix seconds)
+/// or until the browser window closes.
 ///
 /// # Errors
 ///
 /// [`CookieTooLarge`], counted as Werkzeug does: a browser would drop it
 /// without a word.
-pub fn save(
-    session: &Session,
+pub(super) fn line(
     settings: &CookieSettings,
     scope: CookieScope<'_>,
-    signer: &Signer<'_>,
-    now: u64,
-) -> Result<Option<String>, CookieTooLarge> {
-    if session.values().is_empty() {
-        let deletion = session.emptied().then(|| {
-            let mut cookie = attributes(settings, scope, String::new());
-            cookie.set_max_age(time::Duration::ZERO);
-            cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
-            cookie.to_string()
-        });
-        return Ok(deletion);
-    }
-    let permanent = session.is_permanent();
-    let aged = session
-        .signed_at()
-        .is_some_and(|at| now.saturating_sub(at) >= (settings.lifetime / 10).max(1));
-    let refresh_due = permanent && settings.refresh && aged;
-    if !session.modified() && !refresh_due {
-        return Ok(None);
-    }
-    let payload = encode_payload(&tagged_json::dumps(session.values()));
-    let mut cookie = attributes(settings, scope, signer.sign(&payload, now));
-    if permanent {
-        let end = i64::try_from(now.saturating_add(settings.lifetime)).unwrap_or(i64::MAX);
+    value: String,
+    expires: Option<u64>,
+) -> Result<String, CookieTooLarge> {
+    let mut cookie = attributes(settings, scope, value);
+    if let Some(expires) = expires {
+        let end = i64::try_from(expires).unwrap_or(i64::MAX);
         if let Ok(end) = OffsetDateTime::from_unix_timestamp(end) {
             cookie.set_expires(Expiration::DateTime(end));
         }
@@ -204,7 +151,16 @@ pub fn save(
             limit: settings.max_size,
         });
     }
-    Ok(Some(line))
+    Ok(line)
+}
+
+/// The `Set-Cookie` value that deletes the cookie: the same attributes, or the
+/// browser ignores it.
+pub(super) fn deletion(settings: &CookieSettings, scope: CookieScope<'_>) -> String {
+    let mut cookie = attributes(settings, scope, String::new());
+    cookie.set_max_age(time::Duration::ZERO);
+    cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
+    cookie.to_string()
 }
 
 fn attributes<'c>(

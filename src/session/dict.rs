@@ -6,12 +6,29 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::id::SessionId;
 use super::tagged_json::{Error, Value};
 
 /// Flask marks a permanent session by this key.
 const PERMANENT: &str = "_permanent";
 /// Flask keeps flashed messages under this key.
-const FLASHES: &str = "_flashes";
+pub(super) const FLASHES: &str = "_flashes";
+
+/// The key whose text is the session's user, as in Flask's tutorial. A session
+/// gets a new id, and a new beginning, whenever its user changes.
+pub const USERNAME: &str = "username";
+
+/// Where a session came from.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Origin {
+    /// Nowhere: it is new.
+    #[default]
+    New,
+    /// A signed cookie.
+    Cookie,
+    /// A store, under this id.
+    Store(SessionId),
+}
 
 /// A message for the next page (Flask's `flash`).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,9 +48,13 @@ pub struct Flash {
 pub struct Session {
     values: BTreeMap<String, Value>,
     loaded: BTreeMap<String, Value>,
-    signed_at: Option<u64>,
+    origin: Origin,
+    started: u64,
+    saved: u64,
     accessed: Cell<bool>,
     modified: bool,
+    renewed: bool,
+    ended_user: Option<String>,
 }
 
 impl Session {
@@ -42,12 +63,20 @@ impl Session {
         Self::default()
     }
 
-    /// The session that a cookie signed at `signed_at` (Unix seconds) carried.
-    pub(crate) fn loaded(values: BTreeMap<String, Value>, signed_at: u64) -> Self {
+    /// The session that came from `origin`, where it was `saved` last (both in
+    /// Unix seconds).
+    pub(crate) fn opened(
+        origin: Origin,
+        values: BTreeMap<String, Value>,
+        started: u64,
+        saved: u64,
+    ) -> Self {
         Self {
             loaded: values.clone(),
             values,
-            signed_at: Some(signed_at),
+            origin,
+            started,
+            saved,
             ..Self::default()
         }
     }
@@ -139,6 +168,24 @@ impl Session {
         }
     }
 
+    /// Gives the session a new id and a new beginning; the old id is dead at
+    /// once. Call it when what the visitor may do has changed. A change of
+    /// [`USERNAME`] does it by itself.
+    pub fn renew(&mut self) {
+        self.accessed.set(true);
+        self.modified = true;
+        self.renewed = true;
+    }
+
+    /// Logs the user out, here and wherever else: every session of the same
+    /// [`USERNAME`] that began before now is over, by whichever kind of cookie.
+    pub fn end_everywhere(&mut self) {
+        if let Some(user) = user(&self.values) {
+            self.ended_user = Some(user.to_owned());
+        }
+        self.remove(USERNAME);
+    }
+
     /// Adds a message for the next page (Flask's `flash`).
     pub fn flash(&mut self, category: &str, message: &str) {
         let flash = Value::Tuple(vec![category.into(), message.into()]);
@@ -182,12 +229,41 @@ impl Session {
 
     /// Whether the request brought no session that verified.
     pub fn is_new(&self) -> bool {
-        self.signed_at.is_none()
+        self.origin == Origin::New
     }
 
-    /// When the cookie it came in was signed, in Unix seconds.
-    pub fn signed_at(&self) -> Option<u64> {
-        self.signed_at
+    /// When the session began, in Unix seconds; 0 for one that is new.
+    pub fn started(&self) -> u64 {
+        self.started
+    }
+
+    /// When it was saved last, in Unix seconds; 0 for one that is new.
+    pub(crate) fn saved(&self) -> u64 {
+        self.saved
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The user, without marking the session accessed.
+    pub(crate) fn user(&self) -> Option<&str> {
+        user(&self.values)
+    }
+
+    /// Whether it is to have a new id.
+    pub(crate) fn renewed(&self) -> bool {
+        self.renewed || user(&self.values) != user(&self.loaded)
+    }
+
+    /// Whose sessions are all to end.
+    pub(crate) fn ended_user(&self) -> Option<&str> {
+        self.ended_user.as_deref()
+    }
+
+    /// What it was when it was loaded.
+    pub(crate) fn loaded(&self) -> &BTreeMap<String, Value> {
+        &self.loaded
     }
 
     /// Whether the request brought something and nothing is left of it.
@@ -214,6 +290,14 @@ impl Session {
         self.accessed.set(true);
         self.modified = true;
         &mut self.values
+    }
+}
+
+/// The user in a session's dict.
+pub(crate) fn user(values: &BTreeMap<String, Value>) -> Option<&str> {
+    match values.get(USERNAME) {
+        Some(Value::String(name)) if !name.is_empty() => Some(name),
+        _ => None,
     }
 }
 
@@ -247,7 +331,7 @@ mod tests {
 
     fn session() -> Session {
         let values = [("a".to_owned(), Value::List(vec![Value::from(1)]))].into();
-        Session::loaded(values, 1_700_000_000)
+        Session::opened(Origin::Cookie, values, 1_700_000_000, 1_700_000_000)
     }
 
     #[test]

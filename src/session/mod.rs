@@ -7,7 +7,17 @@ pub mod key;
 pub mod signing;
 pub mod tagged_json;
 
-mod dict;
+pub mod record;
+pub mod revocation;
+pub mod store;
 
-pub use dict::{Flash, Session};
+mod dict;
+mod id;
+mod interface;
+mod merge;
+mod whole_file;
+
+pub use dict::{Flash, Session, USERNAME};
+pub use id::SessionId;
+pub(crate) use interface::{Home, Opened, SaveError, SessionInterface};
 pub use tagged_json::{DateTime, Value};

@@ -1,0 +1,117 @@
+//! Session ids: 256 random bits that only the visitor's browser knows.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+/// The id of a session that is kept on the server. It never shows in `Debug`;
+/// a store knows it by its [`hash`](Self::hash) only.
+#[derive(Clone, Eq, PartialEq)]
+pub struct SessionId([u8; 32]);
+
+impl SessionId {
+    /// A new id.
+    ///
+    /// # Errors
+    ///
+    /// [`getrandom::Error`] if the system gives no random bytes. There is no
+    /// weaker source to fall back to.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// Reads a cookie's value: 43 characters of base64url, in their one
+    /// spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        (length == bytes.len()).then_some(Self(bytes))
+    }
+
+    /// The cookie's value.
+    pub(crate) fn cookie_value(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// What a store files the session under: SHA-256 in 64 hex digits, so that
+    /// who lists the store cannot take a session over, and a look-up by it
+    /// tells nothing by the time it takes.
+    pub fn hash(&self) -> String {
+        hex(&Sha256::digest(self.0))
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionId(..)")
+    }
+}
+
+/// SHA-256 of `text` in 64 hex digits.
+pub(crate) fn hash(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_does_not_leak_the_id() {
+        let id = SessionId::generate().unwrap();
+        assert_eq!(format!("{id:?}"), "SessionId(..)");
+    }
+
+    #[test]
+    fn only_the_one_spelling_of_32_bytes_is_an_id() {
+        let text = "A".repeat(43);
+        #[rustfmt::skip]
+        let cases = [
+            (text.clone(), true),
+            ("A".repeat(42), false),
+            ("A".repeat(44), false),
+            (format!("{text}="), false),
+            (format!("{}B", &text[1..]), false), // the last two bits count for nothing
+            (format!("{}/", &text[1..]), false),
+            (format!("{} ", &text[1..]), false),
+            ("../../../../../../../../../../../etc/passwd".to_owned(), false),
+            (String::new(), false),
+        ];
+        for (text, want) in cases {
+            assert_eq!(SessionId::parse(&text).is_some(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_bit_of_an_id_is_random() {
+        let ids: Vec<_> = (0..1000)
+            .map(|_| SessionId::generate().unwrap().0)
+            .collect();
+        for bit in 0..256 {
+            let ones = ids.iter().filter(|id| id[bit / 8] >> (bit % 8) & 1 == 1);
+            let ones = ones.count();
+            // Seven standard deviations: never in the life of this test.
+            assert!((389..=611).contains(&ones), "bit {bit}: {ones} of 1000");
+        }
+    }
+
+    /// FIPS 180-4's example.
+    #[test]
+    fn hashes_are_sha_256_in_hex() {
+        let want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(hash("abc"), want);
+    }
+}

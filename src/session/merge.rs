@@ -1,0 +1,92 @@
+//! Two requests that change one session at the same time: what each changed
+//! is kept, key by key, whichever is saved first.
+
+use std::collections::BTreeMap;
+
+use super::dict::FLASHES;
+use super::tagged_json::Value;
+
+type Dict = BTreeMap<String, Value>;
+
+/// Applies what happened between `loaded` and `ours` to `stored`.
+///
+/// A key that we did not touch stays as it is stored; one that we set or took
+/// out is as we left it. Flashed messages are a queue: those that we showed
+/// leave it, those that we added join its end.
+pub(crate) fn merge(stored: Dict, loaded: &Dict, ours: &Dict) -> Dict {
+    let mut merged = stored;
+    for key in loaded.keys().filter(|key| !ours.contains_key(*key)) {
+        if key == FLASHES {
+            continue;
+        }
+        merged.remove(key);
+    }
+    for (key, value) in ours {
+        if key != FLASHES && loaded.get(key) != Some(value) {
+            merged.insert(key.clone(), value.clone());
+        }
+    }
+    merge_flashes(&mut merged, loaded, ours);
+    merged
+}
+
+fn merge_flashes(merged: &mut Dict, loaded: &Dict, ours: &Dict) {
+    if loaded.get(FLASHES) == ours.get(FLASHES) {
+        return;
+    }
+    let queue = |dict: &Dict| match dict.get(FLASHES) {
+        Some(Value::List(flashes)) => flashes.clone(),
+        _ => Vec::new(),
+    };
+    let (before, after) = (queue(loaded), queue(ours));
+    // Ours is what was loaded, shown up to somewhere, and what we added.
+    let shown = (0..=before.len())
+        .find(|shown| after.starts_with(&before[*shown..]))
+        .unwrap_or(before.len());
+    let added = &after[before.len() - shown..];
+    let mut flashes = queue(merged);
+    for flash in &before[..shown] {
+        if let Some(at) = flashes.iter().position(|other| other == flash) {
+            flashes.remove(at);
+        }
+    }
+    flashes.extend_from_slice(added);
+    if flashes.is_empty() {
+        merged.remove(FLASHES);
+    } else {
+        merged.insert(FLASHES.to_owned(), Value::List(flashes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dict(json: &str) -> Dict {
+        super::super::tagged_json::loads(json).unwrap()
+    }
+
+    #[test]
+    fn what_each_request_changed_is_kept() {
+        #[rustfmt::skip]
+        let cases = [
+            // name                   stored                loaded               ours                  merged
+            ("nobody else",           r#"{"a":1}"#,         r#"{"a":1}"#,        r#"{"a":2}"#,         r#"{"a":2}"#),
+            ("another key",           r#"{"a":1,"b":1}"#,   r#"{"a":1}"#,        r#"{"a":2}"#,         r#"{"a":2,"b":1}"#),
+            ("the last writer wins",  r#"{"a":7}"#,         r#"{"a":1}"#,        r#"{"a":2}"#,         r#"{"a":2}"#),
+            ("unchanged by us",       r#"{"a":7}"#,         r#"{"a":1}"#,        r#"{"a":1,"c":1}"#,   r#"{"a":7,"c":1}"#),
+            ("taken out by us",       r#"{"a":7,"b":1}"#,   r#"{"a":1}"#,        r#"{}"#,              r#"{"b":1}"#),
+            ("taken out by another",  r#"{}"#,              r#"{"a":1}"#,        r#"{"a":1,"b":2}"#,   r#"{"b":2}"#),
+            ("flashed by both",       r#"{"_flashes":[1,2]}"#, r#"{"_flashes":[1]}"#, r#"{"_flashes":[1,3]}"#, r#"{"_flashes":[1,2,3]}"#),
+            ("shown by us",           r#"{"_flashes":[1,2]}"#, r#"{"_flashes":[1]}"#, r#"{}"#,         r#"{"_flashes":[2]}"#),
+            ("shown by us, new one",  r#"{"_flashes":[1,2]}"#, r#"{"_flashes":[1]}"#, r#"{"_flashes":[3]}"#, r#"{"_flashes":[2,3]}"#),
+            ("shown by both",         r#"{}"#,              r#"{"_flashes":[1]}"#, r#"{}"#,            r#"{}"#),
+            ("first flash",           r#"{"a":1}"#,         r#"{"a":1}"#,        r#"{"a":1,"_flashes":[1]}"#, r#"{"_flashes":[1],"a":1}"#),
+            ("same text again",       r#"{"_flashes":[1]}"#, r#"{"_flashes":[1]}"#, r#"{"_flashes":[1,1]}"#, r#"{"_flashes":[1,1]}"#),
+        ];
+        for (name, stored, loaded, ours, want) in cases {
+            let merged = merge(dict(stored), &dict(loaded), &dict(ours));
+            assert_eq!(merged, dict(want), "{name}");
+        }
+    }
+}

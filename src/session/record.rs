@@ -1,0 +1,123 @@
+//! What a store keeps of one session: a line about it, and its dict as Flask's
+//! tagged JSON.
+
+use std::collections::BTreeMap;
+
+use super::dict::user;
+use super::id::hash;
+use super::tagged_json::{self, Value};
+
+/// Bytes a record may have.
+pub const MAX_RECORD: usize = 256 * 1024;
+
+const MAGIC: &str = "signet1";
+
+/// A session in a store.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Record {
+    /// When the session began, in Unix seconds.
+    pub started: u64,
+    /// When the record was last written, in Unix seconds.
+    pub saved: u64,
+    /// The session's dict.
+    pub values: BTreeMap<String, Value>,
+}
+
+/// These bytes are no record, or not the one that was written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("is damaged, or no session record")]
+pub struct DamagedRecord;
+
+impl Record {
+    /// The record's bytes: `signet1 STARTED SAVED CHECKSUM`, a line feed, the
+    /// dict. The checksum makes sure that it is read as it was written.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let json = tagged_json::dumps(&self.values);
+        let about = format!("{MAGIC} {} {}", self.started, self.saved);
+        let sum = checksum(&about, &json);
+        format!("{about} {sum}\n{json}").into_bytes()
+    }
+
+    /// Reads what [`Record::to_bytes`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`DamagedRecord`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, DamagedRecord> {
+        Self::read(bytes).ok_or(DamagedRecord)
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (line, json) = std::str::from_utf8(bytes).ok()?.split_once('\n')?;
+        let (about, sum) = line.rsplit_once(' ')?;
+        if checksum(about, json) != sum {
+            return None;
+        }
+        let (started, saved) = about
+            .strip_prefix(MAGIC)?
+            .strip_prefix(' ')?
+            .split_once(' ')?;
+        Some(Self {
+            started: started.parse().ok()?,
+            saved: saved.parse().ok()?,
+            values: tagged_json::loads(json)?,
+        })
+    }
+
+    /// Whose session it is.
+    pub fn user(&self) -> Option<&str> {
+        user(&self.values)
+    }
+
+    /// Whether the session is over at `now`: nobody used it for `lifetime`
+    /// seconds.
+    pub fn is_expired(&self, lifetime: u64, now: u64) -> bool {
+        now.saturating_sub(self.saved) > lifetime
+    }
+}
+
+fn checksum(about: &str, json: &str) -> String {
+    let mut sum = hash(&format!("{about}\n{json}"));
+    sum.truncate(32);
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        Record {
+            started: 1_700_000_000,
+            saved: 1_700_000_060,
+            values: [("username".to_owned(), Value::from("ada"))].into(),
+        }
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        assert_eq!(Record::parse(&record().to_bytes()), Ok(record()));
+    }
+
+    #[test]
+    fn any_damage_is_noticed() {
+        let bytes = record().to_bytes();
+        for length in 0..bytes.len() {
+            assert!(Record::parse(&bytes[..length]).is_err(), "cut at {length}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(Record::parse(&bytes).is_err(), "bit {bit} turned");
+        }
+        let longer = [bytes.as_slice(), b"\n"].concat();
+        assert!(Record::parse(&longer).is_err(), "a line more");
+    }
+
+    #[test]
+    fn a_session_ends_a_second_after_its_lifetime() {
+        let at = |now: u64| record().is_expired(600, 1_700_000_060 + now);
+        assert_eq!([at(0), at(600), at(601)], [false, false, true]);
+        assert!(!record().is_expired(600, 5), "a clock that went back");
+    }
+}

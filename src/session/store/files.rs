@@ -1,0 +1,475 @@
+//! One file for each session, whole at any moment, readable by its owner only.
+//!
+//! The record of an id whose hash is `abcdef…` lies in `a/bc/def…`, so that a
+//! million of them are a few hundred to a folder. There are no lock files:
+//! whoever changes a record locks the file itself, and looks afterwards
+//! whether it is still the one of that name.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Stat, statat, unlinkat};
+use rustix::io::Errno;
+
+use super::super::id::SessionId;
+use super::super::record::{MAX_RECORD, Record};
+use super::super::whole_file::{self, OpenError, Placement, UNFINISHED};
+use super::{Change, Changing, Store, StoreError, Visit};
+
+/// How often a record that somebody else holds is tried again, each time a
+/// millisecond later. Nobody holds one for longer than it takes to write it.
+const TRIES: u32 = 5000;
+
+/// Seconds after which a file that was not put in place never will be.
+const ABANDONED: u64 = 3600;
+
+/// A folder of session records.
+#[derive(Clone, Debug)]
+pub struct Files {
+    dir: PathBuf,
+    euid: u32,
+    lifetime: u64,
+}
+
+/// Where a record lies: the folder, and the name in it.
+struct Place {
+    folder: OwnedFd,
+    name: String,
+    shown: PathBuf,
+}
+
+impl Files {
+    /// The store in `dir`, which is made, mode 0700, when the first session
+    /// needs it. It has to belong to `euid`. `lifetime` is in seconds.
+    pub fn new(dir: PathBuf, euid: u32, lifetime: u64) -> Self {
+        Self {
+            dir,
+            euid,
+            lifetime,
+        }
+    }
+
+    fn root(&self) -> Result<Option<OwnedFd>, StoreError> {
+        let Some(root) = whole_file::open_folder(CWD, &self.dir).map_err(unusable(&self.dir))?
+        else {
+            return Ok(None);
+        };
+        whole_file::check_folder(&root, self.euid).map_err(unusable(&self.dir))?;
+        Ok(Some(root))
+    }
+
+    /// Where the record of `id` lies; `None` if there cannot be one.
+    fn place(&self, id: &SessionId) -> Result<Option<Place>, StoreError> {
+        let hash = id.hash();
+        let Some(root) = self.root()? else {
+            return Ok(None);
+        };
+        let outer = whole_file::open_folder(&root, &hash[..1]).map_err(unusable(&self.dir))?;
+        let Some(outer) = outer else { return Ok(None) };
+        let inner = whole_file::open_folder(&outer, &hash[1..3]).map_err(unusable(&self.dir))?;
+        Ok(inner.map(|folder| self.at(folder, &hash)))
+    }
+
+    /// Where a new record of `id` goes.
+    fn new_place(&self, id: &SessionId) -> Result<Place, StoreError> {
+        let hash = id.hash();
+        let root = match self.root()? {
+            Some(root) => root,
+            None => {
+                let made = DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(&self.dir);
+                made.map_err(|err| unusable(&self.dir)(OpenError::Io(err)))?;
+                self.root()?
+                    .ok_or_else(|| unusable(&self.dir)(OpenError::Io(Errno::NOENT.into())))?
+            }
+        };
+        let outer = whole_file::make_folder(&root, &hash[..1]).map_err(unusable(&self.dir))?;
+        let inner = whole_file::make_folder(&outer, &hash[1..3]).map_err(unusable(&self.dir))?;
+        Ok(self.at(inner, &hash))
+    }
+
+    fn at(&self, folder: OwnedFd, hash: &str) -> Place {
+        Place {
+            folder,
+            name: hash[3..].to_owned(),
+            shown: self.dir.join(&hash[..1]).join(&hash[1..3]).join(&hash[3..]),
+        }
+    }
+
+    fn read(&self, file: &File, shown: &Path) -> Result<(Record, usize), StoreError> {
+        let bytes = whole_file::read(file, MAX_RECORD).map_err(|err| error(err, shown))?;
+        let record = Record::parse(&bytes).map_err(|reason| StoreError::Damaged {
+            path: shown.to_owned(),
+            reason,
+        })?;
+        Ok((record, bytes.len()))
+    }
+
+    /// Opens and locks a record, once it is sure that it still has its name;
+    /// `None` if there is none.
+    fn lock(&self, place: &Place) -> Result<Option<File>, StoreError> {
+        for _ in 0..TRIES {
+            match self.try_lock(place)? {
+                Locked::Ours(file) => return Ok(Some(file)),
+                Locked::Absent => return Ok(None),
+                Locked::Held => thread::sleep(Duration::from_millis(1)),
+                Locked::Replaced => {}
+            }
+        }
+        Err(StoreError::Unavailable(format!(
+            "{} is held by another process",
+            place.shown.display()
+        )))
+    }
+
+    fn try_lock(&self, place: &Place) -> Result<Locked, StoreError> {
+        let failed = |err| error(err, &place.shown);
+        let file = whole_file::open(&place.folder, &place.name, true, self.euid).map_err(failed)?;
+        let Some(file) = file else {
+            return Ok(Locked::Absent);
+        };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Locked::Held),
+            Err(TryLockError::Error(err)) => return Err(failed(OpenError::Io(err))),
+        }
+        let locked = file.metadata().map_err(|err| failed(OpenError::Io(err)))?;
+        match statat(&place.folder, &place.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(named) if (named.st_dev, named.st_ino) == (locked.dev(), locked.ino()) => {
+                Ok(Locked::Ours(file))
+            }
+            Ok(_) => Ok(Locked::Replaced),
+            Err(Errno::NOENT) => Ok(Locked::Absent),
+            Err(err) => Err(failed(err.into())),
+        }
+    }
+
+    /// Locks the record and reads it; `None` if there is none, or it is over.
+    fn locked(&self, place: &Place, now: u64) -> Result<Option<(File, Record)>, StoreError> {
+        let Some(file) = self.lock(place)? else {
+            return Ok(None);
+        };
+        let (record, _) = self.read(&file, &place.shown)?;
+        Ok((!record.is_expired(self.lifetime, now)).then_some((file, record)))
+    }
+
+    /// Removes the record in `place` if it is over at `now`. One that somebody
+    /// holds is in use.
+    fn remove_if_over(&self, place: &Place, now: u64) -> Result<bool, StoreError> {
+        let Locked::Ours(file) = self.try_lock(place)? else {
+            return Ok(false);
+        };
+        match self.read(&file, &place.shown) {
+            Ok((record, _)) if !record.is_expired(self.lifetime, now) => return Ok(false),
+            // By its name, owner and age it is what is left of a session.
+            Ok(_) | Err(StoreError::Damaged { .. }) => {}
+            Err(err) => return Err(err),
+        }
+        remove(place)?;
+        Ok(true)
+    }
+
+    /// Looks at one name in a folder of records. Names that no store gave are
+    /// none of its business.
+    fn sweep_entry(&self, place: &Place, now: u64) -> Result<bool, StoreError> {
+        let unfinished = place.name.starts_with(UNFINISHED);
+        if !unfinished && !is_record_name(&place.name) {
+            return Ok(false);
+        }
+        let Ok(stat) = statat(&place.folder, &place.name, AtFlags::SYMLINK_NOFOLLOW) else {
+            return Ok(false);
+        };
+        if !is_private(&stat, self.euid) {
+            return Ok(false);
+        }
+        let age = now.saturating_sub(u64::try_from(stat.st_mtime).unwrap_or_default());
+        if unfinished {
+            if age > ABANDONED {
+                remove(place)?;
+            }
+            return Ok(age > ABANDONED);
+        }
+        // Written just before that time: looking inside costs more.
+        if age <= self.lifetime {
+            return Ok(false);
+        }
+        self.remove_if_over(place, now)
+    }
+
+    /// Calls `visit` with every entry of every folder of records, beginning
+    /// somewhere by chance, until it returns `false`.
+    fn walk(
+        &self,
+        visit: &mut dyn FnMut(Entry) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let Some(root) = self.root()? else {
+            return Ok(());
+        };
+        for outer_name in self.names(&root, &self.dir, 1)? {
+            let shown = self.dir.join(&outer_name);
+            let Some(outer) = self.folder(&root, &outer_name)? else {
+                continue;
+            };
+            for inner_name in self.names(&outer, &shown, 2)? {
+                let shown = shown.join(&inner_name);
+                let Some(inner) = self.folder(&outer, &inner_name)? else {
+                    continue;
+                };
+                if !visit(Entry::Folder)? {
+                    return Ok(());
+                }
+                for name in self.names(&inner, &shown, 0)? {
+                    let folder = inner
+                        .try_clone()
+                        .map_err(|err| error(OpenError::Io(err), &shown))?;
+                    let place = Place {
+                        folder,
+                        shown: shown.join(&name),
+                        name,
+                    };
+                    if !visit(Entry::Name(place))? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A folder below the root; one that is none, or was planted, is passed by.
+    fn folder(&self, parent: &OwnedFd, name: &str) -> Result<Option<OwnedFd>, StoreError> {
+        match whole_file::open_folder(parent, name) {
+            Err(OpenError::Refused(_)) => Ok(None),
+            outcome => outcome.map_err(unusable(&self.dir)),
+        }
+    }
+
+    /// The names in a folder, those of `digits` hex digits if that is not 0,
+    /// turned round by chance: what always came last would never be swept.
+    fn names(
+        &self,
+        folder: &OwnedFd,
+        shown: &Path,
+        digits: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let failed = |err: Errno| error(err.into(), shown);
+        let mut names = Vec::new();
+        for entry in Dir::read_from(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let Ok(name) = entry.file_name().to_str() else {
+                continue;
+            };
+            let wanted = match digits {
+                0 => name != "." && name != "..",
+                _ => name.len() == digits && is_hex(name),
+            };
+            if wanted {
+                names.push(name.to_owned());
+            }
+        }
+        let mut random = [0; 8];
+        getrandom::fill(&mut random)
+            .map_err(|err| StoreError::Unavailable(format!("no random bytes: {err}")))?;
+        if !names.is_empty() {
+            let turn = usize::from_ne_bytes(random) % names.len();
+            names.rotate_left(turn);
+        }
+        Ok(names)
+    }
+}
+
+enum Entry {
+    Folder,
+    Name(Place),
+}
+
+enum Locked {
+    Ours(File),
+    Held,
+    Replaced,
+    Absent,
+}
+
+impl Store for Files {
+    fn load(&self, id: &SessionId, now: u64) -> Result<Option<Record>, StoreError> {
+        let Some(place) = self.place(id)? else {
+            return Ok(None);
+        };
+        let file = whole_file::open(&place.folder, &place.name, false, self.euid)
+            .map_err(|err| error(err, &place.shown))?;
+        let Some(file) = file else { return Ok(None) };
+        let (record, _) = self.read(&file, &place.shown)?;
+        Ok(Some(record).filter(|record| !record.is_expired(self.lifetime, now)))
+    }
+
+    fn create(&self, id: &SessionId, record: &Record) -> Result<(), StoreError> {
+        put(&self.new_place(id)?, record, Placement::New)
+    }
+
+    fn update(
+        &self,
+        id: &SessionId,
+        now: u64,
+        change: &mut Changing<'_>,
+    ) -> Result<bool, StoreError> {
+        let Some(place) = self.place(id)? else {
+            return Ok(false);
+        };
+        let Some((_lock, record)) = self.locked(&place, now)? else {
+            return Ok(false);
+        };
+        match change(record) {
+            Change::Replace(record) => put(&place, &record, Placement::Replace)?,
+            Change::Delete => remove(&place)?,
+        }
+        Ok(true)
+    }
+
+    fn renew(
+        &self,
+        old: &SessionId,
+        new: &SessionId,
+        now: u64,
+        change: &mut Changing<'_>,
+    ) -> Result<bool, StoreError> {
+        let Some(place) = self.place(old)? else {
+            return Ok(false);
+        };
+        let Some((_lock, record)) = self.locked(&place, now)? else {
+            return Ok(false);
+        };
+        // The new one first: who is killed in between still has the old one.
+        if let Change::Replace(record) = change(record) {
+            self.create(new, &record)?;
+        }
+        if let Err(err) = remove(&place) {
+            self.delete(new)?;
+            return Err(err);
+        }
+        Ok(true)
+    }
+
+    fn delete(&self, id: &SessionId) -> Result<bool, StoreError> {
+        let Some(place) = self.place(id)? else {
+            return Ok(false);
+        };
+        let Some(_lock) = self.lock(&place)? else {
+            return Ok(false);
+        };
+        remove(&place)?;
+        Ok(true)
+    }
+
+    fn sweep(&self, now: u64, entries: usize) -> Result<usize, StoreError> {
+        let (mut left, mut removed) = (entries, 0);
+        self.walk(&mut |entry| {
+            if let Entry::Name(place) = entry
+                && self.sweep_entry(&place, now)?
+            {
+                removed += 1;
+            }
+            left = left.saturating_sub(1);
+            Ok(left > 0)
+        })?;
+        Ok(removed)
+    }
+
+    fn for_each(
+        &self,
+        now: u64,
+        visit: &mut dyn FnMut(&Record, usize) -> Visit,
+    ) -> Result<(), StoreError> {
+        self.walk(&mut |entry| {
+            let Entry::Name(place) = entry else {
+                return Ok(true);
+            };
+            if self.sweep_entry(&place, now)? || !is_record_name(&place.name) {
+                return Ok(true);
+            }
+            let Ok(Some(file)) = whole_file::open(&place.folder, &place.name, false, self.euid)
+            else {
+                return Ok(true);
+            };
+            let Ok((record, size)) = self.read(&file, &place.shown) else {
+                return Ok(true);
+            };
+            match visit(&record, size) {
+                Visit::Next => {}
+                Visit::Stop => return Ok(false),
+                Visit::Delete => {
+                    if let Some(_lock) = self.lock(&place)? {
+                        remove(&place)?;
+                    }
+                }
+            }
+            Ok(true)
+        })
+    }
+}
+
+fn put(place: &Place, record: &Record, placement: Placement) -> Result<(), StoreError> {
+    let bytes = record.to_bytes();
+    if bytes.len() > MAX_RECORD {
+        return Err(StoreError::TooLarge {
+            size: bytes.len(),
+            limit: MAX_RECORD,
+        });
+    }
+    whole_file::put(&place.folder, &place.name, &bytes, placement).map_err(|err| {
+        if placement == Placement::New && err.kind() == io::ErrorKind::AlreadyExists {
+            StoreError::IdInUse
+        } else {
+            error(OpenError::Io(err), &place.shown)
+        }
+    })
+}
+
+fn remove(place: &Place) -> Result<(), StoreError> {
+    match unlinkat(&place.folder, &place.name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(err) => Err(error(err.into(), &place.shown)),
+    }
+}
+
+/// What came in a record's way.
+fn error(err: OpenError, path: &Path) -> StoreError {
+    match err {
+        OpenError::Io(err) => StoreError::Unavailable(format!("{}: {err}", path.display())),
+        OpenError::Refused(reason) => StoreError::Refused {
+            path: path.to_owned(),
+            reason,
+        },
+    }
+}
+
+/// What came in the way of the folders: then no session can be told from none.
+fn unusable(dir: &Path) -> impl Fn(OpenError) -> StoreError {
+    let shown = dir.display().to_string();
+    move |err| {
+        StoreError::Unavailable(match err {
+            OpenError::Io(err) => format!("{shown}: {err}"),
+            OpenError::Refused(reason) => format!("{shown} {reason}"),
+        })
+    }
+}
+
+fn is_record_name(name: &str) -> bool {
+    name.len() == 61 && is_hex(name)
+}
+
+fn is_hex(name: &str) -> bool {
+    name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_private(stat: &Stat, euid: u32) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+        && stat.st_uid == euid
+        && stat.st_nlink == 1
+}

@@ -1,0 +1,187 @@
+//! Small private files that are whole or not there: what is opened is checked,
+//! what is written is put in place by a rename.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+
+use rustix::fs::{
+    AtFlags, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with, unlinkat,
+};
+use rustix::io::Errno;
+use rustix::path::Arg;
+use rustix::process::{Resource, getrlimit};
+
+/// How the names of files begin that are not in place yet.
+pub(crate) const UNFINISHED: &str = ".new-";
+
+/// Why what was opened is not ours to use.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    /// The system's reason.
+    Io(io::Error),
+    /// Somebody else may have put it there, or can read or change it.
+    Refused(&'static str),
+}
+
+impl From<Errno> for OpenError {
+    fn from(err: Errno) -> Self {
+        Self::Io(err.into())
+    }
+}
+
+/// Opens the folder `name`, which may not be a link, in `parent`; `None` if
+/// there is none.
+pub(crate) fn open_folder(parent: impl AsFd, name: impl Arg) -> Result<Option<OwnedFd>, OpenError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match openat(parent, name, flags, Mode::empty()) {
+        Ok(fd) => Ok(Some(fd)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(Errno::NOTDIR | Errno::LOOP) => Err(OpenError::Refused("is no folder, or a link")),
+        Err(err) => Err(err.into()),
+    }
+}
+
+/// Opens the folder `name` in `parent`, which is made, mode 0700, if there is
+/// none.
+pub(crate) fn make_folder(parent: impl AsFd, name: &str) -> Result<OwnedFd, OpenError> {
+    if let Some(folder) = open_folder(&parent, name)? {
+        return Ok(folder);
+    }
+    match mkdirat(&parent, name, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(err) => return Err(err.into()),
+    }
+    open_folder(parent, name)?.ok_or(OpenError::Io(Errno::NOENT.into()))
+}
+
+/// Refuses a folder that belongs to another user than `euid`, or that others
+/// can look into.
+pub(crate) fn check_folder(folder: &OwnedFd, euid: u32) -> Result<(), OpenError> {
+    let stat = rustix::fs::fstat(folder)?;
+    if stat.st_uid != euid {
+        return Err(OpenError::Refused("belongs to another user"));
+    }
+    if stat.st_mode & 0o077 != 0 {
+        return Err(OpenError::Refused(
+            "can be read or written by other users: chmod 700",
+        ));
+    }
+    Ok(())
+}
+
+/// Opens the file `name` in `folder`, for reading and, with `write`, for a
+/// lock; `None` if there is none.
+///
+/// It has to be a regular file with one name, owned by `euid`, that only its
+/// owner may read or write. Nothing here waits, whatever lies there.
+pub(crate) fn open(
+    folder: impl AsFd,
+    name: &str,
+    write: bool,
+    euid: u32,
+) -> Result<Option<File>, OpenError> {
+    let access = if write { OFlags::RDWR } else { OFlags::RDONLY };
+    let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(folder, name, flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        Err(Errno::NOENT) => return Ok(None),
+        // A link; a socket or a pipe without a reader; a folder.
+        Err(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => return Err(OpenError::Refused(NOT_PLAIN)),
+        Err(err) => return Err(err.into()),
+    };
+    let meta = file.metadata().map_err(OpenError::Io)?;
+    // No name left: it was replaced or removed just now, and was good before.
+    if !meta.is_file() || meta.nlink() > 1 {
+        return Err(OpenError::Refused(NOT_PLAIN));
+    }
+    if meta.uid() != euid {
+        return Err(OpenError::Refused("belongs to another user"));
+    }
+    if meta.mode() & 0o077 != 0 {
+        return Err(OpenError::Refused(
+            "can be read or written by other users: chmod 600",
+        ));
+    }
+    Ok(Some(file))
+}
+
+const NOT_PLAIN: &str = "is not a regular file with one name";
+
+/// Reads `file` to its end; more than `limit` bytes are refused, unread.
+pub(crate) fn read(file: &File, limit: usize) -> Result<Vec<u8>, OpenError> {
+    let length = file.metadata().map_err(OpenError::Io)?.len();
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if length > limit {
+        return Err(OpenError::Refused("is too large"));
+    }
+    let mut bytes = Vec::with_capacity(length + 1);
+    let most = limit as u64 + 1;
+    file.take(most)
+        .read_to_end(&mut bytes)
+        .map_err(OpenError::Io)?;
+    if bytes.len() > limit {
+        return Err(OpenError::Refused("is too large"));
+    }
+    Ok(bytes)
+}
+
+/// Whether a file of the name may be there already.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Placement {
+    /// It is replaced.
+    Replace,
+    /// It is left alone, and an error: `AlreadyExists`.
+    New,
+}
+
+/// Puts a file of mode 0600 with these bytes in place, whole, or leaves
+/// everything as it was.
+///
+/// It is not synced: after a power failure the file may be the old one, or
+/// empty on some file systems.
+pub(crate) fn put(
+    folder: impl AsFd,
+    name: &str,
+    bytes: &[u8],
+    placement: Placement,
+) -> io::Result<()> {
+    // Beyond this limit a write is answered with a signal that ends us.
+    let limit = getrlimit(Resource::Fsize).current;
+    if limit.is_some_and(|limit| (bytes.len() as u64) > limit) {
+        return Err(Errno::FBIG.into());
+    }
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|err| io::Error::other(err.to_string()))?;
+    let unfinished = format!("{UNFINISHED}{:016x}", u64::from_ne_bytes(random));
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let mut file = File::from(openat(
+        &folder,
+        &unfinished,
+        flags,
+        Mode::RUSR | Mode::WUSR,
+    )?);
+    let placed = file.write_all(bytes).and_then(|()| match placement {
+        Placement::Replace => Ok(renameat(&folder, &unfinished, &folder, name)?),
+        Placement::New => rename_new(&folder, &unfinished, name),
+    });
+    if placed.is_err() {
+        let _ = unlinkat(&folder, &unfinished, AtFlags::empty());
+    }
+    placed
+}
+
+fn rename_new(folder: impl AsFd, from: &str, to: &str) -> io::Result<()> {
+    match renameat_with(&folder, from, &folder, to, RenameFlags::NOREPLACE) {
+        // File systems without it, such as NFS.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            match rustix::fs::statat(&folder, to, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => Ok(renameat(&folder, from, &folder, to)?),
+                Ok(_) => Err(Errno::EXIST.into()),
+                Err(err) => Err(err.into()),
+            }
+        }
+        outcome => Ok(outcome?),
+    }
+}
