@@ -183,7 +183,7 @@ fn answer(
         Method::POST => Some(gateway::announced(vars, config.max_content_length)?),
         _ => None,
     };
-    let keys = config.signs().then(|| config.keys()).transpose()?;
+    let keys = config.signs().then(|| config.keys(now)).transpose()?;
     for refused in &config.refused_fallbacks {
         gateway::log(format_args!("{refused}; it is not used"));
     }

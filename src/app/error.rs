@@ -248,6 +248,7 @@ fn key_fix(err: &KeyError) -> String {
         KeyError::Exposed(_) => "The settings file holds a secret key, but other users of this computer can read it. In your FTP program or file manager, set the file's permissions to 600.".to_owned(),
         KeyError::File(err) => key_file_fix(err, "Delete the file secret_key; a good key is made at the next visit. (Everybody has to log in again.)"),
         KeyError::NamedFile(err) => key_file_fix(err, "Write 64 random letters and digits into the file that the setting SECRET_KEY_FILE names, or take the setting out."),
+        KeyError::Retired(err) => key_file_fix(err, "Delete the file retired_keys. (Who logged in before the last change of the key has to log in again.)"),
         KeyError::StateDir(err) => place_fix(&err.problem, "its secret key", "SECRET_KEY_FILE"),
     }
 }
@@ -287,6 +288,7 @@ fn key_file_fix(err: &KeyFileError, renew: &str) -> String {
         KeyFileError::Weak { reason, .. } => format!("The secret key {reason}. {renew}"),
         KeyFileError::Mode { .. } => format!("Other users of this computer can read the file with the secret key. In your FTP program or file manager, set its permissions to 600. If it has been so for long, get another key: {renew}"),
         KeyFileError::Owner { .. } => format!("The file with the secret key belongs to another user than the one this program runs as. {renew}"),
+        KeyFileError::Refused { reason, .. } => format!("The file with the retired keys {reason}. {renew}"),
         KeyFileError::NotPlain(_) => format!("What should be the file with the secret key is no plain file, or a link. {renew}"),
         KeyFileError::Io { .. } => "The file with the secret key cannot be read or made. Look whether its folder exists, belongs to you, has permissions 700, and whether the disk is full.".to_owned(),
         KeyFileError::Random(_) => "This computer gives no random numbers for a secret key. Ask your host.".to_owned(),

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Failure, print};
+use super::{Failure, complain, print, utc};
+use crate::Edge;
+use crate::config::{Config, RotateError};
 use crate::session::key;
 
 #[derive(Debug, clap::Subcommand)]
@@ -16,14 +18,59 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Replace the site's key; nobody is logged out
+    ///
+    /// The new key signs at once. What the old one signed is still believed
+    /// until PERMANENT_SESSION_LIFETIME has passed, then the old one is
+    /// dropped by itself.
+    Rotate,
+    /// Say what is wrong with a key file
+    Check {
+        /// The file; without it, the site's own key
+        file: Option<PathBuf>,
+    },
 }
 
-pub(super) fn run(command: Command) -> Result<(), Failure> {
+pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
     match command {
         Command::New { file: Some(path) } => key::create_file(&path).map_err(Failure::new),
         Command::New { file: None } => {
             let text = key::generate().map_err(Failure::new)?;
             print(format!("{text}\n").as_bytes())
         }
+        Command::Rotate => rotate(edge),
+        Command::Check { file: Some(path) } => {
+            key::read(&path, edge.euid).map_err(Failure::new)?;
+            print(format!("{} is good\n", path.display()).as_bytes())
+        }
+        Command::Check { file: None } => check(edge),
     }
+}
+
+fn rotate(edge: &Edge) -> Result<(), Failure> {
+    let config = Config::load(&edge.vars, None, edge.euid).map_err(Failure::new)?;
+    config.rotate_key(edge.now).map_err(|err| match err {
+        RotateError::NotOurs => Failure::new(err)
+            .hint("set the new key there, and put the old one into SECRET_KEY_FALLBACKS, a list"),
+        RotateError::Key(_) => Failure::new(err),
+    })?;
+    let end = utc(edge.now.saturating_add(config.cookie.lifetime));
+    complain(format_args!(
+        "signet: a new key signs; the old one verifies until {end}"
+    ));
+    Ok(())
+}
+
+fn check(edge: &Edge) -> Result<(), Failure> {
+    let config = Config::load(&edge.vars, None, edge.euid).map_err(Failure::new)?;
+    let keys = config.existing_keys(edge.now).map_err(Failure::new)?;
+    for refused in &config.refused_fallbacks {
+        complain(format_args!("signet: {refused}; it is not used"));
+    }
+    let place = match config.own_key_file() {
+        Some(path) => path.display().to_string(),
+        None => "the key that the settings name".to_owned(),
+    };
+    let older = keys.iter().count() - 1;
+    print(format!("{place} is good; older keys that verify: {older}\n").as_bytes())
 }

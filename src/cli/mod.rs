@@ -5,6 +5,7 @@ mod cookie;
 mod key;
 mod print;
 mod request;
+mod sessions;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -28,12 +29,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make secret keys
+    /// Make, replace and check secret keys
     #[command(subcommand)]
     Key(key::Command),
     /// Look into session cookies
     #[command(subcommand)]
     Cookie(cookie::Command),
+    /// List and end sessions
+    #[command(subcommand)]
+    Sessions(sessions::Command),
     /// Run one request as a web server would and print the answer
     Request(request::Arguments),
     /// Print a file to install
@@ -86,8 +90,9 @@ pub fn run(edge: Edge, arguments: impl IntoIterator<Item = OsString>) -> ExitCod
         }
     };
     finish(match command {
-        Command::Key(command) => key::run(command),
+        Command::Key(command) => key::run(command, &edge),
         Command::Cookie(command) => cookie::run(command, &edge),
+        Command::Sessions(command) => sessions::run(command, &edge),
         Command::Request(arguments) => request::run(arguments, edge),
         Command::Print(command) => print::run(command),
     })
@@ -114,6 +119,23 @@ fn print(bytes: &[u8]) -> Result<(), Failure> {
             Err(Failure::new(format_args!("standard output: {err}")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Unix seconds as `2026-11-25 20:00:00Z`.
+fn utc(seconds: u64) -> String {
+    let at = i64::try_from(seconds).ok();
+    match at.and_then(|at| time::UtcDateTime::from_unix_timestamp(at).ok()) {
+        Some(at) => format!(
+            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}Z",
+            at.year(),
+            u8::from(at.month()),
+            at.day(),
+            at.hour(),
+            at.minute(),
+            at.second()
+        ),
+        None => format!("{seconds} s"),
     }
 }
 

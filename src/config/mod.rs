@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::gateway::{ApplicationRoot, MetaVariables};
 use crate::session::cookie::CookieSettings;
 use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
+use crate::session::retired_keys;
 use crate::session::revocation::{RevocationFiles, Revocations};
 use crate::session::signing::{Digest, Signer};
 use crate::session::store::{Files, Store};
@@ -130,9 +131,24 @@ pub enum KeyError {
     /// The file that `SECRET_KEY_FILE` names is no good.
     #[error(transparent)]
     NamedFile(KeyFileError),
+    /// The file of retired keys is no good.
+    #[error(transparent)]
+    Retired(KeyFileError),
     /// The key file lies where it would leak.
     #[error(transparent)]
     StateDir(#[from] StateDirError),
+}
+
+/// Why a key could not be rotated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RotateError {
+    /// The settings name the key: whoever wrote them has to change it.
+    #[error("the key is set by SECRET_KEY or SECRET_KEY_FILE, not by the state directory")]
+    NotOurs,
+    /// There is no key, or no good one.
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 impl Config {
@@ -214,13 +230,13 @@ impl Config {
     }
 
     /// The key ring: from `SECRET_KEY`, `SECRET_KEY_FILE`, or the state
-    /// directory, where it is made if there is none.
+    /// directory, where it is made if there is none. `now` is in Unix seconds.
     ///
     /// # Errors
     ///
     /// Every [`KeyError`]: then nothing is verified and nothing is signed.
-    pub fn keys(&self) -> Result<Keys, KeyError> {
-        self.keys_by(key::read_or_create)
+    pub fn keys(&self, now: u64) -> Result<Keys, KeyError> {
+        self.keys_by(key::read_or_create, now)
     }
 
     /// As [`Config::keys`], but makes nothing.
@@ -228,24 +244,55 @@ impl Config {
     /// # Errors
     ///
     /// Every [`KeyError`], also if there is no key yet.
-    pub fn existing_keys(&self) -> Result<Keys, KeyError> {
-        self.keys_by(|dir, euid| key::read(&dir.join(key::FILE_NAME), euid))
+    pub fn existing_keys(&self, now: u64) -> Result<Keys, KeyError> {
+        self.keys_by(|dir, euid| key::read(&dir.join(key::FILE_NAME), euid), now)
     }
 
     fn keys_by(
         &self,
         in_state_dir: impl Fn(&Path, u32) -> Result<Key, KeyFileError>,
+        now: u64,
     ) -> Result<Keys, KeyError> {
+        let mut fallbacks = self.fallbacks.clone();
         let signing = match (&self.secret_key, &self.secret_key_file) {
             (Some(Ok(key)), _) => key.clone(),
             (Some(Err(refused)), _) => return Err(refused.clone().into()),
             (None, Some(path)) => key::read(path, self.euid).map_err(KeyError::NamedFile)?,
-            (None, None) => match &self.state_dir {
-                Ok(dir) => in_state_dir(dir, self.euid)?,
-                Err(err) => return Err(err.clone().into()),
-            },
+            (None, None) => {
+                let dir = self.state_dir.as_ref().map_err(Clone::clone)?;
+                let signing = in_state_dir(dir, self.euid)?;
+                let retired = retired_keys::read(dir, self.euid, self.cookie.lifetime, now);
+                fallbacks.extend(retired.map_err(KeyError::Retired)?);
+                signing
+            }
         };
-        Ok(Keys::new(signing, self.fallbacks.clone()))
+        Ok(Keys::new(signing, fallbacks))
+    }
+
+    /// The key file in the state directory, if that is where the key is from.
+    pub(crate) fn own_key_file(&self) -> Option<PathBuf> {
+        match (&self.secret_key, &self.secret_key_file, &self.state_dir) {
+            (None, None, Ok(dir)) => Some(dir.join(key::FILE_NAME)),
+            _ => None,
+        }
+    }
+
+    /// Makes a new key in the state directory; the one before it verifies for
+    /// `PERMANENT_SESSION_LIFETIME` more.
+    ///
+    /// # Errors
+    ///
+    /// [`RotateError`]; then the key is the one it was.
+    pub fn rotate_key(&self, now: u64) -> Result<(), RotateError> {
+        if self.secret_key.is_some() || self.secret_key_file.is_some() {
+            return Err(RotateError::NotOurs);
+        }
+        let dir = self
+            .state_dir
+            .as_ref()
+            .map_err(|err| KeyError::from(err.clone()))?;
+        retired_keys::rotate(dir, self.euid, self.cookie.lifetime, now).map_err(KeyError::File)?;
+        Ok(())
     }
 
     /// How sessions are opened and saved; `keys` sign and verify those in

@@ -6,6 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
+use super::hex;
+
 /// The id of a session that is kept on the server. It never shows in `Debug`;
 /// a store knows it by its [`hash`](Self::hash) only.
 #[derive(Clone, Eq, PartialEq)]
@@ -41,7 +43,7 @@ impl SessionId {
     /// who lists the store cannot take a session over, and a look-up by it
     /// tells nothing by the time it takes.
     pub fn hash(&self) -> String {
-        hex(&Sha256::digest(self.0))
+        hex::encode(&Sha256::digest(self.0))
     }
 }
 
@@ -53,16 +55,7 @@ impl fmt::Debug for SessionId {
 
 /// SHA-256 of `text` in 64 hex digits.
 pub(crate) fn hash(text: &str) -> String {
-    hex(&Sha256::digest(text))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
+    hex::encode(&Sha256::digest(text))
 }
 
 #[cfg(test)]

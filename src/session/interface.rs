@@ -11,7 +11,7 @@ use super::dict::{Origin, Session, user};
 use super::id::SessionId;
 use super::merge::merge;
 use super::record::Record;
-use super::revocation::Revocations;
+use super::revocation::{Revocations, is_over};
 use super::signing::{Signer, decode_payload, encode_payload};
 use super::store::{Change, Store, StoreError, Visit};
 use super::tagged_json::{self, Value};
@@ -216,12 +216,11 @@ impl SessionInterface<'_> {
         let Some(user) = session.ended_user() else {
             return self.save_one(session, scope, now);
         };
-        let revocations = self.revocations.as_ref();
-        revocations
-            .ok_or(SaveError::NoRevocations)?
-            .end(Some(user), now)?;
+        let revocations = self.revocations.as_deref();
+        let revocations = revocations.ok_or(SaveError::NoRevocations)?;
+        revocations.end(Some(user), now)?;
         let line = self.save_one(session, scope, now)?;
-        self.forget_sessions_of(user, now);
+        self.forget_sessions_of(user, revocations, now);
         Ok(line)
     }
 
@@ -259,12 +258,12 @@ impl SessionInterface<'_> {
 
     /// Removes records of `user`, whose sessions are over by a mark already:
     /// those that are quickly found, the others go when they are due.
-    fn forget_sessions_of(&self, user: &str, now: u64) {
+    fn forget_sessions_of(&self, user: &str, revocations: &dyn Revocations, now: u64) {
         let Some(store) = self.store() else { return };
         let mut left = REVOKE;
         let _ = store.for_each(now, &mut |record, _| {
             left -= 1;
-            match record.user() == Some(user) {
+            match record.user() == Some(user) && is_over(revocations, record) {
                 true => Visit::Delete,
                 false if left == 0 => Visit::Stop,
                 false => Visit::Next,

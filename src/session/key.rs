@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
+use super::hex;
+use super::whole_file::{self, Placement};
+
 /// Bytes a key must have: 128 bits.
 pub const MIN_LENGTH: usize = 16;
 
@@ -92,6 +95,14 @@ pub enum KeyFileError {
     /// A link, folder, pipe or device, or a file with a second name.
     #[error("{0} is not a regular file with one name")]
     NotPlain(PathBuf),
+    /// The file of retired keys is not ours to use.
+    #[error("{path} {reason}")]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// Other users can read or write it.
     #[error("{path} has mode {mode:04o}: other users can read it")]
     Mode {
@@ -195,7 +206,7 @@ impl Keys {
 pub fn generate() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(&bytes))
 }
 
 /// Reads the key in `path`, for a process of user `euid`.
@@ -274,32 +285,23 @@ pub fn read_or_create(dir: &Path, euid: u32) -> Result<Key, KeyFileError> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(dir).map_err(failed(dir))?;
 
-    let lock_path = dir.join(".lock");
-    let lock = create(&lock_path, OFlags::empty()).map_err(failed(&lock_path))?;
-    lock.lock().map_err(failed(&lock_path))?;
+    let _lock = lock(dir)?;
     if let Some(key) = read_if_there(&path, euid)? {
         return Ok(key);
     }
-    // Under the lock this name is ours; one left by a process that was killed
-    // was never a key.
-    let unfinished = dir.join(".secret_key.new");
-    if let Err(err) = std::fs::remove_file(&unfinished)
-        && err.kind() != io::ErrorKind::NotFound
-    {
-        return Err(failed(&unfinished)(err));
-    }
     let text = generate().map_err(KeyFileError::Random)?;
-    let write = || -> io::Result<()> {
-        let mut file = create(&unfinished, OFlags::EXCL)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&unfinished, &path)
-    };
-    if let Err(err) = write() {
-        let _ = std::fs::remove_file(&unfinished);
-        return Err(failed(&path)(err));
-    }
+    let folder = File::open(dir).map_err(failed(dir))?;
+    whole_file::remove_unfinished(&folder)
+        .and_then(|()| whole_file::put_synced(&folder, FILE_NAME, text.as_bytes(), Placement::New))
+        .map_err(failed(&path))?;
     read(&path, euid)
+}
+
+/// Whoever makes or changes a key in `dir` holds this meanwhile.
+pub(super) fn lock(dir: &Path) -> Result<File, KeyFileError> {
+    let path = dir.join(".lock");
+    let lock = create(&path, OFlags::empty()).and_then(|lock| lock.lock().map(|()| lock));
+    lock.map_err(|source| KeyFileError::Io { path, source })
 }
 
 /// Writes a new key to `path`, which must not exist.

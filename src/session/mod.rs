@@ -8,10 +8,12 @@ pub mod signing;
 pub mod tagged_json;
 
 pub mod record;
+pub mod retired_keys;
 pub mod revocation;
 pub mod store;
 
 mod dict;
+mod hex;
 mod id;
 mod interface;
 mod merge;

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::id::hash;
+use super::record::Record;
 use super::store::StoreError;
 use super::whole_file::{self, OpenError, Placement};
 
@@ -40,6 +41,12 @@ pub trait Revocations {
     ///
     /// [`StoreError`]; then none may be taken to have ended.
     fn end(&self, user: Option<&str>, now: u64) -> Result<(), StoreError>;
+}
+
+/// Whether a mark says that the session in `record` is over.
+pub(crate) fn is_over(revocations: &dyn Revocations, record: &Record) -> bool {
+    let ended = revocations.ended(record.user().unwrap_or_default());
+    ended.is_ok_and(|ended| ended.is_some_and(|ended| record.started <= ended))
 }
 
 /// Marks in files: 256 of them, so that a look-up reads one small file.

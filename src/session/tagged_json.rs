@@ -16,6 +16,8 @@ use serde::de::DeserializeOwned;
 pub use serde_json::{Error, Number};
 use serde_json::{Map, Value as Json};
 
+use super::hex;
+
 /// A value in a session.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Value {
@@ -163,7 +165,7 @@ impl Value {
                     .collect(),
             ),
             Self::Bytes(bytes) => bytes.iter().copied().collect(),
-            Self::Uuid(bytes) => hex(bytes).into(),
+            Self::Uuid(bytes) => hex::encode(bytes).into(),
             Self::DateTime(at) => at.to_string().into(),
         }
     }
@@ -208,7 +210,9 @@ impl Value {
             (" t", Self::List(parts)) => Some(Self::Tuple(parts.clone())),
             (" b", Self::String(text)) => STANDARD.decode(text).ok().map(Self::Bytes),
             (" m", Self::String(text)) => Some(Self::Markup(text.clone())),
-            (" u", Self::String(text)) => unhex(text).map(Self::Uuid),
+            (" u", Self::String(text)) => hex::decode(text)
+                .and_then(|bytes| bytes.try_into().ok())
+                .map(Self::Uuid),
             // Flask reads a date it does not understand as None.
             (" d", Self::String(text)) => {
                 Some(DateTime::parse(text).map_or(Self::Null, Self::DateTime))
@@ -232,7 +236,7 @@ impl Value {
                 write_tagged(" b", out, |out| write_str(&STANDARD.encode(bytes), out));
             }
             Self::Markup(text) => write_tagged(" m", out, |out| write_str(text, out)),
-            Self::Uuid(bytes) => write_tagged(" u", out, |out| write_str(&hex(bytes), out)),
+            Self::Uuid(bytes) => write_tagged(" u", out, |out| write_str(&hex::encode(bytes), out)),
             Self::DateTime(at) => {
                 write_tagged(" d", out, |out| write_str(&at.to_string(), out));
             }
@@ -458,26 +462,6 @@ fn write_str(text: &str, out: &mut String) {
         }
     }
     out.push('"');
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-}
-
-fn unhex(text: &str) -> Option<[u8; 16]> {
-    let mut bytes = [0; 16];
-    if text.len() != 32 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

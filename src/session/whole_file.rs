@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with, unlinkat,
+    AtFlags, Dir, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -147,6 +147,27 @@ pub(crate) fn put(
     bytes: &[u8],
     placement: Placement,
 ) -> io::Result<()> {
+    put_with(folder, name, bytes, placement, |_| Ok(()))
+}
+
+/// As [`put`], for what has to outlast a power failure.
+pub(crate) fn put_synced(
+    folder: impl AsFd,
+    name: &str,
+    bytes: &[u8],
+    placement: Placement,
+) -> io::Result<()> {
+    put_with(&folder, name, bytes, placement, File::sync_all)?;
+    Ok(rustix::fs::fsync(folder)?)
+}
+
+fn put_with(
+    folder: impl AsFd,
+    name: &str,
+    bytes: &[u8],
+    placement: Placement,
+    written: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     // Beyond this limit a write is answered with a signal that ends us.
     let limit = getrlimit(Resource::Fsize).current;
     if limit.is_some_and(|limit| (bytes.len() as u64) > limit) {
@@ -162,10 +183,13 @@ pub(crate) fn put(
         flags,
         Mode::RUSR | Mode::WUSR,
     )?);
-    let placed = file.write_all(bytes).and_then(|()| match placement {
-        Placement::Replace => Ok(renameat(&folder, &unfinished, &folder, name)?),
-        Placement::New => rename_new(&folder, &unfinished, name),
-    });
+    let placed = file
+        .write_all(bytes)
+        .and_then(|()| written(&file))
+        .and_then(|()| match placement {
+            Placement::Replace => Ok(renameat(&folder, &unfinished, &folder, name)?),
+            Placement::New => rename_new(&folder, &unfinished, name),
+        });
     if placed.is_err() {
         let _ = unlinkat(&folder, &unfinished, AtFlags::empty());
     }
@@ -184,4 +208,20 @@ fn rename_new(folder: impl AsFd, from: &str, to: &str) -> io::Result<()> {
         }
         outcome => Ok(outcome?),
     }
+}
+
+/// Removes from `folder` what was not put in place. Only for who is alone with
+/// the folder.
+pub(crate) fn remove_unfinished(folder: impl AsFd) -> io::Result<()> {
+    for entry in Dir::read_from(&folder)? {
+        let entry = entry?;
+        if entry
+            .file_name()
+            .to_bytes()
+            .starts_with(UNFINISHED.as_bytes())
+        {
+            unlinkat(&folder, entry.file_name(), AtFlags::empty())?;
+        }
+    }
+    Ok(())
 }

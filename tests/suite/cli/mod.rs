@@ -5,6 +5,7 @@
 mod cookie;
 mod files;
 mod request;
+mod sessions;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

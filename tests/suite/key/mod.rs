@@ -6,6 +6,7 @@ mod faults;
 mod folders;
 mod places;
 mod refusals;
+mod rotate;
 mod weak;
 
 use std::fs;

@@ -1,0 +1,109 @@
+//! `signet sessions`: what a store keeps, and the end of it.
+
+use super::{Failure, complain, print, utc};
+use crate::Edge;
+use crate::config::{Config, SessionType};
+use crate::session::revocation::is_over;
+use crate::session::store::{Store, Visit};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List the sessions in the store
+    ///
+    /// A line for each: when it began, when it was last saved, its size in
+    /// bytes, its user. Sessions in signed cookies cannot be listed: only the
+    /// visitors have them.
+    List {
+        /// Only those of this user
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+    },
+    /// End sessions that began before now, wherever they are kept
+    #[command(group = clap::ArgGroup::new("whose").required(true))]
+    Revoke {
+        /// Those of this user
+        #[arg(long, value_name = "NAME", group = "whose")]
+        user: Option<String>,
+        /// Those of every user
+        #[arg(long, group = "whose")]
+        all: bool,
+    },
+    /// Remove what is over from the store
+    ///
+    /// Requests do that a little at a time; nobody has to.
+    Clean,
+}
+
+pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
+    let config = Config::load(&edge.vars, None, edge.euid).map_err(Failure::new)?;
+    match command {
+        Command::List { user } => list(&*store(&config)?, user.as_deref(), edge.now),
+        Command::Revoke { user, .. } => revoke(&config, user.as_deref(), edge.now),
+        Command::Clean => {
+            let removed = store(&config)?
+                .sweep(edge.now, usize::MAX)
+                .map_err(Failure::new)?;
+            complain(format_args!("signet: removed {removed}"));
+            Ok(())
+        }
+    }
+}
+
+fn store(config: &Config) -> Result<Box<dyn Store>, Failure> {
+    if config.session_type == SessionType::Cookie && !config.overflow {
+        return Err(
+            Failure::new("sessions live in signed cookies: there is no store")
+                .hint("see the settings SESSION_TYPE and SESSION_OVERFLOW"),
+        );
+    }
+    config.store().map_err(Failure::new)
+}
+
+fn list(store: &dyn Store, user: Option<&str>, now: u64) -> Result<(), Failure> {
+    let mut found = Vec::new();
+    store
+        .for_each(now, &mut |record, size| {
+            if user.is_none() || record.user() == user {
+                let name: String = record.user().unwrap_or_default().escape_debug().collect();
+                found.push((record.started, record.saved, size, name));
+            }
+            Visit::Next
+        })
+        .map_err(Failure::new)?;
+    found.sort();
+    let mut text = String::new();
+    for (started, saved, size, name) in &found {
+        let (started, saved) = (utc(*started), utc(*saved));
+        text.push_str(&format!("{started}  {saved}  {size:>6}  {name}\n"));
+    }
+    print(text.as_bytes())?;
+    complain(format_args!("signet: {} sessions", found.len()));
+    Ok(())
+}
+
+fn revoke(config: &Config, user: Option<&str>, now: u64) -> Result<(), Failure> {
+    let revocations = config.revocations().ok_or_else(|| {
+        Failure::new("there is no state directory to mark ended sessions in")
+            .hint("set STATE_DIR, or run this as the user that the web server runs it as")
+    })?;
+    revocations.end(user, now).map_err(Failure::new)?;
+    if config.session_type == SessionType::Cookie && !config.overflow {
+        complain("signet: sessions that began before now are over");
+        return Ok(());
+    }
+    let mut ended = 0;
+    store(config)?
+        .for_each(now, &mut |record, _| {
+            let whose = user.is_none() || record.user() == user;
+            if !whose || !is_over(&*revocations, record) {
+                return Visit::Next;
+            }
+            ended += 1;
+            Visit::Delete
+        })
+        .map_err(Failure::new)?;
+    complain(format_args!(
+        "signet: sessions that began before now are over; removed {ended}"
+    ));
+    Ok(())
+}

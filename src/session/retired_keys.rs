@@ -1,0 +1,141 @@
+//! Keys that sign no more and verify until what they signed has expired.
+//!
+//! `retired_keys` lies beside `secret_key`: a line for each, `SECONDS HEX`, the
+//! moment it was retired and its bytes. Only `signet key rotate` adds to it; a
+//! request that finds a line of no more use takes it out.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::CWD;
+
+use super::hex;
+use super::key::{self, FILE_NAME, Key, KeyFileError};
+use super::whole_file::{self, OpenError, Placement};
+
+/// The name of the file in the state directory.
+pub const RETIRED_FILE_NAME: &str = "retired_keys";
+
+/// Bytes the file may have.
+const MAX_FILE: usize = 64 * 1024;
+
+/// A key, and when it was retired, in Unix seconds.
+struct Retired {
+    at: u64,
+    key: Key,
+}
+
+impl Retired {
+    /// The last cookie it signed is good for `lifetime` seconds.
+    fn is_over(&self, lifetime: u64, now: u64) -> bool {
+        now.saturating_sub(self.at) > lifetime
+    }
+}
+
+/// The retired keys in the state directory `dir` that still verify at `now`
+/// (Unix seconds), newest first. `lifetime` is `PERMANENT_SESSION_LIFETIME`.
+///
+/// # Errors
+///
+/// Every [`KeyFileError`], as for the key itself.
+pub fn read(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<Vec<Key>, KeyFileError> {
+    let files = KeyFiles { dir, euid };
+    let Some(folder) = files.folder()? else {
+        return Ok(Vec::new());
+    };
+    let mut retired = files.retired(&folder)?;
+    if retired.iter().any(|key| key.is_over(lifetime, now))
+        && let Ok(_lock) = key::lock(dir)
+    {
+        // Anew, under the lock: somebody may have rotated meanwhile.
+        retired = files.retired(&folder)?;
+        retired.retain(|key| !key.is_over(lifetime, now));
+        files.write(&folder, &retired)?;
+    }
+    Ok(retired
+        .into_iter()
+        .rev()
+        .map(|retired| retired.key)
+        .collect())
+}
+
+/// Makes a new key in the state directory `dir` and retires the one that is
+/// there. Requests that run meanwhile read one or the other; both verify.
+///
+/// # Errors
+///
+/// Every [`KeyFileError`]; then the key is the one it was.
+pub fn rotate(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<(), KeyFileError> {
+    let files = KeyFiles { dir, euid };
+    let path = dir.join(FILE_NAME);
+    // Without a key there is nothing to retire, and no folder to lock.
+    key::read(&path, euid)?;
+    let _lock = key::lock(dir)?;
+    let old = key::read(&path, euid)?;
+    let text = key::generate().map_err(KeyFileError::Random)?;
+    let gone = || OpenError::Io(std::io::ErrorKind::NotFound.into());
+    let folder = files.folder()?.ok_or_else(|| files.failed(gone()))?;
+    let mut retired = files.retired(&folder)?;
+    retired.retain(|key| !key.is_over(lifetime, now));
+    retired.push(Retired { at: now, key: old });
+    whole_file::remove_unfinished(&folder).map_err(|err| files.failed(OpenError::Io(err)))?;
+    // Retired first: at every moment the old key is in one of the files.
+    files.write(&folder, &retired)?;
+    whole_file::put_synced(&folder, FILE_NAME, text.as_bytes(), Placement::Replace)
+        .map_err(|source| KeyFileError::Io { path, source })
+}
+
+/// The folder that holds both files.
+struct KeyFiles<'d> {
+    dir: &'d Path,
+    euid: u32,
+}
+
+impl KeyFiles<'_> {
+    fn folder(&self) -> Result<Option<OwnedFd>, KeyFileError> {
+        whole_file::open_folder(CWD, self.dir).map_err(|err| self.failed(err))
+    }
+
+    fn retired(&self, folder: &OwnedFd) -> Result<Vec<Retired>, KeyFileError> {
+        let file = whole_file::open(folder, RETIRED_FILE_NAME, false, self.euid)
+            .map_err(|err| self.failed(err))?;
+        let Some(file) = file else {
+            return Ok(Vec::new());
+        };
+        let bytes = whole_file::read(&file, MAX_FILE).map_err(|err| self.failed(err))?;
+        let text = String::from_utf8_lossy(&bytes);
+        text.lines()
+            .map(|line| {
+                let (at, key) = line.split_once(' ')?;
+                let key = Key::new(hex::decode(key)?).ok()?;
+                Some(Retired {
+                    at: at.parse().ok()?,
+                    key,
+                })
+            })
+            .collect::<Option<_>>()
+            .ok_or_else(|| self.failed(OpenError::Refused("has a line that is no key")))
+    }
+
+    fn write(&self, folder: &OwnedFd, retired: &[Retired]) -> Result<(), KeyFileError> {
+        let text: String = retired
+            .iter()
+            .map(|Retired { at, key }| format!("{at} {}\n", hex::encode(key.as_bytes())))
+            .collect();
+        whole_file::put_synced(
+            folder,
+            RETIRED_FILE_NAME,
+            text.as_bytes(),
+            Placement::Replace,
+        )
+        .map_err(|err| self.failed(OpenError::Io(err)))
+    }
+
+    fn failed(&self, err: OpenError) -> KeyFileError {
+        let path = self.dir.join(RETIRED_FILE_NAME);
+        match err {
+            OpenError::Io(source) => KeyFileError::Io { path, source },
+            OpenError::Refused(reason) => KeyFileError::Refused { path, reason },
+        }
+    }
+}

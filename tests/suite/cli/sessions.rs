@@ -1,0 +1,145 @@
+//! `signet sessions`: what a store keeps, seen and ended from a shell.
+
+use super::{Run, signet};
+use crate::support::response::Response;
+use crate::support::{Cgi, KEY, StateDir};
+
+/// A site whose sessions live in this state directory, or in cookies.
+struct Site {
+    state: StateDir,
+    kind: &'static str,
+}
+
+impl Site {
+    fn new(kind: &'static str) -> Self {
+        Self {
+            state: StateDir::new(),
+            kind,
+        }
+    }
+
+    fn vars(&self) -> [(&str, &str); 3] {
+        [
+            ("SIGNET_SESSION_TYPE", self.kind),
+            ("SIGNET_SECRET_KEY", KEY),
+            (
+                "SIGNET_STATE_DIR",
+                self.state.path().to_str().expect("UTF-8"),
+            ),
+        ]
+    }
+
+    fn command(&self, arguments: &[&str]) -> Run {
+        signet(&[&["sessions"], arguments].concat(), &self.vars())
+    }
+
+    fn run(&self, request: Cgi) -> Response {
+        request.vars(&self.vars()).run().response()
+    }
+
+    /// The Cookie header of `name`, who has just logged in.
+    fn log_in(&self, name: &str) -> String {
+        let response = self.run(Cgi::post("/login", format!("username={name}")));
+        format!("session={}", response.cookies()[0].value)
+    }
+
+    fn is_logged_in(&self, cookie: &str) -> bool {
+        let response = self.run(Cgi::get("/").cookie(cookie));
+        response.text().contains("Logged in as")
+    }
+}
+
+/// The last column of what `sessions list` printed.
+fn names(list: &str) -> Vec<&str> {
+    list.lines()
+        .filter_map(|line| line.rsplit("  ").next())
+        .collect()
+}
+
+#[test]
+fn sessions_are_listed_by_user() {
+    let site = Site::new("filesystem");
+    for name in ["ada", "bob", "ada", "eve%1B%5B2J"] {
+        // The last is refused by the form, and no session.
+        site.run(Cgi::post("/login", format!("username={name}")));
+    }
+    let list = site.command(&["list"]).done();
+    let mut all = names(&list);
+    all.sort_unstable();
+    assert_eq!(all, ["ada", "ada", "bob"], "{list}");
+    let list = site.command(&["list", "--user", "ada"]).done();
+    assert_eq!(names(&list), ["ada", "ada"], "{list}");
+    assert_eq!(site.command(&["list", "--user", "nobody"]).done(), "");
+}
+
+#[test]
+fn sessions_of_one_user_or_all_are_ended() {
+    for kind in ["filesystem", "cookie"] {
+        let site = Site::new(kind);
+        let (ada, phone, bob) = (site.log_in("ada"), site.log_in("ada"), site.log_in("bob"));
+        site.command(&["revoke", "--user", "ada"]).done();
+        let seen = [&ada, &phone, &bob].map(|cookie| site.is_logged_in(cookie));
+        assert_eq!(seen, [false, false, true], "{kind}: ada's");
+
+        // Within the same second.
+        let again = site.log_in("ada");
+        assert!(site.is_logged_in(&again), "{kind}: ada, again");
+        assert!(!site.is_logged_in(&ada), "{kind}: and not by the old one");
+
+        site.command(&["revoke", "--all"]).done();
+        let seen = [&again, &bob].map(|cookie| site.is_logged_in(cookie));
+        assert_eq!(seen, [false, false], "{kind}: all");
+        let last = site.log_in("bob");
+        assert!(site.is_logged_in(&last), "{kind}: bob, again");
+    }
+}
+
+/// In a store the end is a deletion.
+#[test]
+fn what_is_ended_is_removed() {
+    let site = Site::new("filesystem");
+    for name in ["ada", "bob", "ada"] {
+        site.log_in(name);
+    }
+    let run = site.command(&["revoke", "--user", "ada"]);
+    assert!(run.err.contains("removed 2"), "{run:?}");
+    assert_eq!(names(&site.command(&["list"]).done()), ["bob"]);
+    let run = site.command(&["revoke", "--all"]);
+    assert!(run.err.contains("removed 1"), "{run:?}");
+    assert_eq!(site.command(&["list"]).done(), "");
+}
+
+#[test]
+fn what_is_over_is_removed_by_hand_too() {
+    let site = Site::new("filesystem");
+    site.log_in("ada");
+    assert!(site.command(&["clean"]).err.contains("removed 0"));
+    let long_after = [
+        &site.vars()[..],
+        &[("SIGNET_PERMANENT_SESSION_LIFETIME", "1")],
+    ]
+    .concat();
+    // The record's age is that of the file, too.
+    let deadline = crate::support::now() + 10;
+    loop {
+        let run = signet(&["sessions", "clean"], &long_after);
+        if run.err.contains("removed 1") {
+            break;
+        }
+        assert!(crate::support::now() < deadline, "{run:?}");
+    }
+    assert_eq!(site.command(&["list"]).done(), "");
+}
+
+#[test]
+fn wrong_uses_say_what_is_right() {
+    let cookies = Site::new("cookie");
+    cookies.command(&["list"]).failed(1, &["no store"]);
+    cookies.command(&["clean"]).failed(1, &["no store"]);
+    cookies.command(&["revoke"]).failed(2, &["--user", "--all"]);
+    cookies
+        .command(&["revoke", "--all", "--user", "ada"])
+        .failed(2, &["--all"]);
+    let nowhere = [("SIGNET_SECRET_KEY", KEY)];
+    signet(&["sessions", "revoke", "--all"], &nowhere).failed(1, &["state directory"]);
+}
