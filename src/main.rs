@@ -1,4 +1,5 @@
-//! Chooses the entrance: a web server's CGI, or a person's shell.
+//! Chooses the entrance: a web server's CGI, its FastCGI socket, or a person's
+//! shell.
 
 use std::process::ExitCode;
 
@@ -9,7 +10,7 @@ fn main() -> ExitCode {
     let edge = Edge::of_this_process();
     // A web server may pass the words of a query as arguments (RFC 3875, 4.4):
     // under CGI a stranger writes argv, so decide before looking at it.
-    if edge.vars.from_web_server() {
+    if edge.is_from_web_server() {
         signet::app::serve(edge)
     } else {
         signet::cli::run(edge, std::env::args_os().skip(1))

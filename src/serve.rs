@@ -1,4 +1,5 @@
-//! The life of one request: gateway, session, a handler, session, gateway.
+//! The life of one request: gateway, session, a handler, session, gateway; and
+//! the two ways in which requests come.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -11,7 +12,7 @@ use http::{Extensions, Method, StatusCode};
 
 use crate::app::error::{Refusal, respond as error_response};
 use crate::config::Config;
-use crate::gateway::{self, Edge, Mount, Patient};
+use crate::gateway::{self, Edge, MetaVariables, Mount, Patient, fastcgi};
 use crate::session::cookie::CookieScope;
 use crate::session::{Opened, Session};
 use crate::{Request, Response};
@@ -56,39 +57,88 @@ impl<'r> Context<'r> {
     }
 }
 
-/// Serves the one request of this CGI process: reads it, opens the visitor's
-/// session, calls `handler`, saves the session, writes the response.
+/// Serves what a web server started this process for: as CGI its one request,
+/// as FastCGI (a listening socket at descriptor 0) all that come.
+///
+/// For each request it is read, the visitor's session opened, `handler`
+/// called, the session saved, the response written.
 ///
 /// Whatever arrives, the answer is valid CGI and the exit code 0; a `handler`
 /// that panics is answered with a 500 page. Without a web server around, it
 /// says so and returns 2.
-pub fn serve(handler: impl FnOnce(Request, &mut Session) -> Response) -> ExitCode {
+pub fn serve(handler: impl FnMut(Request, &mut Session) -> Response) -> ExitCode {
     serve_after(|_| None, handler)
 }
 
 /// As [`serve`], but `check` sees the request before its body is read and may
 /// answer in place of `handler`: an unknown page need not wait for a body.
 pub fn serve_after(
-    check: impl FnOnce(&Parts) -> Option<Response>,
-    handler: impl FnOnce(Request, &mut Session) -> Response,
+    check: impl FnMut(&Parts) -> Option<Response>,
+    handler: impl FnMut(Request, &mut Session) -> Response,
 ) -> ExitCode {
-    serve_edge(Edge::of_this_process(), check, handler)
+    serve_edge(Edge::of_this_process(), &[], check, handler)
 }
 
 /// As [`serve_after`], for a process that has looked at its edge already.
+/// `routes` are the pages there are, for servers that do not tell them from
+/// where we are.
 pub(crate) fn serve_edge(
     edge: Edge,
-    check: impl FnOnce(&Parts) -> Option<Response>,
-    handler: impl FnOnce(Request, &mut Session) -> Response,
+    routes: &[&str],
+    check: impl FnMut(&Parts) -> Option<Response>,
+    handler: impl FnMut(Request, &mut Session) -> Response,
 ) -> ExitCode {
-    if !edge.vars.from_web_server() {
-        gateway::log("this is a CGI program: a web server starts it (or REQUEST_METHOD=GET)");
-        return ExitCode::from(2);
+    if edge.vars.from_web_server() {
+        answer_panics();
+        let mut stdin = Patient::new(rustix::stdio::stdin(), PATIENCE);
+        gateway::answer(&respond(edge, &mut stdin, check, handler));
+        return ExitCode::SUCCESS;
     }
-    answer_panics();
-    let mut stdin = Patient::new(rustix::stdio::stdin(), PATIENCE);
-    gateway::answer(&respond(edge, &mut stdin, check, handler));
-    ExitCode::SUCCESS
+    if fastcgi::is_listening(rustix::stdio::stdin()) {
+        return serve_fastcgi(&edge, routes, check, handler);
+    }
+    gateway::log("this is a CGI program: a web server starts it (or REQUEST_METHOD=GET)");
+    ExitCode::from(2)
+}
+
+/// One worker: see [`fastcgi`].
+fn serve_fastcgi(
+    edge: &Edge,
+    routes: &[&str],
+    mut check: impl FnMut(&Parts) -> Option<Response>,
+    mut handler: impl FnMut(Request, &mut Session) -> Response,
+) -> ExitCode {
+    let allowed = match fastcgi::web_server_addrs(&edge.vars) {
+        Ok(allowed) => allowed,
+        Err(err) => {
+            gateway::log(err);
+            return ExitCode::from(2);
+        }
+    };
+    let program = edge.vars.of_the_program();
+    let euid = edge.euid;
+    // Settings and keys are read anew for each request: they may have changed.
+    let limit = |vars: &MetaVariables| {
+        let vars = program.with(vars.clone());
+        Config::load(&vars, None, euid).map_or(0, |config| config.max_content_length)
+    };
+    let answer = |mut vars: MetaVariables, body: Vec<u8>| {
+        fastcgi::split_script_name(&mut vars, routes);
+        let edge = Edge {
+            vars: program.with(vars),
+            argument: None,
+            now: gateway::now(),
+            euid,
+        };
+        respond(edge, &mut body.as_slice(), &mut check, &mut handler)
+    };
+    match fastcgi::work(rustix::stdio::stdin(), allowed.as_deref(), answer, limit) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            gateway::log(format_args!("FastCGI socket: {err}"));
+            ExitCode::from(1)
+        }
+    }
 }
 
 /// A bug is answered like any other failure, as nothing was written before.

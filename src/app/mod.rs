@@ -15,9 +15,10 @@ pub use pages::url_for;
 
 use crate::Edge;
 
-/// Serves the one request of this CGI process with the built-in pages.
+/// Serves what a web server started this process for with the built-in pages;
+/// see [`crate::serve`].
 pub fn serve(edge: Edge) -> ExitCode {
-    crate::serve::serve_edge(edge, routes::check, routes::handle)
+    crate::serve::serve_edge(edge, &routes::ROUTES, routes::check, routes::handle)
 }
 
 /// The built-in pages' answer to the request in `edge`, whole.

@@ -16,6 +16,9 @@ const MAX_USERNAME: usize = 256;
 /// The field of the button that ends all sessions of the user.
 const EVERYWHERE: &str = "everywhere";
 
+/// The paths of the pages.
+pub(crate) const ROUTES: [&str; 3] = ["/", "/login", "/logout"];
+
 #[derive(Clone, Copy)]
 enum Route {
     Index,

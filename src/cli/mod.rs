@@ -2,6 +2,7 @@
 //! reading a command line costs as much time as serving a page.
 
 mod cookie;
+mod fastcgi;
 mod key;
 mod print;
 mod request;
@@ -38,6 +39,8 @@ enum Command {
     /// List and end sessions
     #[command(subcommand)]
     Sessions(sessions::Command),
+    /// Serve by FastCGI on a socket
+    Fastcgi(fastcgi::Arguments),
     /// Run one request as a web server would and print the answer
     Request(request::Arguments),
     /// Print a file to install
@@ -93,6 +96,7 @@ pub fn run(edge: Edge, arguments: impl IntoIterator<Item = OsString>) -> ExitCod
         Command::Key(command) => key::run(command, &edge),
         Command::Cookie(command) => cookie::run(command, &edge),
         Command::Sessions(command) => sessions::run(command, &edge),
+        Command::Fastcgi(arguments) => fastcgi::run(arguments),
         Command::Request(arguments) => request::run(arguments, edge),
         Command::Print(command) => print::run(command),
     })

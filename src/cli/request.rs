@@ -6,7 +6,6 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 
 use super::{Failure, print};
 use crate::Edge;
-use crate::gateway::MetaVariables;
 
 /// Settings come from where a web server's request would find them: the
 /// environment, `signet.toml`, the state directory.
@@ -29,7 +28,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments, edge: Edge) -> Result<(), Failure> {
     let body = form(&arguments.form)?;
-    let mut vars: Vec<(OsString, OsString)> = settings(&edge.vars);
+    let mut vars: Vec<(OsString, OsString)> = Vec::new();
     let mut set = |name: &str, value: &str| vars.push((name.into(), value.into()));
 
     let (path, query) = arguments
@@ -75,32 +74,11 @@ pub(super) fn run(arguments: Arguments, edge: Edge) -> Result<(), Failure> {
         vars.push((variable.into(), value.trim().into()));
     }
     let edge = Edge {
-        vars: vars.into_iter().collect(),
+        vars: edge.vars.of_the_program().with(vars.into_iter().collect()),
         argument: None,
         ..edge
     };
     print(&crate::app::respond(edge, &mut body.as_bytes()))
-}
-
-/// What is not about a request: settings and where state lies.
-fn settings(vars: &MetaVariables) -> Vec<(OsString, OsString)> {
-    use std::os::unix::ffi::OsStringExt;
-    vars.iter()
-        .filter(|(name, _)| {
-            name.starts_with(b"SIGNET_")
-                || [
-                    &b"SSL_SIGNET_CONFIG"[..],
-                    b"HOME",
-                    b"STATE_DIRECTORY",
-                    b"XDG_STATE_HOME",
-                ]
-                .contains(name)
-        })
-        .map(|(name, value)| {
-            let owned = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
-            (owned(name), owned(value))
-        })
-        .collect()
 }
 
 fn form(fields: &[String]) -> Result<String, Failure> {

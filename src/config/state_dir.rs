@@ -146,7 +146,13 @@ struct Places {
 
 impl Places {
     fn new(vars: &MetaVariables, home: Option<PathBuf>, euid: u32) -> Self {
-        let script_folder = vars.path("SCRIPT_FILENAME").and_then(Path::parent);
+        // FastCGI servers name a folder where there is no script.
+        let script_folder = vars.path("SCRIPT_FILENAME").and_then(|script| {
+            match script.as_os_str().as_encoded_bytes().ends_with(b"/") {
+                true => Some(script),
+                false => script.parent(),
+            }
+        });
         let served = ["DOCUMENT_ROOT", "CONTEXT_DOCUMENT_ROOT"]
             .iter()
             .filter_map(|name| vars.path(name))

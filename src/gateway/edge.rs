@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::MetaVariables;
+use super::{MetaVariables, fastcgi};
 
 /// What a process is given, once, when it starts.
 #[derive(Clone, Debug)]
@@ -31,12 +31,24 @@ impl Edge {
         Self {
             vars: std::env::vars_os().collect(),
             argument: std::env::args_os().nth(1),
-            now: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs()),
+            now: now(),
             euid: rustix::process::geteuid().as_raw(),
         }
     }
+
+    /// Whether a web server started this process: as a CGI program, or with a
+    /// listening socket as a FastCGI application.
+    pub fn is_from_web_server(&self) -> bool {
+        self.vars.from_web_server() || fastcgi::is_listening(rustix::stdio::stdin())
+    }
+}
+
+/// Unix seconds; 0 if the clock stands before 1970.
+#[expect(clippy::disallowed_methods, reason = "the one place")]
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 static ANSWERED: AtomicBool = AtomicBool::new(false);

@@ -50,6 +50,35 @@ impl MetaVariables {
             .any(|(name, _)| name == b"GATEWAY_INTERFACE" || name == b"REQUEST_METHOD")
     }
 
+    /// Those that are about the program and no request: its settings, and
+    /// where its state lies.
+    pub(crate) fn of_the_program(&self) -> Self {
+        const PLACES: [&[u8]; 4] = [
+            b"SSL_SIGNET_CONFIG",
+            b"HOME",
+            b"STATE_DIRECTORY",
+            b"XDG_STATE_HOME",
+        ];
+        let vars = self.vars.iter();
+        let kept = vars
+            .filter(|(name, _)| name.starts_with(b"SIGNET_") || PLACES.contains(&name.as_slice()));
+        Self {
+            vars: kept.cloned().collect(),
+        }
+    }
+
+    /// These variables, and behind them, so that they count, those of `more`.
+    pub(crate) fn with(&self, more: Self) -> Self {
+        Self {
+            vars: [self.vars.as_slice(), &more.vars].concat(),
+        }
+    }
+
+    /// Gives `name` another value.
+    pub(crate) fn set(&mut self, name: &str, value: Vec<u8>) {
+        self.vars.push((name.as_bytes().to_vec(), value));
+    }
+
     /// The value of `name`, unless it is unset or empty.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.vars

@@ -10,6 +10,7 @@
 
 mod body;
 mod edge;
+pub(crate) mod fastcgi;
 mod meta;
 mod mount;
 mod request;
@@ -22,6 +23,6 @@ pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
 pub use response::ResponseError;
 
 pub(crate) use body::{Patient, announced, read_body};
-pub(crate) use edge::answer;
+pub(crate) use edge::{answer, now};
 pub(crate) use request::{RequestError, head};
 pub(crate) use response::serialize;

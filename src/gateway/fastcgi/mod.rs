@@ -1,0 +1,88 @@
+//! FastCGI 1.0: many requests in one process, each answered as if it were a
+//! CGI process of its own.
+//!
+//! The one role is Responder. A worker is one process with one thread: it
+//! waits for whichever connection has something to say, so a peer that stops
+//! in the middle of a record holds up nobody. More workers are more processes
+//! on one socket. Nothing is carried from a request to the next.
+//!
+//! No crate does this soundly: of those that could be tried, each could be
+//! ended by one bad record, or lost requests whose records were cut in an
+//! unusual way.
+
+mod connection;
+mod record;
+mod worker;
+
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+
+use percent_encoding::percent_decode;
+
+use super::MetaVariables;
+
+pub(crate) use worker::work;
+
+/// Whether `fd` is a socket that listens: then a web server started us as a
+/// FastCGI application (section 2.2 of the specification). A socket that is
+/// connected is no such thing; Apache's mod_cgid gives one to CGI programs.
+pub(crate) fn is_listening(fd: impl AsFd) -> bool {
+    rustix::net::sockopt::socket_acceptconn(fd).unwrap_or(false)
+}
+
+/// `FCGI_WEB_SERVER_ADDRS` (section 3.2 of the specification): the addresses
+/// that may connect by TCP; `None` if it is unset.
+///
+/// # Errors
+///
+/// What is no IP address in it.
+pub(crate) fn web_server_addrs(
+    vars: &MetaVariables,
+) -> Result<Option<Vec<IpAddr>>, WebServerAddrsError> {
+    let Some(list) = vars.get("FCGI_WEB_SERVER_ADDRS") else {
+        return Ok(None);
+    };
+    let list = String::from_utf8_lossy(list);
+    let addresses = list.split(',').map(|address| {
+        let address = address.trim();
+        address
+            .parse()
+            .map_err(|_| WebServerAddrsError(address.to_owned()))
+    });
+    addresses.collect::<Result<_, _>>().map(Some)
+}
+
+/// `FCGI_WEB_SERVER_ADDRS` has something else than IP addresses in it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("FCGI_WEB_SERVER_ADDRS: {0:?} is no IP address")]
+pub(crate) struct WebServerAddrsError(String);
+
+/// Gives a request the PATH_INFO that its server left out.
+///
+/// Several servers, asked for `/app/login` in a set-up without a script, put
+/// all of it into SCRIPT_NAME. Where its end is one of `routes` and no file of
+/// that name is the script, the end is PATH_INFO.
+pub(crate) fn split_script_name(vars: &mut MetaVariables, routes: &[&str]) {
+    if vars.get("PATH_INFO").is_some() {
+        return;
+    }
+    let (Some(script), Some(uri)) = (vars.get("SCRIPT_NAME"), vars.get("REQUEST_URI")) else {
+        return;
+    };
+    let path = uri.split(|b| *b == b'?').next().unwrap_or_default();
+    let is_script = vars
+        .path("SCRIPT_FILENAME")
+        .is_some_and(std::path::Path::is_file);
+    if is_script || !percent_decode(path).eq(script.iter().copied()) {
+        return;
+    }
+    let route = routes
+        .iter()
+        .filter(|route| script.ends_with(route.as_bytes()))
+        .max_by_key(|route| route.len());
+    if let Some(route) = route {
+        let base = script[..script.len() - route.len()].to_vec();
+        vars.set("SCRIPT_NAME", base);
+        vars.set("PATH_INFO", route.as_bytes().to_vec());
+    }
+}

@@ -1,0 +1,229 @@
+//! The sockets of one worker.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
+
+use super::super::{MetaVariables, log};
+use super::connection::{Arrived, Connection};
+
+/// Connections at one time; a web server that wants more waits.
+const MAX_CONNECTIONS: usize = 100;
+
+/// How long a request may take to arrive, and its answer to be taken.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a worker that is asked to end waits for what it has begun.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A connection and its socket.
+struct Peer {
+    socket: OwnedFd,
+    connection: Connection,
+    /// When it last got further.
+    since: Instant,
+}
+
+/// Serves the connections that come in at `listener`, until a signal asks to
+/// end, or until whoever started us is gone.
+///
+/// `answer` makes the answer to a request from its meta-variables and body;
+/// `limit` says how many bytes of body a request may have.
+///
+/// # Errors
+///
+/// What the system says about the listening socket.
+pub(crate) fn work(
+    listener: BorrowedFd<'_>,
+    allowed: Option<&[IpAddr]>,
+    mut answer: impl FnMut(MetaVariables, Vec<u8>) -> Vec<u8>,
+    mut limit: impl FnMut(&MetaVariables) -> u64,
+) -> io::Result<()> {
+    // Other workers wait at the same socket; who comes second gets nothing.
+    rustix::io::ioctl_fionbio(listener, true)?;
+    let asked_to_end = termination()?;
+    let mut peers: Vec<Peer> = Vec::new();
+    let mut ends: Option<Instant> = None;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let now = Instant::now();
+        peers.retain(|peer| !peer.connection.is_over() && now < peer.since + PATIENCE);
+        if let Some(ends) = ends {
+            peers.retain(|peer| !peer.connection.is_idle());
+            if peers.is_empty() || now > ends {
+                return Ok(());
+            }
+        }
+        let accepts = ends.is_none() && peers.len() < MAX_CONNECTIONS;
+        let ready = wait(listener, accepts, &asked_to_end, &peers)?;
+        if ready.ends && ends.is_none() {
+            ends = Some(Instant::now() + GRACE);
+        }
+        if ready.comes
+            && let Some(socket) = accept(listener, allowed)?
+        {
+            peers.push(Peer {
+                socket,
+                connection: Connection::default(),
+                since: Instant::now(),
+            });
+        }
+        for at in ready.peers.into_iter().rev() {
+            if peers[at]
+                .go_on(&mut buffer, &mut answer, &mut limit)
+                .is_err()
+            {
+                peers.swap_remove(at);
+            }
+        }
+    }
+}
+
+/// What there is to do.
+struct Ready {
+    ends: bool,
+    comes: bool,
+    /// In ascending order.
+    peers: Vec<usize>,
+}
+
+fn wait(
+    listener: BorrowedFd<'_>,
+    accepts: bool,
+    asked_to_end: &UnixStream,
+    peers: &[Peer],
+) -> io::Result<Ready> {
+    let listens = if accepts {
+        PollFlags::IN
+    } else {
+        PollFlags::empty()
+    };
+    let mut fds = vec![
+        PollFd::new(asked_to_end, PollFlags::IN),
+        // A pipe whose reader is gone: `signet fastcgi` started us and died.
+        PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
+        PollFd::from_borrowed_fd(listener, listens),
+    ];
+    fds.extend(peers.iter().map(|peer| {
+        let interest = if peer.connection.output().is_empty() {
+            PollFlags::IN
+        } else {
+            PollFlags::OUT
+        };
+        PollFd::new(&peer.socket, interest)
+    }));
+    let timeout = (!peers.is_empty()).then_some(Timespec {
+        tv_sec: 1,
+        tv_nsec: 0,
+    });
+    match poll(&mut fds, timeout.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(err) => return Err(err.into()),
+    }
+    let [signal, stdout, listens, peers @ ..] = fds.as_slice() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    Ok(Ready {
+        ends: !signal.revents().is_empty() || stdout.revents().contains(PollFlags::ERR),
+        comes: accepts && !listens.revents().is_empty(),
+        peers: (0..peers.len())
+            .filter(|at| !peers[*at].revents().is_empty())
+            .collect(),
+    })
+}
+
+/// Takes a connection; `None` if another worker was faster, or the peer is not
+/// `allowed`.
+fn accept(listener: BorrowedFd<'_>, allowed: Option<&[IpAddr]>) -> io::Result<Option<OwnedFd>> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (socket, from) = match acceptfrom_with(listener, flags) {
+        Ok(accepted) => accepted,
+        // Out of descriptors for now, or a peer that left while it waited.
+        Err(
+            Errno::AGAIN
+            | Errno::INTR
+            | Errno::CONNABORTED
+            | Errno::MFILE
+            | Errno::NFILE
+            | Errno::NOBUFS
+            | Errno::NOMEM
+            | Errno::PROTO,
+        ) => return Ok(None),
+        Err(err) => return Err(err.into()),
+    };
+    let Some(allowed) = allowed else {
+        return Ok(Some(socket));
+    };
+    let from = from.and_then(ip);
+    if from.is_some_and(|from| !allowed.contains(&from)) {
+        log("a connection from an address that is not in FCGI_WEB_SERVER_ADDRS was closed");
+        return Ok(None);
+    }
+    Ok(Some(socket))
+}
+
+fn ip(address: SocketAddrAny) -> Option<IpAddr> {
+    let address = std::net::SocketAddr::try_from(address).ok()?;
+    Some(address.ip().to_canonical())
+}
+
+impl Peer {
+    /// Reads or writes as far as the socket goes along. An error is the end of
+    /// the connection.
+    fn go_on(
+        &mut self,
+        buffer: &mut [u8],
+        answer: &mut dyn FnMut(MetaVariables, Vec<u8>) -> Vec<u8>,
+        limit: &mut dyn FnMut(&MetaVariables) -> u64,
+    ) -> Result<(), ()> {
+        self.since = Instant::now();
+        if !self.connection.output().is_empty() {
+            return self.send();
+        }
+        let read = match rustix::io::read(&self.socket, &mut *buffer) {
+            Ok(0) => return Err(()),
+            Ok(read) => read,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+            Err(_) => return Err(()),
+        };
+        let mut bytes = &buffer[..read];
+        loop {
+            match self.connection.receive(bytes, limit) {
+                Ok(Some(Arrived { vars, body })) => self.connection.answer(&answer(vars, body)),
+                Ok(None) => return self.send(),
+                Err(_) => {
+                    let _ = self.send();
+                    return Err(());
+                }
+            }
+            bytes = &[];
+        }
+    }
+
+    fn send(&mut self) -> Result<(), ()> {
+        while !self.connection.output().is_empty() {
+            match rustix::io::write(&self.socket, self.connection.output()) {
+                Ok(written) => self.connection.sent(written),
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(_) => return Err(()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Becomes readable when a signal asks us to end.
+fn termination() -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
+    }
+    Ok(read)
+}
