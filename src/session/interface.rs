@@ -90,21 +90,21 @@ impl SessionInterface<'_> {
     ) -> Result<Opened, StoreError> {
         let mut notes = Vec::new();
         let mut found: Option<Session> = None;
-        let mut ids: Vec<&str> = Vec::new();
+        let mut ids: Vec<SessionId> = Vec::new();
         for value in headers.flat_map(|header| cookie::values_of(&self.settings.name, header)) {
-            let session = if value.contains('.') {
-                self.verified(value, now)
-            } else if ids.contains(&value) {
-                None
-            } else {
-                ids.push(value);
-                if ids.len() > MAX_IDS {
+            let session = match (self.store(), SessionId::parse(value)) {
+                (Some(_), Some(id)) if ids.contains(&id) => continue,
+                (Some(_), Some(_)) if ids.len() == MAX_IDS => {
                     return Ok(Opened {
                         session: Session::new(),
                         notes,
                     });
                 }
-                self.stored(value, now, &mut notes)?
+                (Some(store), Some(id)) => {
+                    ids.push(id.clone());
+                    stored(store, id, now, &mut notes)?
+                }
+                _ => self.verified(value, now),
             };
             let Some(session) = session.filter(|session| !self.is_too_old(session, now)) else {
                 continue;
@@ -143,36 +143,6 @@ impl SessionInterface<'_> {
             started,
             verified.signed_at,
         ))
-    }
-
-    /// The session in the store.
-    fn stored(
-        &self,
-        value: &str,
-        now: u64,
-        notes: &mut Vec<StoreError>,
-    ) -> Result<Option<Session>, StoreError> {
-        let (Some(store), Some(id)) = (self.store(), SessionId::parse(value)) else {
-            return Ok(None);
-        };
-        match store.load(&id, now) {
-            Ok(Some(Record {
-                started,
-                saved,
-                values,
-            })) => Ok(Some(Session::opened(
-                Origin::Store(id),
-                values,
-                started,
-                saved,
-            ))),
-            Ok(None) => Ok(None),
-            Err(note @ (StoreError::Refused { .. } | StoreError::Damaged { .. })) => {
-                notes.push(note);
-                Ok(None)
-            }
-            Err(err) => Err(err),
-        }
     }
 
     fn store(&self) -> Option<&dyn Store> {
@@ -469,6 +439,30 @@ impl Changed<'_> {
     fn merged(&self, stored: Record) -> Record {
         let session = self.session;
         self.record(merge(stored.values, session.loaded(), session.values()))
+    }
+}
+
+/// The session in `store`.
+fn stored(
+    store: &dyn Store,
+    id: SessionId,
+    now: u64,
+    notes: &mut Vec<StoreError>,
+) -> Result<Option<Session>, StoreError> {
+    match store.load(&id, now) {
+        Ok(record) => Ok(record.map(|record| {
+            let Record {
+                started,
+                saved,
+                values,
+            } = record;
+            Session::opened(Origin::Store(id), values, started, saved)
+        })),
+        Err(note @ (StoreError::Refused { .. } | StoreError::Damaged { .. })) => {
+            notes.push(note);
+            Ok(None)
+        }
+        Err(err) => Err(err),
     }
 }
 
