@@ -30,5 +30,6 @@ mod pages;
 mod recorded;
 mod rfc3875;
 mod settings;
+mod store;
 mod templates;
 mod walk;

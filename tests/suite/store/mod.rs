@@ -1,0 +1,93 @@
+//! Sessions on the server: the contract of every store, what visitors and the
+//! owner see of it, and what happens when the machine fails.
+
+mod contract;
+mod races;
+
+use rustix::process::geteuid;
+use signet::session::store::{Files, Store};
+
+use crate::support::StateDir;
+
+/// Where a store keeps its sessions.
+pub(super) trait Place: Sync {
+    /// The store there, as another process opens it.
+    fn open(&self, lifetime: u64) -> Box<dyn Store>;
+}
+
+/// A folder for [`Files`].
+struct Folder(StateDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(StateDir::new())
+    }
+}
+
+impl Place for Folder {
+    fn open(&self, lifetime: u64) -> Box<dyn Store> {
+        let dir = self.0.path().join("sessions");
+        Box::new(Files::new(dir, geteuid().as_raw(), lifetime))
+    }
+}
+
+/// The contract, test by test, on a store: `contract!(name: place)`, or
+/// `contract!((ignore = "why") name: place)`.
+macro_rules! contract {
+    ($store:ident: $place:expr) => {
+        contract!(() $store: $place);
+    };
+    ($about:tt $store:ident: $place:expr) => {
+        contract! { @all $about $store $place;
+            contract::a_record_is_loaded_as_it_was_created,
+            contract::an_unknown_id_is_no_session,
+            contract::create_refuses_an_id_in_use,
+            contract::update_changes_what_is_stored_now,
+            contract::update_may_end_a_session,
+            contract::update_of_an_ended_session_stores_nothing,
+            contract::renew_kills_the_old_id,
+            contract::renew_of_an_ended_session_stores_nothing,
+            contract::renew_may_end_a_session,
+            contract::renew_to_an_id_in_use_changes_nothing,
+            contract::store_forgets_what_it_deleted,
+            contract::expired_is_absent,
+            contract::use_prolongs_a_session,
+            contract::a_record_too_large_changes_nothing,
+            contract::the_largest_record_fits,
+            contract::sweep_removes_only_what_is_over,
+            contract::for_each_shows_every_session_once,
+            contract::for_each_removes_what_it_is_told_to,
+            contract::for_each_stops_when_told_to,
+            contract::for_each_shows_nothing_that_is_over,
+            races::concurrent_updates_lose_nothing,
+            races::of_concurrent_creations_one_wins,
+            races::of_concurrent_renewals_one_wins,
+            races::of_concurrent_deletions_one_wins,
+            races::no_update_outlives_a_deletion,
+            races::readers_see_whole_records,
+            races::sweeping_takes_no_session_in_use,
+        }
+    };
+    (@all $about:tt $store:ident $place:expr; $($room:ident::$name:ident,)*) => {
+        mod $store {
+            use super::*;
+            $(contract! { @one $about $place; $room::$name })*
+        }
+    };
+    (@one () $place:expr; $room:ident::$name:ident) => {
+        #[test]
+        fn $name() {
+            $room::$name(&$place);
+        }
+    };
+    (@one ($about:meta) $place:expr; $room:ident::$name:ident) => {
+        #[test]
+        #[$about]
+        fn $name() {
+            $room::$name(&$place);
+        }
+    };
+}
+
+// A store more is a line more.
+contract!(files: Folder::new());
