@@ -254,7 +254,15 @@ fn answer(
         path: &path,
         secure: config.cookie_secure.unwrap_or(https),
     };
-    if let Some(line) = sessions.save(&session, scope, now)? {
+    let line = match sessions.save(&session, scope, now) {
+        // Only that it was in use: the page is as good without it.
+        Err(err) if !session.modified() => {
+            gateway::log(err);
+            None
+        }
+        saved => saved?,
+    };
+    if let Some(line) = line {
         let line = HeaderValue::try_from(line)
             .map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR))?;
         response.headers_mut().append(header::SET_COOKIE, line);

@@ -106,6 +106,8 @@ fn login(context: &Context<'_>, session: &mut Session, body: &[u8]) -> Result<Re
     match posted_username(body) {
         Ok(username) => {
             session.insert(USERNAME, username);
+            // Also of who was logged in by that name already.
+            session.renew();
             if context.config.session_permanent {
                 session.set_permanent(true);
             }

@@ -135,8 +135,10 @@ impl Session {
         self.dict().contains_key(key)
     }
 
-    /// Takes everything out.
+    /// Takes everything out: the session is over, and what is put in afterwards
+    /// has a new id and a new beginning.
     pub fn clear(&mut self) {
+        self.renewed = true;
         self.touch().clear();
     }
 

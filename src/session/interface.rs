@@ -201,11 +201,13 @@ impl SessionInterface<'_> {
         now: u64,
     ) -> Result<Option<String>, SaveError> {
         if session.values().is_empty() {
-            let over = match (session.origin(), self.store()) {
-                // One that is no more may have a successor in the browser.
-                (Origin::Store(id), Some(store)) => session.emptied() && store.delete(id)?,
-                _ => session.emptied(),
-            };
+            let over = session.emptied()
+                && match (session.origin(), self.store()) {
+                    // One that is no more may have a successor in the browser.
+                    (Origin::Store(id), Some(store)) if session.renewed() => store.delete(id)?,
+                    (Origin::Store(id), Some(store)) => empty(session, store, id, now)?,
+                    _ => true,
+                };
             return Ok(over.then(|| cookie::deletion(self.settings, scope)));
         }
         let change = Changed {
@@ -232,10 +234,12 @@ impl SessionInterface<'_> {
         let Some(store) = self.store() else { return };
         let mut left = REVOKE;
         let _ = store.for_each(now, &mut |record, _| {
+            if left == 0 {
+                return Visit::Stop;
+            }
             left -= 1;
             match record.user() == Some(user) && is_over(revocations, record) {
                 true => Visit::Delete,
-                false if left == 0 => Visit::Stop,
                 false => Visit::Next,
             }
         });
@@ -307,12 +311,11 @@ impl SessionInterface<'_> {
         if change.session.renewed() {
             let new = SessionId::generate()?;
             let there = store.renew(id, &new, change.now, &mut fits)?;
-            let line = match (there, line) {
-                (false, _) => None,
-                (true, Some(line)) => Some(line),
-                (true, None) => Some(self.id_line(change, scope, &new)?),
+            return match (there, line) {
+                (false, _) => self.log_in_anew(change, scope, store),
+                (true, Some(line)) => Ok((Some(line), true)),
+                (true, None) => Ok((Some(self.id_line(change, scope, &new)?), true)),
             };
-            return Ok((line, true));
         }
         let there = store.update(id, change.now, &mut fits)?;
         Ok((line.filter(|_| there), true))
@@ -334,12 +337,7 @@ impl SessionInterface<'_> {
             if store.renew(id, &new, now, &mut replace)? {
                 return Ok((Some(self.id_line(change, scope, &new)?), true));
             }
-            // Who logs in does so whatever became of the session before.
-            let logs_in = session.user().is_some() && session.user() != user(session.loaded());
-            return match logs_in {
-                true => Ok((Some(self.create(change, scope, store)?), true)),
-                false => Ok((None, false)),
-            };
+            return self.log_in_anew(change, scope, store);
         }
         let aged = self.is_aged(session, now);
         if !session.modified() && !aged {
@@ -352,6 +350,21 @@ impl SessionInterface<'_> {
             false => None,
         };
         Ok((line, there))
+    }
+
+    /// Who logs in does so whatever became of the session before; everybody
+    /// else's is over.
+    fn log_in_anew(
+        &self,
+        change: &Changed<'_>,
+        scope: CookieScope<'_>,
+        store: &dyn Store,
+    ) -> Result<(Option<String>, bool), SaveError> {
+        let session = change.session;
+        if session.user().is_none() || session.user() == user(session.loaded()) {
+            return Ok((None, false));
+        }
+        Ok((Some(self.create(change, scope, store)?), true))
     }
 
     /// Stores the session as a new one: of a session that is no more, only
@@ -435,11 +448,42 @@ impl Changed<'_> {
         }
     }
 
-    /// The record as it is stored now, with our changes.
+    /// The record as it is stored now, with our changes. A request that ran for
+    /// long does not make it older than others left it.
     fn merged(&self, stored: Record) -> Record {
         let session = self.session;
-        self.record(merge(stored.values, session.loaded(), session.values()))
+        Record {
+            started: self.started,
+            saved: self.now.max(stored.saved),
+            values: merge(stored.values, session.loaded(), session.values()),
+        }
     }
+}
+
+/// Takes out of the record what the request took out, which was all it knew of;
+/// returns whether that is the end of it, as nobody added anything meanwhile.
+fn empty(
+    session: &Session,
+    store: &dyn Store,
+    id: &SessionId,
+    now: u64,
+) -> Result<bool, StoreError> {
+    let started = session.started();
+    let change = Changed {
+        session,
+        started,
+        now,
+    };
+    let mut over = false;
+    store.update(id, now, &mut |stored| {
+        let record = change.merged(stored);
+        over = record.values.is_empty();
+        match over {
+            true => Change::Delete,
+            false => Change::Replace(record),
+        }
+    })?;
+    Ok(over)
 }
 
 /// The session in `store`.

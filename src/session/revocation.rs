@@ -110,6 +110,9 @@ impl RevocationFiles {
             .iter()
             .map(|(who, at)| format!("{who} {at}\n"))
             .collect();
+        if text.len() > MAX_FILE {
+            return Err(self.failed(OpenError::Refused("would be too large")));
+        }
         whole_file::put(folder, name, text.as_bytes(), Placement::Replace)
             .map_err(|err| self.failed(OpenError::Io(err)))
     }
@@ -161,6 +164,7 @@ impl Revocations for RevocationFiles {
             }
         };
         let _lock = self.lock(&folder)?;
+        whole_file::remove_unfinished(&folder).map_err(|err| self.failed(OpenError::Io(err)))?;
         match user.map(hash) {
             Some(user) => self.mark(&folder, &user[..2], &user, now),
             None => (0..=u8::MAX)

@@ -2,7 +2,12 @@
 //! owner see of it, and what happens when the machine fails.
 
 mod contract;
+mod ends;
+mod everywhere;
+mod ids;
+mod overflow;
 mod races;
+mod site;
 
 use rustix::process::geteuid;
 use signet::session::store::{Files, Store};

@@ -1,0 +1,134 @@
+//! SESSION_OVERFLOW: what is too large for the cookie goes to the store, and
+//! comes back.
+
+use sha2::{Digest, Sha256};
+
+use super::site::{NOW, Site};
+use crate::support::token::Signer;
+
+const OVERFLOW: (&str, &str) = ("SESSION_OVERFLOW", "filesystem");
+
+/// Text of this length that nothing compresses below three quarters.
+pub(super) fn noise(length: usize) -> String {
+    let chunks = (0..)
+        .map(|number: u64| crate::support::token::encode(Sha256::digest(number.to_be_bytes())));
+    let mut text = String::new();
+    for chunk in chunks {
+        text.push_str(&chunk);
+        if text.len() >= length {
+            break;
+        }
+    }
+    text.truncate(length);
+    text
+}
+
+fn is_token(cookie: Option<&str>) -> bool {
+    cookie.is_some_and(|cookie| Signer::default().read(cookie).is_some())
+}
+
+#[test]
+fn a_session_goes_to_the_store_and_back() {
+    let site = Site::new(&[OVERFLOW]);
+    let mut ada = site.visitor();
+    ada.log_in(NOW, "ada");
+    assert!(is_token(ada.cookie.as_deref()));
+    assert_eq!(site.records(), [] as [String; 0]);
+
+    ada.visit(NOW, |session| session.insert("text", noise(9000)));
+    let id = ada.cookie.clone();
+    assert!(!is_token(id.as_deref()));
+    assert_eq!(id.as_ref().map(String::len), Some(43));
+    assert_eq!(site.records().len(), 1);
+    let text = ada.visit(NOW, |session| session.get("text").cloned());
+    assert_eq!(text, Some(noise(9000).into()));
+    ada.visit(NOW, |session| session.insert("a", 1));
+    assert_eq!(ada.cookie, id, "there it stays");
+    assert_eq!(ada.user(NOW).as_deref(), Some("ada"));
+
+    let mut old = ada.clone();
+    ada.visit(NOW, |session| session.remove("text"));
+    assert!(is_token(ada.cookie.as_deref()), "it fits again");
+    assert_eq!(site.records(), [] as [String; 0]);
+    assert_eq!(ada.user(NOW).as_deref(), Some("ada"));
+    assert_eq!(ada.visit(NOW, |session| session.len()), 2);
+    assert_eq!(old.user(NOW), None, "the id is dead");
+}
+
+#[test]
+fn a_session_ends_in_the_store_too() {
+    let site = Site::new(&[OVERFLOW, ("PERMANENT_SESSION_LIFETIME", "600")]);
+    let mut ada = site.visitor();
+    ada.visit(NOW, |session| session.insert("text", noise(9000)));
+    let mut before = ada.clone();
+    ada.log_in(NOW, "ada");
+    assert_ne!(ada.cookie, before.cookie, "renewed by the login");
+    before.visit(NOW, |session| assert!(session.is_empty()));
+    assert_eq!(ada.clone().user(NOW + 600).as_deref(), Some("ada"));
+    assert_eq!(ada.clone().user(NOW + 1201), None, "idle");
+
+    let mut slow = ada.clone();
+    let (_, response) = slow.try_visit(NOW + 600, |session| {
+        ada.visit(NOW + 600, |session| session.clear());
+        session.insert("a", 1);
+    });
+    assert_eq!(response.cookies(), []);
+    assert_eq!(site.records(), [] as [String; 0]);
+    assert_eq!(ada.cookie, None);
+}
+
+#[test]
+fn requests_of_one_session_in_the_store_lose_nothing() {
+    let site = Site::new(&[OVERFLOW]);
+    let mut ada = site.visitor();
+    ada.visit(NOW, |session| session.insert("text", noise(9000)));
+    let mut slow = ada.clone();
+    slow.visit(NOW, |session| {
+        session.insert("slow", 1);
+        ada.visit(NOW, |session| session.insert("fast", 1));
+    });
+    let keys = ada.visit(NOW, |session| {
+        ["slow", "fast", "text"].map(|key| session.contains_key(key))
+    });
+    assert_eq!(keys, [true, true, true]);
+}
+
+/// The default: an error, and what was there before is still there.
+#[test]
+fn without_it_the_session_is_as_it_was() {
+    let site = Site::new(&[]);
+    let mut ada = site.visitor();
+    ada.log_in(NOW, "ada");
+    let before = (ada.cookie.clone(), site.state.snapshot());
+    let (_, response) = ada.try_visit(NOW, |session| session.insert("text", noise(9000)));
+    assert_eq!(response.status, 500);
+    assert!(response.words().contains("Nothing was changed"));
+    assert_eq!((ada.cookie.clone(), site.state.snapshot()), before);
+    assert_eq!(ada.user(NOW).as_deref(), Some("ada"));
+}
+
+/// A session that has just room for itself has none for its date.
+#[test]
+fn a_session_at_the_limit_is_shown_though_it_cannot_be_prolonged() {
+    let site = Site::new(&[
+        ("MAX_COOKIE_SIZE", "3000"),
+        ("SESSION_PERMANENT", "true"),
+        ("PERMANENT_SESSION_LIFETIME", "600"),
+    ]);
+    let mut ada = site.visitor();
+    ada.log_in(NOW, "ada");
+    let fits = |length: usize| {
+        let mut copy = ada.clone();
+        let (_, response) = copy.try_visit(NOW, |session| {
+            session.insert("text", noise(length));
+        });
+        (response.status == 200).then_some(copy)
+    };
+    // Compression makes the edge uneven; some length is the last that fits.
+    let mut at_limit = (1500..3000).rev().find_map(fits).expect("a length");
+    let cookie = at_limit.cookie.clone();
+    let response = at_limit.get(NOW + 60, "/");
+    assert_eq!(response.status, 200, "{response:?}");
+    assert!(response.text().contains("Logged in as ada"));
+    assert_eq!((response.cookies(), at_limit.cookie), (vec![], cookie));
+}
