@@ -1,30 +1,11 @@
 //! `signet::serve` for another program: the visit counter of the examples.
 
-use std::path::Path;
-use std::process::Command;
-use std::sync::Once;
-
-use crate::support::Cgi;
 use crate::support::invariants::{COOKIE, assert_holds};
-use crate::support::now;
 use crate::support::token::Signer;
+use crate::support::{Cgi, example, now};
 
-/// `cargo test` builds the examples beside the program, unless it is told to
-/// run this test alone.
 fn counter(target: &str) -> Cgi {
-    static BUILT: Once = Once::new();
-    BUILT.call_once(|| {
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--example", "counter"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status();
-        assert!(
-            built.expect("start cargo").success(),
-            "the example does not build"
-        );
-    });
-    let program = Path::new(env!("CARGO_BIN_EXE_signet")).with_file_name("examples/counter");
-    Cgi::get(target).program(program)
+    Cgi::get(target).program(example("counter"))
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod ids;
 mod overflow;
 mod races;
 mod site;
+mod swarm;
 
 use rustix::process::geteuid;
 use signet::session::store::{Files, Store};

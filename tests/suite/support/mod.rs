@@ -9,6 +9,9 @@ pub(crate) mod set_cookie;
 pub(crate) mod state;
 pub(crate) mod token;
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Once;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) use cgi::{Cgi, Output};
@@ -23,4 +26,22 @@ pub(crate) fn now() -> u64 {
         .duration_since(UNIX_EPOCH)
         .expect("a clock after 1970")
         .as_secs()
+}
+
+/// The example program of that name. `cargo test` builds them beside the
+/// program, unless it is told to run one test alone.
+pub(crate) fn example(name: &str) -> PathBuf {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--examples"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status();
+        assert!(
+            built.expect("start cargo").success(),
+            "the examples do not build"
+        );
+    });
+    let examples = Path::new(env!("CARGO_BIN_EXE_signet")).with_file_name("examples");
+    examples.join(name)
 }

@@ -5,7 +5,7 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{env, process};
+use std::{env, io, process};
 
 use sha2::{Digest, Sha256};
 
@@ -131,9 +131,14 @@ impl Snapshot {
             };
             for entry in names {
                 let path = entry.expect("read a directory").path();
-                let about = fs::symlink_metadata(&path).expect("stat what is listed");
+                // Other requests may be at work there.
+                let Some(about) = unless_gone(fs::symlink_metadata(&path)) else {
+                    continue;
+                };
                 let hash = if about.is_file() {
-                    let text = fs::read(&path).expect("read a state file");
+                    let Some(text) = unless_gone(fs::read(&path)) else {
+                        continue;
+                    };
                     Sha256::digest(text)
                         .iter()
                         .map(|byte| format!("{byte:02x}"))
@@ -154,5 +159,12 @@ impl Snapshot {
     /// The names in it, sorted.
     pub(crate) fn names(&self) -> Vec<&Path> {
         self.0.keys().map(PathBuf::as_path).collect()
+    }
+}
+
+fn unless_gone<T>(outcome: io::Result<T>) -> Option<T> {
+    match outcome {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => None,
+        outcome => Some(outcome.expect("look at what is listed")),
     }
 }
