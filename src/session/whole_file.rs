@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{
-    AtFlags, Dir, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with, unlinkat,
+    AtFlags, Dir, Mode, NFS_SUPER_MAGIC, OFlags, RenameFlags, fstatfs, mkdirat, openat, renameat,
+    renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -84,11 +85,17 @@ pub(crate) fn open(
 ) -> Result<Option<File>, OpenError> {
     let access = if write { OFlags::RDWR } else { OFlags::RDONLY };
     let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match openat(folder, name, flags, Mode::empty()) {
+    let file = match openat(&folder, name, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
         Err(Errno::NOENT) => return Ok(None),
         // A link; a socket or a pipe without a reader; a folder.
         Err(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => return Err(OpenError::Refused(NOT_PLAIN)),
+        // The file itself, not the way to it.
+        Err(Errno::ACCESS) if statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() => {
+            return Err(OpenError::Refused(
+                "belongs to another user, or is locked away: chmod 600",
+            ));
+        }
         Err(err) => return Err(err.into()),
     };
     let meta = file.metadata().map_err(OpenError::Io)?;
@@ -139,15 +146,22 @@ pub(crate) enum Placement {
 /// Puts a file of mode 0600 with these bytes in place, whole, or leaves
 /// everything as it was.
 ///
-/// It is not synced: after a power failure the file may be the old one, or
-/// empty on some file systems.
+/// It is not synced, but for where only that tells of a full disk: after a
+/// power failure the file may be the old one, or empty on some file systems.
 pub(crate) fn put(
     folder: impl AsFd,
     name: &str,
     bytes: &[u8],
     placement: Placement,
 ) -> io::Result<()> {
-    put_with(folder, name, bytes, placement, |_| Ok(()))
+    put_with(folder, name, bytes, placement, |file| {
+        // There a write is a promise: the server may yet say that a quota is
+        // used up, and would say it to nobody.
+        match fstatfs(file)?.f_type == NFS_SUPER_MAGIC {
+            true => file.sync_data(),
+            false => Ok(()),
+        }
+    })
 }
 
 /// As [`put`], for what has to outlast a power failure.
@@ -199,13 +213,11 @@ fn put_with(
 fn rename_new(folder: impl AsFd, from: &str, to: &str) -> io::Result<()> {
     match renameat_with(&folder, from, &folder, to, RenameFlags::NOREPLACE) {
         // File systems without it, such as NFS.
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            match rustix::fs::statat(&folder, to, AtFlags::SYMLINK_NOFOLLOW) {
-                Err(Errno::NOENT) => Ok(renameat(&folder, from, &folder, to)?),
-                Ok(_) => Err(Errno::EXIST.into()),
-                Err(err) => Err(err.into()),
-            }
-        }
+        Err(Errno::INVAL | Errno::NOSYS) => match statat(&folder, to, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Ok(renameat(&folder, from, &folder, to)?),
+            Ok(_) => Err(Errno::EXIST.into()),
+            Err(err) => Err(err.into()),
+        },
         outcome => Ok(outcome?),
     }
 }

@@ -177,7 +177,7 @@ impl Files {
     }
 
     /// Looks at one name in a folder of records. Names that no store gave are
-    /// none of its business.
+    /// none of its business, nor is what it may not read.
     fn sweep_entry(&self, place: &Place, now: u64) -> Result<bool, StoreError> {
         let unfinished = place.name.starts_with(UNFINISHED);
         if !unfinished && !is_record_name(&place.name) {
@@ -200,7 +200,10 @@ impl Files {
         if age <= self.lifetime {
             return Ok(false);
         }
-        self.remove_if_over(place, now)
+        match self.remove_if_over(place, now) {
+            Err(StoreError::Refused { .. }) => Ok(false),
+            outcome => outcome,
+        }
     }
 
     /// Calls `visit` with every entry of every folder of records, beginning

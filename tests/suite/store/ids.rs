@@ -7,7 +7,7 @@ use std::fs;
 use signet::session::SessionId;
 
 use super::site::{NOW, Site};
-use super::{Folder, Place};
+use super::{Folder, Place, place};
 use crate::support::invariants::{Allowed, NOTHING, assert_holds};
 use crate::support::token::{Signer, encode};
 use crate::support::{Cgi, StateDir, now};
@@ -292,7 +292,7 @@ fn nothing_in_the_store_tells_an_id() {
     let raw = crate::support::token::decode(&id).expect("base64");
     let snapshot = state.snapshot();
     let hash = SessionId::parse(&id).expect("an id").hash();
-    let record = format!("sessions/{}/{}/{}", &hash[..1], &hash[1..3], &hash[3..]);
+    let record = place(&SessionId::parse(&id).expect("an id"));
     let names: Vec<_> = snapshot.names();
     assert!(
         names.iter().any(|name| name.ends_with(&record)),

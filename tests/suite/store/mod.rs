@@ -2,6 +2,7 @@
 //! owner see of it, and what happens when the machine fails.
 
 mod contract;
+mod damage;
 mod ends;
 mod everywhere;
 mod ids;
@@ -11,6 +12,7 @@ mod site;
 mod swarm;
 
 use rustix::process::geteuid;
+use signet::session::SessionId;
 use signet::session::store::{Files, Store};
 
 use crate::support::StateDir;
@@ -35,6 +37,12 @@ impl Place for Folder {
         let dir = self.0.path().join("sessions");
         Box::new(Files::new(dir, geteuid().as_raw(), lifetime))
     }
+}
+
+/// Where [`Files`] in `sessions/` keeps the session of this id: by SHA-256.
+fn place(id: &SessionId) -> String {
+    let hash = id.hash();
+    format!("sessions/{}/{}/{}", &hash[..1], &hash[1..3], &hash[3..])
 }
 
 /// The contract, test by test, on a store: `contract!(name: place)`, or

@@ -2,7 +2,6 @@
 
 use std::thread;
 
-use signet::session::SessionId;
 use signet::session::record::Record;
 
 use crate::support::{Cgi, StateDir, example};
@@ -35,9 +34,8 @@ impl<'s> Notes<'s> {
 
     /// The record, read from its file.
     fn record(&self) -> Record {
-        let hash = SessionId::parse(&self.cookie).expect("an id").hash();
-        let place = format!("sessions/{}/{}/{}", &hash[..1], &hash[1..3], &hash[3..]);
-        let bytes = std::fs::read(self.state.path().join(place)).expect("the record");
+        let place = super::damage::record_of(self.state, &self.cookie);
+        let bytes = std::fs::read(place).expect("the record");
         Record::parse(&bytes).expect("a whole record")
     }
 }
