@@ -5,6 +5,7 @@ mod contract;
 mod damage;
 mod ends;
 mod everywhere;
+mod faults;
 mod ids;
 mod overflow;
 mod races;

@@ -7,6 +7,7 @@ pub(crate) mod jar;
 pub(crate) mod response;
 pub(crate) mod set_cookie;
 pub(crate) mod state;
+pub(crate) mod strace;
 pub(crate) mod token;
 
 use std::path::{Path, PathBuf};
