@@ -50,7 +50,8 @@ pub fn read(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<Vec<Key>, 
         // Anew, under the lock: somebody may have rotated meanwhile.
         retired = files.retired(&folder)?;
         retired.retain(|key| !key.is_over(lifetime, now));
-        files.write(&folder, &retired)?;
+        // On a full disk they stay there, and are as useless.
+        let _ = files.write(&folder, &retired);
     }
     Ok(retired
         .into_iter()

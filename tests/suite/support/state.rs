@@ -156,6 +156,14 @@ impl Snapshot {
         Self(entries)
     }
 
+    /// Only what lies in the folders.
+    pub(crate) fn without_folders(&self) -> Self {
+        let is_folder = |mode: u32| mode & 0o170_000 == 0o040_000;
+        let mut entries = self.0.clone();
+        entries.retain(|_, (mode, _)| !is_folder(*mode));
+        Self(entries)
+    }
+
     /// The names in it, sorted.
     pub(crate) fn names(&self) -> Vec<&Path> {
         self.0.keys().map(PathBuf::as_path).collect()
