@@ -25,6 +25,7 @@ mod flask;
 mod hostile;
 mod key;
 mod library;
+mod live;
 mod mount;
 mod pages;
 mod recorded;
