@@ -11,6 +11,7 @@ mod apache;
 mod hostile;
 mod lighttpd;
 mod site;
+mod suexec;
 mod walk;
 
 use std::fs;
