@@ -21,6 +21,7 @@ mod browser;
 mod cli;
 mod cookie_attributes;
 mod cookie_policy;
+mod deploy;
 mod flask;
 mod hostile;
 mod key;
