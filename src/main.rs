@@ -4,6 +4,11 @@ use std::process::ExitCode;
 
 use signet::Edge;
 
+/// The C library's allocator maps and unmaps memory page by page in a program
+/// as short as this one; this one maps 64 KiB once and uses it again.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 #[expect(clippy::disallowed_methods, reason = "no web server started us")]
 fn main() -> ExitCode {
     let edge = Edge::of_this_process();
