@@ -31,20 +31,34 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     open_standard_streams();
 
-    let mut arguments = (0..usize::try_from(argc).unwrap_or(0)).map(|index| {
+    let arguments = (0..usize::try_from(argc).unwrap_or(0)).map(|index| {
         // SAFETY: the C library passes `argc` strings that stay where they are.
         let argument = unsafe { CStr::from_ptr(*argv.add(index)) };
         OsString::from(OsStr::from_bytes(argument.to_bytes()))
     });
-    let edge = Edge::of_this_process();
+    let arguments: Vec<OsString> = arguments.collect();
+    let edge = Edge::at(now(), arguments.get(1).cloned());
     // A web server may pass the words of a query as arguments (RFC 3875, 4.4):
     // under CGI a stranger writes argv, so decide before looking at it.
     if edge.vars.from_web_server() {
-        let argument = arguments.nth(1);
-        c_int::from(signet::app::serve(Edge { argument, ..edge }) != ExitCode::SUCCESS)
+        c_int::from(signet::app::serve(edge) != ExitCode::SUCCESS)
     } else {
-        c_int::from(signet::cli::run(edge, arguments.skip(1)))
+        c_int::from(signet::cli::run(edge, arguments.into_iter().skip(1)))
     }
+}
+
+/// Unix seconds; 0 if the clock stands before 1970.
+///
+/// By a system call: to find the kernel's quick way to the clock, the C library
+/// reads through four pages, which takes longer than this whole file.
+fn now() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel writes one timespec, and here is one.
+    unsafe { libc::syscall(libc::SYS_clock_gettime, libc::CLOCK_REALTIME, &raw mut time) };
+    u64::try_from(time.tv_sec).unwrap_or(0)
 }
 
 /// Opens `/dev/null` in the place of standard streams that are closed: the

@@ -64,6 +64,8 @@ impl Failure {
 /// Runs the command line in `arguments` (without the program's own name).
 ///
 /// Returns the exit code: 0 on success, 1 if the command failed, 2 if it was not understood.
+#[cold]
+#[inline(never)]
 pub fn run(edge: Edge, arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = std::iter::once(OsString::from("signet")).chain(arguments);
     let command = match Arguments::try_parse_from(arguments) {

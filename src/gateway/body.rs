@@ -95,7 +95,9 @@ pub(crate) fn longest(vars: &MetaVariables) -> u64 {
 /// and never send it.
 pub(crate) struct Patient<F> {
     fd: F,
-    deadline: Instant,
+    patience: Duration,
+    /// From the first read on: most requests have no body, and the clock costs.
+    deadline: Option<Instant>,
     got: u64,
 }
 
@@ -103,7 +105,8 @@ impl<F: AsFd> Patient<F> {
     pub(crate) fn new(fd: F, patience: Duration) -> Self {
         Self {
             fd,
-            deadline: Instant::now() + patience,
+            patience,
+            deadline: None,
             got: 0,
         }
     }
@@ -136,7 +139,9 @@ fn is_same_socket(one: impl AsFd, other: impl AsFd) -> bool {
 
 impl<F: AsFd> Read for Patient<F> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let deadline = *self.deadline.get_or_insert(now + self.patience);
+        let left = deadline.saturating_duration_since(now);
         let timeout = Timespec::try_from(left).map_err(|_| io::ErrorKind::TimedOut)?;
         let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
         if rustix::io::retry_on_intr(|| poll(&mut fds, Some(&timeout)))? == 0 {
