@@ -1,7 +1,11 @@
-# Sourced by serve and build: Debian's packages, and a Rust that is new enough.
+# Sourced by serve, build, tests/run and tests/bench: Debian's packages, and a
+# Rust that is new enough.
 # shellcheck shell=bash disable=SC2154 # script: who sources this
 
-say() { printf '%s: %s\n' "$script" "$*" >&2; }
+say() {
+  local line
+  for line in "$@"; do printf '%s: %s\n' "$script" "$line" >&2; done
+}
 die() {
   say "$@"
   exit 1
@@ -26,13 +30,14 @@ apt_install() {
   without_services apt_get "${missing[@]}"
 }
 
-# apt's words are of interest only when it fails, and of those the last.
+# apt's words are of interest only when it fails, and of those the last. What
+# it would remove for ours, say another Rust, is for its owner to decide.
 apt_get() {
   local said
   said=$({
     as_root apt-get -q update
     as_root env DEBIAN_FRONTEND=noninteractive \
-      apt-get -qq install --yes --no-install-recommends "$@"
+      apt-get -qq install --yes --no-install-recommends --no-remove "$@"
   } 2>&1) && return
   printf '%s\n' "$said" | tail -n 3 >&2
   return 1
@@ -47,11 +52,9 @@ without_services() (
     as_root chmod 755 "$policy"
   fi
   "$@" || exit 1
-  for name in "${@:2}"; do
-    case $name in
-      lighttpd) [ ! -d /run/systemd/system ] || as_root systemctl -q disable "$name" ;;
-    esac
-  done
+  [ -d /run/systemd/system ] || exit 0
+  dpkg -L "${@:2}" | sed -n 's|^\(/usr\)\?/lib/systemd/system/\([^@/]*\.service\)$|\2|p' |
+    while read -r unit; do as_root systemctl -q disable "$unit"; done
 )
 
 # Whether this cargo is at least as new as rust-version in Cargo.toml.
@@ -60,4 +63,17 @@ recent() {
   wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
   have=$("$1" --version 2>/dev/null | cut -d ' ' -f 2) && [ -n "$have" ] &&
     printf '%s\n%s\n' "$wanted" "$have" | sort -C -V
+}
+
+# Sets cargo to one that is recent. Debian 12 keeps a second Rust as new as
+# Firefox needs it; RUSTC, as an older one may come first in PATH.
+find_cargo() {
+  # Rust links with it.
+  command -v cc >/dev/null || apt_install gcc libc6-dev || true
+  cargo=cargo
+  recent "$cargo" && return
+  apt_install rustc-web cargo-web || true
+  cargo=/usr/bin/cargo
+  export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc
+  recent "$cargo"
 }

@@ -38,6 +38,8 @@ head_of_answer() { # STATUS
   [ -n "${GATEWAY_INTERFACE:-}${REQUEST_METHOD:-}" ] || return 0
   printf 'Status: %s\r\nContent-Type: text/plain; charset=utf-8\r\n' "$1"
   printf 'X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n'
+  # An answer to HEAD has no body, and not every server takes one away.
+  [ "${REQUEST_METHOD:-}" != HEAD ] || exit 0
 }
 
 # Bytes as decimal numbers: FILE FROM HOW_MANY
@@ -58,19 +60,19 @@ number() {
 # somewhere not. A program of any size has both, until it went through a
 # transfer for text.
 line_ends() {
-  od -An -v -tx1 "$program" 2>/dev/null | {
-    last=00 crlf='' bare=''
-    while read -r line; do
-      case "$last $line" in *'0d 0a'*) crlf=crlf ;; esac
-      case "$last $line" in *[!d]' 0a'* | *[!0]'d 0a'*) bare=bare ;; esac
-      [ -z "$crlf" ] || [ -z "$bare" ] || break
-      last=${line##* }
-    done
-    say "$crlf$bare"
-  }
+  text=$(tr -c '\r\n' x <"$program" | tr -s x)
+  mark=$(printf '\r')
+  crlf='' bare=''
+  case $text in *"$mark$line_feed"*) crlf=crlf ;; esac
+  case $text in *[!"$mark"]"$line_feed"*) bare=bare ;; esac
+  say "$crlf$bare"
 }
+line_feed='
+'
 
 binary_mode='Upload it again in BINARY mode (FileZilla: Transfer, Transfer type, Binary), or as a .zip that you unpack in the file manager of the host.'
+
+once_more='Upload it again, in BINARY mode; if it breaks off again, look whether your disk space is used up.'
 
 # Permissions, which suEXEC looks at before it starts anything.
 check_modes() {
@@ -116,6 +118,8 @@ check_modes() {
 check_other_file() { # the first four bytes
   case "$1 $2" in
     '35 33') check_script ;;
+    '127 69')
+      fault 'The upload broke off after a few bytes.' "$once_more" ;;
     '80 75' | '31 139')
       fault 'It is an archive (.zip, .gz), not the program inside.' 'Unpack it, in the file manager of the host or before the upload.' ;;
     '77 90')
@@ -149,6 +153,7 @@ check_script() {
 # A program for Linux of the right machine, whole, without needs of its own.
 check_elf() { # its first 64 bytes
   elf_class="$5 $6"
+  elf_type=$((${17} + 256 * ${18}))
   elf_machine=$((${19} + 256 * ${20}))
   sizes="$((${53} + 256 * ${54})) $((${55} + 256 * ${56}))"
   table=$(number "${33}" "${34}" "${35}" "${36}" "${37}" "${38}" "${39}" "${40}")
@@ -187,6 +192,8 @@ check_elf() { # its first 64 bytes
 check_whole() {
   odd=''
   if [ "$sizes" != '64 56' ] || [ "$table" -lt 0 ] || [ "$end" -lt 0 ]; then odd=odd; fi
+  # Not to be executed (2) nor to be loaded anywhere (3): a shell would read it.
+  if [ "$elf_type" != 2 ] && [ "$elf_type" != 3 ]; then odd=odd; fi
   ends=both
   if [ -n "$odd" ] || [ "$size" != "$end" ]; then ends=$(line_ends); fi
   if [ "$ends" = crlf ] && { [ -n "$odd" ] || [ "$size" -gt "$end" ]; }; then
@@ -203,8 +210,7 @@ check_whole() {
   if [ "$ends" = bare ] && [ $((missing * 100)) -lt "$end" ]; then
     fault "The upload damaged it: ASCII mode took the CR out before line feeds, $missing of $end bytes." "$binary_mode"
   else
-    fault "The upload broke off: $missing of $end bytes are missing." \
-      "Upload it again; if it breaks off again, look whether your disk space is used up. $binary_mode"
+    fault "The upload broke off: $missing of $end bytes are missing." "$once_more"
   fi
   return 1
 }
@@ -307,7 +313,7 @@ else
   # shellcheck disable=SC2046
   set -- $(bytes "$program" 0 64)
   if [ "$size" = 0 ]; then
-    fault 'It is empty: the upload failed.' 'Upload it again; look whether your disk space is used up.'
+    fault 'It is empty: the upload failed.' "$once_more"
   elif [ $# = 64 ] && [ "$1 $2 $3 $4" = '127 69 76 70' ]; then
     elf=yes
     check_elf "$@"

@@ -34,6 +34,8 @@
 //! below its own: `main`, `cli`, `app` with `serve`, [`config`], then
 //! [`gateway`] and [`session`], which know nothing of each other.
 
+#![forbid(unsafe_code)]
+
 pub mod app;
 pub mod cli;
 pub mod config;

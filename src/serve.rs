@@ -91,7 +91,10 @@ pub(crate) fn serve_edge(
     if edge.vars.from_web_server() {
         answer_panics();
         let mut stdin = Patient::new(rustix::stdio::stdin(), PATIENCE);
-        gateway::answer(&respond(edge, &mut stdin, check, handler));
+        let length = gateway::longest(&edge.vars);
+        let answer = respond(edge, &mut stdin, check, handler);
+        stdin.discard(length, rustix::stdio::stdout());
+        gateway::answer(&answer);
         return ExitCode::SUCCESS;
     }
     if fastcgi::is_listening(rustix::stdio::stdin()) {

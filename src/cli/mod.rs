@@ -11,7 +11,6 @@ mod sessions;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -71,8 +70,10 @@ impl Failure {
 
 /// Runs the command line in `arguments` (without the program's own name).
 ///
-/// Returns 0 on success, 1 if the command failed, 2 if it was not understood.
-pub fn run(edge: Edge, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Returns the exit code: 0 on success, 1 if the command failed, 2 if it was not understood.
+#[cold]
+#[inline(never)]
+pub fn run(edge: Edge, arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = std::iter::once(OsString::from("signet")).chain(arguments);
     let command = match Arguments::try_parse_from(arguments) {
         Ok(Arguments {
@@ -89,7 +90,7 @@ pub fn run(edge: Edge, arguments: impl IntoIterator<Item = OsString>) -> ExitCod
             let text = err.render().to_string();
             let text = text.strip_prefix("error: ").unwrap_or(&text);
             complain(format_args!("signet: {}", text.trim_end()));
-            return ExitCode::from(2);
+            return 2;
         }
     };
     finish(match command {
@@ -102,15 +103,15 @@ pub fn run(edge: Edge, arguments: impl IntoIterator<Item = OsString>) -> ExitCod
     })
 }
 
-fn finish(outcome: Result<(), Failure>) -> ExitCode {
+fn finish(outcome: Result<(), Failure>) -> u8 {
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(failure) => {
             complain(format_args!("signet: {}", failure.reason));
             if let Some(hint) = failure.hint {
                 complain(format_args!("signet: hint: {hint}"));
             }
-            ExitCode::from(1)
+            1
         }
     }
 }

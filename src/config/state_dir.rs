@@ -4,6 +4,7 @@
 //! everybody (and is emptied at each restart where it does not).
 
 use std::fs::Metadata;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -49,6 +50,12 @@ pub enum StateDirProblem {
     Io(String),
 }
 
+impl From<io::Error> for StateDirProblem {
+    fn from(err: io::Error) -> Self {
+        Self::Io(err.to_string())
+    }
+}
+
 /// Names that folders have whose files the web serves.
 const SERVED_NAMES: [&str; 9] = [
     "public_html",
@@ -68,8 +75,7 @@ pub(super) fn find(
     vars: &MetaVariables,
     euid: u32,
 ) -> Result<PathBuf, StateDirError> {
-    let home = home(vars, euid);
-    let places = Places::new(vars, home.clone(), euid);
+    let places = Places::new(vars, euid);
     if let Some(dir) = given {
         return places.check_folder(dir);
     }
@@ -79,7 +85,8 @@ pub(super) fn find(
         .and_then(|dirs| dirs.split(|b| *b == b':').next())
         .map(|dir| as_path(dir).to_owned());
     let xdg = vars.path("XDG_STATE_HOME").map(|dir| dir.join("signet"));
-    let in_home = home
+    let in_home = places
+        .home()
         .filter(|home| {
             std::fs::metadata(home).is_ok_and(|meta| meta.uid() == euid && meta.mode() & 0o022 == 0)
         })
@@ -108,7 +115,7 @@ pub(super) fn find(
 /// Whether a folder named by hand is fit for what a state directory holds;
 /// returns it resolved.
 pub(super) fn check(dir: &Path, vars: &MetaVariables, euid: u32) -> Result<PathBuf, StateDirError> {
-    Places::new(vars, home(vars, euid), euid).check_folder(dir)
+    Places::new(vars, euid).check_folder(dir)
 }
 
 /// Whether a key file named by hand lies in a fit place.
@@ -117,35 +124,25 @@ pub(super) fn check_key_place(
     vars: &MetaVariables,
     euid: u32,
 ) -> Result<(), StateDirError> {
-    let places = Places::new(vars, home(vars, euid), euid);
     let folder = path.parent().unwrap_or(Path::new("/"));
-    places.check_way(&resolved(folder)?, folder).map(|_| ())
-}
-
-/// `HOME`, which no web server was seen to set, else the home folder in
-/// `/etc/passwd`. (A static program has no other source of it.)
-fn home(vars: &MetaVariables, euid: u32) -> Option<PathBuf> {
-    if let Some(home) = vars.path("HOME").filter(|home| home.is_absolute()) {
-        return Some(home.to_owned());
+    match Places::new(vars, euid).check_way(folder) {
+        Ok(_) => Ok(()),
+        Err(problem) => Err(StateDirError {
+            path: folder.to_owned(),
+            problem,
+        }),
     }
-    let passwd = std::fs::read("/etc/passwd").ok()?;
-    passwd.split(|b| *b == b'\n').find_map(|line| {
-        let mut fields = line.split(|b| *b == b':');
-        let uid: u32 = std::str::from_utf8(fields.nth(2)?).ok()?.parse().ok()?;
-        let home = as_path(fields.nth(2)?);
-        (uid == euid && home.is_absolute()).then(|| home.to_owned())
-    })
 }
 
 /// What this request says about which folders are served.
-struct Places {
-    served: Vec<(u64, u64)>,
-    home: Option<PathBuf>,
+struct Places<'v> {
+    vars: &'v MetaVariables,
     euid: u32,
+    served: Vec<(u64, u64)>,
 }
 
-impl Places {
-    fn new(vars: &MetaVariables, home: Option<PathBuf>, euid: u32) -> Self {
+impl<'v> Places<'v> {
+    fn new(vars: &'v MetaVariables, euid: u32) -> Self {
         // FastCGI servers name a folder where there is no script.
         let script_folder = vars.path("SCRIPT_FILENAME").and_then(|script| {
             match script.as_os_str().as_encoded_bytes().ends_with(b"/") {
@@ -161,7 +158,22 @@ impl Places {
             .filter(Metadata::is_dir)
             .map(|meta| (meta.dev(), meta.ino()))
             .collect();
-        Self { served, home, euid }
+        Self { vars, euid, served }
+    }
+
+    /// `HOME`, which no web server was seen to set, else the home folder in
+    /// `/etc/passwd`. (A static program has no other source of it.)
+    fn home(&self) -> Option<PathBuf> {
+        if let Some(home) = self.vars.path("HOME").filter(|home| home.is_absolute()) {
+            return Some(home.to_owned());
+        }
+        let passwd = std::fs::read("/etc/passwd").ok()?;
+        passwd.split(|b| *b == b'\n').find_map(|line| {
+            let mut fields = line.split(|b| *b == b':');
+            let uid: u32 = std::str::from_utf8(fields.nth(2)?).ok()?.parse().ok()?;
+            let home = as_path(fields.nth(2)?);
+            (uid == self.euid && home.is_absolute()).then(|| home.to_owned())
+        })
     }
 
     /// Checks a state directory that may not exist yet; returns it resolved.
@@ -172,101 +184,115 @@ impl Places {
                 problem,
             })
         };
-        let resolved = resolved(dir)?;
-        if let Some(meta) = self.check_way(&resolved, dir)? {
-            if meta.uid() != self.euid {
-                return refuse(StateDirProblem::Owner);
-            }
-            if meta.mode() & 0o022 != 0 {
-                return refuse(StateDirProblem::Writable);
-            }
+        match self.check_way(dir) {
+            Ok((_, Some(meta))) if meta.uid() != self.euid => refuse(StateDirProblem::Owner),
+            Ok((_, Some(meta))) if meta.mode() & 0o022 != 0 => refuse(StateDirProblem::Writable),
+            Ok((resolved, _)) => Ok(resolved),
+            Err(problem) => refuse(problem),
         }
-        Ok(resolved)
     }
 
-    /// Checks every folder on the way to `dir`, which is resolved; returns
-    /// what `dir` itself is, if it exists.
-    fn check_way(&self, dir: &Path, shown: &Path) -> Result<Option<Metadata>, StateDirError> {
-        let refuse = |problem| {
-            Err(StateDirError {
-                path: shown.to_owned(),
-                problem,
-            })
-        };
+    /// Checks every folder on the way to `dir`; returns it resolved, and what
+    /// it is, if it exists.
+    fn check_way(&self, dir: &Path) -> Result<(PathBuf, Option<Metadata>), StateDirProblem> {
+        let mut way = Way::to(dir);
+        if way.bends() {
+            way = Way::to(&canonical(dir)?);
+        }
         if ["/tmp", "/var/tmp", "/dev/shm"]
             .iter()
-            .any(|tmp| dir.starts_with(tmp))
+            .any(|tmp| way.path.starts_with(tmp))
         {
-            return refuse(StateDirProblem::Temporary);
+            return Err(StateDirProblem::Temporary);
         }
-        if self.has_served_name(dir) {
-            return refuse(StateDirProblem::Served);
+        if self.has_served_name(&way.path) {
+            return Err(StateDirProblem::Served);
         }
-        let mut way = PathBuf::new();
-        let mut last = None;
-        for part in dir.components() {
-            way.push(part);
-            let meta = match std::fs::symlink_metadata(&way) {
-                Ok(meta) => meta,
-                Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-                Err(err) => return refuse(StateDirProblem::Io(err.to_string())),
-            };
+        for (depth, meta) in way.folders.iter().enumerate() {
             if !meta.is_dir() {
-                return refuse(StateDirProblem::NotAFolder);
+                return Err(StateDirProblem::NotAFolder);
             }
             // A served root folder would make every place a served one.
-            if way.parent().is_some() && self.served.contains(&(meta.dev(), meta.ino())) {
-                return refuse(StateDirProblem::Served);
+            if depth > 0 && self.served.contains(&(meta.dev(), meta.ino())) {
+                return Err(StateDirProblem::Served);
             }
             if meta.uid() != self.euid && meta.uid() != 0 {
-                return refuse(StateDirProblem::Owner);
+                return Err(StateDirProblem::Owner);
             }
             let sticky = meta.mode() & 0o1000 != 0;
             if meta.mode() & 0o002 != 0 && !sticky {
-                return refuse(StateDirProblem::Writable);
+                return Err(StateDirProblem::Writable);
             }
-            last = Some(meta);
         }
-        Ok(last)
+        match way.end {
+            None => Ok((way.path, way.folders.pop())),
+            Some(err) if err.kind() == io::ErrorKind::NotFound => Ok((way.path, None)),
+            Some(err) => Err(err.into()),
+        }
     }
 
     /// A part named like a document root, below the home folder (whose own
     /// name says nothing) or below `/var/www` (which is not itself served).
     fn has_served_name(&self, dir: &Path) -> bool {
-        let below = self
-            .home
-            .as_deref()
-            .and_then(|home| dir.strip_prefix(home).ok())
-            .or_else(|| dir.strip_prefix("/var/www").ok())
-            .unwrap_or(dir);
-        below.components().any(|part| {
-            matches!(part, Component::Normal(name)
-                if name.to_str().is_some_and(|name| SERVED_NAMES.contains(&name)))
-        })
+        let named = |dir: &Path| {
+            dir.components().any(|part| {
+                matches!(part, Component::Normal(name)
+                    if name.to_str().is_some_and(|name| SERVED_NAMES.contains(&name)))
+            })
+        };
+        // Few have such a name anywhere, and finding the home folder is work.
+        named(dir)
+            && named(
+                self.home()
+                    .and_then(|home| dir.strip_prefix(home).ok())
+                    .or_else(|| dir.strip_prefix("/var/www").ok())
+                    .unwrap_or(dir),
+            )
+    }
+}
+
+/// The folders from the root to a place, each looked at once: they are what
+/// most system calls of a request go into.
+struct Way {
+    path: PathBuf,
+    folders: Vec<Metadata>,
+    /// Why `folders` ends before `path` does.
+    end: Option<io::Error>,
+}
+
+impl Way {
+    fn to(dir: &Path) -> Self {
+        let mut way = Self {
+            path: PathBuf::with_capacity(dir.as_os_str().len()),
+            folders: Vec::with_capacity(16),
+            end: None,
+        };
+        for part in dir.components() {
+            way.path.push(part);
+            if way.end.is_none() {
+                match std::fs::symlink_metadata(&way.path) {
+                    Ok(meta) => way.folders.push(meta),
+                    Err(err) => way.end = Some(err),
+                }
+            }
+        }
+        way
+    }
+
+    /// Whether there are links or dots in it.
+    fn bends(&self) -> bool {
+        self.folders.iter().any(Metadata::is_symlink)
+            || self
+                .path
+                .components()
+                .any(|part| part == Component::ParentDir)
     }
 }
 
 /// `dir` without links and dots, as far as it exists.
-fn resolved(dir: &Path) -> Result<PathBuf, StateDirError> {
-    let refuse = |problem| StateDirError {
-        path: dir.to_owned(),
-        problem,
-    };
-    let mut plain = PathBuf::new();
-    for part in dir.components() {
-        plain.push(part);
-        if part == Component::ParentDir
-            || std::fs::symlink_metadata(&plain).is_ok_and(|meta| meta.is_symlink())
-        {
-            return canonical(dir).map_err(|err| refuse(StateDirProblem::Io(err.to_string())));
-        }
-    }
-    Ok(plain)
-}
-
-fn canonical(dir: &Path) -> std::io::Result<PathBuf> {
+fn canonical(dir: &Path) -> io::Result<PathBuf> {
     match std::fs::canonicalize(dir) {
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => {
             match (dir.parent(), dir.file_name()) {
                 (Some(parent), Some(name)) => Ok(canonical(parent)?.join(name)),
                 _ => Err(err),

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, fstat};
 
 use super::{MetaVariableError, MetaVariables};
 
@@ -81,33 +82,74 @@ pub(crate) fn read_body(
     }
 }
 
+/// The most bytes that the body can have; `u64::MAX` if nobody knows.
+pub(crate) fn longest(vars: &MetaVariables) -> u64 {
+    match (vars.content_length(), vars.get("HTTP_TRANSFER_ENCODING")) {
+        (Ok(Some(length)), _) => length,
+        (Ok(None), None) => 0,
+        _ => u64::MAX,
+    }
+}
+
 /// A descriptor that is read until a deadline: a client may announce a body
 /// and never send it.
 pub(crate) struct Patient<F> {
     fd: F,
-    deadline: Instant,
+    patience: Duration,
+    /// From the first read on: most requests have no body, and the clock costs.
+    deadline: Option<Instant>,
+    got: u64,
 }
 
 impl<F: AsFd> Patient<F> {
     pub(crate) fn new(fd: F, patience: Duration) -> Self {
         Self {
             fd,
-            deadline: Instant::now() + patience,
+            patience,
+            deadline: None,
+            got: 0,
         }
+    }
+
+    /// Before an answer to a refused body: takes what is left of its `length`
+    /// bytes, if `output` is the same socket.
+    ///
+    /// Apache's mod_cgid starts programs so, and reads the answer only after
+    /// it has sent the body. A socket that is closed with bytes unread is
+    /// reset, and the answer lost.
+    pub(crate) fn discard(&mut self, length: u64, output: impl AsFd) {
+        if self.got >= length || !is_same_socket(&self.fd, output) {
+            return;
+        }
+        let left = length - self.got;
+        // Too late, or the server is gone: it will not read an answer either.
+        let _ = io::copy(&mut self.take(left), &mut io::sink());
+    }
+}
+
+fn is_same_socket(one: impl AsFd, other: impl AsFd) -> bool {
+    match (fstat(one), fstat(other)) {
+        (Ok(one), Ok(other)) => {
+            FileType::from_raw_mode(one.st_mode).is_socket()
+                && (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+        }
+        _ => false,
     }
 }
 
 impl<F: AsFd> Read for Patient<F> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let deadline = *self.deadline.get_or_insert(now + self.patience);
+        let left = deadline.saturating_duration_since(now);
         let timeout = Timespec::try_from(left).map_err(|_| io::ErrorKind::TimedOut)?;
         let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
         if rustix::io::retry_on_intr(|| poll(&mut fds, Some(&timeout)))? == 0 {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        Ok(rustix::io::retry_on_intr(|| {
-            rustix::io::read(&self.fd, &mut *buf)
-        })?)
+        let got = rustix::io::retry_on_intr(|| rustix::io::read(&self.fd, &mut *buf))?;
+        self.got += got as u64;
+        Ok(got)
     }
 }
 

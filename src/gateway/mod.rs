@@ -22,7 +22,7 @@ pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
 pub use response::ResponseError;
 
-pub(crate) use body::{Patient, announced, read_body};
+pub(crate) use body::{Patient, announced, longest, read_body};
 pub(crate) use edge::{answer, now};
 pub(crate) use request::{RequestError, head};
 pub(crate) use response::serialize;

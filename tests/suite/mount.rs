@@ -11,7 +11,8 @@ use std::ffi::OsString;
 use signet::gateway::ApplicationRoot;
 use signet::{MetaVariables, Mount};
 
-use crate::recorded::{expectations, links, recordings, unescape};
+use crate::recorded::{expectations, recordings, unescape};
+use crate::support::html::links;
 use crate::support::invariants::{COOKIE, NOTHING, assert_holds};
 use crate::support::{Cgi, cgi::os};
 

@@ -5,8 +5,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use crate::support::html::unescape;
 use crate::support::invariants::{COOKIE, MARKER, NOTHING, assert_holds, checked};
-use crate::support::response::{Response, unescape};
+use crate::support::response::Response;
 use crate::support::token::Signer;
 use crate::support::{Cgi, StateDir, now};
 

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::{fs, path::Path};
 
+use crate::support::html::links;
 use crate::support::invariants::{COOKIE, NOTHING, assert_holds};
 use crate::support::{Cgi, KEY, Output};
 
@@ -172,38 +173,6 @@ impl Recorded {
             .fold(request, |cgi, arg| cgi.arg(arg))
             .run()
     }
-}
-
-/// Every `href` and `action` of a page, as a browser reads them.
-pub(crate) fn links(page: &str) -> Vec<String> {
-    let mut links = Vec::new();
-    for attribute in [" href=\"", " action=\""] {
-        for piece in page.split(attribute).skip(1) {
-            let (value, _) = piece.split_once('"').expect("the attribute's end");
-            links.push(character_references(value));
-        }
-    }
-    links
-}
-
-/// Resolves the references that template engines write for `& < > " ' /`.
-fn character_references(text: &str) -> String {
-    let mut pieces = text.split('&');
-    let mut plain = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let (name, rest) = piece.split_once(';').expect("a reference's end");
-        plain.push(match name {
-            "amp" | "#38" | "#x26" => '&',
-            "lt" | "#60" | "#x3c" => '<',
-            "gt" | "#62" | "#x3e" => '>',
-            "quot" | "#34" | "#x22" => '"',
-            "#39" | "#x27" => '\'',
-            "#47" | "#x2f" => '/',
-            other => panic!("unknown reference &{other}; in {text}"),
-        });
-        plain.push_str(rest);
-    }
-    plain
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The seed's walk: index, login form, login as admin, index, logout, index,
 //! by following the links that each page shows, at each kind of mount.
 
+use crate::support::html::{form_target, link};
 use crate::support::invariants::{Allowed, COOKIE, NOTHING, checked};
 use crate::support::jar::Jar;
-use crate::support::response::{Response, unescape};
+use crate::support::response::Response;
 use crate::support::token::Signer;
 use crate::support::{Cgi, now};
 
@@ -79,17 +80,6 @@ impl Visitor {
     }
 }
 
-/// The target of the one link with exactly these words.
-fn link(page: &Response, words: &str) -> String {
-    let text = page.text();
-    let end = text
-        .find(&format!(">{words}</a>"))
-        .unwrap_or_else(|| panic!("no {words:?}: {text}"));
-    let tag = &text[text[..end].rfind("<a").expect("the tag begins")..end];
-    let (_, rest) = tag.split_once("href=\"").expect("a link has a target");
-    unescape(rest.split('"').next().expect("the target ends"))
-}
-
 #[test]
 fn log_in_and_out() {
     for site in SITES {
@@ -106,18 +96,18 @@ fn log_in_and_out() {
             "{name}: {}",
             index.words()
         );
-        let login = link(&index, "click here to log in");
+        let login = link(index.text(), "click here to log in");
         assert_eq!(login.replace("%2F", "/"), site.url("/login"), "{name}");
 
         let form = visitor.send("GET", &login, "", NOTHING);
         assert_eq!(form.status, 200, "{name}");
         assert_eq!(
-            form_target(&form, &login).replace("%2F", "/"),
+            form_target(form.text(), &login).replace("%2F", "/"),
             site.url("/login"),
             "{name}"
         );
 
-        let target = form_target(&form, &login);
+        let target = form_target(form.text(), &login);
         let answer = visitor.send("POST", &target, "username=admin", COOKIE);
         assert_eq!(
             (answer.status, answer.reason.as_str()),
@@ -148,7 +138,7 @@ fn log_in_and_out() {
             "{name}: {}",
             index.words()
         );
-        let logout = link(&index, "click here to log out");
+        let logout = link(index.text(), "click here to log out");
         assert_eq!(logout.replace("%2F", "/"), site.url("/logout"), "{name}");
 
         let answer = visitor.send("GET", &logout, "", COOKIE);
@@ -166,26 +156,6 @@ fn log_in_and_out() {
             index.words()
         );
         assert_eq!(visitor.jar.header(site.base, false), None, "{name}");
-    }
-}
-
-/// Where the login form of the page at `url` posts its `username`.
-fn form_target(page: &Response, url: &str) -> String {
-    let text = page.text();
-    let (_, form) = text.split_once("<form").expect("a form");
-    let (tag, fields) = form.split_once('>').expect("its tag ends");
-    let (fields, _) = fields.split_once("</form>").expect("it ends");
-    assert!(
-        tag.to_ascii_lowercase().contains("method=\"post\""),
-        "<form{tag}>"
-    );
-    assert!(fields.contains("name=\"username\""), "{fields}");
-    match tag.split_once("action=\"") {
-        Some((_, rest)) if !rest.starts_with('"') => {
-            unescape(rest.split('"').next().expect("the target ends"))
-        }
-        // None, or the seed's empty one: the page's own address.
-        _ => url.to_owned(),
     }
 }
 

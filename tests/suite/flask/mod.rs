@@ -19,7 +19,8 @@ use signet::session::signing::Digest;
 use signet::session::tagged_json;
 use signet::{Edge, Session};
 
-use crate::support::response::{Response, SetCookie, unescape};
+use crate::support::html::unescape;
+use crate::support::response::{Response, SetCookie};
 use crate::support::{KEY, StateDir, token};
 
 /// The same sessions by chance every time; another seed makes others.

@@ -2,7 +2,7 @@
 //! A page reached in that form links in that form.
 
 use super::{assert_harmless, mount, request};
-use crate::recorded::links;
+use crate::support::html::links;
 use crate::support::invariants::{Allowed, COOKIE, NOTHING, assert_holds};
 use crate::support::{Cgi, cgi::os, response::Response};
 

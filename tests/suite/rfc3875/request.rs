@@ -1,6 +1,11 @@
 //! Section 4: what the server tells the script, and what the script may do
 //! with it.
 
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+
 use super::assert_same;
 use crate::support::cgi::os;
 use crate::support::invariants::{COOKIE, MARKER, NOTHING, checked};
@@ -347,5 +352,40 @@ fn s4_4_arguments_are_ignored() {
             .bytes(b"QUERY_STRING", argument)
             .arg(os(argument));
         assert_same(&name, plain, given);
+    }
+}
+
+/// 4.2: a program need not read the body. Where stdin and stdout are one
+/// socket, as under Apache's mod_cgid, ending with bytes unread would reset it
+/// and take the answer along.
+#[test]
+fn unread_body_does_not_cost_the_answer() {
+    let form = format!("username={}", "a".repeat(60_000));
+    let length = form.len().to_string();
+    let sized = |cgi: Cgi| cgi.var("CONTENT_LENGTH", &length);
+    let cases = [
+        ("no such page", Cgi::post("/nowhere", &form), 404),
+        ("no such method", sized(Cgi::new("PUT", "/login")), 405),
+        ("a GET", sized(Cgi::get("/")), 200),
+        (
+            "too large, in chunks",
+            Cgi::post("/login", "")
+                .without("CONTENT_LENGTH")
+                .var("HTTP_TRANSFER_ENCODING", "chunked")
+                .var("SIGNET_MAX_CONTENT_LENGTH", "1000"),
+            413,
+        ),
+    ];
+    for (name, cgi, want) in cases {
+        let (mut server, program) = UnixStream::pair().expect("a socket pair");
+        server.write_all(form.as_bytes()).expect("send the body");
+        server.shutdown(Shutdown::Write).expect("end the body");
+        let cgi = cgi.redirect("<&1").stdout(OwnedFd::from(program));
+        let out = cgi.run();
+        let mut answer = Vec::new();
+        let read = server.read_to_end(&mut answer);
+        assert!(read.is_ok(), "{name}: {read:?}");
+        let response = Response::parse(&answer).unwrap_or_else(|why| panic!("{name}: {why} {out}"));
+        assert_eq!(response.status, want, "{name}: {out}");
     }
 }

@@ -92,7 +92,7 @@ const ROWS: [Row; 24] = [
     ("deep",             |path| rewrite(path, |_| summed("signet1 1 9999999999", &format!(r#"{{"a":{}"#, "[".repeat(100_000)))), true),
     ("too large",        |path| rewrite(path, |_| vec![b'x'; MAX_RECORD + 1]), false),
     ("a folder",         |path| replace(path, |path| fs::create_dir(path).expect("mkdir")), false),
-    ("a FIFO",           |path| replace(path, |path| fifo(path)), false),
+    ("a FIFO",           |path| replace(path, fifo), false),
     ("a socket",         |path| replace(path, socket), false),
     ("a link to a good one", |path| { let other = moved(path); symlink(other, path).expect("link"); }, false),
     ("a link to nothing", |path| replace(path, |path| symlink("nothing", path).expect("link")), false),

@@ -296,21 +296,23 @@ impl Cgi {
 /// and no standard library would pass on.
 fn rawenv() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/support/rawenv.c");
-        let path = state_root().join("rawenv");
-        // Two test runs may build it at once: each renames its own into place.
-        let draft = path.with_extension(std::process::id().to_string());
-        let status = Command::new("cc")
-            .args(["-Wall", "-Werror", "-o"])
-            .arg(&draft)
-            .arg(source)
-            .status();
-        assert!(status.expect("the C compiler cc").success(), "cc {source}");
-        fs::rename(&draft, &path).expect("put rawenv in place");
-        path
-    };
-    BUILT.get_or_init(build).clone()
+    BUILT.get_or_init(|| compiled("rawenv")).clone()
+}
+
+/// A C program of this folder, compiled.
+pub(crate) fn compiled(name: &str) -> PathBuf {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/support/");
+    let path = state_root().join(name);
+    // Two test runs may build it at once: each renames its own into place.
+    let draft = path.with_extension(std::process::id().to_string());
+    let status = Command::new("cc")
+        .args(["-Wall", "-Werror", "-o"])
+        .arg(&draft)
+        .arg(format!("{folder}{name}.c"))
+        .status();
+    assert!(status.expect("the C compiler cc").success(), "cc {name}.c");
+    fs::rename(&draft, &path).expect("put it in place");
+    path
 }
 
 /// What one run left behind.

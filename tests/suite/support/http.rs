@@ -1,10 +1,12 @@
 //! A raw HTTP/1.1 client and a guard for servers: a test of what a server and
 //! a script make together must see every byte of it.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::{self, Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,10 +14,11 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::response::SetCookie;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than any answer may take, were the machine ever so busy.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An answer as it came over the wire.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) reason: String,
@@ -63,13 +66,25 @@ impl Reply {
     }
 }
 
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ", self.status, self.reason)?;
+        f.debug_map()
+            .entries(self.headers.iter().map(|(name, value)| (name, value)))
+            .finish()?;
+        write!(f, " {}", self.body.escape_ascii())
+    }
+}
+
 /// Sends a request without a body and reads the answer. `headers` stand
 /// behind Host, each without its line end.
+#[track_caller]
 pub(crate) fn get(port: u16, target: &str, headers: &[&str]) -> Reply {
     request(port, "GET", target, headers, b"")
 }
 
 /// Posts a form, see [`get`].
+#[track_caller]
 pub(crate) fn post(port: u16, target: &str, headers: &[&str], form: &str) -> Reply {
     let length = format!("Content-Length: {}", form.len());
     let kind = "Content-Type: application/x-www-form-urlencoded";
@@ -78,6 +93,7 @@ pub(crate) fn post(port: u16, target: &str, headers: &[&str], form: &str) -> Rep
 }
 
 /// Sends a request of any method, see [`get`].
+#[track_caller]
 pub(crate) fn request(
     port: u16,
     method: &str,
@@ -91,15 +107,15 @@ pub(crate) fn request(
         text.push_str("\r\n");
     }
     text.push_str("Connection: close\r\n\r\n");
-    send(port, &[text.as_bytes(), body].concat(), method == "HEAD").expect("an HTTP answer")
+    send(port, &[text.as_bytes(), body].concat(), method == "HEAD")
+        .unwrap_or_else(|err| panic!("{method} {target} {headers:?}: {err}"))
 }
 
-/// Sends these bytes as they stand and reads one answer; with `head`, one
-/// that has no body. An error is what the socket or a strange answer gave.
+/// Sends these bytes as they stand and reads one answer, which must be all
+/// that comes; with `head`, one that has no body. The request is to say
+/// `Connection: close`. An error is what the socket or a strange answer gave.
 pub(crate) fn send(port: u16, bytes: &[u8], head: bool) -> io::Result<Reply> {
-    let mut stream = TcpStream::connect_timeout(&address(port), PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = connect(port)?;
     // A server that refuses early may close before it has read all: its
     // answer counts, not our broken pipe.
     let sent = stream.write_all(bytes);
@@ -108,10 +124,35 @@ pub(crate) fn send(port: u16, bytes: &[u8], head: bool) -> io::Result<Reply> {
         let reply = read_reply(&mut reader, head);
         match reply {
             Ok(reply) if reply.status == 100 => {}
+            Ok(reply) => {
+                let mut more = Vec::new();
+                // It may as well be cut off now.
+                let _ = reader.read_to_end(&mut more);
+                return match more.as_slice() {
+                    [] => Ok(reply),
+                    more => Err(strange(&more.escape_ascii().to_string())),
+                };
+            }
             Err(err) => return Err(sent.err().unwrap_or(err)),
-            reply => return reply,
         }
     }
+}
+
+/// Sends these bytes, says that no more will come, and returns what came back.
+pub(crate) fn send_and_end(port: u16, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut stream = connect(port)?;
+    stream.write_all(bytes)?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(answer)
+}
+
+fn connect(port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address(port), PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 fn read_reply(reader: &mut impl BufRead, head: bool) -> io::Result<Reply> {
@@ -192,9 +233,22 @@ fn address(port: u16) -> SocketAddr {
 }
 
 /// A port of 127.0.0.1 that nobody uses now.
+///
+/// Not one of those that the system gives to clients: the other tests' clients
+/// would take it before a server could.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind(address(0)).expect("bind to a free port");
-    listener.local_addr().expect("its address").port()
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    // Two test runs at once do not try the same.
+    let first = process::id().wrapping_mul(64);
+    let mut ports = std::iter::repeat_with(|| {
+        let next = first.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed));
+        10_000 + (next % 20_000) as u16
+    });
+    ports
+        .by_ref()
+        .take(20_000)
+        .find(|&port| TcpListener::bind(address(port)).is_ok())
+        .expect("a free port")
 }
 
 /// A server of our own, with all its children; stopped when dropped.
@@ -224,11 +278,6 @@ impl Server {
             thread::sleep(Duration::from_millis(10));
         }
         server
-    }
-
-    /// The process id of what was started.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// Asks the server to end, all of it, and waits until it has.

@@ -1,6 +1,7 @@
 //! What every test leans on: the program run as a web server would run it.
 
 pub(crate) mod cgi;
+pub(crate) mod html;
 pub(crate) mod http;
 pub(crate) mod invariants;
 pub(crate) mod jar;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::html;
 pub(crate) use super::set_cookie::SetCookie;
 
 /// Headers of the connection, which are the server's (RFC 3875, 6.3.4).
@@ -142,24 +143,9 @@ impl Response {
         std::str::from_utf8(&self.body).expect("a page in UTF-8")
     }
 
-    /// The words a person reads in the page's body: no tags, single blanks.
+    /// The words a person reads, see [`html::words`].
     pub(crate) fn words(&self) -> String {
-        let (_, body) = self.text().split_once("<body").expect("a page with a body");
-        let mut words = String::new();
-        let mut in_tag = true;
-        for letter in body.chars() {
-            match letter {
-                '<' => {
-                    in_tag = true;
-                    words.push(' ');
-                }
-                '>' if in_tag => in_tag = false,
-                _ if in_tag => {}
-                _ => words.push(letter),
-            }
-        }
-        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-        unescape(&words)
+        html::words(self.text())
     }
 
     fn cookies_checked(&self) -> Result<Vec<SetCookie>, String> {
@@ -169,25 +155,6 @@ impl Response {
             .map(|(_, line)| SetCookie::parse(line))
             .collect()
     }
-}
-
-/// Text without HTML's character references, of those that pages here use.
-pub(crate) fn unescape(text: &str) -> String {
-    const REFERENCES: [(&str, &str); 9] = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#34;", "\""),
-        ("&#39;", "'"),
-        ("&#x27;", "'"),
-        ("&#x2f;", "/"),
-        ("&#60;", "<"),
-        ("&#62;", ">"),
-    ];
-    let text = REFERENCES
-        .iter()
-        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-    text.replace("&#38;", "&").replace("&amp;", "&")
 }
 
 /// Splits a header line: a token, a colon right behind it, a printable value.

@@ -7,8 +7,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::html::unescape;
 use crate::support::invariants::{ADDRESS_SPACE, COOKIE, MARKER, checked};
-use crate::support::response::{Response, unescape};
+use crate::support::response::Response;
 use crate::support::token::Signer;
 use crate::support::{Cgi, StateDir, now};
 

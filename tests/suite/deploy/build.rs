@@ -1,0 +1,185 @@
+//! The static program: that it is one, and how little it needs.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use super::static_program;
+use crate::support::cgi::compiled;
+use crate::support::response::Response;
+use crate::support::token::Signer;
+use crate::support::{Cgi, KEY, StateDir, now};
+
+fn run(command: &mut Command) -> Output {
+    command
+        .output()
+        .unwrap_or_else(|err| panic!("{command:?}: {err}"))
+}
+
+/// The kinds of the program's segments, as numbers of the ELF specification.
+fn segments(program: &[u8]) -> Vec<u32> {
+    let number = |at: usize, bytes: usize| {
+        let field = program[at..at + bytes].iter().rev();
+        field.fold(0u64, |sum, byte| sum << 8 | u64::from(*byte))
+    };
+    let table = usize::try_from(number(32, 8)).expect("an offset");
+    let size = usize::try_from(number(54, 2)).expect("a size");
+    (0..usize::try_from(number(56, 2)).expect("a count"))
+        .map(|index| u32::try_from(number(table + index * size, 4)).expect("a type"))
+        .collect()
+}
+
+#[test]
+#[ignore = "needs the static program: run tests/run"]
+fn it_is_static_and_small() {
+    const DYNAMIC: u32 = 2;
+    const INTERPRETER: u32 = 3;
+    let program = fs::read(static_program()).expect("read it");
+    assert!(program.len() < 3 << 20, "{} bytes", program.len());
+    let segments = segments(&program);
+    assert!(!segments.is_empty(), "no ELF program");
+    assert!(!segments.contains(&INTERPRETER), "it asks for a loader");
+    // A fixed address: nothing is left to link, or to relocate, at the start.
+    assert!(!segments.contains(&DYNAMIC), "it asks for libraries");
+    let names = run(Command::new("readelf").arg("-SW").arg(static_program()));
+    let names = String::from_utf8_lossy(&names.stdout);
+    assert!(
+        names.contains(".text") && !names.contains(".symtab"),
+        "{names}"
+    );
+}
+
+/// A root directory that holds nothing but the program, `bin/signet`.
+struct Jail(StateDir);
+
+impl Jail {
+    fn new() -> Self {
+        let jail = StateDir::new();
+        let program = jail.write(
+            "bin/signet",
+            fs::read(static_program()).expect("read"),
+            0o755,
+        );
+        let folders = [jail.path(), program.parent().expect("bin")];
+        for folder in folders {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("chmod");
+        }
+        Self(jail)
+    }
+
+    fn root(&self) -> PathBuf {
+        self.0.path().to_owned()
+    }
+
+    fn command(&self, before: &[&str], arguments: &[&str]) -> Command {
+        let root = self.root();
+        let root = root.to_str().expect("UTF-8");
+        let words = [
+            before,
+            &["/usr/sbin/chroot", root, "/bin/signet"],
+            arguments,
+        ]
+        .concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).env_clear();
+        command
+    }
+}
+
+#[test]
+#[ignore = "needs the static program and root: run tests/run"]
+fn it_needs_nothing_around_it() {
+    let jail = Jail::new();
+    let version = run(&mut jail.command(&[], &["--version"]));
+    let want = concat!("signet ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(
+        String::from_utf8_lossy(&version.stdout),
+        want,
+        "{version:?}"
+    );
+
+    let cookie = format!(
+        "session={}",
+        Signer::default().token(r#"{"username":"ada"}"#, now())
+    );
+    let mut index = jail.command(&[], &[]);
+    index.envs([
+        ("GATEWAY_INTERFACE", "CGI/1.1"),
+        ("REQUEST_METHOD", "GET"),
+        ("PATH_INFO", "/"),
+        ("SIGNET_SECRET_KEY", KEY),
+        ("HTTP_COOKIE", &cookie),
+    ]);
+    let answer = run(&mut index);
+    let response =
+        Response::parse(&answer.stdout).unwrap_or_else(|why| panic!("{why}: {answer:?}"));
+    assert!(response.text().contains("Logged in as ada"), "{answer:?}");
+}
+
+/// The logged-in index by the static program.
+fn index() -> Cgi {
+    let cookie = Signer::default().token(r#"{"username":"ada"}"#, now());
+    Cgi::get("/")
+        .program(static_program())
+        .cookie(format!("session={cookie}"))
+}
+
+#[track_caller]
+fn assert_logged_in(name: &str, request: Cgi) {
+    let out = request.run();
+    let shown = out.response().text().contains("Logged in as ada");
+    assert!(shown, "{name}: {out}");
+}
+
+/// Cheap hosts give 32 MB and eight processes; half of it is enough, and none
+/// but its own.
+#[test]
+#[ignore = "needs the static program and root: run tests/run"]
+fn it_works_within_the_limits_of_cheap_hosts() {
+    assert_logged_in("16 MiB of address space", index().address_space(16 << 20));
+
+    let program = StateDir::new();
+    let copy = program.write("signet", fs::read(static_program()).expect("read"), 0o700);
+    const NOBODY: u32 = 61_235;
+    chown(&copy, Some(NOBODY), Some(NOBODY)).expect("chown");
+    // The limit counts the user's processes, and this is the first one.
+    let user = format!("--reuid={NOBODY}");
+    let limits = [
+        "/usr/bin/prlimit",
+        "--nproc=1",
+        "/usr/bin/setpriv",
+        &user,
+        "--clear-groups",
+    ];
+    let limits = [&limits[..], &["--regid=61235", "/usr/bin/env"]].concat();
+    let parent = program.path().parent().expect("a folder around it");
+    for folder in [parent, program.path()] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("chmod");
+    }
+    let reachable = program.path().ancestors().all(|folder| {
+        fs::metadata(folder).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0)
+    });
+    if reachable {
+        assert_logged_in("one process", index().program(&copy).through(&limits));
+    } else {
+        // Below a private home nobody else can start it: from the jail, then.
+        let jail = Jail::new();
+        let before = ["/usr/bin/prlimit", "--nproc=1"];
+        let mut version = jail.command(&before, &["--version"]);
+        assert!(run(&mut version).status.success(), "one process");
+    }
+}
+
+/// The peak of what it keeps in memory, as the kernel counted it.
+#[test]
+#[ignore = "needs the static program: run tests/run"]
+fn it_stays_below_three_mebibytes() {
+    let peak = compiled("peak");
+    let peak = peak.to_str().expect("UTF-8");
+    let out = index().through(&[peak]).run();
+    assert!(out.response().text().contains("Logged in as ada"), "{out}");
+    let peak = out.errors();
+    let peak: u64 = peak.trim().parse().unwrap_or_else(|_| panic!("{out}"));
+    assert!((200..3 * 1024).contains(&peak), "{peak} KiB");
+}

@@ -1,0 +1,170 @@
+//! `deploy/serve`: the README's first command.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::shipped;
+use crate::support::StateDir;
+use crate::support::http::{free_port, get, post};
+
+/// `deploy/serve` at work, with a home of its own.
+struct Serve {
+    child: Child,
+    port: u16,
+}
+
+/// The script with nothing in its environment but what it needs.
+fn command(home: &StateDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(shipped("serve"));
+    command.args(arguments).env_remove("XDG_STATE_HOME");
+    // A home of its own, but the toolchain of this one.
+    for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+        if std::env::var_os(name).is_none()
+            && let Some(home) = std::env::var_os("HOME")
+        {
+            command.env(name, std::path::Path::new(&home).join(folder));
+        }
+    }
+    command.env("HOME", home.path());
+    command
+}
+
+impl Serve {
+    #[track_caller]
+    fn start(home: &StateDir) -> Self {
+        let port = free_port();
+        let mut child = command(home, &[&port.to_string()])
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("run deploy/serve");
+        let said = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        let url = format!("http://127.0.0.1:{port}/");
+        let mut lines = Vec::new();
+        // It says so when it answers, and not before.
+        for line in said.lines() {
+            let line = line.expect("read what it says");
+            if line.contains(&url) {
+                return Self { child, port };
+            }
+            lines.push(line);
+        }
+        let status = child.wait().expect("wait for it");
+        panic!("it ended, {status}, and said {lines:?}");
+    }
+
+    /// Ends it as Ctrl-C does, or as a `kill`.
+    #[track_caller]
+    fn stop(mut self, signal: Signal) -> ExitStatus {
+        let group = Pid::from_child(&self.child);
+        match signal {
+            Signal::INT => kill_process_group(group, signal),
+            _ => rustix::process::kill_process(group, signal),
+        }
+        .expect("send the signal");
+        let status = self.child.wait().expect("wait for it");
+        assert_none_runs(group);
+        TcpListener::bind(("127.0.0.1", self.port)).expect("the port is free again");
+        status
+    }
+}
+
+/// Asserts that no process of the group is at work, or is not for long: the
+/// program of the last request may be on its way out, and whether the dead are
+/// collected at once is up to the first process of the machine.
+#[track_caller]
+fn assert_none_runs(group: Pid) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        let left = running(group);
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "left running: {left:?}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// The `/proc/PID/stat` of the group's processes, without the dead (state Z).
+fn running(group: Pid) -> Vec<String> {
+    let group = group.as_raw_nonzero().to_string();
+    let processes = fs::read_dir("/proc").expect("list /proc");
+    processes
+        .filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("stat")).ok())
+        .filter(|stat| {
+            // PID (NAME) STATE PARENT GROUP …, and a name may hold anything.
+            let fields = stat.rsplit(')').next().unwrap_or_default();
+            let fields: Vec<&str> = fields.split_whitespace().collect();
+            fields.first() != Some(&"Z") && fields.get(2) == Some(&group.as_str())
+        })
+        .collect()
+}
+
+#[test]
+#[ignore = "needs lighttpd: run tests/run"]
+fn it_serves_until_ctrl_c_and_keeps_logins() {
+    let home = StateDir::new();
+    let serve = Serve::start(&home);
+    let index = get(serve.port, "/", &[]);
+    assert!(index.text().contains("You are not logged in"), "{index:?}");
+    let login = post(serve.port, "/login", &[], "username=admin");
+    let cookie = format!("Cookie: session={}", login.cookies()[0].value);
+    assert_eq!(serve.stop(Signal::INT).code(), Some(0), "Ctrl-C");
+
+    let serve = Serve::start(&home);
+    let index = get(serve.port, "/", &[&cookie]);
+    assert!(index.text().contains("Logged in as admin"), "{index:?}");
+    assert_eq!(serve.stop(Signal::TERM).code(), Some(0), "kill");
+}
+
+/// Debugging is on: the page says what is wrong with a setting, and where.
+#[test]
+#[ignore = "needs lighttpd: run tests/run"]
+fn its_pages_say_why() {
+    let home = StateDir::new();
+    let site = ".local/state/signet-serve/state";
+    home.write(&format!("{site}/signet.toml"), "DEBUG = true\n", 0o600);
+    home.write(&format!("{site}/secret_key"), "short", 0o600);
+    let serve = Serve::start(&home);
+    let index = get(serve.port, "/", &[]);
+    assert_eq!(index.status, 503);
+    assert!(index.text().contains("fewer than 16"), "{index:?}");
+    assert_eq!(serve.stop(Signal::INT).code(), Some(0));
+    // What a person wrote there is theirs.
+    let kept = fs::read_to_string(home.path().join(site).join("signet.toml"));
+    assert_eq!(kept.expect("read it"), "DEBUG = true\n");
+}
+
+#[test]
+#[ignore = "needs lighttpd: run tests/run"]
+fn what_it_cannot_do_it_says() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("take a port");
+    let taken = taken.local_addr().expect("its address").port().to_string();
+    #[rustfmt::skip]
+    let cases: [(&[&str], i32, &str); 6] = [
+        (&["0"],            2, "usage: deploy/serve [PORT]"),
+        (&["65536"],        2, "usage: deploy/serve [PORT]"),
+        (&["http"],         2, "usage: deploy/serve [PORT]"),
+        (&["-1"],           2, "usage: deploy/serve [PORT]"),
+        (&["8080", "8081"], 2, "usage: deploy/serve [PORT]"),
+        (&[&taken],         1, "in use"),
+    ];
+    for (arguments, code, words) in cases {
+        let _listener = TcpListener::bind(format!("127.0.0.1:{taken}"));
+        let home = StateDir::new();
+        let output = command(&home, arguments)
+            .output()
+            .expect("run deploy/serve");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}

@@ -1,0 +1,203 @@
+//! Apache with suEXEC, as shared hosts run it: the program is started as the
+//! owner of the site, with hardly an environment, and finds its state in the
+//! home folder that `/etc/passwd` names.
+//!
+//! suEXEC has its folder compiled in (`/var/www`) and wants a user who is in
+//! `/etc/passwd`. Both exist in a mount namespace of the server's own only, so
+//! that this machine gets neither a user nor a file.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
+
+use super::apache::{Started, configuration, start};
+use super::site::{Site, User};
+use super::{Live, Mount, Software, answers, hostile, on_each, walk};
+use crate::support::http::{self, free_port};
+
+/// Whose site it is; known in the namespace only.
+const ALICE: User = User {
+    uid: 61_234,
+    gid: 61_234,
+};
+
+/// Puts the site's folders in the machine's place, then becomes Apache.
+const NAMESPACE: &str = "
+    site=$1; shift
+    mount --bind \"$site/passwd\" /etc/passwd
+    mount --bind \"$site/group\" /etc/group
+    mount --bind \"$site/www\" /var/www
+    mount --bind \"$site/home\" /home
+    mount --bind \"$site/log\" /var/log/apache2
+    exec apache2 \"$@\"";
+
+/// One customer's part of a shared host's configuration: suEXEC's, and of
+/// Options nothing but ExecCGI.
+const CUSTOMER: &str = "
+Suexec On
+SuexecUserGroup alice alice
+DocumentRoot /var/www/virtual/alice/html
+ScriptAlias /cgi-bin/ /var/www/virtual/alice/cgi-bin/
+UserDir public_html
+<Directory /var/www/virtual/alice>
+  Require all granted
+  AllowOverride AuthConfig FileInfo Options=ExecCGI
+</Directory>
+<Directory /home/alice/public_html>
+  Require all granted
+  AllowOverride AuthConfig FileInfo Options=ExecCGI
+</Directory>
+";
+
+/// The configuration that `.htaccess` names, in the one way that suEXEC
+/// lets through.
+const BY_NAME: &str = "SetEnv SSL_SIGNET_CONFIG /home/alice/site.toml\n";
+const NAMED: &str = "SESSION_COOKIE_NAME = \"by_name\"\nSTATE_DIR = \"/home/alice/elsewhere\"\n";
+
+fn set_up(started: Started) -> Live {
+    let root = User::current();
+    assert!(root.is_root(), "suEXEC needs root: run tests/run");
+    let site = Site::new();
+    for folder in ["run", "log", "www", "www/virtual", "home"] {
+        site.folder(folder, root, 0o755);
+    }
+    for (name, line) in [
+        ("passwd", "alice:x:61234:61234::/home/alice:/bin/sh\n"),
+        ("group", "alice:x:61234:\n"),
+    ] {
+        let real = fs::read_to_string(format!("/etc/{name}")).expect("read /etc");
+        let others = real.lines().filter(|line| !line.starts_with("alice:"));
+        let text: String = others.map(|line| format!("{line}\n")).collect();
+        site.file(name, text + line, root, 0o644);
+    }
+
+    let home = site.folder("home/alice", ALICE, 0o711);
+    let web = "www/virtual/alice";
+    for folder in [
+        web,
+        &format!("{web}/html"),
+        &format!("{web}/html/named"),
+        &format!("{web}/cgi-bin"),
+        "home/alice/bin",
+        "home/alice/public_html",
+        "home/alice/public_html/app",
+    ] {
+        site.folder(folder, ALICE, 0o755);
+    }
+    let htaccess = Site::shipped("apache/.htaccess");
+    for (folder, more) in [
+        (format!("{web}/html"), ""),
+        (format!("{web}/html/named"), BY_NAME),
+        ("home/alice/public_html/app".to_owned(), ""),
+    ] {
+        site.program(&format!("{folder}/signet.cgi"), ALICE);
+        let text = format!("{htaccess}{more}");
+        site.file(&format!("{folder}/.htaccess"), text, ALICE, 0o644);
+    }
+    site.program(&format!("{web}/cgi-bin/signet.cgi"), ALICE);
+    // The example names what lies right here: it needs no change.
+    site.program("home/alice/bin/signet", ALICE);
+    let example = Site::shipped("example.cgi");
+    site.file(&format!("{web}/cgi-bin/example.cgi"), example, ALICE, 0o700);
+    site.file("home/alice/site.toml", NAMED, ALICE, 0o600);
+
+    let port = free_port();
+    let folder = site.path();
+    let text = configuration(folder, port, started, &["suexec", "userdir"], CUSTOMER);
+    site.file("httpd.conf", text, root, 0o644);
+    let mut apache = Command::new("unshare");
+    apache
+        .args(["--mount", "/bin/sh", "-ec", NAMESPACE, "apache2"])
+        .arg(folder);
+    let server = start(apache, folder, port);
+
+    let mount = |name, base: &'static str| Mount {
+        name,
+        software: Software::Apache,
+        port,
+        base,
+        folder: false,
+        state: home.join(".signet"),
+        log: folder.join("errors.log"),
+        cookie: "session",
+        permanent: false,
+    };
+    let mounts = vec![
+        mount("suEXEC, cgi-bin", "/cgi-bin/signet.cgi"),
+        mount("suEXEC, .htaccess", ""),
+        Mount {
+            folder: true,
+            ..mount("suEXEC, .htaccess of ~alice", "/~alice/app")
+        },
+        Mount {
+            permanent: true,
+            ..mount("suEXEC, #! script", "/cgi-bin/example.cgi")
+        },
+        Mount {
+            folder: true,
+            state: home.join("elsewhere"),
+            cookie: "by_name",
+            ..mount("suEXEC, SSL_SIGNET_CONFIG", "/named")
+        },
+    ];
+    Live {
+        mounts,
+        _server: server,
+        _site: site,
+    }
+}
+
+fn each(body: impl Fn(&Mount)) {
+    on_each([Started::ByDaemon, Started::ByServer].map(set_up), body);
+}
+
+/// Besides the walk: everything that was made is the site's owner's.
+#[test]
+#[ignore = "needs Apache and root: run tests/run"]
+fn log_in_and_out_under_suexec() {
+    each(|mount| {
+        walk::log_in_and_out(mount);
+        walk::follow_every_link(mount);
+        for path in [mount.state.clone(), mount.state.join("secret_key")] {
+            let about = fs::metadata(&path).expect("it made itself");
+            let owner = User {
+                uid: about.uid(),
+                gid: about.gid(),
+            };
+            assert_eq!(owner, ALICE, "{}: {}", mount.name, path.display());
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Apache and root: run tests/run"]
+fn answers_under_suexec() {
+    each(answers::all);
+}
+
+#[test]
+#[ignore = "needs Apache and root: run tests/run"]
+fn hostile_requests_under_suexec() {
+    each(hostile::all);
+}
+
+/// The configuration's mode is no visitor's affair, nor is what it says.
+#[test]
+#[ignore = "needs Apache and root: run tests/run"]
+fn scripts_are_never_shown_under_suexec() {
+    each(|mount| {
+        for path in [
+            "/cgi-bin/example.cgi",
+            "/named/.htaccess",
+            "/.htaccess",
+            "/named/signet.cgi",
+        ] {
+            let reply = http::get(mount.port, path, &[]);
+            mount.assert_sound(path, &reply);
+            let shown = reply.text();
+            for text in ["STATE_DIR", "#!/", "SetEnv", "\u{7f}ELF"] {
+                assert!(!shown.contains(text), "{}: {path}: {shown}", mount.name);
+            }
+        }
+    });
+}
