@@ -2,6 +2,7 @@
 //! owner see of it, and what happens when the machine fails.
 
 mod contract;
+mod cost;
 mod damage;
 mod ends;
 mod everywhere;
