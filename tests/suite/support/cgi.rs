@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::response::Response;
 use super::state::{Snapshot, StateDir};
@@ -224,7 +224,6 @@ impl Cgi {
     pub(crate) fn run(mut self) -> Output {
         let before = Snapshot::of(&self.state);
         let mut command = self.command();
-        let started = Instant::now();
         let mut child = command.spawn().expect("spawn the program");
         let pid = Pid::from_child(&child);
         let mut stdin = child.stdin.take().expect("stdin is piped");
@@ -236,22 +235,21 @@ impl Cgi {
             hold.then_some(stdin)
         });
         let (sender, ended) = mpsc::channel();
-        thread::spawn(move || sender.send(child.wait_with_output()));
-        let output = match ended.recv_timeout(HANG) {
-            Ok(output) => output.expect("wait for the program"),
+        thread::spawn(move || sender.send(outcome(child)));
+        let ended = match ended.recv_timeout(HANG) {
+            Ok(ended) => ended.expect("wait for the program"),
             Err(_) => {
                 let _ = kill_process(pid, Signal::KILL);
                 panic!("the program hangs: {command:?}");
             }
         };
-        let duration = started.elapsed();
         drop(writer.join());
         let after = Snapshot::of(&self.state);
         Output {
-            status: output.status,
-            stdout: output.stdout,
-            stderr: output.stderr,
-            duration,
+            status: ended.status,
+            stdout: ended.stdout,
+            stderr: ended.stderr,
+            busy: ended.busy,
             state: self.state,
             before,
             after,
@@ -292,6 +290,52 @@ impl Cgi {
     }
 }
 
+/// What a child left, see [`Output`].
+struct Ended {
+    status: ExitStatus,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    busy: Duration,
+}
+
+/// Waits for a child and what it writes.
+fn outcome(mut child: Child) -> io::Result<Ended> {
+    let stderr = child.stderr.take();
+    let stderr = thread::spawn(move || rest(stderr));
+    let stdout = rest(child.stdout.take())?;
+    let stderr = stderr.join().expect("read stderr")?;
+    // The dead keep their times until somebody asks for their status.
+    let dead = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(Pid::from_child(&child)), dead)?;
+    let busy = processor_time(child.id())?;
+    Ok(Ended {
+        status: child.wait()?,
+        stdout,
+        stderr,
+        busy,
+    })
+}
+
+fn rest(stream: Option<impl Read>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(mut stream) = stream {
+        stream.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// The time in user and system mode, in steps of a tick of 10 ms (proc(5)).
+fn processor_time(pid: u32) -> io::Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // PID (NAME) STATE …, and a name may hold anything.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks
+        .map(|field| field.parse::<u64>().expect("a number"))
+        .sum();
+    Ok(Duration::from_millis(ticks * 10))
+}
+
 /// The little C program that starts another with an environment that no shell
 /// and no standard library would pass on.
 fn rawenv() -> PathBuf {
@@ -321,7 +365,8 @@ pub(crate) struct Output {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
-    pub(crate) duration: Duration,
+    /// The processor time it took, which a busy machine does not lengthen.
+    pub(crate) busy: Duration,
     /// The state directory that the program was given.
     pub(crate) state: PathBuf,
     pub(crate) before: Snapshot,
@@ -344,7 +389,7 @@ impl Output {
 
 impl std::fmt::Display for Output {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{} after {:?}", self.status, self.duration)?;
+        writeln!(f, "{} after {:?}", self.status, self.busy)?;
         writeln!(f, "stdout: {}", self.stdout.escape_ascii())?;
         writeln!(f, "stderr: {}", self.stderr.escape_ascii())
     }
