@@ -1,6 +1,7 @@
 //! The life of one request: gateway, session, a handler, session, gateway; and
 //! the two ways in which requests come.
 
+use std::cell::RefCell;
 use std::io::Read;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use http::request::Parts;
 use http::{Extensions, Method, StatusCode};
 
 use crate::app::error::{Refusal, respond as error_response};
-use crate::config::Config;
+use crate::config::{Config, ConfigError, RecentConfig};
 use crate::gateway::{self, Edge, MetaVariables, Mount, Patient, fastcgi};
 use crate::session::cookie::CookieScope;
 use crate::session::{Opened, Session};
@@ -120,10 +121,11 @@ fn serve_fastcgi(
     };
     let program = edge.vars.of_the_program();
     let euid = edge.euid;
-    // Settings and keys are read anew for each request: they may have changed.
+    let settings = RefCell::new(RecentConfig::default());
     let limit = |vars: &MetaVariables| {
         let vars = program.with(vars.clone());
-        Config::load(&vars, None, euid).map_or(0, |config| config.max_content_length)
+        let config = settings.borrow_mut().load(&vars, euid, gateway::now());
+        config.map_or(0, |config| config.max_content_length)
     };
     let answer = |mut vars: MetaVariables, body: Vec<u8>| {
         fastcgi::split_script_name(&mut vars, routes);
@@ -133,7 +135,8 @@ fn serve_fastcgi(
             now: gateway::now(),
             euid,
         };
-        respond(edge, &mut body.as_slice(), &mut check, &mut handler)
+        let config = settings.borrow_mut().load(&edge.vars, euid, edge.now);
+        respond_by(config, edge, &mut body.as_slice(), &mut check, &mut handler)
     };
     match fastcgi::work(rustix::stdio::stdin(), allowed.as_deref(), answer, limit) {
         Ok(()) => ExitCode::SUCCESS,
@@ -163,15 +166,26 @@ pub fn respond(
     check: impl FnOnce(&Parts) -> Option<Response>,
     handler: impl FnOnce(Request, &mut Session) -> Response,
 ) -> Vec<u8> {
+    let config = Config::load(&edge.vars, edge.argument.as_deref(), edge.euid);
+    respond_by(config.map(Arc::new), edge, stdin, check, handler)
+}
+
+/// As [`respond`], by settings that were read already.
+fn respond_by(
+    config: Result<Arc<Config>, ConfigError>,
+    edge: Edge,
+    stdin: &mut impl Read,
+    check: impl FnOnce(&Parts) -> Option<Response>,
+    handler: impl FnOnce(Request, &mut Session) -> Response,
+) -> Vec<u8> {
     let method = edge.vars.request_method().unwrap_or(Method::GET);
-    let (config, unusable) = match Config::load(&edge.vars, edge.argument.as_deref(), edge.euid) {
+    let (config, unusable) = match config {
         Ok(config) => (config, None),
         Err(err) => (
-            Config::unusable(&edge.vars, edge.euid),
+            Arc::new(Config::unusable(&edge.vars, edge.euid)),
             Some(Refusal::from(err)),
         ),
     };
-    let config = Arc::new(config);
     let mount = Mount::new(&edge.vars, config.application_root.as_ref());
     let served = Served {
         config: Arc::clone(&config),

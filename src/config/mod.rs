@@ -5,15 +5,19 @@
 //! before the name (a web server that redirects inside itself puts any number
 //! of `REDIRECT_` before that). Never `HTTP_*`: clients write those.
 
+mod recent;
 mod state_dir;
 mod table;
 mod value;
 
 use std::ffi::OsStr;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::gateway::{ApplicationRoot, MetaVariables};
 use crate::session::cookie::CookieSettings;
@@ -24,6 +28,7 @@ use crate::session::signing::{Digest, Signer};
 use crate::session::store::{Files, Store};
 use crate::session::{Home, SessionInterface};
 
+pub(crate) use recent::RecentConfig;
 pub use state_dir::{StateDirError, StateDirProblem};
 pub use table::{SETTINGS, Setting};
 use value::{Origin, Raw};
@@ -68,6 +73,23 @@ pub struct Config {
     /// files.
     pub overflow: bool,
     session_file_dir: Option<Result<PathBuf, StateDirError>>,
+    /// Where settings were read from, or looked for.
+    file: Option<PathBuf>,
+    file_stamp: Option<Stamp>,
+}
+
+/// What tells one state of a file from another: device, number, length and the
+/// moment of the last change, in seconds and nanoseconds.
+type Stamp = (u64, u64, u64, i64, i64);
+
+fn stamp_of(meta: &Metadata) -> Stamp {
+    let change = (meta.ctime(), meta.ctime_nsec());
+    (meta.dev(), meta.ino(), meta.len(), change.0, change.1)
+}
+
+/// The state that a file has now; `None` if there is none.
+fn stamp(path: &Path) -> Option<Stamp> {
+    Some(stamp_of(&std::fs::metadata(path).ok()?))
 }
 
 /// `SESSION_TYPE`: where sessions live.
@@ -181,8 +203,11 @@ impl Config {
             (None, Ok(dir)) => read_file_if_there(&dir.join("signet.toml"))?,
             (None, Err(_)) => None,
         };
+        let looked_for = named.or_else(|| Some(state_dir.as_ref().ok()?.join("signet.toml")));
         let mut config = Self::defaults(state_dir, euid);
+        config.file = looked_for;
         if let Some(file) = &file {
+            config.file_stamp = Some(file.stamp);
             for (setting, raw) in value::from_toml(&file.text, &file.path)? {
                 if in_state_dir && setting.name == "STATE_DIR" {
                     return Err(raw.error("the file in the state directory cannot move it"));
@@ -410,6 +435,7 @@ struct ConfigFile {
     path: PathBuf,
     text: String,
     mode: u32,
+    stamp: Stamp,
 }
 
 /// `SIGNET_CONFIG`, or `SSL_SIGNET_CONFIG` (suEXEC lets `SSL_*` through).
@@ -465,7 +491,12 @@ fn read_file_if_there(path: &Path) -> Result<Option<ConfigFile>, ConfigError> {
 
 fn read_file(path: &Path) -> Result<ConfigFile, ConfigError> {
     let failed = |reason: String| ConfigError::new(path.display(), reason);
-    let meta = std::fs::metadata(path).map_err(|err| failed(err.to_string()))?;
+    // NONBLOCK: a pipe that somebody planted must not make us wait.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = openat(CWD, path, flags, Mode::empty())
+        .map_err(|err| failed(std::io::Error::from(err).to_string()))?;
+    let file = File::from(fd);
+    let meta = file.metadata().map_err(|err| failed(err.to_string()))?;
     if !meta.is_file() {
         return Err(failed("is not a regular file".to_owned()));
     }
@@ -475,11 +506,16 @@ fn read_file(path: &Path) -> Result<ConfigFile, ConfigError> {
     if meta.mode() & 0o002 != 0 {
         return Err(failed("can be written by every user: chmod o-w".to_owned()));
     }
-    let text = std::fs::read_to_string(path).map_err(|err| failed(err.to_string()))?;
+    let mut text = String::new();
+    // To the length that was checked, and no further.
+    file.take(meta.len())
+        .read_to_string(&mut text)
+        .map_err(|err| failed(err.to_string()))?;
     Ok(ConfigFile {
         path: path.to_owned(),
         text,
         mode: meta.mode(),
+        stamp: stamp_of(&meta),
     })
 }
 

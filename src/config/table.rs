@@ -387,6 +387,8 @@ impl Config {
             session_type: SessionType::default(),
             overflow: false,
             session_file_dir: None,
+            file: None,
+            file_stamp: None,
         }
     }
 }

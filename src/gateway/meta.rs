@@ -68,10 +68,9 @@ impl MetaVariables {
     }
 
     /// These variables, and behind them, so that they count, those of `more`.
-    pub(crate) fn with(&self, more: Self) -> Self {
-        Self {
-            vars: [self.vars.as_slice(), &more.vars].concat(),
-        }
+    pub(crate) fn with(&self, mut more: Self) -> Self {
+        more.vars.splice(..0, self.vars.iter().cloned());
+        more
     }
 
     /// Gives `name` another value.

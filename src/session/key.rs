@@ -249,7 +249,8 @@ pub fn read(path: &Path, euid: u32) -> Result<Key, KeyFileError> {
         });
     }
     let mut bytes = Vec::with_capacity(128);
-    file.take(MAX_FILE)
+    // That far, and no read more to be told of the end.
+    file.take(meta.len())
         .read_to_end(&mut bytes)
         .map_err(failed)?;
     if bytes.last() == Some(&b'\n') {

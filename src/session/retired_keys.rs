@@ -40,18 +40,17 @@ impl Retired {
 /// Every [`KeyFileError`], as for the key itself.
 pub fn read(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<Vec<Key>, KeyFileError> {
     let files = KeyFiles { dir, euid };
-    let Some(folder) = files.folder()? else {
-        return Ok(Vec::new());
-    };
-    let mut retired = files.retired(&folder)?;
+    let mut retired = files.retired()?;
     if retired.iter().any(|key| key.is_over(lifetime, now))
         && let Ok(_lock) = key::lock(dir)
     {
         // Anew, under the lock: somebody may have rotated meanwhile.
-        retired = files.retired(&folder)?;
+        retired = files.retired()?;
         retired.retain(|key| !key.is_over(lifetime, now));
         // On a full disk they stay there, and are as useless.
-        let _ = files.write(&folder, &retired);
+        let _ = files
+            .folder()
+            .and_then(|folder| files.write(&folder, &retired));
     }
     Ok(retired
         .into_iter()
@@ -74,9 +73,8 @@ pub fn rotate(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<(), KeyF
     let _lock = key::lock(dir)?;
     let old = key::read(&path, euid)?;
     let text = key::generate().map_err(KeyFileError::Random)?;
-    let gone = || OpenError::Io(std::io::ErrorKind::NotFound.into());
-    let folder = files.folder()?.ok_or_else(|| files.failed(gone()))?;
-    let mut retired = files.retired(&folder)?;
+    let folder = files.folder()?;
+    let mut retired = files.retired()?;
     retired.retain(|key| !key.is_over(lifetime, now));
     retired.push(Retired { at: now, key: old });
     whole_file::remove_unfinished(&folder).map_err(|err| files.failed(OpenError::Io(err)))?;
@@ -93,17 +91,22 @@ struct KeyFiles<'d> {
 }
 
 impl KeyFiles<'_> {
-    fn folder(&self) -> Result<Option<OwnedFd>, KeyFileError> {
-        whole_file::open_folder(CWD, self.dir).map_err(|err| self.failed(err))
+    fn folder(&self) -> Result<OwnedFd, KeyFileError> {
+        let folder = whole_file::open_folder(CWD, self.dir);
+        let gone = || OpenError::Io(std::io::ErrorKind::NotFound.into());
+        folder
+            .and_then(|folder| folder.ok_or_else(gone))
+            .map_err(|err| self.failed(err))
     }
 
-    fn retired(&self, folder: &OwnedFd) -> Result<Vec<Retired>, KeyFileError> {
-        let file = whole_file::open(folder, RETIRED_FILE_NAME, false, self.euid)
+    fn retired(&self) -> Result<Vec<Retired>, KeyFileError> {
+        let path = self.dir.join(RETIRED_FILE_NAME);
+        let file = whole_file::open(CWD, path.as_path(), false, self.euid)
             .map_err(|err| self.failed(err))?;
         let Some(file) = file else {
             return Ok(Vec::new());
         };
-        let bytes = whole_file::read(&file, MAX_FILE).map_err(|err| self.failed(err))?;
+        let bytes = file.read(MAX_FILE).map_err(|err| self.failed(err))?;
         let text = String::from_utf8_lossy(&bytes);
         text.lines()
             .map(|line| {

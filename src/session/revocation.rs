@@ -85,7 +85,7 @@ impl RevocationFiles {
         let Some(file) = file else {
             return Ok(Marks::new());
         };
-        let bytes = whole_file::read(&file, MAX_FILE).map_err(failed)?;
+        let bytes = file.read(MAX_FILE).map_err(failed)?;
         let text = String::from_utf8_lossy(&bytes);
         let marks = text.lines().map(|line| {
             let (who, at) = line.split_once(' ')?;

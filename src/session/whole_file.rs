@@ -1,7 +1,7 @@
 //! Small private files that are whole or not there: what is opened is checked,
 //! what is written is put in place by a rename.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -72,6 +72,14 @@ pub(crate) fn check_folder(folder: &OwnedFd, euid: u32) -> Result<(), OpenError>
     Ok(())
 }
 
+/// A file that is ours, and what it was when it was opened. Others put new
+/// files in its place, and never write into it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) file: File,
+    pub(crate) meta: Metadata,
+}
+
 /// Opens the file `name` in `folder`, for reading and, with `write`, for a
 /// lock; `None` if there is none.
 ///
@@ -79,10 +87,10 @@ pub(crate) fn check_folder(folder: &OwnedFd, euid: u32) -> Result<(), OpenError>
 /// owner may read or write. Nothing here waits, whatever lies there.
 pub(crate) fn open(
     folder: impl AsFd,
-    name: &str,
+    name: impl Arg + Copy,
     write: bool,
     euid: u32,
-) -> Result<Option<File>, OpenError> {
+) -> Result<Option<Opened>, OpenError> {
     let access = if write { OFlags::RDWR } else { OFlags::RDONLY };
     let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match openat(&folder, name, flags, Mode::empty()) {
@@ -111,27 +119,24 @@ pub(crate) fn open(
             "can be read or written by other users: chmod 600",
         ));
     }
-    Ok(Some(file))
+    Ok(Some(Opened { file, meta }))
 }
 
 const NOT_PLAIN: &str = "is not a regular file with one name";
 
-/// Reads `file` to its end; more than `limit` bytes are refused, unread.
-pub(crate) fn read(file: &File, limit: usize) -> Result<Vec<u8>, OpenError> {
-    let length = file.metadata().map_err(OpenError::Io)?.len();
-    let length = usize::try_from(length).unwrap_or(usize::MAX);
-    if length > limit {
-        return Err(OpenError::Refused("is too large"));
+impl Opened {
+    /// All of it; more than `limit` bytes are refused, unread.
+    pub(crate) fn read(&self, limit: usize) -> Result<Vec<u8>, OpenError> {
+        let length = usize::try_from(self.meta.len()).unwrap_or(usize::MAX);
+        if length > limit {
+            return Err(OpenError::Refused("is too large"));
+        }
+        let mut bytes = Vec::with_capacity(length);
+        // That far, and no read more to be told of the end.
+        let mut file = (&self.file).take(self.meta.len());
+        file.read_to_end(&mut bytes).map_err(OpenError::Io)?;
+        Ok(bytes)
     }
-    let mut bytes = Vec::with_capacity(length + 1);
-    let most = limit as u64 + 1;
-    file.take(most)
-        .read_to_end(&mut bytes)
-        .map_err(OpenError::Io)?;
-    if bytes.len() > limit {
-        return Err(OpenError::Refused("is too large"));
-    }
-    Ok(bytes)
 }
 
 /// Whether a file of the name may be there already.

@@ -68,11 +68,15 @@ pub(crate) fn work(
         if ready.comes
             && let Some(socket) = accept(listener, allowed)?
         {
-            peers.push(Peer {
+            let mut peer = Peer {
                 socket,
                 connection: Connection::default(),
                 since: Instant::now(),
-            });
+            };
+            // Who connects has mostly sent its request already.
+            if peer.go_on(&mut buffer, &mut answer, &mut limit).is_ok() {
+                peers.push(peer);
+            }
         }
         for at in ready.peers.into_iter().rev() {
             if peers[at]

@@ -5,7 +5,7 @@
 //! whoever changes a record locks the file itself, and looks afterwards
 //! whether it is still the one of that name.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{DirBuilder, TryLockError};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::super::id::SessionId;
 use super::super::record::{MAX_RECORD, Record};
-use super::super::whole_file::{self, OpenError, Placement, UNFINISHED};
+use super::super::whole_file::{self, OpenError, Opened, Placement, UNFINISHED};
 use super::{Change, Changing, Store, StoreError, Visit};
 
 /// How often a record that somebody else holds is tried again, each time a
@@ -103,8 +103,8 @@ impl Files {
         }
     }
 
-    fn read(&self, file: &File, shown: &Path) -> Result<(Record, usize), StoreError> {
-        let bytes = whole_file::read(file, MAX_RECORD).map_err(|err| error(err, shown))?;
+    fn read(&self, file: &Opened, shown: &Path) -> Result<(Record, usize), StoreError> {
+        let bytes = file.read(MAX_RECORD).map_err(|err| error(err, shown))?;
         let record = Record::parse(&bytes).map_err(|reason| StoreError::Damaged {
             path: shown.to_owned(),
             reason,
@@ -114,7 +114,7 @@ impl Files {
 
     /// Opens and locks a record, once it is sure that it still has its name;
     /// `None` if there is none.
-    fn lock(&self, place: &Place) -> Result<Option<File>, StoreError> {
+    fn lock(&self, place: &Place) -> Result<Option<Opened>, StoreError> {
         for _ in 0..TRIES {
             match self.try_lock(place)? {
                 Locked::Ours(file) => return Ok(Some(file)),
@@ -135,14 +135,13 @@ impl Files {
         let Some(file) = file else {
             return Ok(Locked::Absent);
         };
-        match file.try_lock() {
+        match file.file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(Locked::Held),
             Err(TryLockError::Error(err)) => return Err(failed(OpenError::Io(err))),
         }
-        let locked = file.metadata().map_err(|err| failed(OpenError::Io(err)))?;
         match statat(&place.folder, &place.name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(named) if (named.st_dev, named.st_ino) == (locked.dev(), locked.ino()) => {
+            Ok(named) if (named.st_dev, named.st_ino) == (file.meta.dev(), file.meta.ino()) => {
                 Ok(Locked::Ours(file))
             }
             Ok(_) => Ok(Locked::Replaced),
@@ -152,7 +151,7 @@ impl Files {
     }
 
     /// Locks the record and reads it; `None` if there is none, or it is over.
-    fn locked(&self, place: &Place, now: u64) -> Result<Option<(File, Record)>, StoreError> {
+    fn locked(&self, place: &Place, now: u64) -> Result<Option<(Opened, Record)>, StoreError> {
         let Some(file) = self.lock(place)? else {
             return Ok(None);
         };
@@ -294,7 +293,7 @@ enum Entry {
 }
 
 enum Locked {
-    Ours(File),
+    Ours(Opened),
     Held,
     Replaced,
     Absent,

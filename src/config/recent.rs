@@ -1,0 +1,70 @@
+//! The settings of a process that answers many requests.
+
+use std::sync::Arc;
+
+use super::{Config, ConfigError, stamp};
+use crate::gateway::MetaVariables;
+
+/// The settings of the last request, for the next one if they are still so.
+///
+/// They are read anew when the file has changed, when the web server says
+/// something else about our surroundings, and in each new second, as somebody
+/// may have changed the folders that were looked at.
+#[derive(Debug, Default)]
+pub(crate) struct RecentConfig {
+    last: Option<Last>,
+}
+
+#[derive(Debug)]
+struct Last {
+    surroundings: Vec<(Vec<u8>, Vec<u8>)>,
+    second: u64,
+    config: Arc<Config>,
+}
+
+impl RecentConfig {
+    /// As [`Config::load`] at `now`, in Unix seconds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`]; those are found anew each time.
+    pub(crate) fn load(
+        &mut self,
+        vars: &MetaVariables,
+        euid: u32,
+        now: u64,
+    ) -> Result<Arc<Config>, ConfigError> {
+        if let Some(last) = &self.last
+            && last.second == now
+            && surroundings(vars).eq(last.surroundings.iter().map(|(n, v)| (&**n, &**v)))
+            && last.config.file.as_deref().and_then(stamp) == last.config.file_stamp
+        {
+            return Ok(Arc::clone(&last.config));
+        }
+        let config = Arc::new(Config::load(vars, None, euid)?);
+        self.last = Some(Last {
+            surroundings: surroundings(vars)
+                .map(|(name, value)| (name.to_vec(), value.to_vec()))
+                .collect(),
+            second: now,
+            config: Arc::clone(&config),
+        });
+        Ok(config)
+    }
+}
+
+/// The variables without those that differ from request to request and say
+/// nothing about settings. One that is missing here costs time, no more.
+fn surroundings(vars: &MetaVariables) -> impl Iterator<Item = (&[u8], &[u8])> {
+    const OF_THE_REQUEST: [&[u8]; 7] = [
+        b"HTTP_",
+        b"REMOTE_",
+        b"REQUEST_",
+        b"CONTENT_",
+        b"PATH_",
+        b"QUERY_STRING",
+        b"SCRIPT_NAME",
+    ];
+    vars.iter()
+        .filter(|(name, _)| !OF_THE_REQUEST.iter().any(|of| name.starts_with(of)))
+}
