@@ -21,6 +21,7 @@ mod browser;
 mod cli;
 mod cookie_attributes;
 mod cookie_policy;
+mod cost;
 mod deploy;
 mod flask;
 mod hostile;
