@@ -250,7 +250,7 @@ fn answer(
         Method::POST => Some(gateway::announced(vars, config.max_content_length)?),
         _ => None,
     };
-    let keys = config.signs().then(|| config.keys(now)).transpose()?;
+    let keeper = config.keeper(now)?;
     for refused in &config.refused_fallbacks {
         gateway::log(format_args!("{refused}; it is not used"));
     }
@@ -259,7 +259,7 @@ fn answer(
         None => Vec::new(),
     };
 
-    let sessions = config.session_interface(keys.as_ref())?;
+    let sessions = config.session_interface(&keeper)?;
     let headers = cookies.iter().map(Vec::as_slice);
     let Opened { mut session, notes } = sessions.open(headers, now)?;
     for note in notes {

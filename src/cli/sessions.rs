@@ -2,7 +2,7 @@
 
 use super::{Failure, complain, print, utc};
 use crate::Edge;
-use crate::config::{Config, SessionType};
+use crate::config::Config;
 use crate::session::revocation::is_over;
 use crate::session::store::{Store, Visit};
 
@@ -50,13 +50,10 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
 }
 
 fn store(config: &Config) -> Result<Box<dyn Store>, Failure> {
-    if config.session_type == SessionType::Cookie && !config.overflow {
-        return Err(
-            Failure::new("sessions live in signed cookies: there is no store")
-                .hint("see the settings SESSION_TYPE and SESSION_OVERFLOW"),
-        );
-    }
-    config.store().map_err(Failure::new)
+    config.store().map_err(Failure::new)?.ok_or_else(|| {
+        Failure::new("sessions live in signed cookies: there is no store")
+            .hint("see the settings SESSION_TYPE and SESSION_OVERFLOW")
+    })
 }
 
 fn list(store: &dyn Store, user: Option<&str>, now: u64) -> Result<(), Failure> {
@@ -87,12 +84,12 @@ fn revoke(config: &Config, user: Option<&str>, now: u64) -> Result<(), Failure> 
             .hint("set STATE_DIR, or run this as the user that the web server runs it as")
     })?;
     revocations.end(user, now).map_err(Failure::new)?;
-    if config.session_type == SessionType::Cookie && !config.overflow {
+    let Some(store) = config.store().map_err(Failure::new)? else {
         complain("signet: sessions that began before now are over");
         return Ok(());
-    }
+    };
     let mut ended = 0;
-    store(config)?
+    store
         .for_each(now, &mut |record, _| {
             let whose = user.is_none() || record.user() == user;
             if !whose || !is_over(&*revocations, record) {

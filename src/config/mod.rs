@@ -16,16 +16,18 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::gateway::{ApplicationRoot, MetaVariables};
 use crate::session::cookie::CookieSettings;
 use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
+use crate::session::redis::{Client, RedisUrl};
 use crate::session::retired_keys;
-use crate::session::revocation::{RevocationFiles, Revocations};
+use crate::session::revocation::{RevocationFiles, RevocationRedis, Revocations};
 use crate::session::signing::{Digest, Signer};
-use crate::session::store::{Files, Store};
+use crate::session::store::{Files, Redis, Store};
 use crate::session::{Home, SessionInterface};
 
 pub(crate) use recent::RecentConfig;
@@ -69,9 +71,11 @@ pub struct Config {
     templates_dir: Option<PathBuf>,
     /// `SESSION_TYPE`.
     pub session_type: SessionType,
-    /// `SESSION_OVERFLOW`: whether what is too large for the cookie goes to
-    /// files.
-    pub overflow: bool,
+    /// `SESSION_OVERFLOW`: where a session goes that is too large for the
+    /// cookie; `None`: nowhere, it is an error.
+    pub overflow: Option<StoreType>,
+    redis: Option<RedisUrl>,
+    key_prefix: String,
     session_file_dir: Option<Result<PathBuf, StateDirError>>,
     /// Where settings were read from, or looked for.
     file: Option<PathBuf>,
@@ -98,8 +102,24 @@ pub enum SessionType {
     /// In the signed cookie.
     #[default]
     Cookie,
-    /// In files, by id.
+    /// In a store, by id.
+    Stored(StoreType),
+}
+
+/// What a store is made of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StoreType {
+    /// Files, in `SESSION_FILE_DIR`.
     Filesystem,
+    /// Redis, at `SESSION_REDIS`.
+    Redis,
+}
+
+/// What keeps the sessions of a request.
+pub(crate) enum Keeper {
+    /// The visitor, in a cookie under these keys.
+    Keys(Keys),
+    Store(StoreType),
 }
 
 /// A `SECRET_KEY` or `SECRET_KEY_FILE` that is refused before it is looked for.
@@ -216,6 +236,14 @@ impl Config {
                 if setting.name == "SECRET_KEY" && file.mode & 0o077 != 0 {
                     config.secret_key = Some(Err(RefusedKey::Exposed(file.path.clone())));
                 }
+                if setting.name == "SESSION_REDIS"
+                    && file.mode & 0o077 != 0
+                    && config.redis.as_ref().is_some_and(RedisUrl::has_password)
+                {
+                    return Err(
+                        raw.error("has a password in a file that other users can read: chmod 600")
+                    );
+                }
                 if setting.name == "SECRET_KEY_FALLBACKS"
                     && file.mode & 0o077 != 0
                     && !config.fallbacks.is_empty()
@@ -320,53 +348,100 @@ impl Config {
         Ok(())
     }
 
-    /// How sessions are opened and saved; `keys` sign and verify those in
-    /// cookies.
+    /// What keeps sessions: a store, or the keys that sign and verify cookies.
+    ///
+    /// # Errors
+    ///
+    /// Every [`KeyError`], as [`Config::keys`].
+    pub(crate) fn keeper(&self, now: u64) -> Result<Keeper, KeyError> {
+        match self.session_type {
+            SessionType::Cookie => self.keys(now).map(Keeper::Keys),
+            SessionType::Stored(kind) => Ok(Keeper::Store(kind)),
+        }
+    }
+
+    /// How sessions are opened and saved.
     ///
     /// # Errors
     ///
     /// [`StateDirError`] if there is no fit place for the store.
     pub(crate) fn session_interface<'c>(
         &'c self,
-        keys: Option<&'c Keys>,
+        keeper: &'c Keeper,
     ) -> Result<SessionInterface<'c>, StateDirError> {
-        let home = match keys {
-            Some(keys) => {
-                let store = self.overflow.then(|| self.store()).transpose()?;
-                Home::Cookie(Signer::new(self.digest, keys), store)
+        let redis = self.redis();
+        let home = match keeper {
+            Keeper::Store(kind) => Home::Store(self.store_of(*kind, &redis)?),
+            Keeper::Keys(keys) => {
+                let overflow = self.overflow.map(|kind| self.store_of(kind, &redis));
+                Home::Cookie(Signer::new(self.digest, keys), overflow.transpose()?)
             }
-            None => Home::Store(self.store()?),
         };
         Ok(SessionInterface {
             settings: &self.cookie,
             home,
-            revocations: self.revocations(),
+            revocations: self.revocations_by(redis),
         })
     }
 
-    /// Whether sessions live in signed cookies, so that a key is needed.
-    pub(crate) fn signs(&self) -> bool {
-        self.session_type == SessionType::Cookie
-    }
-
-    /// The store that `SESSION_TYPE` names; with `SESSION_OVERFLOW`, the files.
+    /// The store that `SESSION_TYPE` or `SESSION_OVERFLOW` names, if one does.
     ///
     /// # Errors
     ///
     /// [`StateDirError`] if there is no fit place for it.
-    pub fn store(&self) -> Result<Box<dyn Store>, StateDirError> {
-        let dir = self.session_file_dir()?;
-        Ok(Box::new(Files::new(dir, self.euid, self.cookie.lifetime)))
+    pub fn store(&self) -> Result<Option<Box<dyn Store>>, StateDirError> {
+        let kind = match self.session_type {
+            SessionType::Cookie => self.overflow,
+            SessionType::Stored(kind) => Some(kind),
+        };
+        kind.map(|kind| self.store_of(kind, &self.redis()))
+            .transpose()
+    }
+
+    fn store_of(
+        &self,
+        kind: StoreType,
+        redis: &Rc<Client>,
+    ) -> Result<Box<dyn Store>, StateDirError> {
+        let lifetime = self.cookie.lifetime;
+        Ok(match kind {
+            StoreType::Filesystem => {
+                Box::new(Files::new(self.session_file_dir()?, self.euid, lifetime))
+            }
+            StoreType::Redis => {
+                let prefix = self.key_prefix.clone();
+                Box::new(Redis::new(Rc::clone(redis), prefix, lifetime))
+            }
+        })
     }
 
     /// Where sessions of a user are marked as ended; `None` without a place.
     pub fn revocations(&self) -> Option<Box<dyn Revocations>> {
+        self.revocations_by(self.redis())
+    }
+
+    fn revocations_by(&self, redis: Rc<Client>) -> Option<Box<dyn Revocations>> {
+        let lifetime = self.cookie.lifetime;
         let dir = match self.session_type {
-            SessionType::Cookie => self.state_dir.as_ref().ok()?.join("ended"),
-            SessionType::Filesystem => self.session_file_dir().ok()?.join("ended"),
+            SessionType::Stored(StoreType::Filesystem) => self.session_file_dir().ok()?,
+            // Of several machines with one key, each has to see the marks.
+            SessionType::Cookie
+                if self.redis.is_none() && self.overflow != Some(StoreType::Redis) =>
+            {
+                self.state_dir.clone().ok()?
+            }
+            _ => {
+                let prefix = self.key_prefix.clone();
+                return Some(Box::new(RevocationRedis::new(redis, prefix, lifetime)));
+            }
         };
-        let marks = RevocationFiles::new(dir, self.euid, self.cookie.lifetime);
-        Some(Box::new(marks))
+        let dir = dir.join("ended");
+        Some(Box::new(RevocationFiles::new(dir, self.euid, lifetime)))
+    }
+
+    /// Connects when there is something to say.
+    fn redis(&self) -> Rc<Client> {
+        Rc::new(Client::new(self.redis.clone().unwrap_or_default()))
     }
 
     fn session_file_dir(&self) -> Result<PathBuf, StateDirError> {

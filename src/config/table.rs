@@ -4,9 +4,10 @@
 use cookie::SameSite;
 
 use super::value::Raw;
-use super::{Config, RefusedKey, SessionType};
+use super::{Config, RefusedKey, SessionType, StoreType};
 use crate::session::cookie::CookieSettings;
 use crate::session::key::Key;
+use crate::session::redis::RedisUrl;
 use crate::session::signing::Digest;
 
 /// What is written for a setting in the environment.
@@ -228,13 +229,16 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         default: "\"cookie\"",
         example: "\"filesystem\"",
-        about: "Where sessions live: `cookie`, or `filesystem`; the cookie then holds an id.",
+        about: "Where sessions live: `cookie`; or `filesystem` or `redis`, the cookie then holds an id.",
         apply: |config, raw| {
             config.session_type = match raw.text()? {
                 "cookie" => SessionType::Cookie,
-                "filesystem" => SessionType::Filesystem,
+                "filesystem" => SessionType::Stored(StoreType::Filesystem),
+                "redis" => SessionType::Stored(StoreType::Redis),
                 other => {
-                    return Err(format!("expected cookie or filesystem, but found {other}"));
+                    return Err(format!(
+                        "expected cookie, filesystem or redis, but found {other}"
+                    ));
                 }
             };
             Ok(())
@@ -256,13 +260,45 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         default: "\"error\"",
         example: "\"filesystem\"",
-        about: "What happens to a session that is too large for the cookie: `error`, or `filesystem`: it goes there until it fits again.",
+        about: "What happens to a session that is too large for the cookie: `error`; or `filesystem` or `redis`: it goes there until it fits again.",
         apply: |config, raw| {
             config.overflow = match raw.text()? {
-                "error" => false,
-                "filesystem" => true,
-                other => return Err(format!("expected error or filesystem, but found {other}")),
+                "error" => None,
+                "filesystem" => Some(StoreType::Filesystem),
+                "redis" => Some(StoreType::Redis),
+                other => {
+                    return Err(format!(
+                        "expected error, filesystem or redis, but found {other}"
+                    ));
+                }
             };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_REDIS",
+        kind: Kind::Text,
+        default: "\"redis://127.0.0.1:6379\"",
+        example: "\"unix:///run/redis/redis-server.sock\"",
+        about: "Where Redis is: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `unix:///PATH?db=DATABASE`. Set beside signed cookies, it lets all machines know who logged out everywhere.",
+        apply: |config, raw| {
+            let url = RedisUrl::parse(raw.text()?).map_err(|err| err.to_string())?;
+            config.redis = Some(url);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_KEY_PREFIX",
+        kind: Kind::Text,
+        default: "\"session:\"",
+        example: "\"blog:\"",
+        about: "What every key in Redis begins with: one for each site there.",
+        apply: |config, raw| {
+            let prefix = raw.text()?;
+            if prefix.len() > 256 || prefix.contains(char::is_control) {
+                return Err("expected up to 256 bytes without control characters".to_owned());
+            }
+            config.key_prefix = prefix.to_owned();
             Ok(())
         },
     },
@@ -385,7 +421,9 @@ impl Config {
             debug: false,
             templates_dir: None,
             session_type: SessionType::default(),
-            overflow: false,
+            overflow: None,
+            redis: None,
+            key_prefix: "session:".to_owned(),
             session_file_dir: None,
             file: None,
             file_stamp: None,

@@ -232,7 +232,8 @@ pub fn read(path: &Path, euid: u32) -> Result<Key, KeyFileError> {
         Err(err) => return Err(failed(err.into())),
     };
     let meta = file.metadata().map_err(failed)?;
-    if !meta.is_file() || meta.nlink() != 1 || meta.len() > MAX_FILE {
+    // No name left: it was rotated just now, and was good before.
+    if !meta.is_file() || meta.nlink() > 1 || meta.len() > MAX_FILE {
         return Err(KeyFileError::NotPlain(path.to_owned()));
     }
     if meta.uid() != euid && meta.uid() != 0 {

@@ -17,9 +17,11 @@ mod hex;
 mod id;
 mod interface;
 mod merge;
+pub(crate) mod redis;
 mod whole_file;
 
 pub use dict::{Flash, Session, USERNAME};
 pub use id::SessionId;
 pub(crate) use interface::{Home, Opened, SaveError, SessionInterface};
+pub use redis::{RedisUrl, RedisUrlError};
 pub use tagged_json::{DateTime, Value};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::dict::user;
 use super::id::hash;
+use super::store::StoreError;
 use super::tagged_json::{self, Value};
 
 /// Bytes a record may have.
@@ -36,6 +37,22 @@ impl Record {
         let about = format!("{MAGIC} {} {}", self.started, self.saved);
         let sum = checksum(&about, &json);
         format!("{about} {sum}\n{json}").into_bytes()
+    }
+
+    /// As [`Record::to_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooLarge`] if they are more than [`MAX_RECORD`].
+    pub(crate) fn to_bytes_within_limit(&self) -> Result<Vec<u8>, StoreError> {
+        let bytes = self.to_bytes();
+        match bytes.len() {
+            0..=MAX_RECORD => Ok(bytes),
+            size => Err(StoreError::TooLarge {
+                size,
+                limit: MAX_RECORD,
+            }),
+        }
     }
 
     /// Reads what [`Record::to_bytes`] wrote.

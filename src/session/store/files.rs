@@ -417,13 +417,7 @@ impl Store for Files {
 }
 
 fn put(place: &Place, record: &Record, placement: Placement) -> Result<(), StoreError> {
-    let bytes = record.to_bytes();
-    if bytes.len() > MAX_RECORD {
-        return Err(StoreError::TooLarge {
-            size: bytes.len(),
-            limit: MAX_RECORD,
-        });
-    }
+    let bytes = record.to_bytes_within_limit()?;
     whole_file::put(&place.folder, &place.name, &bytes, placement).map_err(|err| {
         if placement == Placement::New && err.kind() == io::ErrorKind::AlreadyExists {
             StoreError::IdInUse

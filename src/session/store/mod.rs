@@ -3,10 +3,12 @@
 //! One set of tests, `tests/suite/store`, runs on every implementation.
 
 mod files;
+pub(super) mod redis;
 
 use std::path::PathBuf;
 
 pub use files::Files;
+pub use redis::Redis;
 
 use super::id::SessionId;
 use super::record::{DamagedRecord, Record};

@@ -1,6 +1,7 @@
 //! `signet sessions`: what a store keeps, seen and ended from a shell.
 
 use super::{Run, signet};
+use crate::support::redis::RedisServer;
 use crate::support::response::Response;
 use crate::support::{Cgi, KEY, StateDir};
 
@@ -142,4 +143,41 @@ fn wrong_uses_say_what_is_right() {
         .failed(2, &["--all"]);
     let nowhere = [("SIGNET_SECRET_KEY", KEY)];
     signet(&["sessions", "revoke", "--all"], &nowhere).failed(1, &["state directory"]);
+}
+
+#[test]
+#[ignore = "needs redis-server: run tests/run"]
+fn sessions_in_redis_are_listed_and_ended() {
+    let redis = RedisServer::shared();
+    let url = redis.url();
+    let vars = [
+        ("SIGNET_SESSION_TYPE", "redis"),
+        ("SIGNET_SESSION_REDIS", url.as_str()),
+        ("SIGNET_SESSION_KEY_PREFIX", "cli:"),
+    ];
+    let log_in = |name: &str| {
+        let login = Cgi::post("/login", format!("username={name}"));
+        let response = login.vars(&vars).run().response();
+        format!("session={}", response.cookies()[0].value)
+    };
+    let is_logged_in = |cookie: &str| {
+        let out = Cgi::get("/").vars(&vars).cookie(cookie).run();
+        out.response().text().contains("Logged in as")
+    };
+    let command = |arguments: &[&str]| {
+        let done = signet(&[&["sessions"], arguments].concat(), &vars).done();
+        let mut names: Vec<String> = names(&done).into_iter().map(str::to_owned).collect();
+        names.sort_unstable();
+        names
+    };
+    let (ada, phone, bob) = (log_in("ada"), log_in("ada"), log_in("bob"));
+    assert_eq!(command(&["list"]), ["ada", "ada", "bob"]);
+    command(&["revoke", "--user", "ada"]);
+    assert_eq!(command(&["list"]), ["bob"]);
+    assert_eq!([ada, phone].map(|cookie| is_logged_in(&cookie)), [false; 2]);
+    command(&["clean"]);
+    assert!(is_logged_in(&bob));
+    command(&["revoke", "--all"]);
+    assert_eq!(command(&["list"]), [] as [&str; 0]);
+    assert!(!is_logged_in(&bob));
 }

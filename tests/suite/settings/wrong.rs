@@ -57,6 +57,14 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("SESSION_COOKIE_DOMAIN",      "\"a b\"",          "a, b"),
     ("SESSION_COOKIE_HTTPONLY",    "1.0",              "2"),
     ("SESSION_COOKIE_NAME",        "\"\"",             "-"),
+    ("SESSION_KEY_PREFIX",         "1",                "a\u{7}b"),
+    ("SESSION_OVERFLOW",           "\"files\"",        "yes"),
+    ("SESSION_OVERFLOW",           "true",             "Redis"),
+    ("SESSION_REDIS",              "6379",             "localhost:6379"),
+    ("SESSION_REDIS",              "\"rediss://h\"",   "rediss://redis.example"),
+    ("SESSION_REDIS",              "\"unix://redis.sock\"", "redis://:6379"),
+    ("SESSION_TYPE",               "\"files\"",        "Redis"),
+    ("SESSION_TYPE",               "1",                "memcached"),
     ("SESSION_COOKIE_NAME",        "\"a b\"",          "a b"),
     ("SESSION_COOKIE_NAME",        "\"a=b\"",          "a=b"),
     ("SESSION_COOKIE_NAME",        "\"a;b\"",          "a;b"),
@@ -275,4 +283,23 @@ fn no_page_is_served_on_a_guess() {
         assert_wrong(target, request, &["SIGNET_NO_SUCH_SETTING"]);
     }
     assert!(!Path::new("state").exists(), "a relative path was made");
+}
+
+/// A password is for its owner's eyes: not in a file that others can read, and
+/// in no message.
+#[test]
+fn the_password_of_redis_is_kept() {
+    const URL: &str = "redis://:hunter22@127.0.0.1:1";
+    let settings = format!("SESSION_TYPE = \"redis\"\nSESSION_REDIS = \"{URL}\"\n");
+    for (mode, words) in [(0o644, "chmod 600"), (0o600, "Redis at 127.0.0.1:1")] {
+        let state = StateDir::new();
+        state.write("signet.toml", &settings, mode);
+        let request = Cgi::post("/login", "username=ada").state(&state);
+        let out = assert_wrong("a password", request, &[words]);
+        let said = format!("{}{}", out.errors(), out.response().text());
+        assert!(!said.contains("hunter22"), "{said}");
+    }
+    let wrong = Cgi::get("/").var("SIGNET_SESSION_REDIS", "redis://:hunter22@h:x");
+    let out = assert_wrong("a bad port", wrong, &["SIGNET_SESSION_REDIS"]);
+    assert!(!out.errors().contains("hunter22"), "{out}");
 }

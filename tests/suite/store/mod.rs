@@ -12,6 +12,7 @@ mod limits;
 mod overflow;
 mod places;
 mod races;
+mod redis;
 mod site;
 mod swarm;
 
@@ -109,3 +110,6 @@ macro_rules! contract {
 
 // A store more is a line more.
 contract!(files: Folder::new());
+contract!((ignore = "needs redis-server: run tests/run") redis_by_unix_socket: redis::Keys::by_unix_socket());
+contract!((ignore = "needs redis-server: run tests/run") redis_by_tcp: redis::Keys::by_tcp());
+contract!((ignore = "needs redis-server: run tests/run") redis_in_a_cluster: redis::Keys::in_a_cluster());

@@ -2,49 +2,68 @@
 
 use std::thread;
 
+use signet::session::SessionId;
 use signet::session::record::Record;
 
+use super::contract::load;
+use super::{Folder, Place, redis};
 use crate::support::{Cgi, StateDir, example};
 
 const PROCESSES: usize = 50;
 const TIMES: usize = 20;
 
-/// A request to the notes of one visitor.
-struct Notes<'s> {
-    state: &'s StateDir,
+/// Seconds that sessions live unless a setting says otherwise.
+const LIFETIME: u64 = 31 * 86_400;
+
+/// The notes of one visitor, and where they are kept.
+struct Notes<'p> {
+    place: &'p dyn Place,
+    settings: &'p [(&'p str, &'p str)],
+    state: &'p StateDir,
     cookie: String,
 }
 
-impl<'s> Notes<'s> {
+impl<'p> Notes<'p> {
     /// A visitor who has one note.
-    fn begun(state: &'s StateDir) -> Self {
-        let out = request(state, "/first?note").run();
-        let cookie = out.response().cookie("session").expect("a cookie").value;
-        Self { state, cookie }
+    fn begun(
+        place: &'p dyn Place,
+        settings: &'p [(&'p str, &'p str)],
+        state: &'p StateDir,
+    ) -> Self {
+        let mut notes = Self {
+            place,
+            settings,
+            state,
+            cookie: String::new(),
+        };
+        let out = notes.request("/first?note").run();
+        notes.cookie = out.response().cookie("session").expect("a cookie").value;
+        notes
+    }
+
+    fn request(&self, target: &str) -> Cgi {
+        let request = Cgi::get(target).program(example("notes")).state(self.state);
+        let request = self
+            .settings
+            .iter()
+            .fold(request, |request, (name, value)| {
+                request.var(format!("SIGNET_{name}"), value)
+            });
+        request.cookie(format!("session={}", self.cookie))
     }
 
     fn run(&self, target: &str) -> Vec<String> {
-        let request = request(self.state, target);
-        let out = request.cookie(format!("session={}", self.cookie)).run();
+        let out = self.request(target).run();
         let response = out.response();
         assert_eq!(response.status, 200, "{out}");
         assert_eq!(out.errors(), "");
         response.text().lines().map(str::to_owned).collect()
     }
 
-    /// The record, read from its file.
     fn record(&self) -> Record {
-        let place = super::damage::record_of(self.state, &self.cookie);
-        let bytes = std::fs::read(place).expect("the record");
-        Record::parse(&bytes).expect("a whole record")
+        let id = SessionId::parse(&self.cookie).expect("an id");
+        load(&*self.place.open(LIFETIME), &id).expect("the record")
     }
-}
-
-fn request(state: &StateDir, target: &str) -> Cgi {
-    Cgi::get(target)
-        .program(example("notes"))
-        .var("SIGNET_SESSION_TYPE", "filesystem")
-        .state(state)
 }
 
 fn at_once(run: impl Fn(usize) + Sync) {
@@ -57,9 +76,20 @@ fn at_once(run: impl Fn(usize) + Sync) {
 }
 
 #[test]
-fn fifty_processes_lose_nothing_of_fifty_keys() {
-    let state = StateDir::new();
-    let notes = Notes::begun(&state);
+fn fifty_processes_lose_nothing_of_fifty_keys_in_files() {
+    let folder = Folder::new();
+    let files = [("SESSION_TYPE", "filesystem")];
+    lose_nothing_of_fifty_keys(&Notes::begun(&folder, &files, &folder.0));
+}
+
+#[test]
+#[ignore = "needs redis-server: run tests/run"]
+fn fifty_processes_lose_nothing_of_fifty_keys_in_redis() {
+    let (keys, state) = (redis::Keys::by_tcp(), StateDir::new());
+    lose_nothing_of_fifty_keys(&Notes::begun(&keys, &keys.settings(), &state));
+}
+
+fn lose_nothing_of_fifty_keys(notes: &Notes<'_>) {
     at_once(|number| {
         notes.run(&format!("/{number}?one"));
     });
@@ -83,9 +113,24 @@ fn fifty_processes_lose_nothing_of_fifty_keys() {
 }
 
 #[test]
-fn of_one_key_the_last_writer_wins() {
-    let state = StateDir::new();
-    let notes = Notes::begun(&state);
+fn of_one_key_the_last_writer_wins_in_files() {
+    let folder = Folder::new();
+    let files = [("SESSION_TYPE", "filesystem")];
+    let notes = Notes::begun(&folder, &files, &folder.0);
+    the_last_writer_of_one_key_wins(&notes);
+    // And nothing else is left behind.
+    let left = folder.0.snapshot();
+    assert_eq!(left.names().len(), 4, "three folders, a record");
+}
+
+#[test]
+#[ignore = "needs redis-server: run tests/run"]
+fn of_one_key_the_last_writer_wins_in_redis() {
+    let (keys, state) = (redis::Keys::by_unix_socket(), StateDir::new());
+    the_last_writer_of_one_key_wins(&Notes::begun(&keys, &keys.settings(), &state));
+}
+
+fn the_last_writer_of_one_key_wins(notes: &Notes<'_>) {
     at_once(|number| {
         let list = notes.run(&format!("/first?{number}"));
         assert_eq!(list.first().map(String::as_str), Some("note"));
@@ -95,6 +140,4 @@ fn of_one_key_the_last_writer_wins() {
     let last: usize = list.last().expect("a note").parse().expect("a number");
     assert!(last < PROCESSES, "{list:?}");
     assert_eq!(notes.record().values.len(), 1);
-    // And nothing else is left behind.
-    assert_eq!(state.snapshot().names().len(), 4, "three folders, a record");
 }

@@ -5,6 +5,7 @@ pub(crate) mod html;
 pub(crate) mod http;
 pub(crate) mod invariants;
 pub(crate) mod jar;
+pub(crate) mod redis;
 pub(crate) mod response;
 pub(crate) mod set_cookie;
 pub(crate) mod state;

@@ -1,0 +1,122 @@
+//! Marks in files.
+
+use std::fs::{DirBuilder, File};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use super::super::id::hash;
+use super::super::store::StoreError;
+use super::super::whole_file::{self, OpenError, Placement};
+use super::{MAX_MARKS, Marks, Revocations, Whose};
+
+/// Marks in files: 256 of them, so that a look-up reads one small file.
+#[derive(Clone, Debug)]
+pub struct RevocationFiles {
+    dir: PathBuf,
+    euid: u32,
+    lifetime: u64,
+}
+
+impl RevocationFiles {
+    /// Marks in `dir`, which is made, mode 0700, when the first is set. A mark
+    /// older than `lifetime` seconds is of no use: no session lives longer.
+    pub fn new(dir: PathBuf, euid: u32, lifetime: u64) -> Self {
+        Self {
+            dir,
+            euid,
+            lifetime,
+        }
+    }
+
+    fn folder(&self) -> Result<Option<OwnedFd>, StoreError> {
+        let folder = whole_file::open_folder(CWD, &self.dir).map_err(|err| self.failed(err))?;
+        if let Some(folder) = &folder {
+            whole_file::check_folder(folder, self.euid).map_err(|err| self.failed(err))?;
+        }
+        Ok(folder)
+    }
+
+    fn read(&self, folder: &OwnedFd, name: &str) -> Result<Marks, StoreError> {
+        let failed = |err| self.failed(err);
+        let file = whole_file::open(folder, name, false, self.euid).map_err(failed)?;
+        let Some(file) = file else {
+            return Ok(Marks::default());
+        };
+        let bytes = file.read(MAX_MARKS).map_err(failed)?;
+        Marks::parse(&bytes).ok_or_else(|| failed(OpenError::Refused("has a line that is no mark")))
+    }
+
+    fn mark(
+        &self,
+        folder: &OwnedFd,
+        shard: &str,
+        whose: &Whose,
+        now: u64,
+    ) -> Result<(), StoreError> {
+        let mut marks = self.read(folder, shard)?;
+        marks.set(whose, now, self.lifetime);
+        let text = marks.to_string();
+        if text.len() > MAX_MARKS {
+            return Err(self.failed(OpenError::Refused("would be too large")));
+        }
+        whole_file::put(folder, shard, text.as_bytes(), Placement::Replace)
+            .map_err(|err| self.failed(OpenError::Io(err)))
+    }
+
+    /// One change at a time.
+    fn lock(&self, folder: &OwnedFd) -> Result<File, StoreError> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let lock = openat(folder, ".lock", flags, Mode::RUSR | Mode::WUSR);
+        let lock = File::from(lock.map_err(|err| self.failed(err.into()))?);
+        lock.lock().map_err(|err| self.failed(OpenError::Io(err)))?;
+        Ok(lock)
+    }
+
+    fn failed(&self, err: OpenError) -> StoreError {
+        failed(&self.dir, err)
+    }
+}
+
+fn failed(dir: &Path, err: OpenError) -> StoreError {
+    let shown = dir.display();
+    StoreError::Unavailable(match err {
+        OpenError::Io(err) => format!("{shown}: {err}"),
+        OpenError::Refused(reason) => format!("{shown}: a file {reason}"),
+    })
+}
+
+impl Revocations for RevocationFiles {
+    fn ended(&self, user: &str) -> Result<Option<u64>, StoreError> {
+        let user = hash(user);
+        let Some(folder) = self.folder()? else {
+            return Ok(None);
+        };
+        Ok(self.read(&folder, &user[..2])?.ended(&user))
+    }
+
+    fn end(&self, user: Option<&str>, now: u64) -> Result<(), StoreError> {
+        let folder = match self.folder()? {
+            Some(folder) => folder,
+            None => {
+                let made = DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(&self.dir);
+                made.map_err(|err| self.failed(OpenError::Io(err)))?;
+                let gone = std::io::ErrorKind::NotFound;
+                self.folder()?
+                    .ok_or_else(|| self.failed(OpenError::Io(gone.into())))?
+            }
+        };
+        let _lock = self.lock(&folder)?;
+        whole_file::remove_unfinished(&folder).map_err(|err| self.failed(OpenError::Io(err)))?;
+        let whose = Whose::of(user);
+        whose
+            .shards()
+            .iter()
+            .try_for_each(|shard| self.mark(&folder, shard, &whose, now))
+    }
+}

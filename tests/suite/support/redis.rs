@@ -1,0 +1,149 @@
+//! A real redis-server on loopback, and false ones.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::http::free_port;
+use super::state::StateDir;
+
+/// A redis-server of our own, which keeps nothing on disk and ends with us.
+pub(crate) struct RedisServer {
+    child: Child,
+    dir: StateDir,
+    pub(crate) port: u16,
+}
+
+impl RedisServer {
+    /// Starts one with these options more.
+    pub(crate) fn start(options: &[&str]) -> Self {
+        let (dir, port) = (StateDir::new(), free_port());
+        let cluster_port = free_port().to_string();
+        let child = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+            // A name within its folder: the whole path may be too long.
+            .args(["--unixsocket", "redis.sock", "--save", "", "--dir", "."])
+            .args(["--cluster-port", &cluster_port, "--logfile", "log"])
+            .args(options)
+            .current_dir(dir.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("start redis-server");
+        let server = Self { child, dir, port };
+        server.wait_for("PING", |reply| {
+            reply.starts_with("+PONG") || reply.starts_with("-NOAUTH")
+        });
+        server
+    }
+
+    /// One for all who ask while it runs.
+    pub(crate) fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
+        shared(&SHARED, || Self::start(&[]))
+    }
+
+    /// One in cluster mode that has all the slots, for all who ask while it
+    /// runs.
+    pub(crate) fn shared_cluster() -> Arc<Self> {
+        static SHARED: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
+        shared(&SHARED, || {
+            let server = Self::start(&["--cluster-enabled", "yes"]);
+            server.ask("CLUSTER ADDSLOTSRANGE 0 16383");
+            server.wait_for("CLUSTER INFO", |info| info.contains("cluster_state:ok"));
+            server
+        })
+    }
+
+    /// What it answers to a command, as it stands.
+    pub(crate) fn ask(&self, command: &str) -> String {
+        self.try_ask(command).expect("ask redis-server")
+    }
+
+    fn try_ask(&self, command: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        write!(stream, "{command}\r\nQUIT\r\n")?;
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply)?;
+        Ok(reply.trim_end_matches("+OK\r\n").to_owned())
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_for(&self, command: &str, wanted: impl Fn(&str) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let reply = self.try_ask(command);
+            if reply.as_deref().is_ok_and(&wanted) {
+                return;
+            }
+            let log = fs::read_to_string(self.dir.path().join("log"));
+            assert!(Instant::now() < deadline, "{command}: {reply:?}\n{log:?}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// `SESSION_REDIS` for it, by TCP.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// `SESSION_REDIS` for it, by its unix socket.
+    pub(crate) fn unix_url(&self) -> String {
+        // The shortest path to it that holds for as long as it runs.
+        let socket = format!("/proc/{}/cwd/redis.sock", self.child.id());
+        UnixStream::connect(&socket).expect("connect to its socket");
+        format!("unix://{socket}")
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn shared(
+    place: &Mutex<Weak<RedisServer>>,
+    start: impl FnOnce() -> RedisServer,
+) -> Arc<RedisServer> {
+    let mut place = place.lock().expect("no panic while it starts");
+    if let Some(server) = place.upgrade() {
+        return server;
+    }
+    let server = Arc::new(start());
+    *place = Arc::downgrade(&server);
+    server
+}
+
+/// Something at a port that does to each connection what it is told to. It
+/// ends with the test program.
+pub(crate) struct FalseRedis {
+    pub(crate) port: u16,
+}
+
+impl FalseRedis {
+    pub(crate) fn start(behave: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("its address").port();
+        let behave = Arc::new(behave);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let behave = Arc::clone(&behave);
+                thread::spawn(move || behave(stream));
+            }
+        });
+        Self { port }
+    }
+}
+
+/// Where the path of a unix socket may be, which is short.
+pub(crate) fn nowhere() -> PathBuf {
+    PathBuf::from("/run/signet-tests-have-no-redis-here.sock")
+}
