@@ -1,6 +1,7 @@
 //! The life of one request: gateway, session, a handler, session, gateway; and
 //! the two ways in which requests come.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -119,17 +120,17 @@ fn serve_fastcgi(
         }
     };
     let program = edge.vars.of_the_program();
-    let euid = edge.euid;
+    let (argument, euid) = (edge.argument.as_deref(), edge.euid);
     // Settings and keys are read anew for each request: they may have changed.
     let limit = |vars: &MetaVariables| {
         let vars = program.with(vars.clone());
-        Config::load(&vars, None, euid).map_or(0, |config| config.max_content_length)
+        Config::load(&vars, argument, euid).map_or(0, |config| config.max_content_length)
     };
     let answer = |mut vars: MetaVariables, body: Vec<u8>| {
         fastcgi::split_script_name(&mut vars, routes);
         let edge = Edge {
             vars: program.with(vars),
-            argument: None,
+            argument: argument.map(OsStr::to_owned),
             now: gateway::now(),
             euid,
         };

@@ -22,6 +22,7 @@ mod cli;
 mod cookie_attributes;
 mod cookie_policy;
 mod deploy;
+mod fastcgi;
 mod flask;
 mod hostile;
 mod key;
