@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,8 +66,9 @@ impl<'r> Context<'r> {
 /// called, the session saved, the response written.
 ///
 /// Whatever arrives, the answer is valid CGI and the exit code 0; a `handler`
-/// that panics is answered with a 500 page. Without a web server around, it
-/// says so and returns 2.
+/// that panics is answered with a 500 page. (By FastCGI only if panics unwind: a
+/// worker that was built to abort ends, and another one is started.) Without a
+/// web server around, it says so and returns 2.
 pub fn serve(handler: impl FnMut(Request, &mut Session) -> Response) -> ExitCode {
     serve_after(|_| None, handler)
 }
@@ -134,8 +136,13 @@ fn serve_fastcgi(
             now: gateway::now(),
             euid,
         };
-        respond(edge, &mut body.as_slice(), &mut check, &mut handler)
+        // A bug in one request is no reason to drop those beside it.
+        catch_unwind(AssertUnwindSafe(|| {
+            respond(edge, &mut body.as_slice(), &mut check, &mut handler)
+        }))
+        .unwrap_or_else(|_| LAST_RESORT.to_vec())
     };
+    set_hook(Box::new(log_panic));
     match fastcgi::work(rustix::stdio::stdin(), allowed.as_deref(), answer, limit) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
@@ -147,13 +154,17 @@ fn serve_fastcgi(
 
 /// A bug is answered like any other failure, as nothing was written before.
 fn answer_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        gateway::log(format_args!("error: {panic}"));
+    set_hook(Box::new(|panic| {
+        log_panic(panic);
         if !gateway::answered() {
             gateway::answer(LAST_RESORT);
         }
         std::process::exit(0);
     }));
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    gateway::log(format_args!("error: {panic}"));
 }
 
 /// The answer to the request in `edge`, whole. Reads `stdin` only as far as

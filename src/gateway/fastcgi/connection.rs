@@ -30,6 +30,8 @@ pub(super) struct Connection {
     input: Vec<u8>,
     output: Vec<u8>,
     request: Option<Current>,
+    /// Whether a request was served before.
+    served: bool,
     ends: bool,
 }
 
@@ -61,7 +63,9 @@ impl Connection {
         self.input.extend_from_slice(bytes);
         let mut taken = 0;
         let mut outcome = Ok(None);
-        while let Some(header) = self.input[taken..].first_chunk::<HEADER>() {
+        while !self.ends
+            && let Some(header) = self.input[taken..].first_chunk::<HEADER>()
+        {
             let Some(header) = Header::read(*header) else {
                 outcome = Err(Broken);
                 break;
@@ -116,7 +120,11 @@ impl Connection {
             return Err(Broken);
         };
         let keep = flags & KEEP_CONNECTION != 0;
-        if self.request.is_some() {
+        if let Some(current) = &self.request {
+            if current.id == id {
+                // Refused by its id, the one that is under way would be over.
+                return Err(Broken);
+            }
             record::write_end(&mut self.output, id, ProtocolStatus::CantMultiplex);
         } else if u16::from_be_bytes([role1, role0]) != RESPONDER {
             // An authorizer whose question is answered by a page would let
@@ -166,7 +174,9 @@ impl Connection {
             }
             (record::STDIN, Some(vars)) => {
                 let limit = *current.limit.get_or_insert_with(|| limit(vars));
-                let room = limit.saturating_add(1) - (current.body.len() as u64).min(limit + 1);
+                let room = limit
+                    .saturating_add(1)
+                    .saturating_sub(current.body.len() as u64);
                 let room = usize::try_from(room).unwrap_or(usize::MAX);
                 let wanted = &content[..content.len().min(room)];
                 current.body.extend_from_slice(wanted);
@@ -194,6 +204,7 @@ impl Connection {
                 current.id,
                 ProtocolStatus::RequestComplete,
             );
+            self.served = true;
             self.ends |= !current.keep;
         }
     }
@@ -233,9 +244,10 @@ impl Connection {
         self.ends && self.output.is_empty()
     }
 
-    /// Whether nothing of a request has arrived since the last one.
+    /// Whether a request was served, and nothing of another one has arrived.
+    /// A new connection is not idle: its request is on the way.
     pub(super) fn is_idle(&self) -> bool {
-        self.request.is_none() && self.input.is_empty() && self.output.is_empty()
+        self.served && self.request.is_none() && self.input.is_empty() && self.output.is_empty()
     }
 }
 

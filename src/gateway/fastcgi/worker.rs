@@ -16,7 +16,8 @@ use super::connection::{Arrived, Connection};
 /// Connections at one time; a web server that wants more waits.
 const MAX_CONNECTIONS: usize = 100;
 
-/// How long a request may take to arrive, and its answer to be taken.
+/// How long a request may take to arrive, from its first byte to its last, and
+/// how long its answer may wait to be taken further.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a worker that is asked to end waits for what it has begun.
@@ -26,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(5);
 struct Peer {
     socket: OwnedFd,
     connection: Connection,
-    /// When it last got further.
+    /// When what it is waited for began.
     since: Instant,
 }
 
@@ -182,18 +183,23 @@ impl Peer {
         answer: &mut dyn FnMut(MetaVariables, Vec<u8>) -> Vec<u8>,
         limit: &mut dyn FnMut(&MetaVariables) -> u64,
     ) -> Result<(), ()> {
-        self.since = Instant::now();
-        if !self.connection.output().is_empty() {
-            return self.send();
+        let mut bytes: &[u8] = &[];
+        if self.connection.output().is_empty() {
+            let read = match rustix::io::read(&self.socket, &mut *buffer) {
+                Ok(0) => return Err(()),
+                Ok(read) => read,
+                Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+                Err(_) => return Err(()),
+            };
+            if self.connection.is_idle() {
+                self.since = Instant::now();
+            }
+            bytes = &buffer[..read];
+        } else {
+            self.send()?;
         }
-        let read = match rustix::io::read(&self.socket, &mut *buffer) {
-            Ok(0) => return Err(()),
-            Ok(read) => read,
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
-            Err(_) => return Err(()),
-        };
-        let mut bytes = &buffer[..read];
-        loop {
+        // One answer at a time: who asks on and reads nothing fills no memory.
+        while !bytes.is_empty() || self.connection.output().is_empty() {
             match self.connection.receive(bytes, limit) {
                 Ok(Some(Arrived { vars, body })) => self.connection.answer(&answer(vars, body)),
                 Ok(None) => return self.send(),
@@ -203,13 +209,18 @@ impl Peer {
                 }
             }
             bytes = &[];
+            self.send()?;
         }
+        Ok(())
     }
 
     fn send(&mut self) -> Result<(), ()> {
         while !self.connection.output().is_empty() {
             match rustix::io::write(&self.socket, self.connection.output()) {
-                Ok(written) => self.connection.sent(written),
+                Ok(written) => {
+                    self.connection.sent(written);
+                    self.since = Instant::now();
+                }
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(_) => return Err(()),

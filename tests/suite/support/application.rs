@@ -38,20 +38,21 @@ pub(super) fn is_of_the_program(name: &[u8]) -> bool {
     name.starts_with(b"SIGNET_") || PLACES.contains(&name)
 }
 
-/// The program, without an environment.
-pub(crate) fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_signet"));
-    command.env_clear().stderr(Stdio::piped());
+/// A program, with no more of an environment than the tests' key and this state
+/// directory.
+pub(crate) fn at(program: &Path, state: &StateDir) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .env("SIGNET_STATE_DIR", state.path())
+        .env("SIGNET_SECRET_KEY", KEY)
+        .stderr(Stdio::piped());
     command
 }
 
-/// [`program`] with the tests' key and this state directory.
+/// The program [`at`] this state directory.
 pub(crate) fn program_at(state: &StateDir) -> Command {
-    let mut command = program();
-    command
-        .env("SIGNET_STATE_DIR", state.path())
-        .env("SIGNET_SECRET_KEY", KEY);
-    command
+    at(Path::new(env!("CARGO_BIN_EXE_signet")), state)
 }
 
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 //! 1.0) alone: records, name-value pairs, and a client that believes nothing
 //! of an answer that the specification does not say.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 
@@ -33,11 +34,18 @@ pub(crate) const MOST: usize = 65_535;
 pub(crate) const MOST_PARAMS: usize = 256 * 1024;
 
 /// One record, its padding taken off.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub(crate) struct Record {
     pub(crate) kind: u8,
     pub(crate) id: u16,
     pub(crate) content: Vec<u8>,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, id, content } = self;
+        write!(f, "type {kind}, id {id}: {}", content.escape_ascii())
+    }
 }
 
 /// A record, padded to eight bytes as section 3.3 recommends.
@@ -160,6 +168,11 @@ impl Client {
     /// Sends bytes as they are. An application that closed is an error.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.socket.write_all(bytes)
+    }
+
+    /// How many bytes of answers lie in the socket.
+    pub(crate) fn waiting(&self) -> u64 {
+        rustix::io::ioctl_fionread(&self.socket).expect("a socket")
     }
 
     #[track_caller]
