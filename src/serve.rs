@@ -118,7 +118,7 @@ fn serve_fastcgi(
         Ok(allowed) => allowed,
         Err(err) => {
             gateway::log(err);
-            return ExitCode::from(2);
+            return ExitCode::FAILURE;
         }
     };
     let program = edge.vars.of_the_program();
@@ -147,7 +147,7 @@ fn serve_fastcgi(
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             gateway::log(format_args!("FastCGI socket: {err}"));
-            ExitCode::from(1)
+            ExitCode::FAILURE
         }
     }
 }

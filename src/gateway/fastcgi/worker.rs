@@ -9,12 +9,17 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
+use rustix::process::{Resource, getrlimit};
 
 use super::super::{MetaVariables, log};
 use super::connection::{Arrived, Connection};
 
 /// Connections at one time; a web server that wants more waits.
-const MAX_CONNECTIONS: usize = 100;
+const MAX_CONNECTIONS: u64 = 100;
+
+/// Descriptors that are no connections: standard streams, files that a request
+/// opens, what a web server leaves open.
+const OTHER_DESCRIPTORS: u64 = 24;
 
 /// How long a request may take to arrive, from its first byte to its last, and
 /// how long its answer may wait to be taken further.
@@ -49,6 +54,9 @@ pub(crate) fn work(
     // Other workers wait at the same socket; who comes second gets nothing.
     rustix::io::ioctl_fionbio(listener, true)?;
     let asked_to_end = termination()?;
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let room = descriptors.saturating_sub(OTHER_DESCRIPTORS);
+    let room = room.clamp(1, MAX_CONNECTIONS);
     let mut peers: Vec<Peer> = Vec::new();
     let mut ends: Option<Instant> = None;
     let mut buffer = vec![0; 64 * 1024];
@@ -61,7 +69,7 @@ pub(crate) fn work(
                 return Ok(());
             }
         }
-        let accepts = ends.is_none() && peers.len() < MAX_CONNECTIONS;
+        let accepts = ends.is_none() && (peers.len() as u64) < room;
         let ready = wait(listener, accepts, &asked_to_end, &peers)?;
         if ready.ends && ends.is_none() {
             ends = Some(Instant::now() + GRACE);

@@ -6,6 +6,8 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 pub(crate) const BEGIN_REQUEST: u8 = 1;
 pub(crate) const ABORT_REQUEST: u8 = 2;
 pub(crate) const END_REQUEST: u8 = 3;
@@ -173,6 +175,13 @@ impl Client {
     /// How many bytes of answers lie in the socket.
     pub(crate) fn waiting(&self) -> u64 {
         rustix::io::ioctl_fionread(&self.socket).expect("a socket")
+    }
+
+    /// Whether the application has closed the connection.
+    pub(crate) fn is_closed(&self) -> bool {
+        let mut fds = [PollFd::new(&self.socket, PollFlags::empty())];
+        poll(&mut fds, Some(&Timespec::default())).expect("ask the socket");
+        fds[0].revents().contains(PollFlags::HUP)
     }
 
     #[track_caller]
