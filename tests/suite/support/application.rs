@@ -96,11 +96,9 @@ impl Application {
 
     /// `signet fastcgi` on this socket, when it is ready.
     #[track_caller]
-    pub(crate) fn daemon(command: &mut Command, socket: &Path, workers: usize) -> Self {
+    pub(crate) fn daemon(command: &mut Command, socket: &Path, more: &[&str]) -> Self {
         let listen = format!("unix:{}", socket.display());
-        command
-            .args(["fastcgi", "--listen", &listen, "--workers"])
-            .arg(workers.to_string());
+        command.args(["fastcgi", "--listen", &listen]).args(more);
         let address = UnixAddress::from_pathname(socket).expect("a path of a socket");
         let daemon = Self::start(command.stdin(Stdio::null()), Address::Unix(address));
         let listens = || daemon.try_connect().is_ok();
@@ -155,13 +153,14 @@ impl Application {
         kill_process(self.pid, signal).expect("it runs");
     }
 
-    /// The processes that it started.
+    /// The processes that it started, as far as they live.
     pub(crate) fn children(&self) -> Vec<Pid> {
         let pid = self.pid.as_raw_nonzero();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
         let children = children.expect("the kernel tells children");
         let pids = children.split_whitespace().map(|pid| pid.parse().ok());
         pids.map(|pid| pid.and_then(Pid::from_raw).expect("a process id"))
+            .filter(|pid| lives(*pid))
             .collect()
     }
 
@@ -187,6 +186,19 @@ impl Drop for Application {
             let _ = kill_process(self.pid, Signal::KILL);
         }
     }
+}
+
+/// Whether there is such a process, and not only its status for its parent.
+pub(crate) fn lives(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    // PID (NAME) STATE …
+    stat.is_ok_and(|stat| {
+        !stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .starts_with(" Z")
+    })
 }
 
 /// Waits until something is so.
