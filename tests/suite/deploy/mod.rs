@@ -16,7 +16,7 @@ fn shipped(name: &str) -> PathBuf {
 
 /// What `deploy/build` makes; `tests/run` has it made before it runs these.
 #[track_caller]
-fn static_program() -> PathBuf {
+pub(crate) fn static_program() -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/signet.cgi");
     assert!(
         path.exists(),
