@@ -134,6 +134,27 @@ fn a_request_beside_another_is_refused_and_disturbs_nothing() {
     assert_ends_well(&worker);
 }
 
+/// Section 3.3: what is longer than a record comes in several, and what is
+/// longer than the socket's buffer comes when the peer has read.
+#[test]
+fn long_answers_come_whole() {
+    let (state, worker) = worker();
+    let mut client = worker.connect();
+    for length in [65_000, 65_535, 65_536, 131_070, 500_000] {
+        // Its digits tell each place from the one that is a record away.
+        let page: String = (0..)
+            .flat_map(|n: u32| n.to_string().into_bytes())
+            .map(char::from)
+            .take(length)
+            .collect();
+        state.write("templates/index.html", &page, 0o644);
+        let answer = exchange(&mut client, 1, &index(), b"");
+        assert_eq!(answer.status, 200, "{length}: {}", answer.words());
+        assert!(answer.text() == page, "{length}: it is another page");
+    }
+    assert_ends_well(&worker);
+}
+
 /// Who asks and asks, and reads nothing, is answered when he reads, from no
 /// more memory than one answer takes.
 #[test]
