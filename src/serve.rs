@@ -2,7 +2,9 @@
 //! the two ways in which requests come.
 
 use std::cell::RefCell;
+use std::ffi::OsStr;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,8 +67,9 @@ impl<'r> Context<'r> {
 /// called, the session saved, the response written.
 ///
 /// Whatever arrives, the answer is valid CGI and the exit code 0; a `handler`
-/// that panics is answered with a 500 page. Without a web server around, it
-/// says so and returns 2.
+/// that panics is answered with a 500 page. (By FastCGI only if panics unwind: a
+/// worker that was built to abort ends, and another one is started.) Without a
+/// web server around, it says so and returns 2.
 pub fn serve(handler: impl FnMut(Request, &mut Session) -> Response) -> ExitCode {
     serve_after(|_| None, handler)
 }
@@ -116,46 +119,57 @@ fn serve_fastcgi(
         Ok(allowed) => allowed,
         Err(err) => {
             gateway::log(err);
-            return ExitCode::from(2);
+            return ExitCode::FAILURE;
         }
     };
     let program = edge.vars.of_the_program();
-    let euid = edge.euid;
+    let (argument, euid) = (edge.argument.as_deref(), edge.euid);
     let settings = RefCell::new(RecentConfig::default());
     let limit = |vars: &MetaVariables| {
         let vars = program.with(vars.clone());
-        let config = settings.borrow_mut().load(&vars, euid, gateway::now());
+        let mut settings = settings.borrow_mut();
+        let config = settings.load(&vars, argument, euid, gateway::now());
         config.map_or(0, |config| config.max_content_length)
     };
     let answer = |mut vars: MetaVariables, body: Vec<u8>| {
         fastcgi::split_script_name(&mut vars, routes);
         let edge = Edge {
             vars: program.with(vars),
-            argument: None,
+            argument: argument.map(OsStr::to_owned),
             now: gateway::now(),
             euid,
         };
-        let config = settings.borrow_mut().load(&edge.vars, euid, edge.now);
-        respond_by(config, edge, &mut body.as_slice(), &mut check, &mut handler)
+        // A bug in one request is no reason to drop those beside it.
+        catch_unwind(AssertUnwindSafe(|| {
+            let mut settings = settings.borrow_mut();
+            let config = settings.load(&edge.vars, argument, euid, edge.now);
+            respond_by(config, edge, &mut body.as_slice(), &mut check, &mut handler)
+        }))
+        .unwrap_or_else(|_| LAST_RESORT.to_vec())
     };
+    set_hook(Box::new(log_panic));
     match fastcgi::work(rustix::stdio::stdin(), allowed.as_deref(), answer, limit) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             gateway::log(format_args!("FastCGI socket: {err}"));
-            ExitCode::from(1)
+            ExitCode::FAILURE
         }
     }
 }
 
 /// A bug is answered like any other failure, as nothing was written before.
 fn answer_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        gateway::log(format_args!("error: {panic}"));
+    set_hook(Box::new(|panic| {
+        log_panic(panic);
         if !gateway::answered() {
             gateway::answer(LAST_RESORT);
         }
         std::process::exit(0);
     }));
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    gateway::log(format_args!("error: {panic}"));
 }
 
 /// The answer to the request in `edge`, whole. Reads `stdin` only as far as

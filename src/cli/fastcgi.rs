@@ -4,7 +4,7 @@ use std::fs::Permissions;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -88,6 +88,10 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         Address::Unix(path) => bind_unix(path, mode).map_err(failed)?.into(),
         Address::Tcp(address) => TcpListener::bind(address).map_err(failed)?.into(),
     };
+    let bound = match &listen {
+        Address::Unix(path) => file_at(path),
+        Address::Tcp(_) => None,
+    };
     let mut pool = Vec::new();
     for _ in 0..workers {
         pool.push(Worker::start(&socket)?);
@@ -107,7 +111,10 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     pool.iter_mut().for_each(Worker::ask_to_end);
     pool.iter_mut().for_each(Worker::wait);
-    if let Address::Unix(path) = &listen {
+    // Not one that another daemon has put in its place.
+    if let Address::Unix(path) = &listen
+        && file_at(path) == bound
+    {
         let _ = std::fs::remove_file(path);
     }
     outcome
@@ -132,6 +139,12 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     let socket = socket?;
     std::fs::set_permissions(path, Permissions::from_mode(mode))?;
     Ok(socket)
+}
+
+/// Which file has this name.
+fn file_at(path: &Path) -> Option<(u64, u64)> {
+    let meta = std::fs::symlink_metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
 }
 
 /// This program again, with the socket as its standard input.

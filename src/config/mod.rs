@@ -196,8 +196,8 @@ pub enum RotateError {
 impl Config {
     /// Finds and reads all settings.
     ///
-    /// `argument` is argv\[1\]: under CGI, the `#!` script that the kernel
-    /// started us for, or a stranger's word; only the `#!` rule tells which.
+    /// `argument` is argv\[1\]: the `#!` script that the kernel started us for,
+    /// or, under CGI, a stranger's word; only the `#!` rule tells which.
     ///
     /// # Errors
     ///

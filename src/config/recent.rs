@@ -1,5 +1,6 @@
 //! The settings of a process that answers many requests.
 
+use std::ffi::OsStr;
 use std::sync::Arc;
 
 use super::{Config, ConfigError, stamp};
@@ -23,7 +24,8 @@ struct Last {
 }
 
 impl RecentConfig {
-    /// As [`Config::load`] at `now`, in Unix seconds.
+    /// As [`Config::load`] at `now`, in Unix seconds. `argument` is the same for
+    /// all requests of a process.
     ///
     /// # Errors
     ///
@@ -31,6 +33,7 @@ impl RecentConfig {
     pub(crate) fn load(
         &mut self,
         vars: &MetaVariables,
+        argument: Option<&OsStr>,
         euid: u32,
         now: u64,
     ) -> Result<Arc<Config>, ConfigError> {
@@ -41,7 +44,7 @@ impl RecentConfig {
         {
             return Ok(Arc::clone(&last.config));
         }
-        let config = Arc::new(Config::load(vars, None, euid)?);
+        let config = Arc::new(Config::load(vars, argument, euid)?);
         self.last = Some(Last {
             surroundings: surroundings(vars)
                 .map(|(name, value)| (name.to_vec(), value.to_vec()))

@@ -11,6 +11,8 @@
 //! unusual way.
 
 mod connection;
+#[cfg(test)]
+mod mutations;
 mod record;
 mod worker;
 

@@ -9,14 +9,20 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
+use rustix::process::{Resource, getrlimit};
 
 use super::super::{MetaVariables, log};
 use super::connection::{Arrived, Connection};
 
 /// Connections at one time; a web server that wants more waits.
-const MAX_CONNECTIONS: usize = 100;
+const MAX_CONNECTIONS: u64 = 100;
 
-/// How long a request may take to arrive, and its answer to be taken.
+/// Descriptors that are no connections: standard streams, files that a request
+/// opens, what a web server leaves open.
+const OTHER_DESCRIPTORS: u64 = 24;
+
+/// How long a request may take to arrive, from its first byte to its last, and
+/// how long its answer may wait to be taken further.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a worker that is asked to end waits for what it has begun.
@@ -26,7 +32,7 @@ const GRACE: Duration = Duration::from_secs(5);
 struct Peer {
     socket: OwnedFd,
     connection: Connection,
-    /// When it last got further.
+    /// When what it is waited for began.
     since: Instant,
 }
 
@@ -48,6 +54,9 @@ pub(crate) fn work(
     // Other workers wait at the same socket; who comes second gets nothing.
     rustix::io::ioctl_fionbio(listener, true)?;
     let asked_to_end = termination()?;
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let room = descriptors.saturating_sub(OTHER_DESCRIPTORS);
+    let room = room.clamp(1, MAX_CONNECTIONS);
     let mut peers: Vec<Peer> = Vec::new();
     let mut ends: Option<Instant> = None;
     let mut buffer = vec![0; 64 * 1024];
@@ -60,7 +69,7 @@ pub(crate) fn work(
                 return Ok(());
             }
         }
-        let accepts = ends.is_none() && peers.len() < MAX_CONNECTIONS;
+        let accepts = ends.is_none() && (peers.len() as u64) < room;
         let ready = wait(listener, accepts, &asked_to_end, &peers)?;
         if ready.ends && ends.is_none() {
             ends = Some(Instant::now() + GRACE);
@@ -186,18 +195,23 @@ impl Peer {
         answer: &mut dyn FnMut(MetaVariables, Vec<u8>) -> Vec<u8>,
         limit: &mut dyn FnMut(&MetaVariables) -> u64,
     ) -> Result<(), ()> {
-        self.since = Instant::now();
-        if !self.connection.output().is_empty() {
-            return self.send();
+        let mut bytes: &[u8] = &[];
+        if self.connection.output().is_empty() {
+            let read = match rustix::io::read(&self.socket, &mut *buffer) {
+                Ok(0) => return Err(()),
+                Ok(read) => read,
+                Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+                Err(_) => return Err(()),
+            };
+            if self.connection.is_idle() {
+                self.since = Instant::now();
+            }
+            bytes = &buffer[..read];
+        } else {
+            self.send()?;
         }
-        let read = match rustix::io::read(&self.socket, &mut *buffer) {
-            Ok(0) => return Err(()),
-            Ok(read) => read,
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
-            Err(_) => return Err(()),
-        };
-        let mut bytes = &buffer[..read];
-        loop {
+        // One answer at a time: who asks on and reads nothing fills no memory.
+        while !bytes.is_empty() || self.connection.output().is_empty() {
             match self.connection.receive(bytes, limit) {
                 Ok(Some(Arrived { vars, body })) => self.connection.answer(&answer(vars, body)),
                 Ok(None) => return self.send(),
@@ -207,13 +221,18 @@ impl Peer {
                 }
             }
             bytes = &[];
+            self.send()?;
         }
+        Ok(())
     }
 
     fn send(&mut self) -> Result<(), ()> {
         while !self.connection.output().is_empty() {
             match rustix::io::write(&self.socket, self.connection.output()) {
-                Ok(written) => self.connection.sent(written),
+                Ok(written) => {
+                    self.connection.sent(written);
+                    self.since = Instant::now();
+                }
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(_) => return Err(()),

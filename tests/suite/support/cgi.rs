@@ -1,25 +1,30 @@
 //! One request, run the way a web server runs a CGI script: a cleared
-//! environment, meta-variables as bytes, the body on a pipe.
+//! environment, meta-variables as bytes, the body on a pipe. Or, if the tests
+//! are run so (see [`FASTCGI_ROWS`]), by FastCGI: what holds for an answer
+//! holds for it by either way.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{OnceLock, mpsc};
-use std::thread;
-use std::time::Duration;
+use std::{env, thread};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{Pid, Signal, kill_process};
 
-use super::response::Response;
+use super::application::{HANG, is_of_the_program, serve_once};
+use super::fastcgi::MOST_PARAMS;
+use super::output::{Ended, Output, outcome};
 use super::state::{Snapshot, StateDir};
 use super::{KEY, state_root};
 
-/// Longer than any answer may take; a child still alive then is a hang.
-const HANG: Duration = Duration::from_secs(10);
+/// The variable that makes [`Cgi::run`] send its requests by FastCGI where
+/// they can be: a file, which gets a line for each request, "fastcgi" or "cgi:"
+/// and why.
+const FASTCGI_ROWS: &str = "FASTCGI_ROWS";
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -45,6 +50,7 @@ pub(crate) struct Cgi {
     raw: Vec<Vec<u8>>,
     args: Vec<OsString>,
     wrapper: Vec<OsString>,
+    address_space: Option<usize>,
     program: PathBuf,
     body: Vec<u8>,
     hold_stdin: bool,
@@ -69,6 +75,7 @@ impl Cgi {
             raw: Vec::new(),
             args: Vec::new(),
             wrapper: Vec::new(),
+            address_space: None,
             program: env!("CARGO_BIN_EXE_signet").into(),
             body: Vec::new(),
             hold_stdin: false,
@@ -173,8 +180,9 @@ impl Cgi {
     }
 
     /// Runs the program with `bytes` of address space (RLIMIT_AS).
-    pub(crate) fn address_space(self, bytes: usize) -> Self {
-        self.through(&["/usr/bin/prlimit", &format!("--as={bytes}")])
+    pub(crate) fn address_space(mut self, bytes: usize) -> Self {
+        self.address_space = Some(bytes);
+        self
     }
 
     /// Runs the program by way of `command`, which is to end in exec.
@@ -223,12 +231,66 @@ impl Cgi {
     /// Makes the request.
     pub(crate) fn run(mut self) -> Output {
         let before = Snapshot::of(&self.state);
+        let Ended {
+            status,
+            stdout,
+            stderr,
+            busy,
+        } = match env::var_os(FASTCGI_ROWS) {
+            None => self.as_cgi(),
+            Some(rows) => {
+                let reason = self.only_cgi();
+                let row = reason.map_or("fastcgi\n".to_owned(), |why| format!("cgi: {why}\n"));
+                let rows = File::options().append(true).create(true).open(rows);
+                let written = rows.and_then(|mut rows| rows.write_all(row.as_bytes()));
+                written.expect("count the row");
+                match reason {
+                    Some(_) => self.as_cgi(),
+                    None => self.by_fastcgi(),
+                }
+            }
+        };
+        Output {
+            status,
+            stdout,
+            stderr,
+            busy,
+            before,
+            after: Snapshot::of(&self.state),
+            state: self.state,
+        }
+    }
+
+    /// What there is about the request that FastCGI has not.
+    fn only_cgi(&self) -> Option<&'static str> {
+        let is_set = |name: &str| self.vars.contains_key(OsStr::new(name));
+        let vars = self.vars.iter();
+        let size: usize = vars.map(|(name, value)| name.len() + value.len() + 2).sum();
+        let raw = |entry: &Vec<u8>| !entry.contains(&b'=') || entry.starts_with(b"=");
+        [
+            (self.hold_stdin, "stdin is never ended"),
+            (self.stdout.is_some(), "stdout is of its own"),
+            (!self.wrapper.is_empty(), "another program starts it"),
+            (size > MOST_PARAMS, "more variables than FastCGI takes"),
+            (self.raw.iter().any(raw), "no variable's environment entry"),
+            (
+                !is_set("REQUEST_METHOD") && !is_set("GATEWAY_INTERFACE"),
+                "no web server",
+            ),
+        ]
+        .into_iter()
+        .find_map(|(applies, reason)| applies.then_some(reason))
+    }
+
+    fn as_cgi(&mut self) -> Ended {
         let mut command = self.command();
+        command.stdout(self.stdout.take().unwrap_or_else(Stdio::piped));
+        command.envs(&self.vars).stdin(Stdio::piped());
         let mut child = command.spawn().expect("spawn the program");
         let pid = Pid::from_child(&child);
         let mut stdin = child.stdin.take().expect("stdin is piped");
         let hold = self.hold_stdin;
-        let body = self.body;
+        let body = std::mem::take(&mut self.body);
         let writer = thread::spawn(move || {
             // The program may refuse the body and end first: no failure.
             let _ = stdin.write_all(&body);
@@ -244,20 +306,31 @@ impl Cgi {
             }
         };
         drop(writer.join());
-        let after = Snapshot::of(&self.state);
-        Output {
-            status: ended.status,
-            stdout: ended.stdout,
-            stderr: ended.stderr,
-            busy: ended.busy,
-            state: self.state,
-            before,
-            after,
-        }
+        ended
+    }
+
+    /// The settings are the worker's environment, the rest the request's.
+    fn by_fastcgi(&mut self) -> Ended {
+        let raw = std::mem::take(&mut self.raw);
+        let command = self.command();
+        let (settings, mut params): (Vec<_>, Vec<_>) = std::mem::take(&mut self.vars)
+            .into_iter()
+            .map(|(name, value)| (name.into_vec(), value.into_vec()))
+            .partition(|(name, _)| is_of_the_program(name));
+        params.extend(raw.iter().map(|entry| {
+            let equals = entry.iter().position(|&byte| byte == b'=');
+            let (name, value) = entry.split_at(equals.expect("checked before"));
+            (name.to_vec(), value[1..].to_vec())
+        }));
+        serve_once(command, settings, &params, &self.body)
     }
 
     fn command(&mut self) -> Command {
-        let mut words = self.wrapper.clone();
+        let mut words = Vec::new();
+        if let Some(bytes) = self.address_space {
+            words.extend(["/usr/bin/prlimit".into(), format!("--as={bytes}").into()]);
+        }
+        words.append(&mut self.wrapper);
         if !self.raw.is_empty() {
             words.push(rawenv().into());
             words.push(self.environment_file().into());
@@ -268,9 +341,6 @@ impl Cgi {
         command
             .args(&words[1..])
             .env_clear()
-            .envs(&self.vars)
-            .stdin(Stdio::piped())
-            .stdout(self.stdout.take().unwrap_or_else(Stdio::piped))
             .stderr(self.stderr.take().unwrap_or_else(Stdio::piped));
         command
     }
@@ -288,52 +358,6 @@ impl Cgi {
         fs::write(&path, entries).expect("write the environment");
         path
     }
-}
-
-/// What a child left, see [`Output`].
-struct Ended {
-    status: ExitStatus,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-    busy: Duration,
-}
-
-/// Waits for a child and what it writes.
-fn outcome(mut child: Child) -> io::Result<Ended> {
-    let stderr = child.stderr.take();
-    let stderr = thread::spawn(move || rest(stderr));
-    let stdout = rest(child.stdout.take())?;
-    let stderr = stderr.join().expect("read stderr")?;
-    // The dead keep their times until somebody asks for their status.
-    let dead = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    waitid(WaitId::Pid(Pid::from_child(&child)), dead)?;
-    let busy = processor_time(child.id())?;
-    Ok(Ended {
-        status: child.wait()?,
-        stdout,
-        stderr,
-        busy,
-    })
-}
-
-fn rest(stream: Option<impl Read>) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(mut stream) = stream {
-        stream.read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
-}
-
-/// The time in user and system mode, in steps of a tick of 10 ms (proc(5)).
-fn processor_time(pid: u32) -> io::Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // PID (NAME) STATE …, and a name may hold anything.
-    let fields = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = fields.split_whitespace().skip(11).take(2);
-    let ticks: u64 = ticks
-        .map(|field| field.parse::<u64>().expect("a number"))
-        .sum();
-    Ok(Duration::from_millis(ticks * 10))
 }
 
 /// The little C program that starts another with an environment that no shell
@@ -357,42 +381,6 @@ pub(crate) fn compiled(name: &str) -> PathBuf {
     assert!(status.expect("the C compiler cc").success(), "cc {name}.c");
     fs::rename(&draft, &path).expect("put it in place");
     path
-}
-
-/// What one run left behind.
-#[derive(Debug)]
-pub(crate) struct Output {
-    pub(crate) status: ExitStatus,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: Vec<u8>,
-    /// The processor time it took, which a busy machine does not lengthen.
-    pub(crate) busy: Duration,
-    /// The state directory that the program was given.
-    pub(crate) state: PathBuf,
-    pub(crate) before: Snapshot,
-    pub(crate) after: Snapshot,
-}
-
-impl Output {
-    /// The answer, parsed strictly; panics with the reason if it is none.
-    #[track_caller]
-    pub(crate) fn response(&self) -> Response {
-        Response::parse(&self.stdout)
-            .unwrap_or_else(|why| panic!("not a CGI response: {why}\n{self}"))
-    }
-
-    /// stderr as text.
-    pub(crate) fn errors(&self) -> String {
-        String::from_utf8_lossy(&self.stderr).into_owned()
-    }
-}
-
-impl std::fmt::Display for Output {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{} after {:?}", self.status, self.busy)?;
-        writeln!(f, "stdout: {}", self.stdout.escape_ascii())?;
-        writeln!(f, "stderr: {}", self.stderr.escape_ascii())
-    }
 }
 
 /// Bytes as an argument or a variable's value.

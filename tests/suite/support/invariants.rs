@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::cgi::{Cgi, Output};
+use super::cgi::Cgi;
+use super::output::Output;
 use super::response::Response;
 
 /// Text that hostile rows carry about; unescaped it would open a tag.

@@ -1,10 +1,13 @@
 //! What every test leans on: the program run as a web server would run it.
 
+pub(crate) mod application;
 pub(crate) mod cgi;
+pub(crate) mod fastcgi;
 pub(crate) mod html;
 pub(crate) mod http;
 pub(crate) mod invariants;
 pub(crate) mod jar;
+pub(crate) mod output;
 pub(crate) mod redis;
 pub(crate) mod response;
 pub(crate) mod set_cookie;
@@ -17,7 +20,8 @@ use std::process::Command;
 use std::sync::Once;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(crate) use cgi::{Cgi, Output};
+pub(crate) use cgi::Cgi;
+pub(crate) use output::Output;
 pub(crate) use state::{StateDir, state_root};
 
 /// The key that [`Cgi`] gives the program unless a test gives another.

@@ -3,7 +3,8 @@
 
 use std::fs;
 
-use super::cgi::{Cgi, Output};
+use super::cgi::Cgi;
+use super::output::Output;
 use super::state::StateDir;
 
 /// A system call: its name, its number among those of the name, its arguments.

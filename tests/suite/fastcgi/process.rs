@@ -1,0 +1,166 @@
+//! The worker as a process: the signals that end it, and the files that change
+//! while it lives.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::{
+    Params, answered, asks, assert_ends_well, assert_pong, assert_serves, exchange, index,
+    index_of, logged_in, login, ping, with,
+};
+use crate::support::application::{Application, at, program_at};
+use crate::support::fastcgi::{Client, request};
+use crate::support::token::Signer;
+use crate::support::{StateDir, now};
+
+const FORM: &str = "username=ada";
+
+/// How long a worker that was asked to end waits for a request.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A worker, a connection between two requests, and one on which this much of
+/// a request has arrived.
+fn in_the_middle(part: &[u8]) -> (StateDir, Application, Client, Client) {
+    let state = StateDir::new();
+    let worker = Application::worker(&mut program_at(&state));
+    let mut idle = worker.connect();
+    assert_eq!(exchange(&mut idle, 1, &index(), b"").status, 200);
+    let mut busy = worker.connect();
+    busy.send(&[&ping(), part].concat());
+    assert_pong("the worker has it", &mut busy);
+    (state, worker, idle, busy)
+}
+
+/// Web servers end their workers by SIGTERM: what has begun is finished.
+#[test]
+fn a_request_is_finished_before_the_worker_ends() {
+    let whole = request(1, true, &login(FORM), FORM.as_bytes());
+    for signal in [Signal::TERM, Signal::INT] {
+        // None of it: a new connection is there for a request that comes.
+        for cut in [0, 1, 20, whole.len() - 1] {
+            let (_state, worker, mut idle, mut busy) = in_the_middle(&whole[..cut]);
+            worker.signal(signal);
+            // Its end shows that the signal was heard.
+            idle.assert_closed("between two requests");
+            busy.send(&whole[cut..]);
+            assert_eq!(logged_in(&answered(&mut busy, 1)), "ada", "{cut}");
+            busy.assert_closed("kept, but the worker ends");
+            assert_eq!(worker.wait().status.code(), Some(0), "{signal:?}, {cut}");
+        }
+    }
+}
+
+/// And a signal more changes nothing about that.
+#[test]
+fn asked_twice_it_still_finishes() {
+    let whole = request(1, true, &login(FORM), FORM.as_bytes());
+    let (_state, worker, mut idle, mut busy) = in_the_middle(&whole[..50]);
+    worker.signal(Signal::TERM);
+    idle.assert_closed("between two requests");
+    worker.signal(Signal::TERM);
+    worker.signal(Signal::INT);
+    busy.send(&whole[50..]);
+    assert_eq!(logged_in(&answered(&mut busy, 1)), "ada");
+    assert_eq!(worker.wait().status.code(), Some(0));
+}
+
+/// A request that never comes to its end cannot keep the worker.
+#[test]
+fn a_request_that_does_not_arrive_is_waited_for_a_while() {
+    let (_state, worker, _idle, _busy) = in_the_middle(&request(1, true, &index(), b"")[..50]);
+    let since = Instant::now();
+    worker.signal(Signal::TERM);
+    assert_eq!(worker.wait().status.code(), Some(0));
+    assert!(since.elapsed() >= GRACE, "{:?}", since.elapsed());
+}
+
+/// What the owner changes counts from the next request on.
+#[test]
+fn settings_keys_and_pages_are_read_anew_for_each_request() {
+    let state = StateDir::new();
+    let mut command = program_at(&state);
+    command.env_remove("SIGNET_SECRET_KEY");
+    let worker = Application::worker(&mut command);
+    let mut client = worker.connect();
+    let mut log_in = || exchange(&mut client, 1, &login(FORM), FORM.as_bytes());
+
+    let first = log_in().cookie("session").expect("a session");
+    let key = std::fs::read(state.path().join("secret_key")).expect("it made itself");
+    let signed = |key: &[u8], token: &str| {
+        let signer = Signer::with_key(key.strip_suffix(b"\n").unwrap_or(key));
+        signer.read(token).is_some()
+    };
+    assert!(signed(&key, &first.value));
+
+    let other = "another-key-5b1f0c7e9a2d4f6688e1c3a5b7d9f0e2";
+    state.write("secret_key", other, 0o600);
+    let second = log_in().cookie("session").expect("a session");
+    assert!(signed(other.as_bytes(), &second.value));
+
+    state.write("signet.toml", "SESSION_COOKIE_NAME = \"changed\"\n", 0o600);
+    assert!(log_in().cookie("changed").is_some());
+    state.write("signet.toml", "NO_SUCH_SETTING = 1\n", 0o600);
+    assert_eq!(log_in().status, 503);
+    state.write("signet.toml", "MAX_CONTENT_LENGTH = 3\n", 0o600);
+    assert_eq!(log_in().status, 413);
+    std::fs::remove_file(state.path().join("signet.toml")).expect("it is there");
+    assert_eq!(log_in().status, 303);
+
+    let mut page = || exchange(&mut client, 1, &index(), b"");
+    assert!(page().text().contains("You are not logged in"));
+    state.write("templates/index.html", "my own page", 0o644);
+    assert!(page().text().contains("my own page"));
+    state.write("secret_key", "short", 0o600);
+    assert_eq!(page().status, 503);
+    assert_ends_well(&worker);
+}
+
+/// A script whose first line names the program is its settings (row of the
+/// README), also where the web server starts it as a FastCGI application.
+#[test]
+fn a_script_of_settings_may_be_the_application() {
+    let state = StateDir::new();
+    let text = format!(
+        "#!{}\nSESSION_COOKIE_NAME = \"by_script\"\n",
+        env!("CARGO_BIN_EXE_signet")
+    );
+    let script = state.write("signet.fcgi", text, 0o700);
+    let worker = Application::worker(&mut at(&script, &state));
+    let named = |path: &Path| -> Params {
+        with(login(FORM), "SCRIPT_FILENAME", path.display().to_string())
+    };
+    let mut client = worker.connect();
+    let mut cookie = |params: &Params| {
+        let answer = exchange(&mut client, 1, params, FORM.as_bytes());
+        answer.cookies().remove(0).name
+    };
+    assert_eq!(cookie(&named(&script)), "by_script");
+    assert_eq!(cookie(&login(FORM)), "session", "the server names none");
+    assert_eq!(cookie(&named(Path::new("/etc/passwd"))), "session");
+    assert_ends_well(&worker);
+}
+
+/// A time is asked for at each request: a token of this very second is not
+/// from the future, however long the worker has lived.
+#[test]
+fn the_clock_goes_on() {
+    let state = StateDir::new();
+    let mut command = program_at(&state);
+    command.env("SIGNET_PERMANENT_SESSION_LIFETIME", "1");
+    let worker = Application::worker(&mut command);
+    let mut client = worker.connect();
+    let token = Signer::default().token(r#"{"username":"ada"}"#, now());
+    let asked = with(asks("GET", "/"), "HTTP_COOKIE", format!("session={token}"));
+    let first = exchange(&mut client, 1, &asked, b"").words();
+    assert!(first.contains("Logged in as ada"), "{first}");
+    crate::support::application::wait_until("the session is over", || {
+        let page = exchange(&mut client, 1, &asked, b"").words();
+        page.contains("You are not logged in")
+    });
+    assert_serves("afterwards", &worker);
+    let fresh = exchange(&mut client, 1, &index_of("eve"), b"").words();
+    assert!(fresh.contains("Logged in as eve"), "{fresh}");
+    assert_ends_well(&worker);
+}
