@@ -1,5 +1,5 @@
-# Sourced by serve, build, tests/run and tests/bench: Debian's packages, and a
-# Rust that is new enough.
+# Sourced by serve, build, tests/run, tests/bench and tests/peers: Debian's
+# packages, Python's, a Rust that is new enough, and a place for keys.
 # shellcheck shell=bash disable=SC2154 # script: who sources this
 
 say() {
@@ -76,4 +76,34 @@ find_cargo() {
   cargo=/usr/bin/cargo
   export RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc
   recent "$cargo"
+}
+
+# Makes venv, with what the tests need from PyPI: the newest releases, asked for
+# once a day.
+python_packages() {
+  local wanted="flask flask-session>=0.8,<0.9 selenium" python=python3
+  venv=target/venv
+  [ "$(find "$venv/newest" -mtime -1 -exec cat {} + 2>/dev/null)" != "$wanted" ] || return 0
+  # Debian's own Python: another one that comes first in PATH may have no venv.
+  [ ! -x /usr/bin/python3 ] || python=/usr/bin/python3
+  [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+  # Not bin/pip: in a venv that was copied, that is the other one's.
+  # shellcheck disable=SC2086 # one word for each package
+  "$venv/bin/python" -m pip -q --disable-pip-version-check install \
+    --upgrade --upgrade-strategy eager $wanted
+  printf '%s' "$wanted" >"$venv/newest"
+}
+
+# Prints a folder for state directories: no key is kept where the web serves
+# files, or in a folder for temporary ones.
+state_root() {
+  local root
+  root=$(realpath target)
+  case $root/ in
+    /tmp/* | /var/tmp/* | /dev/shm/* | */public_html/* | */public/* | */htdocs/* | */html/* | */www/* | */web/* | */docs/*)
+      root=${XDG_CACHE_HOME:-$HOME/.cache}
+      ;;
+  esac
+  mkdir -p "$root"
+  printf '%s\n' "$root"
 }
