@@ -81,7 +81,7 @@ find_cargo() {
 # Makes venv, with what the tests need from PyPI: the newest releases, asked for
 # once a day.
 python_packages() {
-  local wanted="flask flask-session>=0.8,<0.9 selenium" python=python3
+  local wanted="flask flask-session>=0.8,<0.9 gunicorn selenium" python=python3
   venv=target/venv
   [ "$(find "$venv/newest" -mtime -1 -exec cat {} + 2>/dev/null)" != "$wanted" ] || return 0
   # Debian's own Python: another one that comes first in PATH may have no venv.

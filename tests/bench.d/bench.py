@@ -1,0 +1,96 @@
+"""Prints what one request costs, as tables; `tests/bench` sets it up and runs it."""
+
+import argparse
+import datetime
+import os
+import platform
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import ours
+import peers
+import sizes
+from work import build, redis, say
+
+SECTIONS = ("cgi", "fastcgi", "peers", "sizes")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        prog="tests/bench", description="Measures the cost of one request."
+    )
+    parser.add_argument("--markdown", action="store_true", help="print the README's tables")
+    parser.add_argument(
+        "--only", choices=SECTIONS, action="append", help="one part; may be given again"
+    )
+    parser.add_argument(
+        "--million", action="store_true", help="also a store of a million files (minutes more)"
+    )
+    parser.add_argument(
+        "program", nargs="*", metavar="NAME=PROGRAM", help="a further build to compare by CGI"
+    )
+    parsed = parser.parse_args()
+    programs = {"static": "target/signet.cgi", "cargo build": os.environ["CARGO_PROGRAM"]}
+    for argument in parsed.program:
+        name, equals, path = argument.partition("=")
+        if not equals or not os.access(path, os.X_OK):
+            parser.error(f"{argument}: no program NAME=PROGRAM")
+        if not re.fullmatch(r"[\w.-]+", name) or name in programs:
+            parser.error(f"{argument}: the name is taken, or no word")
+        programs[name] = path
+    return parsed, programs
+
+
+def machine():
+    cpu = re.search(r"^model name\s*: *(.*)", Path("/proc/cpuinfo").read_text(), re.M)
+    name = cpu[1] if cpu else "unknown processor"
+    return f"{name}, {os.cpu_count()} cores, Linux {platform.release()}, {platform.machine()}"
+
+
+def tables(work, asked, programs):
+    build(work, programs)
+    with redis(work) as socket:
+        if "cgi" in asked.only:
+            yield ours.cgi(work, socket, programs)
+        if "fastcgi" in asked.only:
+            yield ours.fastcgi(work, socket)
+        if "peers" in asked.only:
+            yield peers.peers(work, socket)
+        if "sizes" in asked.only:
+            yield sizes.sizes(work, asked.million)
+
+
+def main():
+    asked, programs = arguments()
+    asked.only = asked.only or SECTIONS
+    command = " ".join(["tests/bench", *sys.argv[1:]])
+    load, begun = os.getloadavg()[0], time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Keys are not kept in a folder for temporary files.
+    work = Path(tempfile.mkdtemp(prefix="signet-bench.", dir=os.environ["STATE_ROOT"]))
+    try:
+        found = list(tables(work, asked, programs))
+    except KeyboardInterrupt:
+        say("stopped")
+        return 130
+    finally:
+        shutil.rmtree(work)
+
+    today = datetime.date.today()
+    about = f"`{command}` of {today} on {machine()}: medians of interleaved rounds"
+    if asked.markdown:
+        print(f"{about}.\n")
+        print("\n\n".join(table.markdown() for table in found))
+        return 0
+    print(f"{about},\nload {load:.1f} before it, {time.monotonic() - begun:.0f} s\n")
+    print("\n\n".join(table.text() for table in found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

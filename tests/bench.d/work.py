@@ -1,0 +1,124 @@
+"""The folder that everything happens in, the programs in it, and servers that
+are stopped when they are no longer needed."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+START, STOP = 20, 10  # seconds that a server may take
+
+
+def say(*words):
+    print("tests/bench:", *words, file=sys.stderr, flush=True)
+
+
+def build(work, programs):
+    """Puts every program into the folder: those of C and Go, and copies of ours."""
+    (work / "bin").mkdir()
+    optimized = ["cc", "-O2", "-o"]
+    bare = ["-static", "-nostdlib", "-fno-stack-protector", "-s"]
+    subprocess.run([*optimized, work / "bin/floor", *bare, HERE / "floor.c"], check=True)
+    subprocess.run([*optimized, work / "bin/spawn", HERE / "spawn.c"], check=True)
+    subprocess.run([*optimized, work / "bin/fixed", HERE / "fixed.c", "-lfcgi"], check=True)
+    for name, program in programs.items():
+        shutil.copy(program, work / "bin" / name)
+    if shutil.which("go"):
+        # Go builds its library once; the next run finds it there.
+        cache = str(Path("target/go").resolve())
+        go = {**os.environ, "GOCACHE": cache, "CGO_ENABLED": "0", "GOFLAGS": "-ldflags=-s"}
+        subprocess.run(["go", "build", "-o", work / "bin/go", HERE / "tutorial.go"], check=True, env=go)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def accepts(address):
+    """Whether somebody listens at a port, or at the path of a socket."""
+    unix = isinstance(address, Path)
+    with socket.socket(socket.AF_UNIX if unix else socket.AF_INET) as client:
+        try:
+            client.connect(str(address) if unix else ("127.0.0.1", address))
+        except OSError:
+            return False
+    return True
+
+
+@contextmanager
+def server(command, address, log, **options):
+    """Runs a server, with what it starts in turn, once it accepts connections."""
+    with open(log, "w") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, start_new_session=True, **options
+        )
+    try:
+        deadline = time.monotonic() + START
+        while not accepts(address):
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"tests/bench: {command[0]} does not start:\n{log.read_text()}")
+            time.sleep(0.02)
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process):
+    process.terminate()
+    try:
+        process.wait(STOP)
+    except subprocess.TimeoutExpired:
+        pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+@contextmanager
+def redis(work):
+    """A Redis of our own, which writes nothing to the disk: its socket."""
+    path = work / "redis.sock"
+    command = ["redis-server", "--port", "0", "--unixsocket", path, "--unixsocketperm", "700"]
+    command += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
+    with server(command, path, work / "redis.log", cwd=work):
+        yield path
+
+
+@contextmanager
+def gunicorn(work, environment):
+    """Flask's site by gunicorn with two workers: its socket."""
+    path = work / "gunicorn.sock"
+    command = [sys.executable, "-B", "-m", "gunicorn", "--workers", "2"]
+    command += ["--bind", f"unix:{path}", "tutorial:app"]
+    environment = {**os.environ, **environment}
+    with server(command, path, work / "gunicorn.log", cwd=HERE, env=environment):
+        yield path
+
+
+@contextmanager
+def lighttpd(work, sites):
+    """One lighttpd with all these sites: its process and its port."""
+    port = free_port()
+    document_root = work / "bin/site"
+    document_root.mkdir(exist_ok=True)
+    modules = ("setenv", "alias", "fastcgi", "proxy", "cgi")
+    lines = [
+        "server.modules = (%s)" % ", ".join(f'"mod_{name}"' for name in modules),
+        'server.bind = "127.0.0.1"',
+        f"server.port = {port}",
+        f'server.document-root = "{document_root}"',
+    ]
+    lines += [site.configuration() for site in sites]
+    path = work / "lighttpd.conf"
+    path.write_text("\n".join(lines) + "\n")
+    with server(["lighttpd", "-D", "-f", path], port, work / "lighttpd.log") as process:
+        yield process, port
