@@ -179,7 +179,6 @@ int main(int argc, char **argv)
         errx(2, "usage: spawn ROUNDS <plan");
     if (pipe2(answer, O_CLOEXEC | O_NONBLOCK) || fcntl(answer[1], F_SETFL, 0))
         err(2, "pipe");
-    alarm(120); /* a program that hangs, or fills the pipe, ends the run */
 
     for (int i = 0; i < count; i++) {
         lines[i].micros = calloc(rounds, sizeof(double));
@@ -187,9 +186,11 @@ int main(int argc, char **argv)
         if (!lines[i].micros || !lines[i].faults)
             err(2, "%d rounds", rounds);
     }
-    for (int round = 0; round < rounds; round++)
+    for (int round = 0; round < rounds; round++) {
+        alarm(60); /* a program that hangs, or fills the pipe, ends the run */
         for (int i = 0; i < count; i++)
             time_once(&lines[i], round);
+    }
 
     for (int i = 0; i < count; i++) {
         struct rusage usage, limited;
