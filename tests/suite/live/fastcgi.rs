@@ -118,19 +118,30 @@ pub(super) fn mod_proxy_fcgi(base: &'static str, settings: &[(&str, &str)]) -> L
 
 /// See [`mod_proxy_fcgi`]. The location is as the shipped file describes it.
 pub(super) fn nginx(base: &'static str, settings: &[(&str, &str)]) -> Live {
-    let (site, daemon, socket) = with_daemon(base, settings);
     let shipped = Site::shipped("nginx-fastcgi.conf");
     let start = format!("#   location {base}/ {{\n");
     let (_, location) = shipped.split_once(&start).expect("a location");
     let (location, _) = location.split_once("#   }\n").expect("its end");
-    let location = location
-        .replace("#     ", "")
-        .replace("unix:/run/signet/socket", &socket.address())
-        .replace("127.0.0.1:9000", &socket.address())
-        .replace(
-            "/etc/nginx/nginx-fastcgi.conf",
-            &Site::shipped_path("nginx-fastcgi.conf").to_string_lossy(),
-        );
+    let location = location.replace("#     ", "").replace(
+        "/etc/nginx/nginx-fastcgi.conf",
+        &Site::shipped_path("nginx-fastcgi.conf").to_string_lossy(),
+    );
+    nginx_with(["nginx", "nginx, /app"], base, &location, settings)
+}
+
+/// nginx with the lines in `location`, which name a socket of the shipped file.
+fn nginx_with(
+    names: [&'static str; 2],
+    base: &'static str,
+    location: &str,
+    settings: &[(&str, &str)],
+) -> Live {
+    let (site, daemon, socket) = with_daemon(base, settings);
+    let location = ["unix:/run/signet/socket", "127.0.0.1:9000"]
+        .iter()
+        .fold(location.to_owned(), |text, example| {
+            text.replace(example, &socket.address())
+        });
     let port = free_port();
     let folder = site.path().display();
     let user = match User::current().is_root() {
@@ -143,7 +154,8 @@ pub(super) fn nginx(base: &'static str, settings: &[(&str, &str)]) -> Live {
     let text = format!(
         "daemon off;\n{user}pid {folder}/run/nginx.pid;\nerror_log {folder}/errors.log;\n\
          events {{}}\nhttp {{\naccess_log off;\n{temporary}\
-         server {{\nlisten 127.0.0.1:{port};\nroot {folder}/htdocs;\nlocation {base}/ {{\n{location}}}\n}}\n}}\n"
+         server {{\nlisten 127.0.0.1:{port};\nroot {folder}/htdocs;\n\
+         location {base}/ {{\n{location}}}\n}}\n}}\n"
     );
     let configuration = site.file("nginx.conf", text, User::current(), 0o644);
     let log = File::create(site.path().join("start.log"));
@@ -159,7 +171,7 @@ pub(super) fn nginx(base: &'static str, settings: &[(&str, &str)]) -> Live {
         // It sends who asks for a location without its slash to that slash.
         folder: !base.is_empty(),
         log: site.path().join("daemon.log"),
-        ..mount(&site, ["nginx", "nginx, /app"], Software::Nginx, port, base)
+        ..mount(&site, names, Software::Nginx, port, base)
     };
     Live {
         mounts: vec![mount],
@@ -284,4 +296,29 @@ fn addresses_by_fastcgi() {
             assert!(!is_ours(&reply), "{}: {path}: {reply:?}", mount.name);
         }
     });
+}
+
+/// nginx by its own `fastcgi_params`, which have no PATH_INFO: the pages there
+/// are tell where the mount ends, and where it is said, nothing else is a page.
+#[test]
+#[ignore = "needs nginx: run tests/run"]
+fn without_path_info_by_fastcgi() {
+    const STOCK: &str =
+        "fastcgi_pass unix:/run/signet/socket;\ninclude /etc/nginx/fastcgi_params;\n";
+    for base in BASES {
+        let names = ["nginx by fastcgi_params", "nginx by fastcgi_params, /app"];
+        let live = nginx_with(names, base, STOCK, &[]);
+        let mount = &live.mounts[0];
+        walk::log_in_and_out(mount);
+        let odd = http::get(mount.port, &format!("//evil.example/..{base}/login"), &[]);
+        mount.assert_ours("odd", &odd);
+        let target = form_target(odd.text(), &mount.url("/login"));
+        assert_eq!(target, mount.url("/login"), "{}", mount.name);
+
+        let root = if base.is_empty() { "/" } else { base };
+        let live = nginx_with(names, base, STOCK, &[("SIGNET_APPLICATION_ROOT", root)]);
+        let mount = &live.mounts[0];
+        walk::log_in_and_out(mount);
+        walk::follow_every_link(mount);
+    }
 }
