@@ -94,6 +94,11 @@ impl MetaVariables {
             .map(|value| Path::new(std::ffi::OsStr::from_bytes(value)))
     }
 
+    /// Whether the program that the server names exists, by that path.
+    pub(crate) fn script_is_file(&self) -> bool {
+        self.path("SCRIPT_FILENAME").is_some_and(Path::is_file)
+    }
+
     /// All values of `name`, in the order given, empty ones too.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.vars
