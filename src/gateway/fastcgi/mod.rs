@@ -80,8 +80,8 @@ pub(crate) fn split_script_name(vars: &mut MetaVariables, routes: &[&str]) {
         .max_by_key(|route| route.len());
     if let Some(route) = route {
         let base = script[..script.len() - route.len()].to_vec();
-        vars.set("SCRIPT_NAME", base);
-        vars.set("PATH_INFO", route.as_bytes().to_vec());
+        vars.set(b"SCRIPT_NAME", &base);
+        vars.set(b"PATH_INFO", route.as_bytes());
     }
 }
 
@@ -113,8 +113,8 @@ mod tests {
         ];
         for (script, uri, base, route) in rows {
             let mut vars = MetaVariables::default();
-            vars.set("SCRIPT_NAME", script.into());
-            vars.set("REQUEST_URI", uri.into());
+            vars.set(b"SCRIPT_NAME", script.as_bytes());
+            vars.set(b"REQUEST_URI", uri.as_bytes());
             split_script_name(&mut vars, &["/", "/login", "/logout"]);
             let text = |name| String::from_utf8_lossy(vars.get(name).unwrap_or_default());
             let route = if route == "-" { "" } else { route };
