@@ -7,7 +7,7 @@
 //! the program's `unsafe` is in this file.
 
 #![no_main]
-#![expect(unsafe_code, reason = "a C main: its symbol, its argv, SIGPIPE")]
+#![expect(unsafe_code, reason = "a C main: its symbol, its lists, SIGPIPE")]
 
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
 use std::os::fd::IntoRawFd;
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::stdio::{stderr, stdin, stdout};
-use signet::Edge;
+use signet::{Edge, MetaVariables};
 
 /// The C library's allocator maps and unmaps memory page by page in a program
 /// as short as this one; this one maps 64 KiB once and uses it again.
@@ -26,19 +26,24 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 // SAFETY: no other symbol of this name is linked, as `no_main` leaves out std's.
 #[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+extern "C" fn main(_argc: c_int, argv: *const *const c_char, envp: *const *const c_char) -> c_int {
     // A write to a reader that went away is an error, not the end.
     // SAFETY: a signal that is ignored runs nothing.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     open_standard_streams();
 
-    let arguments = (0..usize::try_from(argc).unwrap_or(0)).map(|index| {
-        // SAFETY: the C library passes `argc` strings that stay where they are.
-        let argument = unsafe { CStr::from_ptr(*argv.add(index)) };
-        OsString::from(OsStr::from_bytes(argument.to_bytes()))
-    });
-    let arguments: Vec<OsString> = arguments.collect();
-    let edge = Edge::at(now(), arguments.get(1).cloned());
+    // SAFETY: both are lists as the C library passes them, and stay so: nothing
+    // here sets a variable.
+    let (arguments, entries) = unsafe { (strings(argv), strings(envp)) };
+    let arguments: Vec<OsString> = arguments
+        .map(|argument| OsStr::from_bytes(argument).to_owned())
+        .collect();
+    let edge = Edge {
+        vars: MetaVariables::from_environ(entries),
+        argument: arguments.get(1).cloned(),
+        now: now(),
+        euid: rustix::process::geteuid().as_raw(),
+    };
     // A web server may pass the words of a query as arguments (RFC 3875, 4.4):
     // under CGI a stranger writes argv, so decide before looking at it.
     if edge.is_from_web_server() {
@@ -46,6 +51,20 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     } else {
         c_int::from(signet::cli::run(edge, arguments.into_iter().skip(1)))
     }
+}
+
+/// The strings of a list that ends with a null pointer.
+///
+/// # Safety
+///
+/// `list` is one, and neither it nor a string is ever changed.
+unsafe fn strings(list: *const *const c_char) -> impl Iterator<Item = &'static [u8]> {
+    (0..)
+        // SAFETY: the null pointer, at which this ends, is in the list.
+        .map(move |index| unsafe { *list.add(index) })
+        .take_while(|string| !string.is_null())
+        // SAFETY: what is not null is a string.
+        .map(|string| unsafe { CStr::from_ptr(string) }.to_bytes())
 }
 
 /// Unix seconds; 0 if the clock stands before 1970.

@@ -126,7 +126,7 @@ fn serve_fastcgi(
     let (argument, euid) = (edge.argument.as_deref(), edge.euid);
     let settings = RefCell::new(RecentConfig::default());
     let limit = |vars: &MetaVariables| {
-        let vars = program.with(vars.clone());
+        let vars = program.with(vars);
         let mut settings = settings.borrow_mut();
         let config = settings.load(&vars, argument, euid, gateway::now());
         config.map_or(0, |config| config.max_content_length)
@@ -134,7 +134,7 @@ fn serve_fastcgi(
     let answer = |mut vars: MetaVariables, body: Vec<u8>| {
         fastcgi::split_script_name(&mut vars, routes);
         let edge = Edge {
-            vars: program.with(vars),
+            vars: program.with(&vars),
             argument: argument.map(OsStr::to_owned),
             now: gateway::now(),
             euid,

@@ -196,10 +196,7 @@ mod tests {
     use sha2::Digest;
 
     fn mount() -> Mount {
-        let vars = [
-            ("SCRIPT_NAME".into(), "/a b&c".into()),
-            ("PATH_INFO".into(), "/".into()),
-        ];
+        let vars = [("SCRIPT_NAME", "/a b&c"), ("PATH_INFO", "/")];
         Mount::new(&vars.into_iter().collect(), None)
     }
 

@@ -12,6 +12,16 @@ pub(super) enum Command {
     Htaccess,
     /// A configuration for lighttpd
     Lighttpd,
+    /// The same by FastCGI
+    LighttpdFastcgi,
+    /// FastCGI for an Apache of your own: mod_fcgid, which starts the program
+    Fcgid,
+    /// FastCGI for an Apache of your own: mod_proxy_fcgi, before `signet fastcgi`
+    ProxyFcgi,
+    /// FastCGI for nginx, before `signet fastcgi`
+    Nginx,
+    /// A service of systemd that runs `signet fastcgi`
+    Systemd,
     /// A signet.toml with every setting, all commented out
     Toml,
     /// The manual page
@@ -27,6 +37,11 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Htaccess => print(include_bytes!("../../deploy/apache/.htaccess")),
         Command::Lighttpd => print(include_bytes!("../../deploy/lighttpd.conf")),
+        Command::LighttpdFastcgi => print(include_bytes!("../../deploy/lighttpd-fastcgi.conf")),
+        Command::Fcgid => print(include_bytes!("../../deploy/apache/fcgid.conf")),
+        Command::ProxyFcgi => print(include_bytes!("../../deploy/apache/proxy-fcgi.conf")),
+        Command::Nginx => print(include_bytes!("../../deploy/nginx-fastcgi.conf")),
+        Command::Systemd => print(include_bytes!("../../deploy/signet.service")),
         Command::Toml => print(toml().as_bytes()),
         Command::Man => {
             let mut page = Vec::new();

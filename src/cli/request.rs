@@ -74,7 +74,7 @@ pub(super) fn run(arguments: Arguments, edge: Edge) -> Result<(), Failure> {
         vars.push((variable.into(), value.trim().into()));
     }
     let edge = Edge {
-        vars: edge.vars.of_the_program().with(vars.into_iter().collect()),
+        vars: edge.vars.of_the_program().with(&vars.into_iter().collect()),
         argument: None,
         ..edge
     };

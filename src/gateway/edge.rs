@@ -28,16 +28,10 @@ impl Edge {
     /// Reads environment, argv and clock.
     #[expect(clippy::disallowed_methods, reason = "the one place")]
     pub fn of_this_process() -> Self {
-        Self::at(now(), std::env::args_os().nth(1))
-    }
-
-    /// As [`Edge::of_this_process`], for who has read clock and argv already.
-    #[expect(clippy::disallowed_methods, reason = "the one place")]
-    pub fn at(now: u64, argument: Option<OsString>) -> Self {
         Self {
             vars: std::env::vars_os().collect(),
-            argument,
-            now,
+            argument: std::env::args_os().nth(1),
+            now: now(),
             euid: rustix::process::geteuid().as_raw(),
         }
     }

@@ -175,16 +175,23 @@ fn locate_without_path_info(
     root: Option<&ApplicationRoot>,
 ) -> (Vec<u8>, Vec<u8>) {
     let bare = (script.to_vec(), b"/".to_vec());
-    let Some(path) = path.filter(|path| without_last_slash(path.clone()) != script) else {
+    let Some(path) = path else {
         return bare;
     };
-    if let Some(root) = root {
+    let is_script = without_last_slash(path.clone()) == script;
+    // A script that is no file may be a page's address: FastCGI without PATH_INFO.
+    if let Some(root) = root
+        && !(is_script && vars.script_is_file())
+    {
         let root: Vec<u8> = percent_decode(root.0.as_bytes()).collect();
         if let Some(rest) = path.strip_prefix(root.as_slice())
             && rest.starts_with(b"/")
         {
             return (root.clone(), rest.to_vec());
         }
+    }
+    if is_script {
+        return bare;
     }
     let folder = match script.iter().rposition(|b| *b == b'/') {
         Some(slash) => &script[..slash],
@@ -201,7 +208,7 @@ fn locate_without_path_info(
 
 /// The path of a raw `REQUEST_URI`: without query, decoded once, tidied;
 /// `None` if it has no path (`*`, junk).
-fn visible_path(uri: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn visible_path(uri: &[u8]) -> Option<Vec<u8>> {
     let end = uri
         .iter()
         .position(|b| matches!(b, b'?' | b'#'))
@@ -223,7 +230,7 @@ fn visible_path(uri: &[u8]) -> Option<Vec<u8>> {
 
 /// Joins double slashes and resolves `.` and `..`, as the servers do before
 /// they choose a program.
-fn tidy(path: &[u8]) -> Vec<u8> {
+pub(super) fn tidy(path: &[u8]) -> Vec<u8> {
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in path.split(|b| *b == b'/') {
         match part {

@@ -37,16 +37,15 @@ pub(crate) fn serialize(
 ) -> Result<Vec<u8>, ResponseError> {
     let status = response.status();
     let mut bytes = Vec::with_capacity(1024 + response.body().len());
-    line(
-        &mut bytes,
-        "Status",
-        format!("{} {}", status.as_str(), reason(status)).as_bytes(),
-    );
+    bytes.extend_from_slice(b"Status: ");
+    bytes.extend_from_slice(status.as_str().as_bytes());
+    bytes.push(b' ');
+    line_end(&mut bytes, reason(status).as_bytes());
 
     let headers = response.headers();
-    line(
+    bytes.extend_from_slice(b"Content-Type: ");
+    line_end(
         &mut bytes,
-        "Content-Type",
         &content_type(headers.get(header::CONTENT_TYPE))?,
     );
     for (name, value) in headers {
@@ -60,7 +59,9 @@ pub(crate) fn serialize(
         if name == header::LOCATION && headers.get_all(name).iter().count() > 1 {
             return Err(ResponseError::Repeated(name.clone()));
         }
-        line(&mut bytes, &title_case(name), value.as_bytes());
+        push_title_case(&mut bytes, name);
+        bytes.extend_from_slice(b": ");
+        line_end(&mut bytes, value.as_bytes());
     }
     bytes.extend_from_slice(b"\r\n");
     if method != Method::HEAD {
@@ -69,9 +70,7 @@ pub(crate) fn serialize(
     Ok(bytes)
 }
 
-fn line(bytes: &mut Vec<u8>, name: &str, value: &[u8]) {
-    bytes.extend_from_slice(name.as_bytes());
-    bytes.extend_from_slice(b": ");
+fn line_end(bytes: &mut Vec<u8>, value: &[u8]) {
     bytes.extend_from_slice(value);
     bytes.extend_from_slice(b"\r\n");
 }
@@ -123,16 +122,16 @@ fn reason(status: StatusCode) -> &'static str {
 }
 
 /// `set-cookie` to `Set-Cookie`, as people and their tools expect to read it.
-fn title_case(name: &HeaderName) -> String {
+fn push_title_case(bytes: &mut Vec<u8>, name: &HeaderName) {
+    let start = bytes.len();
+    bytes.extend_from_slice(name.as_str().as_bytes());
     let mut upper = true;
-    name.as_str()
-        .chars()
-        .map(|c| {
-            let c = if upper { c.to_ascii_uppercase() } else { c };
-            upper = c == '-';
-            c
-        })
-        .collect()
+    for byte in &mut bytes[start..] {
+        if upper {
+            byte.make_ascii_uppercase();
+        }
+        upper = *byte == b'-';
+    }
 }
 
 #[cfg(test)]

@@ -343,6 +343,11 @@ fn application_root_overrides_the_base() {
         // a proxy has taken that away, the whole path.
         ("/app",            "/x.cgi",         "-",      "/app/login",           "/app",            "/login"),
         ("/app",            "/x.cgi",         "-",      "/login",               "/app",            "/login"),
+        // FastCGI without PATH_INFO: the script is the whole path, and no file.
+        ("/",               "/nowhere",       "-",      "/nowhere",             "",                "/nowhere"),
+        ("/app",            "/app/a/b",       "-",      "/app//a/b?x=/login",   "/app",            "/a/b"),
+        ("/app",            "/app",           "-",      "/app",                 "/app",            "/"),
+        ("/app",            "/apple",         "-",      "/apple",               "/app",            "/"),
     ];
     for (root, script, info, uri, base, route) in rows {
         let name = format!("{root} over {uri}");

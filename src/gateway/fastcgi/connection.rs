@@ -1,6 +1,9 @@
 //! One connection from a web server: bytes in, requests out, answers in, bytes
 //! out. It neither reads nor writes a socket.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use super::super::MetaVariables;
 use super::record::{self, HEADER, Header, ProtocolStatus};
 
@@ -156,8 +159,11 @@ impl Connection {
         match (kind, &current.vars) {
             (record::ABORT_REQUEST, _) => self.end(),
             (record::PARAMS, None) if content.is_empty() => {
-                let pairs = record::pairs(&std::mem::take(&mut current.params)).ok_or(Broken)?;
-                current.vars = Some(pairs.into_iter().collect());
+                let params = std::mem::take(&mut current.params);
+                let pairs = record::pairs(&params).ok_or(Broken)?;
+                let pairs = pairs.into_iter();
+                let vars = pairs.map(|(n, v)| (OsStr::from_bytes(n), OsStr::from_bytes(v)));
+                current.vars = Some(vars.collect());
             }
             (record::PARAMS, None) => {
                 if current.params.len() + content.len() > MAX_PARAMS {
@@ -218,10 +224,7 @@ impl Connection {
             (b"FCGI_MAX_REQS", b"100"),
             (b"FCGI_MPXS_CONNS", b"0"),
         ] {
-            if asked
-                .iter()
-                .any(|(asked, _)| asked.as_encoded_bytes() == name)
-            {
+            if asked.iter().any(|(asked, _)| *asked == name) {
                 record::write_pair(&mut values, name, value);
             }
         }

@@ -1,8 +1,5 @@
 //! Records, by sections 3 and 8 of the FastCGI 1.0 specification.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
-
 /// Bytes of a record's header.
 pub(super) const HEADER: usize = 8;
 
@@ -76,15 +73,12 @@ pub(super) fn write_end(out: &mut Vec<u8>, id: u16, status: ProtocolStatus) {
 }
 
 /// Reads name-value pairs (section 3.4); `None` if one ends past the last byte.
-pub(super) fn pairs(mut bytes: &[u8]) -> Option<Vec<(OsString, OsString)>> {
+pub(super) fn pairs(mut bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     let mut pairs = Vec::new();
     while !bytes.is_empty() {
         let name = take_length(&mut bytes)?;
         let value = take_length(&mut bytes)?;
-        let name = bytes.split_off(..name)?;
-        let value = bytes.split_off(..value)?;
-        let owned = |part: &[u8]| OsString::from_vec(part.to_vec());
-        pairs.push((owned(name), owned(value)));
+        pairs.push((bytes.split_off(..name)?, bytes.split_off(..value)?));
     }
     Some(pairs)
 }

@@ -74,6 +74,11 @@ fn files_are_printed_as_shipped() {
     for (name, path) in [
         ("htaccess", "deploy/apache/.htaccess"),
         ("lighttpd", "deploy/lighttpd.conf"),
+        ("lighttpd-fastcgi", "deploy/lighttpd-fastcgi.conf"),
+        ("fcgid", "deploy/apache/fcgid.conf"),
+        ("proxy-fcgi", "deploy/apache/proxy-fcgi.conf"),
+        ("nginx", "deploy/nginx-fastcgi.conf"),
+        ("systemd", "deploy/signet.service"),
     ] {
         let shipped = fs::read_to_string(root.join(path)).expect(path);
         assert_eq!(signet(&["print", name], &[]).done(), shipped, "{name}");

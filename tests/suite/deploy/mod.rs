@@ -4,6 +4,7 @@
 mod build;
 mod probe;
 mod serve;
+mod service;
 
 use std::path::{Path, PathBuf};
 

@@ -148,7 +148,8 @@ fn set_up(started: Started) -> Live {
     Live {
         mounts: mounts.into(),
         _server: server,
-        _site: site,
+        daemon: None,
+        site,
     }
 }
 

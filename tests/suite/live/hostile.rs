@@ -29,10 +29,21 @@ struct Row {
     request: Vec<u8>,
     apache: Want,
     lighttpd: Want,
+    nginx: Want,
+    /// mod_fcgid has read the body before it asks the program, and makes an
+    /// empty one of what is none; otherwise it does as Apache does.
+    mod_fcgid: Want,
 }
 
 /// A request by its first line and further header lines.
-fn row(name: &'static str, line: &[u8], headers: &[&[u8]], apache: Want, lighttpd: Want) -> Row {
+fn row(
+    name: &'static str,
+    line: &[u8],
+    headers: &[&[u8]],
+    apache: Want,
+    lighttpd: Want,
+    nginx: Want,
+) -> Row {
     let mut request = [line, b"\r\nHost: 127.0.0.1\r\nConnection: close\r\n"].concat();
     for header in headers {
         request.extend([header, &b"\r\n"[..]].concat());
@@ -43,6 +54,8 @@ fn row(name: &'static str, line: &[u8], headers: &[&[u8]], apache: Want, lighttp
         request,
         apache,
         lighttpd,
+        nginx,
+        mod_fcgid: apache,
     }
 }
 
@@ -50,6 +63,10 @@ impl Row {
     fn body(mut self, body: &[u8]) -> Self {
         self.request.extend(body);
         self
+    }
+
+    fn by_mod_fcgid(self, mod_fcgid: Want) -> Self {
+        Self { mod_fcgid, ..self }
     }
 }
 
@@ -65,30 +82,30 @@ fn headers() -> Vec<Row> {
     let many = |count| (0..count).map(|n| format!("a{n}: b").into_bytes()).collect::<Vec<_>>();
     let shell = |name: &str| format!("{name}: {SHELLSHOCK}").into_bytes();
     vec![
-        row("H1 control in a cookie",     GET, &[b"Cookie: session=a\x01b"], Theirs(400), Theirs(400)),
-        row("H1 delete in a cookie",      GET, &[b"Cookie: session=a\x7fb"], Theirs(400), Theirs(400)),
-        row("H1 NUL in a cookie",         GET, &[b"Cookie: session=a\0b"],   Theirs(400), Theirs(400)),
-        row("H1 control in a header",     GET, &[b"X-A: a\x01b"],            Theirs(400), Theirs(400)),
-        row("H1 8 bit in a cookie",       GET, &[b"Cookie: a=\xff; session=\xe9"], Index, Index),
-        row("H1 8 bit in a header",       GET, &[b"User-Agent: caf\xe9"],    Index, Index),
-        row("H2 braces in a name",        GET, &[b"X-{a}: b"],               Theirs(400), Theirs(400)),
-        row("H2 bracket in a name",       GET, &[b"X(Y: b"],                 Theirs(400), Theirs(400)),
-        row("H2 8 bit in a name",         GET, &[b"X-\xe9: b"],              Theirs(400), Theirs(400)),
-        row("H3 folded header",           GET, &[b"X-A: b\r\n c"],           Index, Index),
-        row("H5 long cookie",             GET, &[&cookie(8000)],             Index, Index),
-        row("H5 too long cookie",         GET, &[&cookie(20_000)],           Theirs(400), Theirs(431)),
-        row("H5 long cookies together",   GET, &[&cookie(7000), &cookie(7000), &cookie(7000)], Theirs(400), Theirs(431)),
-        row("H6 90 headers",              GET, &refs(&many(90)),             Index, Index),
-        row("H6 300 headers",             GET, &refs(&many(300)),            Theirs(400), Index),
-        row("H16 any entity",             GET, &[b"If-None-Match: *"],       Index, Index),
-        row("H16 since the future",       GET, &[b"If-Modified-Since: Fri, 31 Dec 2100 23:59:59 GMT"], Index, Index),
-        row("H16 another entity",         GET, &[b"If-Match: \"x\""],        Index, Index),
-        row("H19 shell in User-Agent",    GET, &[&shell("User-Agent")],      Index, Index),
-        row("H19 shell in Referer",       GET, &[&shell("Referer")],         Index, Index),
-        row("H19 shell in Cookie",        GET, &[&shell("Cookie")],          Index, Index),
-        row("httpoxy",                    GET, &[b"Proxy: http://127.0.0.1:1"], Index, Index),
-        row("a user by header",           GET, &[b"Remote-User: admin", b"X-Remote-User: admin", b"X_Remote_User: admin"], Index, Index),
-        row("settings by header",         GET, &[b"Signet-Debug: true", b"Secret-Key: aaaaaaaaaaaaaaaaaaaaaaaa"], Index, Index),
+        row("H1 control in a cookie",     GET, &[b"Cookie: session=a\x01b"], Theirs(400), Theirs(400), Index),
+        row("H1 delete in a cookie",      GET, &[b"Cookie: session=a\x7fb"], Theirs(400), Theirs(400), Index),
+        row("H1 NUL in a cookie",         GET, &[b"Cookie: session=a\0b"],   Theirs(400), Theirs(400), Theirs(400)),
+        row("H1 control in a header",     GET, &[b"X-A: a\x01b"],            Theirs(400), Theirs(400), Index),
+        row("H1 8 bit in a cookie",       GET, &[b"Cookie: a=\xff; session=\xe9"], Index, Index, Index),
+        row("H1 8 bit in a header",       GET, &[b"User-Agent: caf\xe9"],    Index, Index, Index),
+        row("H2 braces in a name",        GET, &[b"X-{a}: b"],               Theirs(400), Theirs(400), Index),
+        row("H2 bracket in a name",       GET, &[b"X(Y: b"],                 Theirs(400), Theirs(400), Index),
+        row("H2 8 bit in a name",         GET, &[b"X-\xe9: b"],              Theirs(400), Theirs(400), Index),
+        row("H3 folded header",           GET, &[b"X-A: b\r\n c"],           Index, Index, Theirs(400)),
+        row("H5 long cookie",             GET, &[&cookie(8000)],             Index, Index, Index),
+        row("H5 too long cookie",         GET, &[&cookie(20_000)],           Theirs(400), Theirs(431), Theirs(400)),
+        row("H5 long cookies together",   GET, &[&cookie(7000), &cookie(7000), &cookie(7000)], Theirs(400), Theirs(431), Index),
+        row("H6 90 headers",              GET, &refs(&many(90)),             Index, Index, Index),
+        row("H6 300 headers",             GET, &refs(&many(300)),            Theirs(400), Index, Index),
+        row("H16 any entity",             GET, &[b"If-None-Match: *"],       Index, Index, Index),
+        row("H16 since the future",       GET, &[b"If-Modified-Since: Fri, 31 Dec 2100 23:59:59 GMT"], Index, Index, Index),
+        row("H16 another entity",         GET, &[b"If-Match: \"x\""],        Index, Index, Index),
+        row("H19 shell in User-Agent",    GET, &[&shell("User-Agent")],      Index, Index, Index),
+        row("H19 shell in Referer",       GET, &[&shell("Referer")],         Index, Index, Index),
+        row("H19 shell in Cookie",        GET, &[&shell("Cookie")],          Index, Index, Index),
+        row("httpoxy",                    GET, &[b"Proxy: http://127.0.0.1:1"], Index, Index, Index),
+        row("a user by header",           GET, &[b"Remote-User: admin", b"X-Remote-User: admin", b"X_Remote_User: admin"], Index, Index, Index),
+        row("settings by header",         GET, &[b"Signet-Debug: true", b"Secret-Key: aaaaaaaaaaaaaaaaaaaaaaaa"], Index, Index, Index),
     ]
 }
 
@@ -99,49 +116,49 @@ fn refs(lines: &[Vec<u8>]) -> Vec<&[u8]> {
 
 #[rustfmt::skip]
 fn request_lines() -> Vec<Row> {
-    let line = |name, line, apache, lighttpd| row(name, line, &[], apache, lighttpd);
+    let line = |name, line, apache, lighttpd, nginx| row(name, line, &[], apache, lighttpd, nginx);
     vec![
-        line("H8 a version to come",       b"GET @/ HTTP/1.2",                 Index, Theirs(505)),
-        line("H8 a binary version, typed", b"GET @/ HTTP/2.0",                 Index, Theirs(505)),
-        line("H9 another host",            b"GET http://evil.example@/ HTTP/1.1", Index, Theirs(400)),
-        line("H9 a path like a host",      b"GET //evil.example/..@/ HTTP/1.1", Index, Index),
-        line("H10 an option",              b"GET @/?-s HTTP/1.1",              Index, Index),
-        line("H10 a long option",          b"GET @/?--version HTTP/1.1",       Index, Index),
-        line("H10 a command",              b"GET @/?key+--help HTTP/1.1",      Index, Index),
-        line("H10 an option with a value", b"GET @/?-d+x%3d1 HTTP/1.1",        Index, Index),
-        line("H10 a soft hyphen",          b"GET @/?%ADd+x HTTP/1.1",          Index, Index),
-        line("H10 shell letters",          b"GET @/?a+b+%22;id HTTP/1.1",      Index, Index),
-        line("H10 a configuration",        b"GET @/?/etc/passwd HTTP/1.1",     Index, Index),
-        line("H11 a tag",                  b"GET @/?a=<b> HTTP/1.1",           Index, Index),
-        line("H11 a quote",                b"GET @/?a=\" HTTP/1.1",            Index, Index),
-        line("H11 braces",                 b"GET @/?{}|^` HTTP/1.1",           Index, Index),
-        line("H11 8 bit",                  b"GET @/?a=\xff HTTP/1.1",          Index, Theirs(400)),
-        line("H12 a header in the path",   b"GET @/%0d%0aSet-Cookie:%20x=1 HTTP/1.1", Ours(404), Theirs(400)),
-        line("H13 8 bit in the path",      b"GET @/%ff HTTP/1.1",              Ours(404), Theirs(400)),
-        line("H13 NUL in the path",        b"GET @/%00 HTTP/1.1",              Refused, Refused),
-        line("H13 escaped slash",          b"GET @/a%2fb HTTP/1.1",            Theirs(404), Ours(404)),
-        line("H13 escaped slash and dots", b"GET @/..%2f HTTP/1.1",            Refused, RefusedOrIndex),
-        line("dots",                       b"GET @/../../../etc/passwd HTTP/1.1", Refused, Refused),
-        line("escaped dots",               b"GET @/%2e%2e/%2e%2e/etc/passwd HTTP/1.1", Refused, Refused),
-        line("an own tag in the path",     b"GET @/<script> HTTP/1.1",         Ours(404), Ours(404)),
-        line("a path of 7000 bytes",       [&b"GET @/"[..], &[b'a'; 7000], b" HTTP/1.1"].concat().leak(), Refused, Refused),
-        line("a query of 20000 bytes",     [&b"GET @/?"[..], &[b'a'; 20_000], b" HTTP/1.1"].concat().leak(), Theirs(414), Theirs(431)),
-        line("an unknown method",          b"BREW @/ HTTP/1.1",                Ours(405), Theirs(501)),
-        line("a method in small letters",  b"get @/ HTTP/1.1",                 Ours(405), Theirs(501)),
-        line("?r= where paths work",       b"GET @/login?r=/logout HTTP/1.1",  Ours(200), Ours(200)),
+        line("H8 a version to come",       b"GET @/ HTTP/1.2",                 Index, Theirs(505), Index),
+        line("H8 a binary version, typed", b"GET @/ HTTP/2.0",                 Index, Theirs(505), Theirs(505)),
+        line("H9 another host",            b"GET http://evil.example@/ HTTP/1.1", Index, Theirs(400), Index),
+        line("H9 a path like a host",      b"GET //evil.example/..@/ HTTP/1.1", Index, Index, Index),
+        line("H10 an option",              b"GET @/?-s HTTP/1.1",              Index, Index, Index),
+        line("H10 a long option",          b"GET @/?--version HTTP/1.1",       Index, Index, Index),
+        line("H10 a command",              b"GET @/?key+--help HTTP/1.1",      Index, Index, Index),
+        line("H10 an option with a value", b"GET @/?-d+x%3d1 HTTP/1.1",        Index, Index, Index),
+        line("H10 a soft hyphen",          b"GET @/?%ADd+x HTTP/1.1",          Index, Index, Index),
+        line("H10 shell letters",          b"GET @/?a+b+%22;id HTTP/1.1",      Index, Index, Index),
+        line("H10 a configuration",        b"GET @/?/etc/passwd HTTP/1.1",     Index, Index, Index),
+        line("H11 a tag",                  b"GET @/?a=<b> HTTP/1.1",           Index, Index, Index),
+        line("H11 a quote",                b"GET @/?a=\" HTTP/1.1",            Index, Index, Index),
+        line("H11 braces",                 b"GET @/?{}|^` HTTP/1.1",           Index, Index, Index),
+        line("H11 8 bit",                  b"GET @/?a=\xff HTTP/1.1",          Index, Theirs(400), Index),
+        line("H12 a header in the path",   b"GET @/%0d%0aSet-Cookie:%20x=1 HTTP/1.1", Ours(404), Theirs(400), Ours(404)),
+        line("H13 8 bit in the path",      b"GET @/%ff HTTP/1.1",              Ours(404), Theirs(400), Ours(404)),
+        line("H13 NUL in the path",        b"GET @/%00 HTTP/1.1",              Refused, Refused, Refused),
+        line("H13 escaped slash",          b"GET @/a%2fb HTTP/1.1",            Theirs(404), Ours(404), Ours(404)),
+        line("H13 escaped slash and dots", b"GET @/..%2f HTTP/1.1",            Refused, RefusedOrIndex, RefusedOrIndex),
+        line("dots",                       b"GET @/../../../etc/passwd HTTP/1.1", Refused, Refused, Refused),
+        line("escaped dots",               b"GET @/%2e%2e/%2e%2e/etc/passwd HTTP/1.1", Refused, Refused, Refused),
+        line("an own tag in the path",     b"GET @/<script> HTTP/1.1",         Ours(404), Ours(404), Ours(404)),
+        line("a path of 7000 bytes",       [&b"GET @/"[..], &[b'a'; 7000], b" HTTP/1.1"].concat().leak(), Refused, Refused, Refused),
+        line("a query of 20000 bytes",     [&b"GET @/?"[..], &[b'a'; 20_000], b" HTTP/1.1"].concat().leak(), Theirs(414), Theirs(431), Theirs(414)),
+        line("an unknown method",          b"BREW @/ HTTP/1.1",                Ours(405), Theirs(501), Ours(405)),
+        line("a method in small letters",  b"get @/ HTTP/1.1",                 Ours(405), Theirs(501), Theirs(400)),
+        line("?r= where paths work",       b"GET @/login?r=/logout HTTP/1.1",  Ours(200), Ours(200), Ours(200)),
     ]
 }
 
 #[rustfmt::skip]
 fn bodies() -> Vec<Row> {
     vec![
-        row("H14 two lengths",       LOGIN, &[FORM, b"Content-Length: 14", b"Content-Length: 3"], Theirs(400), Theirs(400)).body(b"username=admin"),
-        row("H14 a list of lengths", LOGIN, &[FORM, b"Content-Length: 14, 14"], Theirs(400), Theirs(400)).body(b"username=admin"),
-        row("H14 a signed length",   LOGIN, &[FORM, b"Content-Length: +14"], Theirs(400), Theirs(400)).body(b"username=admin"),
-        row("H14 length and pieces", LOGIN, &[FORM, CHUNKED, b"Content-Length: 3"], Ours(303), Theirs(400)).body(b"e\r\nusername=admin\r\n0\r\n\r\n"),
-        row("H14 unknown coding",    LOGIN, &[FORM, b"Transfer-Encoding: cow"], Refused, Theirs(501)),
-        row("H14 no length",         LOGIN, &[FORM], Ours(411), Theirs(411)),
-        row("H14 sizes that are none", LOGIN, &[FORM, CHUNKED], Theirs(400), Theirs(400)).body(b"-1\r\nusername=admin\r\n0\r\n\r\n"),
+        row("H14 two lengths",       LOGIN, &[FORM, b"Content-Length: 14", b"Content-Length: 3"], Theirs(400), Theirs(400), Theirs(400)).body(b"username=admin"),
+        row("H14 a list of lengths", LOGIN, &[FORM, b"Content-Length: 14, 14"], Theirs(400), Theirs(400), Theirs(400)).body(b"username=admin"),
+        row("H14 a signed length",   LOGIN, &[FORM, b"Content-Length: +14"], Theirs(400), Theirs(400), Theirs(400)).body(b"username=admin"),
+        row("H14 length and pieces", LOGIN, &[FORM, CHUNKED, b"Content-Length: 3"], Ours(303), Theirs(400), Theirs(400)).body(b"e\r\nusername=admin\r\n0\r\n\r\n"),
+        row("H14 unknown coding",    LOGIN, &[FORM, b"Transfer-Encoding: cow"], Refused, Theirs(501), Theirs(501)),
+        row("H14 no length",         LOGIN, &[FORM], Ours(411), Theirs(411), Ours(411)).by_mod_fcgid(Ours(400)),
+        row("H14 sizes that are none", LOGIN, &[FORM, CHUNKED], Theirs(400), Theirs(400), Theirs(400)).body(b"-1\r\nusername=admin\r\n0\r\n\r\n").by_mod_fcgid(Ours(400)),
     ]
 }
 
@@ -152,6 +169,8 @@ fn requests(mount: &Mount) {
         let want = match mount.software {
             Software::Apache => row.apache,
             Software::Lighttpd => row.lighttpd,
+            Software::Nginx => row.nginx,
+            Software::ModFcgid => row.mod_fcgid,
         };
         let reply = send(mount, &row.request).unwrap_or_else(|err| panic!("{name}: {err}"));
         mount.assert_sound(row.name, &reply);
@@ -204,11 +223,19 @@ fn assert_index(mount: &Mount, row: &str, reply: &Reply) {
 /// H9: a login for another host is answered by a path, not by that host.
 fn login_at_another_host(mount: &Mount) {
     let line = b"POST http://evil.example@/login HTTP/1.1";
-    let row = row("", line, &[FORM, b"Content-Length: 14"], Index, Index).body(b"username=admin");
+    let row = row(
+        "",
+        line,
+        &[FORM, b"Content-Length: 14"],
+        Index,
+        Index,
+        Index,
+    )
+    .body(b"username=admin");
     let reply = send(mount, &row.request).expect("an answer");
     mount.assert_sound("another host", &reply);
     match mount.software {
-        Software::Apache => {
+        Software::Apache | Software::ModFcgid | Software::Nginx => {
             let home = mount.url("/");
             assert_eq!(
                 (reply.status, reply.header("Location")),
@@ -227,7 +254,7 @@ fn trailers_are_no_headers(mount: &Mount) {
     let session = mount.log_in();
     let line = b"POST @/logout HTTP/1.1";
     let body = format!("0\r\nCookie: {session}\r\n\r\n");
-    let row = row("", line, &[CHUNKED], Index, Index).body(body.as_bytes());
+    let row = row("", line, &[CHUNKED], Index, Index, Index).body(body.as_bytes());
     let reply = send(mount, &row.request).expect("an answer");
     // With a session this would be a logout, and delete the cookie.
     assert_eq!(
@@ -238,12 +265,14 @@ fn trailers_are_no_headers(mount: &Mount) {
     );
 }
 
-/// H7: a request without a version has an answer without a head, from Apache.
+/// H7: a request without a version has an answer without a head, or 400.
 fn without_a_version(mount: &Mount) {
     let answer = http::send_and_end(mount.port, &at(mount, b"GET @/\r\n\r\n")).expect("an answer");
     let text = String::from_utf8(answer).expect("text");
     match mount.software {
-        Software::Apache => {
+        // The end of our half is to it the end of us.
+        Software::Nginx if text.is_empty() => {}
+        Software::Apache | Software::ModFcgid | Software::Nginx => {
             assert!(
                 text.starts_with("<!doctype html>"),
                 "{}: {text}",
@@ -262,13 +291,23 @@ fn without_a_version(mount: &Mount) {
 
 /// H15: a body that ends too early logs nobody in.
 fn body_cut_short(mount: &Mount) {
-    let request = row("", LOGIN, &[FORM, b"Content-Length: 20"], Index, Index).body(b"username=ad");
+    let request = row(
+        "",
+        LOGIN,
+        &[FORM, b"Content-Length: 20"],
+        Index,
+        Index,
+        Index,
+    )
+    .body(b"username=ad");
     let answer = http::send_and_end(mount.port, &at(mount, &request.request)).unwrap_or_default();
     let text = String::from_utf8_lossy(&answer);
     assert!(!text.contains("Set-Cookie"), "{}: {text}", mount.name);
     match mount.software {
         Software::Apache => assert!(text.starts_with("HTTP/1.1 400 "), "{}: {text}", mount.name),
-        Software::Lighttpd => assert!(!text.starts_with("HTTP/1.1 3"), "{}: {text}", mount.name),
+        Software::Lighttpd | Software::ModFcgid | Software::Nginx => {
+            assert!(!text.starts_with("HTTP/1.1 3"), "{}: {text}", mount.name);
+        }
     }
 }
 

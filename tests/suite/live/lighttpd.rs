@@ -58,7 +58,8 @@ fn start(configuration: &'static str, bases: &[&'static str]) -> Live {
     Live {
         mounts: bases.iter().map(mount).collect(),
         _server: server,
-        _site: site,
+        daemon: None,
+        site,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Real web servers before the program, set up by the files of `deploy/` as
-//! they are shipped: every set-up is walked and attacked by the same bodies.
+//! they are shipped: every set-up is walked and attacked by the same bodies,
+//! as CGI and as FastCGI.
 //!
 //! - `walk`: a visitor logs in and out by following links
 //! - `answers`: what each page answers to each method, body and header
@@ -8,6 +9,9 @@
 
 mod answers;
 mod apache;
+mod daemon;
+mod fastcgi;
+mod fastcgi_ends;
 mod hostile;
 mod lighttpd;
 mod site;
@@ -23,22 +27,26 @@ use crate::support::html::links;
 use crate::support::http::{self, Reply, Server};
 use crate::support::invariants::assert_closed;
 use crate::support::token::Signer;
+use daemon::Daemon;
 use site::Site;
 
 /// Which server it is; they differ in what they refuse by themselves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Software {
     Apache,
+    ModFcgid,
     Lighttpd,
+    Nginx,
 }
 
 /// A server at work, and each place where the program is to be found on it.
 #[derive(Debug)]
 struct Live {
     mounts: Vec<Mount>,
-    // The server ends before its folder goes.
+    // The server ends before what it connects to, and both before their folder.
     _server: Server,
-    _site: Site,
+    daemon: Option<Daemon>,
+    site: Site,
 }
 
 /// One set-up: the program below one path of one server.
@@ -50,11 +58,11 @@ struct Mount {
     port: u16,
     /// What stands before the route in URLs: empty, or with a leading slash.
     base: &'static str,
-    /// Whether that path is a folder on the disk, whose slash the server adds.
+    /// Whether the server adds a slash to that path, as to a folder on the disk.
     folder: bool,
     /// Where the key makes itself.
     state: PathBuf,
-    /// Where the server writes what the program says on stderr.
+    /// Where what the program says on stderr is written.
     log: PathBuf,
     /// The cookie's name; "session" unless the set-up's settings say another.
     cookie: &'static str,
@@ -136,14 +144,16 @@ impl Mount {
         let log = String::from_utf8_lossy(&log);
         let lines = log.lines().filter_map(|line| match self.software {
             // mod_cgi writes it down as "[date …] AH01215: stderr from
-            // /path/signet.cgi: …", mod_cgid lets the program write.
-            Software::Apache if line.starts_with('[') => {
+            // /path/signet.cgi: …", mod_cgid and mod_fcgid let the program write.
+            Software::Apache | Software::ModFcgid if line.starts_with('[') => {
                 let (_, said) = line.split_once("AH01215: ")?;
                 Some(said.split_once(".cgi: ").map_or(said, |(_, said)| said))
             }
-            Software::Apache => Some(line),
+            Software::Apache | Software::ModFcgid => Some(line),
             // Its own begin with a date, or with what it could not start.
             Software::Lighttpd => (!line.starts_with(['2', '/'])).then_some(line),
+            // Its daemon has a log of its own.
+            Software::Nginx => Some(line),
         });
         lines.map(str::to_owned).collect()
     }

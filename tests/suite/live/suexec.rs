@@ -143,7 +143,8 @@ fn set_up(started: Started) -> Live {
     Live {
         mounts,
         _server: server,
-        _site: site,
+        daemon: None,
+        site,
     }
 }
 

@@ -270,7 +270,7 @@ pub(super) fn the_largest_record_fits(place: &dyn Place) {
 
 pub(super) fn sweep_removes_only_what_is_over(place: &dyn Place) {
     let store = place.open(LIFETIME);
-    let later = now() + LIFETIME + 1;
+    let later = now() + LIFETIME + 60;
     let over: Vec<_> = (0..50).map(|_| stored(&*store, r#"{"n":1}"#)).collect();
     let in_use: Vec<_> = (0..50)
         .map(|_| (id(), record(later - LIFETIME, r#"{"n":2}"#)))
@@ -337,7 +337,7 @@ pub(super) fn for_each_stops_when_told_to(place: &dyn Place) {
 
 pub(super) fn for_each_shows_nothing_that_is_over(place: &dyn Place) {
     let store = place.open(LIFETIME);
-    let later = now() + LIFETIME + 1;
+    let later = now() + LIFETIME + 60;
     stored(&*store, r#"{"n":1}"#);
     let in_use = record(later, r#"{"n":2}"#);
     store.create(&id(), &in_use).expect("create");

@@ -62,9 +62,7 @@ impl Site {
         let vars: BTreeMap<&str, &str> = vars.chain(header).collect();
         let vars = vars.into_iter();
         Edge {
-            vars: vars
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
+            vars: vars.collect(),
             argument: None,
             now,
             euid: geteuid().as_raw(),

@@ -1,0 +1,324 @@
+//! FastCGI: the program as lighttpd and Apache's mod_fcgid start it, and as a
+//! daemon behind nginx and Apache's mod_proxy_fcgi; each as the whole site and
+//! below a path, by the files of `deploy/` as they are shipped.
+
+use std::fs::File;
+use std::process::Command;
+
+use super::apache::{self, Started, server_user};
+use super::daemon::{Daemon, Socket};
+use super::site::{Site, User};
+use super::{Live, Mount, Software, answers, hostile, is_ours, on_each, walk};
+use crate::support::html::form_target;
+use crate::support::http::{self, Server, free_port};
+
+/// The base paths that each set-up is tried with.
+pub(super) const BASES: [&str; 2] = ["", "/app"];
+
+pub(super) fn lighttpd(base: &'static str) -> Live {
+    // It keeps the user that starts it.
+    let owner = User::current();
+    let site = Site::new();
+    site.folder("cgi-bin", owner, 0o755);
+    site.folder("state", owner, 0o700);
+    site.program("cgi-bin/signet.cgi", owner);
+
+    let port = free_port();
+    let log = File::create(site.path().join("errors.log"));
+    let mut lighttpd = Command::new("lighttpd");
+    lighttpd
+        .arg("-D")
+        .arg("-f")
+        .arg(Site::shipped_path("lighttpd-fastcgi.conf"))
+        .env("SITE", site.path())
+        .env("MOUNT", if base.is_empty() { "/" } else { base })
+        .env("PORT", port.to_string())
+        .stderr(log.expect("make the error log"));
+    let server = Server::start(&mut lighttpd, port);
+    let mount = mount(
+        &site,
+        ["lighttpd", "lighttpd, /app"],
+        Software::Lighttpd,
+        port,
+        base,
+    );
+    Live {
+        mounts: vec![mount],
+        _server: server,
+        daemon: None,
+        site,
+    }
+}
+
+pub(super) fn mod_fcgid(base: &'static str) -> Live {
+    let (root, owner) = (User::current(), server_user());
+    let site = Site::new();
+    for folder in ["run", "cgi-bin", "htdocs"] {
+        site.folder(folder, root, 0o755);
+    }
+    site.folder("run/fcgid", owner, 0o700);
+    site.folder("state", owner, 0o700);
+    site.program("cgi-bin/signet.cgi", root);
+
+    let folder = site.path();
+    // Debian's mods-available/fcgid.conf has the first two, as other paths.
+    let more = format!(
+        "FcgidIPCDir {site}/run/fcgid\nFcgidProcessTableFile {site}/run/fcgid/shm\n\
+         Define SITE {site}\n{mount}Include \"{shipped}\"\n",
+        mount = define_mount(base),
+        site = folder.display(),
+        shipped = Site::shipped_path("apache/fcgid.conf").display(),
+    );
+    let (server, port) = start_apache(&site, &["fcgid"], &more);
+    let mount = mount(
+        &site,
+        ["mod_fcgid", "mod_fcgid, /app"],
+        Software::ModFcgid,
+        port,
+        base,
+    );
+    Live {
+        mounts: vec![mount],
+        _server: server,
+        daemon: None,
+        site,
+    }
+}
+
+/// By TCP below a path, else by the unit's own socket.
+pub(super) fn mod_proxy_fcgi(base: &'static str, settings: &[(&str, &str)]) -> Live {
+    let (site, daemon, socket) = with_daemon(base, settings);
+    let backend = match &socket {
+        Socket::Unix(path) => format!("unix:{}|fcgi://localhost", path.display()),
+        Socket::Tcp(port) => format!("fcgi://127.0.0.1:{port}"),
+    };
+    let more = format!(
+        "Define DAEMON \"{backend}\"\n{mount}Include \"{shipped}\"\n",
+        mount = define_mount(base),
+        shipped = Site::shipped_path("apache/proxy-fcgi.conf").display(),
+    );
+    let (server, port) = start_apache(&site, &["proxy", "proxy_fcgi"], &more);
+    let mount = Mount {
+        log: site.path().join("daemon.log"),
+        ..mount(
+            &site,
+            ["mod_proxy_fcgi", "mod_proxy_fcgi, /app"],
+            Software::Apache,
+            port,
+            base,
+        )
+    };
+    Live {
+        mounts: vec![mount],
+        _server: server,
+        daemon: Some(daemon),
+        site,
+    }
+}
+
+/// See [`mod_proxy_fcgi`]. The location is as the shipped file describes it.
+pub(super) fn nginx(base: &'static str, settings: &[(&str, &str)]) -> Live {
+    let shipped = Site::shipped("nginx-fastcgi.conf");
+    let start = format!("#   location {base}/ {{\n");
+    let (_, location) = shipped.split_once(&start).expect("a location");
+    let (location, _) = location.split_once("#   }\n").expect("its end");
+    let location = location.replace("#     ", "").replace(
+        "/etc/nginx/nginx-fastcgi.conf",
+        &Site::shipped_path("nginx-fastcgi.conf").to_string_lossy(),
+    );
+    nginx_with(["nginx", "nginx, /app"], base, &location, settings)
+}
+
+/// nginx with the lines in `location`, which name a socket of the shipped file.
+fn nginx_with(
+    names: [&'static str; 2],
+    base: &'static str,
+    location: &str,
+    settings: &[(&str, &str)],
+) -> Live {
+    let (site, daemon, socket) = with_daemon(base, settings);
+    let location = ["unix:/run/signet/socket", "127.0.0.1:9000"]
+        .iter()
+        .fold(location.to_owned(), |text, example| {
+            text.replace(example, &socket.address())
+        });
+    let port = free_port();
+    let folder = site.path().display();
+    let user = match User::current().is_root() {
+        true => "user www-data;\n",
+        false => "",
+    };
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|what| format!("{what}_temp_path {folder}/run/{what};\n"))
+        .concat();
+    let text = format!(
+        "daemon off;\n{user}pid {folder}/run/nginx.pid;\nerror_log {folder}/errors.log;\n\
+         events {{}}\nhttp {{\naccess_log off;\n{temporary}\
+         server {{\nlisten 127.0.0.1:{port};\nroot {folder}/htdocs;\n\
+         location {base}/ {{\n{location}}}\n}}\n}}\n"
+    );
+    let configuration = site.file("nginx.conf", text, User::current(), 0o644);
+    let log = File::create(site.path().join("start.log"));
+    let mut nginx = Command::new("nginx");
+    nginx
+        .arg("-e")
+        .arg(site.path().join("errors.log"))
+        .arg("-c")
+        .arg(configuration)
+        .stderr(log.expect("make a log of the start"));
+    let server = Server::start(&mut nginx, port);
+    let mount = Mount {
+        // It sends who asks for a location without its slash to that slash.
+        folder: !base.is_empty(),
+        log: site.path().join("daemon.log"),
+        ..mount(&site, names, Software::Nginx, port, base)
+    };
+    Live {
+        mounts: vec![mount],
+        _server: server,
+        daemon: Some(daemon),
+        site,
+    }
+}
+
+fn with_daemon(base: &str, settings: &[(&str, &str)]) -> (Site, Daemon, Socket) {
+    let site = Site::new();
+    for folder in ["run", "htdocs"] {
+        site.folder(folder, User::current(), 0o755);
+    }
+    let socket = match base {
+        "" => Socket::unix(&site),
+        _ => Socket::tcp(),
+    };
+    let daemon = Daemon::start(&site, socket.clone(), settings);
+    (site, daemon, socket)
+}
+
+fn define_mount(base: &str) -> String {
+    match base {
+        "" => String::new(),
+        _ => format!("Define MOUNT {base}\n"),
+    }
+}
+
+fn start_apache(site: &Site, modules: &[&str], more: &str) -> (Server, u16) {
+    let (folder, port) = (site.path(), free_port());
+    let more = format!("DocumentRoot {}/htdocs\n{more}", folder.display());
+    let text = apache::configuration(folder, port, Started::ByDaemon, modules, &more);
+    site.file("httpd.conf", text, User::current(), 0o644);
+    (apache::start(Command::new("apache2"), folder, port), port)
+}
+
+fn mount(
+    site: &Site,
+    [at_root, below]: [&'static str; 2],
+    software: Software,
+    port: u16,
+    base: &'static str,
+) -> Mount {
+    Mount {
+        name: if base.is_empty() { at_root } else { below },
+        software,
+        port,
+        base,
+        folder: false,
+        state: site.path().join("state"),
+        log: site.path().join("errors.log"),
+        cookie: "session",
+        permanent: false,
+    }
+}
+
+/// Runs one body on each server and base path, one server at a time.
+fn each(body: impl Fn(&Mount)) {
+    let starts: [fn(&'static str) -> Live; 4] = [
+        lighttpd,
+        mod_fcgid,
+        |base| mod_proxy_fcgi(base, &[]),
+        |base| nginx(base, &[]),
+    ];
+    let set_ups = starts
+        .iter()
+        .flat_map(|start| BASES.iter().map(|base| start(base)));
+    on_each(set_ups, body);
+}
+
+#[test]
+#[ignore = "needs lighttpd, Apache and nginx: run tests/run"]
+fn log_in_and_out_by_fastcgi() {
+    each(|mount| {
+        walk::log_in_and_out(mount);
+        walk::follow_every_link(mount);
+    });
+}
+
+#[test]
+#[ignore = "needs lighttpd, Apache and nginx: run tests/run"]
+fn answers_by_fastcgi() {
+    each(answers::all);
+}
+
+#[test]
+#[ignore = "needs lighttpd, Apache and nginx: run tests/run"]
+fn hostile_requests_by_fastcgi() {
+    each(hostile::all);
+}
+
+/// Each way to write the address of the form leads to it, and what only begins
+/// like the mount is not of it.
+#[test]
+#[ignore = "needs lighttpd, Apache and nginx: run tests/run"]
+fn addresses_by_fastcgi() {
+    each(|mount| {
+        for route in ["/login", "/%6Cogin", "/login?next=%2Fa%20b&x=1", "/./login"] {
+            let page = mount.get(route, &[]);
+            mount.assert_ours(route, &page);
+            assert_eq!(page.status, 200, "{}: {route}", mount.name);
+            let target = form_target(page.text(), &mount.url(route));
+            let (target, _) = target.split_once('?').unwrap_or((&target, ""));
+            assert_eq!(target, mount.url("/login"), "{}: {route}", mount.name);
+        }
+        if mount.base.is_empty() {
+            return;
+        }
+        // `?r=` is for who cannot have more than the one address.
+        let alone = mount.get("?r=/login", &[]);
+        match mount.folder {
+            true => assert_eq!(alone.status, 301, "{}: {alone:?}", mount.name),
+            false => {
+                mount.assert_sound("?r=/login", &alone);
+                let target = form_target(alone.text(), &mount.url("?r=/login"));
+                assert_eq!(target, mount.url("?r=/login"), "{}", mount.name);
+            }
+        }
+        for path in ["/", "/login", "/apple/login", "/application"] {
+            let reply = http::get(mount.port, path, &[]);
+            assert!(!is_ours(&reply), "{}: {path}: {reply:?}", mount.name);
+        }
+    });
+}
+
+/// nginx by its own `fastcgi_params`, which have no PATH_INFO: the pages there
+/// are tell where the mount ends, and where it is said, nothing else is a page.
+#[test]
+#[ignore = "needs nginx: run tests/run"]
+fn without_path_info_by_fastcgi() {
+    const STOCK: &str =
+        "fastcgi_pass unix:/run/signet/socket;\ninclude /etc/nginx/fastcgi_params;\n";
+    for base in BASES {
+        let names = ["nginx by fastcgi_params", "nginx by fastcgi_params, /app"];
+        let live = nginx_with(names, base, STOCK, &[]);
+        let mount = &live.mounts[0];
+        walk::log_in_and_out(mount);
+        let odd = http::get(mount.port, &format!("//evil.example/..{base}/login"), &[]);
+        mount.assert_ours("odd", &odd);
+        let target = form_target(odd.text(), &mount.url("/login"));
+        assert_eq!(target, mount.url("/login"), "{}", mount.name);
+
+        let root = if base.is_empty() { "/" } else { base };
+        let live = nginx_with(names, base, STOCK, &[("SIGNET_APPLICATION_ROOT", root)]);
+        let mount = &live.mounts[0];
+        walk::log_in_and_out(mount);
+        walk::follow_every_link(mount);
+    }
+}

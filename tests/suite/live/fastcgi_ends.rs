@@ -1,0 +1,172 @@
+//! FastCGI processes that end while their web server runs: killed, or asked to.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::fastcgi::{lighttpd, mod_fcgid, mod_proxy_fcgi, nginx};
+use super::{Live, Mount, is_ours};
+use crate::support::html::words;
+
+/// Longer than anything here may take, were the machine ever so busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The processes that serve the site's program, without the one that looks
+/// after them.
+fn workers(live: &Live) -> Vec<Pid> {
+    let is_worker = |process: &Path| {
+        let program = fs::read_link(process.join("exe"));
+        let words = fs::read(process.join("cmdline"));
+        program.is_ok_and(|program| program.starts_with(live.site.path()))
+            && words.is_ok_and(|words| !words.split(|b| *b == 0).any(|word| word == b"fastcgi"))
+    };
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    processes
+        .filter(|process| is_worker(&process.path()))
+        .filter_map(|process| process.file_name().to_str()?.parse().ok())
+        .filter_map(Pid::from_raw)
+        .collect()
+}
+
+/// Whether it has closed its files, too; before that somebody may connect.
+fn has_ended(process: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
+    // The state stands behind the name, which may hold anything.
+    stat.map_or(true, |stat| {
+        stat.rsplit(") ")
+            .next()
+            .is_some_and(|rest| rest.starts_with('Z'))
+    })
+}
+
+#[track_caller]
+fn assert_logged_in(mount: &Mount, when: &str, cookie: &str, user: &str) {
+    let index = mount.get("/", &[&format!("Cookie: {cookie}")]);
+    mount.assert_ours(when, &index);
+    let says = words(index.text());
+    let wanted = format!("Logged in as {user}");
+    assert!(says.contains(&wanted), "{}, {when}: {says}", mount.name);
+}
+
+/// The request right after it is served, by another worker or by a new one,
+/// and the visitor is who they were.
+#[test]
+#[ignore = "needs lighttpd, Apache and nginx: run tests/run"]
+fn a_killed_worker_is_not_noticed() {
+    for live in [
+        lighttpd(""),
+        mod_fcgid(""),
+        mod_proxy_fcgi("", &[]),
+        nginx("", &[]),
+    ] {
+        let mount = &live.mounts[0];
+        let cookie = mount.log_in();
+        let all = workers(&live).len();
+        for _ in 0..3 {
+            let one = workers(&live)[0];
+            kill_process(one, Signal::KILL).expect("kill a worker");
+            wait_until(mount, "gone", || has_ended(one));
+            assert_logged_in(mount, "one worker killed", &cookie, "admin");
+            // lighttpd looks after them once a second.
+            wait_until(mount, "all are back", || workers(&live).len() == all);
+        }
+        for worker in workers(&live) {
+            kill_process(worker, Signal::KILL).expect("kill a worker");
+        }
+        wait_until(mount, "one is back", || is_ours(&mount.get("/", &[])));
+        assert_logged_in(mount, "all workers killed", &cookie, "admin");
+    }
+}
+
+#[track_caller]
+fn wait_until(mount: &Mount, what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{}: not {what}", mount.name);
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Sessions lie in files here, so that one can be lost.
+const SETTINGS: [(&str, &str); 1] = [("SIGNET_SESSION_TYPE", "filesystem")];
+
+/// Under a load of requests, whatever is answered is right, or the server's
+/// own word that nobody was there; and no session is lost.
+#[test]
+#[ignore = "needs Apache and nginx: run tests/run"]
+fn a_restarted_daemon_loses_no_session() {
+    for mut live in [nginx("", &SETTINGS), mod_proxy_fcgi("", &SETTINGS)] {
+        let mount = live.mounts[0].clone();
+        let daemon = live.daemon.as_mut().expect("a daemon");
+        let (right, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+        thread::scope(|scope| {
+            for number in 0..4 {
+                let (mount, right, over) = (&mount, &right, &over);
+                scope.spawn(move || visit(mount, &format!("visitor{number}"), right, over));
+            }
+            let answers_come = || {
+                let wanted = right.load(Ordering::Relaxed) + 40;
+                wait_until(&mount, "answers", || right.load(Ordering::Relaxed) > wanted);
+            };
+            for _ in 0..5 {
+                answers_come();
+                daemon.restart();
+            }
+            answers_come();
+            over.store(true, Ordering::Relaxed);
+        });
+        mount.assert_log();
+    }
+}
+
+/// Logs in, and looks at the index with that session again and again; between,
+/// somebody else logs in and looks once.
+fn visit(mount: &Mount, user: &str, right: &AtomicUsize, over: &AtomicBool) {
+    let cookie = log_in(mount, user);
+    while !over.load(Ordering::Relaxed) {
+        for cookie in [&cookie, &log_in(mount, user)] {
+            if look(mount, user, cookie) {
+                right.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+    assert_logged_in(mount, "at the end", &cookie, user);
+}
+
+/// Logs in, as often as it takes, and returns the Cookie header's value.
+fn log_in(mount: &Mount, user: &str) -> String {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = mount.post("/login", &[], &format!("username={user}"));
+        if is_ours(&answer) {
+            mount.assert_ours("login", &answer);
+            assert_eq!(answer.status, 303, "{}: {answer:?}", mount.name);
+            let cookies = answer.cookies();
+            return format!("{}={}", cookies[0].name, cookies[0].value);
+        }
+        assert_nobody_was_there(mount, answer.status);
+        assert!(Instant::now() < deadline, "{}: no login", mount.name);
+    }
+}
+
+/// Whether the program showed the index; if so, it is to know the visitor.
+fn look(mount: &Mount, user: &str, cookie: &str) -> bool {
+    let index = mount.get("/", &[&format!("Cookie: {cookie}")]);
+    if !is_ours(&index) {
+        assert_nobody_was_there(mount, index.status);
+        return false;
+    }
+    mount.assert_ours("index", &index);
+    let says = words(index.text());
+    let wanted = format!("Logged in as {user}");
+    assert!(says.contains(&wanted), "{}: {says}", mount.name);
+    true
+}
+
+fn assert_nobody_was_there(mount: &Mount, status: u16) {
+    assert!(matches!(status, 502 | 503), "{}: {status}", mount.name);
+}
