@@ -76,46 +76,64 @@ impl fmt::Debug for Reply {
     }
 }
 
+/// Where a server listens: a port of this machine, or an address.
+pub(crate) trait Place: Copy {
+    fn address(self) -> SocketAddr;
+}
+
+impl Place for u16 {
+    fn address(self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self).into()
+    }
+}
+
+impl Place for SocketAddr {
+    fn address(self) -> SocketAddr {
+        self
+    }
+}
+
 /// Sends a request without a body and reads the answer. `headers` stand
 /// behind Host, each without its line end.
 #[track_caller]
-pub(crate) fn get(port: u16, target: &str, headers: &[&str]) -> Reply {
-    request(port, "GET", target, headers, b"")
+pub(crate) fn get(place: impl Place, target: &str, headers: &[&str]) -> Reply {
+    request(place, "GET", target, headers, b"")
 }
 
 /// Posts a form, see [`get`].
 #[track_caller]
-pub(crate) fn post(port: u16, target: &str, headers: &[&str], form: &str) -> Reply {
+pub(crate) fn post(place: impl Place, target: &str, headers: &[&str], form: &str) -> Reply {
     let length = format!("Content-Length: {}", form.len());
     let kind = "Content-Type: application/x-www-form-urlencoded";
     let headers = [headers, &[kind, &length]].concat();
-    request(port, "POST", target, &headers, form.as_bytes())
+    request(place, "POST", target, &headers, form.as_bytes())
 }
 
 /// Sends a request of any method, see [`get`].
 #[track_caller]
 pub(crate) fn request(
-    port: u16,
+    place: impl Place,
     method: &str,
     target: &str,
     headers: &[&str],
     body: &[u8],
 ) -> Reply {
-    let mut text = format!("{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n");
+    let host = place.address();
+    let mut text = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n");
     for header in headers {
         text.push_str(header);
         text.push_str("\r\n");
     }
     text.push_str("Connection: close\r\n\r\n");
-    send(port, &[text.as_bytes(), body].concat(), method == "HEAD")
+    send(place, &[text.as_bytes(), body].concat(), method == "HEAD")
         .unwrap_or_else(|err| panic!("{method} {target} {headers:?}: {err}"))
 }
 
 /// Sends these bytes as they stand and reads one answer, which must be all
 /// that comes; with `head`, one that has no body. The request is to say
 /// `Connection: close`. An error is what the socket or a strange answer gave.
-pub(crate) fn send(port: u16, bytes: &[u8], head: bool) -> io::Result<Reply> {
-    let mut stream = connect(port)?;
+pub(crate) fn send(place: impl Place, bytes: &[u8], head: bool) -> io::Result<Reply> {
+    let mut stream = connect(place)?;
     // A server that refuses early may close before it has read all: its
     // answer counts, not our broken pipe.
     let sent = stream.write_all(bytes);
@@ -139,8 +157,8 @@ pub(crate) fn send(port: u16, bytes: &[u8], head: bool) -> io::Result<Reply> {
 }
 
 /// Sends these bytes, says that no more will come, and returns what came back.
-pub(crate) fn send_and_end(port: u16, bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut stream = connect(port)?;
+pub(crate) fn send_and_end(place: impl Place, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut stream = connect(place)?;
     stream.write_all(bytes)?;
     stream.shutdown(Shutdown::Write)?;
     let mut answer = Vec::new();
@@ -148,8 +166,8 @@ pub(crate) fn send_and_end(port: u16, bytes: &[u8]) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-fn connect(port: u16) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address(port), PATIENCE)?;
+fn connect(place: impl Place) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&place.address(), PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     Ok(stream)
@@ -228,10 +246,6 @@ fn strange(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("not HTTP: {what:?}"))
 }
 
-fn address(port: u16) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, port).into()
-}
-
 /// A port of 127.0.0.1 that nobody uses now.
 ///
 /// Not one of those that the system gives to clients: the other tests' clients
@@ -247,7 +261,7 @@ pub(crate) fn free_port() -> u16 {
     ports
         .by_ref()
         .take(20_000)
-        .find(|&port| TcpListener::bind(address(port)).is_ok())
+        .find(|&port| TcpListener::bind(port.address()).is_ok())
         .expect("a free port")
 }
 
@@ -267,7 +281,7 @@ impl Server {
         let child = child.unwrap_or_else(|err| panic!("{command:?}: {err}"));
         let mut server = Self { child, port };
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect_timeout(&address(port), PATIENCE).is_err() {
+        while TcpStream::connect_timeout(&port.address(), PATIENCE).is_err() {
             if let Some(status) = server.child.try_wait().expect("wait for the server") {
                 panic!("{command:?} ended with {status}");
             }
