@@ -17,6 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
@@ -80,6 +81,8 @@ pub struct Config {
     /// Where settings were read from, or looked for.
     file: Option<PathBuf>,
     file_stamp: Option<Stamp>,
+    /// The key ring, once it was asked for.
+    keys: OnceLock<Keys>,
 }
 
 /// What tells one state of a file from another: device, number, length and the
@@ -116,9 +119,9 @@ pub enum StoreType {
 }
 
 /// What keeps the sessions of a request.
-pub(crate) enum Keeper {
+pub(crate) enum Keeper<'c> {
     /// The visitor, in a cookie under these keys.
-    Keys(Keys),
+    Keys(&'c Keys),
     Store(StoreType),
 }
 
@@ -322,6 +325,25 @@ impl Config {
         Ok(Keys::new(signing, fallbacks))
     }
 
+    /// The files that settings and keys come from, and their states: of the
+    /// settings, the one that was read; of the keys, which are not read yet,
+    /// the one that they have now.
+    fn files(&self) -> Vec<(PathBuf, Option<Stamp>)> {
+        let settings = self.file.iter().map(|path| (path.clone(), self.file_stamp));
+        let keys = match (self.session_type, self.own_key_file()) {
+            (SessionType::Stored(_), _) => Vec::new(),
+            (SessionType::Cookie, Some(path)) => {
+                vec![path.with_file_name(retired_keys::RETIRED_FILE_NAME), path]
+            }
+            (SessionType::Cookie, None) => self.secret_key_file.clone().into_iter().collect(),
+        };
+        let keys = keys.into_iter().map(|path| {
+            let state = stamp(&path);
+            (path, state)
+        });
+        settings.chain(keys).collect()
+    }
+
     /// The key file in the state directory, if that is where the key is from.
     pub(crate) fn own_key_file(&self) -> Option<PathBuf> {
         match (&self.secret_key, &self.secret_key_file, &self.state_dir) {
@@ -353,11 +375,15 @@ impl Config {
     /// # Errors
     ///
     /// Every [`KeyError`], as [`Config::keys`].
-    pub(crate) fn keeper(&self, now: u64) -> Result<Keeper, KeyError> {
-        match self.session_type {
-            SessionType::Cookie => self.keys(now).map(Keeper::Keys),
-            SessionType::Stored(kind) => Ok(Keeper::Store(kind)),
-        }
+    pub(crate) fn keeper(&self, now: u64) -> Result<Keeper<'_>, KeyError> {
+        Ok(match (self.session_type, self.keys.get()) {
+            (SessionType::Stored(kind), _) => Keeper::Store(kind),
+            (SessionType::Cookie, Some(keys)) => Keeper::Keys(keys),
+            (SessionType::Cookie, None) => {
+                let keys = self.keys(now)?;
+                Keeper::Keys(self.keys.get_or_init(|| keys))
+            }
+        })
     }
 
     /// How sessions are opened and saved.
@@ -367,7 +393,7 @@ impl Config {
     /// [`StateDirError`] if there is no fit place for the store.
     pub(crate) fn session_interface<'c>(
         &'c self,
-        keeper: &'c Keeper,
+        keeper: &Keeper<'c>,
     ) -> Result<SessionInterface<'c>, StateDirError> {
         let redis = self.redis();
         let home = match keeper {

@@ -1,16 +1,18 @@
-//! The settings of a process that answers many requests.
+//! The settings and keys of a process that answers many requests.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Config, ConfigError, stamp};
+use super::{Config, ConfigError, Stamp, stamp};
 use crate::gateway::MetaVariables;
 
-/// The settings of the last request, for the next one if they are still so.
+/// The settings and keys of the last request, for the next one if they are
+/// still so.
 ///
-/// They are read anew when the file has changed, when the web server says
-/// something else about our surroundings, and in each new second, as somebody
-/// may have changed the folders that were looked at.
+/// They are read anew when a file of theirs has changed, when the web server
+/// says something else about our surroundings, and in each new second, as
+/// somebody may have changed the folders that were looked at.
 #[derive(Debug, Default)]
 pub(crate) struct RecentConfig {
     last: Option<Last>,
@@ -20,6 +22,7 @@ pub(crate) struct RecentConfig {
 struct Last {
     surroundings: Vec<(Vec<u8>, Vec<u8>)>,
     second: u64,
+    files: Vec<(PathBuf, Option<Stamp>)>,
     config: Arc<Config>,
 }
 
@@ -40,7 +43,7 @@ impl RecentConfig {
         if let Some(last) = &self.last
             && last.second == now
             && surroundings(vars).eq(last.surroundings.iter().map(|(n, v)| (&**n, &**v)))
-            && last.config.file.as_deref().and_then(stamp) == last.config.file_stamp
+            && last.files.iter().all(|(path, state)| stamp(path) == *state)
         {
             return Ok(Arc::clone(&last.config));
         }
@@ -50,6 +53,7 @@ impl RecentConfig {
                 .map(|(name, value)| (name.to_vec(), value.to_vec()))
                 .collect(),
             second: now,
+            files: config.files(),
             config: Arc::clone(&config),
         });
         Ok(config)

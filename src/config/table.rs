@@ -1,6 +1,8 @@
 //! The one list of settings. README's table and `signet print toml` are made
 //! from it or checked against it.
 
+use std::sync::OnceLock;
+
 use cookie::SameSite;
 
 use super::value::Raw;
@@ -427,6 +429,7 @@ impl Config {
             session_file_dir: None,
             file: None,
             file_stamp: None,
+            keys: OnceLock::new(),
         }
     }
 }

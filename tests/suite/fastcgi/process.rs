@@ -2,6 +2,7 @@
 //! while it lives.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -94,6 +95,25 @@ fn settings_keys_and_pages_are_read_anew_for_each_request() {
     };
     assert!(signed(&key, &first.value));
 
+    let rotated = Command::new(env!("CARGO_BIN_EXE_signet"))
+        .args(["key", "rotate"])
+        .env_clear()
+        .env("SIGNET_STATE_DIR", state.path())
+        .status();
+    assert!(rotated.expect("run signet").success());
+    let own = with(index(), "HTTP_COOKIE", format!("session={}", first.value));
+    let page = exchange(&mut client, 1, &own, b"").words();
+    assert!(page.contains("Logged in as ada"), "{page}");
+    let next = exchange(&mut client, 1, &login(FORM), FORM.as_bytes());
+    assert!(!signed(
+        &key,
+        &next.cookie("session").expect("a session").value
+    ));
+    std::fs::remove_file(state.path().join("retired_keys")).expect("it is there");
+    let page = exchange(&mut client, 1, &own, b"").words();
+    assert!(page.contains("You are not logged in"), "{page}");
+
+    let mut log_in = || exchange(&mut client, 1, &login(FORM), FORM.as_bytes());
     let other = "another-key-5b1f0c7e9a2d4f6688e1c3a5b7d9f0e2";
     state.write("secret_key", other, 0o600);
     let second = log_in().cookie("session").expect("a session");
