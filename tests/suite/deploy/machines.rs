@@ -14,7 +14,8 @@ use crate::support::html::words;
 use crate::support::http::{Reply, get, post, send};
 use crate::support::jar::Jar;
 
-/// `deploy/machines` at work; ended as by Ctrl-C when dropped.
+/// `deploy/machines` at work; ended when dropped, and not by Ctrl-C's signal,
+/// which a shell ignores if the tests run in the background.
 struct Machines {
     script: Child,
     machines: Vec<Machine>,
@@ -57,7 +58,7 @@ impl Machines {
 
 impl Drop for Machines {
     fn drop(&mut self) {
-        kill_process(Pid::from_child(&self.script), Signal::INT).expect("end the script");
+        kill_process(Pid::from_child(&self.script), Signal::TERM).expect("end the script");
         self.script.wait().expect("wait for it");
     }
 }
