@@ -111,6 +111,11 @@ impl Page<'_> {
                 dir.display()
             ));
         }
+        if let Some(err) = context.config.refused_state_dir() {
+            log(format_args!(
+                "STATE_DIR {err}; neither settings nor pages are taken from it"
+            ));
+        }
         if let Some(dir) = &context.config.templates_dir()
             && let Some(document) = site::render(dir, self, context.mount)?
         {

@@ -490,6 +490,12 @@ impl Config {
         self.templates_dir.as_deref().filter(|dir| !dir.is_dir())
     }
 
+    /// What is wrong with `STATE_DIR`, if it was set.
+    pub(crate) fn refused_state_dir(&self) -> Option<&StateDirError> {
+        self.given_state_dir.as_ref()?;
+        self.state_dir.as_ref().err()
+    }
+
     /// The rules that browsers enforce on `__Host-` and `__Secure-` names
     /// (RFC 6265bis, 4.1.3), so that a login does not vanish without a word.
     fn check_prefix(&mut self) -> Result<(), ConfigError> {

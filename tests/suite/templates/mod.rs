@@ -3,12 +3,13 @@
 
 mod broken;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::support::html::unescape;
-use crate::support::invariants::{ADDRESS_SPACE, COOKIE, MARKER, checked};
+use crate::support::invariants::{ADDRESS_SPACE, COOKIE, MARKER, NOTHING, assert_holds, checked};
 use crate::support::response::Response;
 use crate::support::token::Signer;
 use crate::support::{Cgi, StateDir, now};
@@ -114,6 +115,21 @@ fn pages_from_another_folder() {
     let toml = format!("TEMPLATES_DIR = \"{}\"\n", folder.display());
     state.write("signet.toml", toml, 0o600);
     assert_eq!(show("toml", &state, Cgi::get("/")).text(), "from elsewhere");
+}
+
+/// With a key from elsewhere the site works without its state directory: the
+/// owner is told why what lies there does not count.
+#[test]
+fn a_refused_state_directory_is_not_passed_over_in_silence() {
+    let state = site(&[("index.html", "my own page")]);
+    fs::set_permissions(state.path(), Permissions::from_mode(0o777)).expect("chmod");
+    let out = Cgi::get("/").state(&state).run();
+    let response = assert_holds("refused", &out, NOTHING);
+    assert_eq!(response.status, 200, "{out}");
+    assert!(!response.text().contains("my own page"), "{out}");
+    let said = out.errors();
+    assert!(said.starts_with("signet: STATE_DIR "), "{out}");
+    assert!(said.contains("can be written by other users"), "{out}");
 }
 
 /// The form again with its message, and the answer to a POST.
