@@ -49,7 +49,8 @@ def arguments():
 def machine():
     cpu = re.search(r"^model name\s*: *(.*)", Path("/proc/cpuinfo").read_text(), re.M)
     name = cpu[1] if cpu else "unknown processor"
-    return f"{name}, {os.cpu_count()} cores, Linux {platform.release().partition("-")[0]}, {platform.machine()}"
+    release = platform.release().partition("-")[0]
+    return f"{name}, {os.cpu_count()} cores, Linux {release}, {platform.machine()}"
 
 
 def tables(work, asked, programs):
