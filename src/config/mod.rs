@@ -492,8 +492,8 @@ impl Config {
 
     /// What is wrong with `STATE_DIR`, if it was set.
     pub(crate) fn refused_state_dir(&self) -> Option<&StateDirError> {
-        self.given_state_dir.as_ref()?;
-        self.state_dir.as_ref().err()
+        let refused = self.state_dir.as_ref().err();
+        self.given_state_dir.as_ref().and(refused)
     }
 
     /// The rules that browsers enforce on `__Host-` and `__Secure-` names

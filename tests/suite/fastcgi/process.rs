@@ -2,7 +2,6 @@
 //! while it lives.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -95,25 +94,6 @@ fn settings_keys_and_pages_are_read_anew_for_each_request() {
     };
     assert!(signed(&key, &first.value));
 
-    let rotated = Command::new(env!("CARGO_BIN_EXE_signet"))
-        .args(["key", "rotate"])
-        .env_clear()
-        .env("SIGNET_STATE_DIR", state.path())
-        .status();
-    assert!(rotated.expect("run signet").success());
-    let own = with(index(), "HTTP_COOKIE", format!("session={}", first.value));
-    let page = exchange(&mut client, 1, &own, b"").words();
-    assert!(page.contains("Logged in as ada"), "{page}");
-    let next = exchange(&mut client, 1, &login(FORM), FORM.as_bytes());
-    assert!(!signed(
-        &key,
-        &next.cookie("session").expect("a session").value
-    ));
-    std::fs::remove_file(state.path().join("retired_keys")).expect("it is there");
-    let page = exchange(&mut client, 1, &own, b"").words();
-    assert!(page.contains("You are not logged in"), "{page}");
-
-    let mut log_in = || exchange(&mut client, 1, &login(FORM), FORM.as_bytes());
     let other = "another-key-5b1f0c7e9a2d4f6688e1c3a5b7d9f0e2";
     state.write("secret_key", other, 0o600);
     let second = log_in().cookie("session").expect("a session");
@@ -134,6 +114,45 @@ fn settings_keys_and_pages_are_read_anew_for_each_request() {
     assert!(page().text().contains("my own page"));
     state.write("secret_key", "short", 0o600);
     assert_eq!(page().status, 503);
+    assert_ends_well(&worker);
+}
+
+/// `signet key rotate` counts from the next request on, and so does the end of
+/// what a retired key signed.
+#[test]
+fn a_key_that_is_rotated_is_noticed() {
+    let state = StateDir::new();
+    let program = || {
+        let mut command = program_at(&state);
+        command.env_remove("SIGNET_SECRET_KEY");
+        command
+    };
+    let worker = Application::worker(&mut program());
+    let mut client = worker.connect();
+    let mut log_in = || {
+        let answer = exchange(&mut client, 1, &login(FORM), FORM.as_bytes());
+        answer.cookie("session").expect("a session").value
+    };
+    let signer = || {
+        let key = std::fs::read_to_string(state.path().join("secret_key"));
+        Signer::with_key(key.expect("it made itself").trim_end())
+    };
+
+    let first = log_in();
+    let old = signer();
+    assert!(old.read(&first).is_some());
+    let rotated = program().args(["key", "rotate"]).output();
+    assert!(rotated.expect("run signet").status.success());
+    let second = log_in();
+    assert!(old.read(&second).is_none());
+    assert!(signer().read(&second).is_some());
+
+    let own = with(index(), "HTTP_COOKIE", format!("session={first}"));
+    let page = exchange(&mut client, 1, &own, b"").words();
+    assert!(page.contains("Logged in as ada"), "{page}");
+    std::fs::remove_file(state.path().join("retired_keys")).expect("it is there");
+    let page = exchange(&mut client, 1, &own, b"").words();
+    assert!(page.contains("You are not logged in"), "{page}");
     assert_ends_well(&worker);
 }
 
