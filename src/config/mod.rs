@@ -5,6 +5,7 @@
 //! before the name (a web server that redirects inside itself puts any number
 //! of `REDIRECT_` before that). Never `HTTP_*`: clients write those.
 
+mod keys;
 mod recent;
 mod state_dir;
 mod table;
@@ -23,14 +24,16 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::gateway::{ApplicationRoot, MetaVariables};
 use crate::session::cookie::CookieSettings;
-use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
+use crate::session::key::{Key, Keys};
 use crate::session::redis::{Client, RedisUrl};
-use crate::session::retired_keys;
 use crate::session::revocation::{RevocationFiles, RevocationRedis, Revocations};
 use crate::session::signing::{Digest, Signer};
 use crate::session::store::{Files, Redis, Store};
 use crate::session::{Home, SessionInterface};
 
+pub(crate) use keys::Keeper;
+use keys::RefusedKey;
+pub use keys::{KeyError, RotateError};
 pub(crate) use recent::RecentConfig;
 pub use state_dir::{StateDirError, StateDirProblem};
 pub use table::{SETTINGS, Setting};
@@ -118,31 +121,6 @@ pub enum StoreType {
     Redis,
 }
 
-/// What keeps the sessions of a request.
-pub(crate) enum Keeper<'c> {
-    /// The visitor, in a cookie under these keys.
-    Keys(&'c Keys),
-    Store(StoreType),
-}
-
-/// A `SECRET_KEY` or `SECRET_KEY_FILE` that is refused before it is looked for.
-#[derive(Clone, Debug)]
-enum RefusedKey {
-    Weak(WeakKey),
-    Exposed(PathBuf),
-    Place(StateDirError),
-}
-
-impl From<RefusedKey> for KeyError {
-    fn from(refused: RefusedKey) -> Self {
-        match refused {
-            RefusedKey::Weak(reason) => Self::Weak(reason),
-            RefusedKey::Exposed(path) => Self::Exposed(path),
-            RefusedKey::Place(err) => Self::StateDir(err),
-        }
-    }
-}
-
 /// Why the settings are not usable.
 #[derive(Debug, thiserror::Error)]
 #[error("{place}: {reason}")]
@@ -158,42 +136,6 @@ impl ConfigError {
             reason: reason.to_string(),
         }
     }
-}
-
-/// Why there is no secret key.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// `SECRET_KEY` itself is no good.
-    #[error("SECRET_KEY {0}")]
-    Weak(WeakKey),
-    /// `SECRET_KEY` stands in a file that others can read.
-    #[error("SECRET_KEY stands in {0}, which other users can read")]
-    Exposed(PathBuf),
-    /// The key file in the state directory is no good.
-    #[error(transparent)]
-    File(#[from] KeyFileError),
-    /// The file that `SECRET_KEY_FILE` names is no good.
-    #[error(transparent)]
-    NamedFile(KeyFileError),
-    /// The file of retired keys is no good.
-    #[error(transparent)]
-    Retired(KeyFileError),
-    /// The key file lies where it would leak.
-    #[error(transparent)]
-    StateDir(#[from] StateDirError),
-}
-
-/// Why a key could not be rotated.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RotateError {
-    /// The settings name the key: whoever wrote them has to change it.
-    #[error("the key is set by SECRET_KEY or SECRET_KEY_FILE, not by the state directory")]
-    NotOurs,
-    /// There is no key, or no good one.
-    #[error(transparent)]
-    Key(#[from] KeyError),
 }
 
 impl Config {
@@ -283,107 +225,6 @@ impl Config {
         let debug = value::redirected(vars, "SIGNET_DEBUG").unwrap_or_default();
         config.debug = matches!(debug, b"1" | b"true");
         config
-    }
-
-    /// The key ring: from `SECRET_KEY`, `SECRET_KEY_FILE`, or the state
-    /// directory, where it is made if there is none. `now` is in Unix seconds.
-    ///
-    /// # Errors
-    ///
-    /// Every [`KeyError`]: then nothing is verified and nothing is signed.
-    pub fn keys(&self, now: u64) -> Result<Keys, KeyError> {
-        self.keys_by(key::read_or_create, now)
-    }
-
-    /// As [`Config::keys`], but makes nothing.
-    ///
-    /// # Errors
-    ///
-    /// Every [`KeyError`], also if there is no key yet.
-    pub fn existing_keys(&self, now: u64) -> Result<Keys, KeyError> {
-        self.keys_by(|dir, euid| key::read(&dir.join(key::FILE_NAME), euid), now)
-    }
-
-    fn keys_by(
-        &self,
-        in_state_dir: impl Fn(&Path, u32) -> Result<Key, KeyFileError>,
-        now: u64,
-    ) -> Result<Keys, KeyError> {
-        let mut fallbacks = self.fallbacks.clone();
-        let signing = match (&self.secret_key, &self.secret_key_file) {
-            (Some(Ok(key)), _) => key.clone(),
-            (Some(Err(refused)), _) => return Err(refused.clone().into()),
-            (None, Some(path)) => key::read(path, self.euid).map_err(KeyError::NamedFile)?,
-            (None, None) => {
-                let dir = self.state_dir.as_ref().map_err(Clone::clone)?;
-                let signing = in_state_dir(dir, self.euid)?;
-                let retired = retired_keys::read(dir, self.euid, self.cookie.lifetime, now);
-                fallbacks.extend(retired.map_err(KeyError::Retired)?);
-                signing
-            }
-        };
-        Ok(Keys::new(signing, fallbacks))
-    }
-
-    /// The files that settings and keys come from, and their states: of the
-    /// settings, the one that was read; of the keys, which are not read yet,
-    /// the one that they have now.
-    fn files(&self) -> Vec<(PathBuf, Option<Stamp>)> {
-        let settings = self.file.iter().map(|path| (path.clone(), self.file_stamp));
-        let keys = match (self.session_type, self.own_key_file()) {
-            (SessionType::Stored(_), _) => Vec::new(),
-            (SessionType::Cookie, Some(path)) => {
-                vec![path.with_file_name(retired_keys::RETIRED_FILE_NAME), path]
-            }
-            (SessionType::Cookie, None) => self.secret_key_file.clone().into_iter().collect(),
-        };
-        let keys = keys.into_iter().map(|path| {
-            let state = stamp(&path);
-            (path, state)
-        });
-        settings.chain(keys).collect()
-    }
-
-    /// The key file in the state directory, if that is where the key is from.
-    pub(crate) fn own_key_file(&self) -> Option<PathBuf> {
-        match (&self.secret_key, &self.secret_key_file, &self.state_dir) {
-            (None, None, Ok(dir)) => Some(dir.join(key::FILE_NAME)),
-            _ => None,
-        }
-    }
-
-    /// Makes a new key in the state directory; the one before it verifies for
-    /// `PERMANENT_SESSION_LIFETIME` more.
-    ///
-    /// # Errors
-    ///
-    /// [`RotateError`]; then the key is the one it was.
-    pub fn rotate_key(&self, now: u64) -> Result<(), RotateError> {
-        if self.secret_key.is_some() || self.secret_key_file.is_some() {
-            return Err(RotateError::NotOurs);
-        }
-        let dir = self
-            .state_dir
-            .as_ref()
-            .map_err(|err| KeyError::from(err.clone()))?;
-        retired_keys::rotate(dir, self.euid, self.cookie.lifetime, now).map_err(KeyError::File)?;
-        Ok(())
-    }
-
-    /// What keeps sessions: a store, or the keys that sign and verify cookies.
-    ///
-    /// # Errors
-    ///
-    /// Every [`KeyError`], as [`Config::keys`].
-    pub(crate) fn keeper(&self, now: u64) -> Result<Keeper<'_>, KeyError> {
-        Ok(match (self.session_type, self.keys.get()) {
-            (SessionType::Stored(kind), _) => Keeper::Store(kind),
-            (SessionType::Cookie, Some(keys)) => Keeper::Keys(keys),
-            (SessionType::Cookie, None) => {
-                let keys = self.keys(now)?;
-                Keeper::Keys(self.keys.get_or_init(|| keys))
-            }
-        })
     }
 
     /// How sessions are opened and saved.
@@ -526,15 +367,6 @@ impl Config {
             self.cookie_secure = Some(true);
         }
         Ok(())
-    }
-
-    /// A key file named by hand has to lie as safely as our own.
-    fn place_key_file(&mut self, vars: &MetaVariables) {
-        if let (None, Some(path)) = (&self.secret_key, &self.secret_key_file)
-            && let Err(err) = state_dir::check_key_place(path, vars, self.euid)
-        {
-            self.secret_key = Some(Err(RefusedKey::Place(err)));
-        }
     }
 }
 

@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Config, ConfigError, Stamp, stamp};
+use super::{Config, ConfigError, SessionType, Stamp, stamp};
 use crate::gateway::MetaVariables;
+use crate::session::retired_keys;
 
 /// The settings and keys of the last request, for the next one if they are
 /// still so.
@@ -57,6 +58,27 @@ impl RecentConfig {
             config: Arc::clone(&config),
         });
         Ok(config)
+    }
+}
+
+impl Config {
+    /// The files that settings and keys come from, and their states: of the
+    /// settings, the one that was read; of the keys, which are not read yet,
+    /// the one that they have now.
+    fn files(&self) -> Vec<(PathBuf, Option<Stamp>)> {
+        let settings = self.file.iter().map(|path| (path.clone(), self.file_stamp));
+        let keys = match (self.session_type, self.own_key_file()) {
+            (SessionType::Stored(_), _) => Vec::new(),
+            (SessionType::Cookie, Some(path)) => {
+                vec![path.with_file_name(retired_keys::RETIRED_FILE_NAME), path]
+            }
+            (SessionType::Cookie, None) => self.secret_key_file.clone().into_iter().collect(),
+        };
+        let keys = keys.into_iter().map(|path| {
+            let state = stamp(&path);
+            (path, state)
+        });
+        settings.chain(keys).collect()
     }
 }
 

@@ -1,0 +1,162 @@
+//! Where the secret key comes from, and what keeps sessions.
+
+use std::path::{Path, PathBuf};
+
+use super::{Config, SessionType, StateDirError, StoreType, state_dir};
+use crate::gateway::MetaVariables;
+use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
+use crate::session::retired_keys;
+
+/// A `SECRET_KEY` or `SECRET_KEY_FILE` that is refused before it is looked for.
+#[derive(Clone, Debug)]
+pub(super) enum RefusedKey {
+    Weak(WeakKey),
+    Exposed(PathBuf),
+    Place(StateDirError),
+}
+
+impl From<RefusedKey> for KeyError {
+    fn from(refused: RefusedKey) -> Self {
+        match refused {
+            RefusedKey::Weak(reason) => Self::Weak(reason),
+            RefusedKey::Exposed(path) => Self::Exposed(path),
+            RefusedKey::Place(err) => Self::StateDir(err),
+        }
+    }
+}
+
+/// What keeps the sessions of a request.
+pub(crate) enum Keeper<'c> {
+    /// The visitor, in a cookie under these keys.
+    Keys(&'c Keys),
+    Store(StoreType),
+}
+
+/// Why there is no secret key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// `SECRET_KEY` itself is no good.
+    #[error("SECRET_KEY {0}")]
+    Weak(WeakKey),
+    /// `SECRET_KEY` stands in a file that others can read.
+    #[error("SECRET_KEY stands in {0}, which other users can read")]
+    Exposed(PathBuf),
+    /// The key file in the state directory is no good.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    /// The file that `SECRET_KEY_FILE` names is no good.
+    #[error(transparent)]
+    NamedFile(KeyFileError),
+    /// The file of retired keys is no good.
+    #[error(transparent)]
+    Retired(KeyFileError),
+    /// The key file lies where it would leak.
+    #[error(transparent)]
+    StateDir(#[from] StateDirError),
+}
+
+/// Why a key could not be rotated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RotateError {
+    /// The settings name the key: whoever wrote them has to change it.
+    #[error("the key is set by SECRET_KEY or SECRET_KEY_FILE, not by the state directory")]
+    NotOurs,
+    /// There is no key, or no good one.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl Config {
+    /// The key ring: from `SECRET_KEY`, `SECRET_KEY_FILE`, or the state
+    /// directory, where it is made if there is none. `now` is in Unix seconds.
+    ///
+    /// # Errors
+    ///
+    /// Every [`KeyError`]: then nothing is verified and nothing is signed.
+    pub fn keys(&self, now: u64) -> Result<Keys, KeyError> {
+        self.keys_by(key::read_or_create, now)
+    }
+
+    /// As [`Config::keys`], but makes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Every [`KeyError`], also if there is no key yet.
+    pub fn existing_keys(&self, now: u64) -> Result<Keys, KeyError> {
+        self.keys_by(|dir, euid| key::read(&dir.join(key::FILE_NAME), euid), now)
+    }
+
+    fn keys_by(
+        &self,
+        in_state_dir: impl Fn(&Path, u32) -> Result<Key, KeyFileError>,
+        now: u64,
+    ) -> Result<Keys, KeyError> {
+        let mut fallbacks = self.fallbacks.clone();
+        let signing = match (&self.secret_key, &self.secret_key_file) {
+            (Some(Ok(key)), _) => key.clone(),
+            (Some(Err(refused)), _) => return Err(refused.clone().into()),
+            (None, Some(path)) => key::read(path, self.euid).map_err(KeyError::NamedFile)?,
+            (None, None) => {
+                let dir = self.state_dir.as_ref().map_err(Clone::clone)?;
+                let signing = in_state_dir(dir, self.euid)?;
+                let retired = retired_keys::read(dir, self.euid, self.cookie.lifetime, now);
+                fallbacks.extend(retired.map_err(KeyError::Retired)?);
+                signing
+            }
+        };
+        Ok(Keys::new(signing, fallbacks))
+    }
+
+    /// The key file in the state directory, if that is where the key is from.
+    pub(crate) fn own_key_file(&self) -> Option<PathBuf> {
+        match (&self.secret_key, &self.secret_key_file, &self.state_dir) {
+            (None, None, Ok(dir)) => Some(dir.join(key::FILE_NAME)),
+            _ => None,
+        }
+    }
+
+    /// Makes a new key in the state directory; the one before it verifies for
+    /// `PERMANENT_SESSION_LIFETIME` more.
+    ///
+    /// # Errors
+    ///
+    /// [`RotateError`]; then the key is the one it was.
+    pub fn rotate_key(&self, now: u64) -> Result<(), RotateError> {
+        if self.secret_key.is_some() || self.secret_key_file.is_some() {
+            return Err(RotateError::NotOurs);
+        }
+        let dir = self
+            .state_dir
+            .as_ref()
+            .map_err(|err| KeyError::from(err.clone()))?;
+        retired_keys::rotate(dir, self.euid, self.cookie.lifetime, now).map_err(KeyError::File)?;
+        Ok(())
+    }
+
+    /// What keeps sessions: a store, or the keys that sign and verify cookies.
+    ///
+    /// # Errors
+    ///
+    /// Every [`KeyError`], as [`Config::keys`].
+    pub(crate) fn keeper(&self, now: u64) -> Result<Keeper<'_>, KeyError> {
+        Ok(match (self.session_type, self.keys.get()) {
+            (SessionType::Stored(kind), _) => Keeper::Store(kind),
+            (SessionType::Cookie, Some(keys)) => Keeper::Keys(keys),
+            (SessionType::Cookie, None) => {
+                let keys = self.keys(now)?;
+                Keeper::Keys(self.keys.get_or_init(|| keys))
+            }
+        })
+    }
+
+    /// A key file named by hand has to lie as safely as our own.
+    pub(super) fn place_key_file(&mut self, vars: &MetaVariables) {
+        if let (None, Some(path)) = (&self.secret_key, &self.secret_key_file)
+            && let Err(err) = state_dir::check_key_place(path, vars, self.euid)
+        {
+            self.secret_key = Some(Err(RefusedKey::Place(err)));
+        }
+    }
+}
