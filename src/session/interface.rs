@@ -188,7 +188,8 @@ impl SessionInterface<'_> {
         };
         let revocations = self.revocations.as_deref();
         let revocations = revocations.ok_or(SaveError::NoRevocations)?;
-        revocations.end(Some(user), now)?;
+        // It may have begun on a machine whose clock runs ahead.
+        revocations.end(Some(user), now.max(session.started()))?;
         let line = self.save_one(session, scope, now)?;
         self.forget_sessions_of(user, revocations, now);
         Ok(line)

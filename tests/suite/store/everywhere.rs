@@ -88,6 +88,23 @@ fn a_login_afterwards_works_at_once() {
     }
 }
 
+/// On another machine, whose clock runs ahead: what was clicked in it ends it.
+#[test]
+fn a_session_that_began_by_a_clock_ahead_is_over_too() {
+    for kind in KINDS {
+        let site = Site::new(kind);
+        let mut ada = site.visitor();
+        ada.log_in(NOW + 40, "ada");
+        let mut copy = ada.clone();
+        ada.log_out_everywhere(NOW);
+        for then in [NOW, NOW + 40, NOW + 50] {
+            assert_eq!(copy.user(then), None, "{kind:?}");
+        }
+        ada.log_in(NOW + 1, "ada");
+        assert_eq!(ada.user(NOW + 1).as_deref(), Some("ada"), "{kind:?}");
+    }
+}
+
 /// A request that began before, by a clock that runs ahead, signs a fresh
 /// cookie afterwards: its session is as old as it was.
 #[test]
