@@ -17,8 +17,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
@@ -79,12 +78,15 @@ pub struct Config {
     /// cookie; `None`: nowhere, it is an error.
     pub overflow: Option<StoreType>,
     redis: Option<RedisUrl>,
+    /// Made when it was first asked for, and connected when it has to.
+    redis_client: OnceLock<Arc<Client>>,
     key_prefix: String,
     session_file_dir: Option<Result<PathBuf, StateDirError>>,
     /// Where settings were read from, or looked for.
     file: Option<PathBuf>,
     file_stamp: Option<Stamp>,
-    /// The key ring, once it was asked for.
+    /// The key ring as of the second that it was first asked for: a process
+    /// that lives longer reads its settings anew in each, as retired keys end.
     keys: OnceLock<Keys>,
 }
 
@@ -236,18 +238,17 @@ impl Config {
         &'c self,
         keeper: &Keeper<'c>,
     ) -> Result<SessionInterface<'c>, StateDirError> {
-        let redis = self.redis();
         let home = match keeper {
-            Keeper::Store(kind) => Home::Store(self.store_of(*kind, &redis)?),
+            Keeper::Store(kind) => Home::Store(self.store_of(*kind)?),
             Keeper::Keys(keys) => {
-                let overflow = self.overflow.map(|kind| self.store_of(kind, &redis));
+                let overflow = self.overflow.map(|kind| self.store_of(kind));
                 Home::Cookie(Signer::new(self.digest, keys), overflow.transpose()?)
             }
         };
         Ok(SessionInterface {
             settings: &self.cookie,
             home,
-            revocations: self.revocations_by(redis),
+            revocations: self.revocations(),
         })
     }
 
@@ -261,15 +262,10 @@ impl Config {
             SessionType::Cookie => self.overflow,
             SessionType::Stored(kind) => Some(kind),
         };
-        kind.map(|kind| self.store_of(kind, &self.redis()))
-            .transpose()
+        kind.map(|kind| self.store_of(kind)).transpose()
     }
 
-    fn store_of(
-        &self,
-        kind: StoreType,
-        redis: &Rc<Client>,
-    ) -> Result<Box<dyn Store>, StateDirError> {
+    fn store_of(&self, kind: StoreType) -> Result<Box<dyn Store>, StateDirError> {
         let lifetime = self.cookie.lifetime;
         Ok(match kind {
             StoreType::Filesystem => {
@@ -277,17 +273,13 @@ impl Config {
             }
             StoreType::Redis => {
                 let prefix = self.key_prefix.clone();
-                Box::new(Redis::new(Rc::clone(redis), prefix, lifetime))
+                Box::new(Redis::new(self.redis(), prefix, lifetime))
             }
         })
     }
 
     /// Where sessions of a user are marked as ended; `None` without a place.
     pub fn revocations(&self) -> Option<Box<dyn Revocations>> {
-        self.revocations_by(self.redis())
-    }
-
-    fn revocations_by(&self, redis: Rc<Client>) -> Option<Box<dyn Revocations>> {
         let lifetime = self.cookie.lifetime;
         let dir = match self.session_type {
             SessionType::Stored(StoreType::Filesystem) => self.session_file_dir().ok()?,
@@ -299,16 +291,17 @@ impl Config {
             }
             _ => {
                 let prefix = self.key_prefix.clone();
-                return Some(Box::new(RevocationRedis::new(redis, prefix, lifetime)));
+                let marks = RevocationRedis::new(self.redis(), prefix, lifetime);
+                return Some(Box::new(marks));
             }
         };
         let dir = dir.join("ended");
         Some(Box::new(RevocationFiles::new(dir, self.euid, lifetime)))
     }
 
-    /// Connects when there is something to say.
-    fn redis(&self) -> Rc<Client> {
-        Rc::new(Client::new(self.redis.clone().unwrap_or_default()))
+    fn redis(&self) -> Arc<Client> {
+        let client = || Arc::new(Client::new(self.redis.clone().unwrap_or_default()));
+        Arc::clone(self.redis_client.get_or_init(client))
     }
 
     fn session_file_dir(&self) -> Result<PathBuf, StateDirError> {

@@ -1,4 +1,5 @@
-//! The settings and keys of a process that answers many requests.
+//! The settings and keys of a process that answers many requests, and its
+//! connections to Redis, which go with them.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

@@ -425,6 +425,7 @@ impl Config {
             session_type: SessionType::default(),
             overflow: None,
             redis: None,
+            redis_client: OnceLock::new(),
             key_prefix: "session:".to_owned(),
             session_file_dir: None,
             file: None,

@@ -1,11 +1,11 @@
 //! A connection to Redis, and what is done when the server asks to go
 //! elsewhere.
 
-use std::cell::RefCell;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,9 +53,10 @@ impl From<ReplyError> for RedisError {
 }
 
 /// A Redis, and the open connections to it or its cluster.
+#[derive(Debug)]
 pub(crate) struct Client {
     url: RedisUrl,
-    idle: RefCell<Vec<Connection>>,
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl Client {
@@ -63,7 +64,7 @@ impl Client {
     pub(crate) fn new(url: RedisUrl) -> Self {
         Self {
             url,
-            idle: RefCell::default(),
+            idle: Mutex::default(),
         }
     }
 
@@ -81,7 +82,7 @@ impl Client {
                 // After a failure nobody knows which reply comes next.
                 Err(err) => return Err(err),
                 Ok(outcome) => {
-                    self.idle.borrow_mut().push(connection);
+                    self.idle().push(connection);
                     return Ok(outcome);
                 }
             }
@@ -89,9 +90,13 @@ impl Client {
         Err(RedisError::Moved(endpoint))
     }
 
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn connection(&self, endpoint: &Endpoint) -> Result<Connection, RedisError> {
         let idle = {
-            let mut idle = self.idle.borrow_mut();
+            let mut idle = self.idle();
             let at = idle.iter().position(|idle| idle.endpoint == *endpoint);
             at.map(|at| idle.swap_remove(at))
         };
@@ -108,6 +113,7 @@ impl Client {
 }
 
 /// One connection, logged in.
+#[derive(Debug)]
 pub(crate) struct Connection {
     endpoint: Endpoint,
     socket: BufReader<Socket>,
@@ -199,6 +205,7 @@ fn refusal(words: &str) -> RedisError {
 }
 
 /// A socket that waits until its deadline, and no longer.
+#[derive(Debug)]
 struct Socket {
     fd: OwnedFd,
     deadline: Instant,

@@ -1,6 +1,6 @@
 //! Marks in Redis, where several machines see them.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::super::id::hash;
 use super::super::redis::Client;
@@ -11,7 +11,7 @@ use super::{MAX_MARKS, Marks, Revocations, Whose};
 /// Marks in Redis: a key for each shard, which expires when its newest mark is
 /// of no more use.
 pub(crate) struct RevocationRedis {
-    client: Rc<Client>,
+    client: Arc<Client>,
     prefix: String,
     lifetime: u64,
 }
@@ -19,7 +19,7 @@ pub(crate) struct RevocationRedis {
 impl RevocationRedis {
     /// Marks under keys that begin with `prefix`. Those older than `lifetime`
     /// seconds are of no use: no session lives longer.
-    pub(crate) fn new(client: Rc<Client>, prefix: String, lifetime: u64) -> Self {
+    pub(crate) fn new(client: Arc<Client>, prefix: String, lifetime: u64) -> Self {
         Self {
             client,
             prefix,

@@ -6,7 +6,7 @@
 //! key, which is all that a Redis Cluster allows.
 
 use std::collections::HashSet;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const SHORT: usize = 4096;
 
 /// Sessions in Redis.
 pub struct Redis {
-    client: Rc<Client>,
+    client: Arc<Client>,
     prefix: String,
     lifetime: u64,
 }
@@ -32,10 +32,10 @@ impl Redis {
     /// Sessions in the Redis at `url`, under keys that begin with `prefix`, over
     /// when nobody saved them for `lifetime` seconds.
     pub fn at(url: RedisUrl, prefix: String, lifetime: u64) -> Self {
-        Self::new(Rc::new(Client::new(url)), prefix, lifetime)
+        Self::new(Arc::new(Client::new(url)), prefix, lifetime)
     }
 
-    pub(crate) fn new(client: Rc<Client>, prefix: String, lifetime: u64) -> Self {
+    pub(crate) fn new(client: Arc<Client>, prefix: String, lifetime: u64) -> Self {
         Self {
             client,
             prefix,

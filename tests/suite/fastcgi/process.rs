@@ -12,6 +12,7 @@ use super::{
 };
 use crate::support::application::{Application, at, program_at};
 use crate::support::fastcgi::{Client, request};
+use crate::support::redis::RedisServer;
 use crate::support::token::Signer;
 use crate::support::{StateDir, now};
 
@@ -153,6 +154,50 @@ fn a_key_that_is_rotated_is_noticed() {
     std::fs::remove_file(state.path().join("retired_keys")).expect("it is there");
     let page = exchange(&mut client, 1, &own, b"").words();
     assert!(page.contains("You are not logged in"), "{page}");
+    assert_ends_well(&worker);
+}
+
+/// Redis is connected to about once a second, whatever the requests, and anew
+/// when it hung up meanwhile.
+#[test]
+#[ignore = "needs redis-server: run tests/run"]
+fn a_connection_to_redis_is_kept_while_it_is_good() {
+    let server = RedisServer::start(&[]);
+    let connections = || -> u64 {
+        let stats = server.ask("INFO stats");
+        let line = stats
+            .lines()
+            .find_map(|line| line.strip_prefix("total_connections_received:"));
+        line.expect("a count").trim().parse().expect("a number")
+    };
+    let state = StateDir::new();
+    let mut command = program_at(&state);
+    command
+        .env("SIGNET_SESSION_TYPE", "redis")
+        .env("SIGNET_SESSION_REDIS", server.url());
+    let worker = Application::worker(&mut command);
+    let mut client = worker.connect();
+    let answer = exchange(&mut client, 1, &login(FORM), FORM.as_bytes());
+    let id = answer.cookie("session").expect("a session").value;
+    let own = with(index(), "HTTP_COOKIE", format!("session={id}"));
+    let mut log_in_is_seen = || {
+        let page = exchange(&mut client, 1, &own, b"").words();
+        assert!(page.contains("Logged in as ada"), "{page}");
+    };
+
+    let (before, since) = (connections(), Instant::now());
+    for _ in 0..200 {
+        log_in_is_seen();
+    }
+    // One for each second begun, and this question.
+    let most = since.elapsed().as_secs() + 3;
+    let made = connections() - before;
+    assert!(made <= most, "{made} connections for 200 requests");
+
+    for _ in 0..20 {
+        server.ask("CLIENT KILL TYPE normal");
+        log_in_is_seen();
+    }
     assert_ends_well(&worker);
 }
 
