@@ -1,5 +1,5 @@
-# Sourced by serve, build, tests/run, tests/bench and tests/peers: Debian's
-# packages, Python's, a Rust that is new enough, and a place for keys.
+# Sourced by serve, build, machines, tests/run, tests/bench and tests/peers:
+# Debian's packages, Python's, a Rust that is new enough, and a place for keys.
 # shellcheck shell=bash disable=SC2154 # script: who sources this
 
 say() {

@@ -32,7 +32,7 @@ impl Machines {
     #[track_caller]
     fn start(mode: &str) -> Self {
         let mut script = Command::new(shipped("machines"))
-            .arg(mode)
+            .args([mode, env!("CARGO_BIN_EXE_signet")])
             .stderr(Stdio::piped())
             .spawn()
             .expect("run deploy/machines");
