@@ -22,8 +22,8 @@
 //! The secret key makes itself, in the state directory; the cookie has the
 //! path of the mount and the right flags; a form sent from another site is
 //! refused; a page that looked at the session is kept out of caches. What the
-//! cookie holds is Flask's, byte for byte: a Flask app with the same
-//! `SECRET_KEY` reads it ([`session::signing`] says what differs).
+//! cookie holds is as Flask writes it: a Flask app with the same `SECRET_KEY`
+//! reads it ([`session::signing`] says what differs).
 //!
 //! Request and response are the `cgi` crate's, which are the `http` crate's;
 //! the typed [`Mount`] and [`MetaVariables`] are in the request's extensions.

@@ -2,9 +2,10 @@
 //!
 //! Byte-compatible with itsdangerous 2.2's `URLSafeTimedSerializer` as Flask
 //! configures it: HMAC (RFC 2104) with SHA-1 or SHA-256, key derivation
-//! `hmac`, salt `cookie-session`. Three things differ on purpose: a clock up
+//! `hmac`, salt `cookie-session`. Four things differ on purpose: a clock up
 //! to [`CLOCK_SKEW`] behind is forgiven, base64 is read strictly (one spelling
-//! for one signature), and decompression is limited.
+//! for one signature), decompression is limited, and short payloads are not
+//! compressed ([`encode_payload`]).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -130,6 +130,20 @@ fn a_refused_state_directory_is_not_passed_over_in_silence() {
     let said = out.errors();
     assert!(said.starts_with("signet: STATE_DIR "), "{out}");
     assert!(said.contains("can be written by other users"), "{out}");
+    assert!(said.contains("logged out everywhere"), "{out}");
+
+    let out = Cgi::get("/")
+        .without("SIGNET_SECRET_KEY")
+        .state(&state)
+        .run();
+    assert_eq!(out.response().status, 503, "{out}");
+    let said = out.errors();
+    assert_eq!(
+        said.lines().count(),
+        1,
+        "once, as the error's reason: {out}"
+    );
+    assert!(said.contains("can be written by other users"), "{out}");
 }
 
 /// The form again with its message, and the answer to a POST.
