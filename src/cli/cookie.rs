@@ -45,7 +45,7 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
 fn verify<'t>(token: &'t str, edge: &Edge) -> Result<&'t str, Failure> {
     let config = Config::load(&edge.vars, None, edge.euid).map_err(Failure::new)?;
     let keys = config.existing_keys(edge.now).map_err(Failure::new)?;
-    let signer = Signer::new(config.digest, &keys);
+    let signer = Signer::new(config.digest, keys);
     match signer.verify(token, config.cookie.lifetime, edge.now) {
         Ok(verified) => {
             let date = i64::try_from(verified.signed_at)

@@ -6,6 +6,7 @@ use super::{Config, SessionType, StateDirError, StoreType, state_dir};
 use crate::gateway::MetaVariables;
 use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
 use crate::session::retired_keys;
+use crate::session::signing::Signer;
 
 /// A `SECRET_KEY` or `SECRET_KEY_FILE` that is refused before it is looked for.
 #[derive(Clone, Debug)]
@@ -27,8 +28,8 @@ impl From<RefusedKey> for KeyError {
 
 /// What keeps the sessions of a request.
 pub(crate) enum Keeper<'c> {
-    /// The visitor, in a cookie under these keys.
-    Keys(&'c Keys),
+    /// The visitor, in a cookie that this signs and verifies.
+    Visitor(&'c Signer),
     Store(StoreType),
 }
 
@@ -141,12 +142,12 @@ impl Config {
     ///
     /// Every [`KeyError`], as [`Config::keys`].
     pub(crate) fn keeper(&self, now: u64) -> Result<Keeper<'_>, KeyError> {
-        Ok(match (self.session_type, self.keys.get()) {
+        Ok(match (self.session_type, self.signer.get()) {
             (SessionType::Stored(kind), _) => Keeper::Store(kind),
-            (SessionType::Cookie, Some(keys)) => Keeper::Keys(keys),
+            (SessionType::Cookie, Some(signer)) => Keeper::Visitor(signer),
             (SessionType::Cookie, None) => {
-                let keys = self.keys(now)?;
-                Keeper::Keys(self.keys.get_or_init(|| keys))
+                let signer = Signer::new(self.digest, self.keys(now)?);
+                Keeper::Visitor(self.signer.get_or_init(|| signer))
             }
         })
     }

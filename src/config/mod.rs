@@ -23,7 +23,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::gateway::{ApplicationRoot, MetaVariables};
 use crate::session::cookie::CookieSettings;
-use crate::session::key::{Key, Keys};
+use crate::session::key::Key;
 use crate::session::redis::{Client, RedisUrl};
 use crate::session::revocation::{RevocationFiles, RevocationRedis, Revocations};
 use crate::session::signing::{Digest, Signer};
@@ -85,9 +85,9 @@ pub struct Config {
     /// Where settings were read from, or looked for.
     file: Option<PathBuf>,
     file_stamp: Option<Stamp>,
-    /// The key ring as of the second that it was first asked for: a process
+    /// With the key ring as of the second that it was first asked for: a process
     /// that lives longer reads its settings anew in each, as retired keys end.
-    keys: OnceLock<Keys>,
+    signer: OnceLock<Signer>,
 }
 
 /// What tells one state of a file from another: device, number, length and the
@@ -240,9 +240,9 @@ impl Config {
     ) -> Result<SessionInterface<'c>, StateDirError> {
         let home = match keeper {
             Keeper::Store(kind) => Home::Store(self.store_of(*kind)?),
-            Keeper::Keys(keys) => {
+            Keeper::Visitor(signer) => {
                 let overflow = self.overflow.map(|kind| self.store_of(kind));
-                Home::Cookie(Signer::new(self.digest, keys), overflow.transpose()?)
+                Home::Cookie(signer, overflow.transpose()?)
             }
         };
         Ok(SessionInterface {

@@ -430,7 +430,7 @@ impl Config {
             session_file_dir: None,
             file: None,
             file_stamp: None,
-            keys: OnceLock::new(),
+            signer: OnceLock::new(),
         }
     }
 }

@@ -35,7 +35,7 @@ pub enum MetaVariableError {
 
 impl<N: AsRef<OsStr>, V: AsRef<OsStr>> FromIterator<(N, V)> for MetaVariables {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(vars: I) -> Self {
-        let mut all = Self::default();
+        let mut all = Self::with_room();
         for (name, value) in vars {
             all.set(name.as_ref().as_bytes(), value.as_ref().as_bytes());
         }
@@ -44,13 +44,18 @@ impl<N: AsRef<OsStr>, V: AsRef<OsStr>> FromIterator<(N, V)> for MetaVariables {
 }
 
 impl MetaVariables {
+    /// None, and room for as many as a request has.
+    fn with_room() -> Self {
+        Self {
+            bytes: Vec::with_capacity(2048),
+            vars: Vec::with_capacity(64),
+        }
+    }
+
     /// Reads entries `NAME=VALUE`, as a process is given them. One without `=`
     /// is none; a name may begin with one.
     pub fn from_environ<'e>(entries: impl Iterator<Item = &'e [u8]>) -> Self {
-        let mut all = Self {
-            bytes: Vec::with_capacity(2048),
-            vars: Vec::with_capacity(64),
-        };
+        let mut all = Self::with_room();
         for entry in entries {
             let behind_first = entry.get(1..).unwrap_or_default();
             if let Some(at) = behind_first.iter().position(|byte| *byte == b'=') {
@@ -89,11 +94,16 @@ impl MetaVariables {
 
     /// These variables, and behind them, so that they count, those of `more`.
     pub(crate) fn with(&self, more: &Self) -> Self {
-        let mut all = self.clone();
-        for (name, value) in more.iter() {
-            all.set(name, value);
+        let start = self.bytes.len();
+        let moved = |part: &Range<usize>| start + part.start..start + part.end;
+        let more_vars = more
+            .vars
+            .iter()
+            .map(|(name, value)| (moved(name), moved(value)));
+        Self {
+            bytes: [self.bytes.as_slice(), &more.bytes].concat(),
+            vars: self.vars.iter().cloned().chain(more_vars).collect(),
         }
-        all
     }
 
     /// Gives `name` a value, or another one.
@@ -113,11 +123,12 @@ impl MetaVariables {
 
     /// The value of `name`, unless it is unset or empty.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter()
+        let (_, value) = self
+            .vars
+            .iter()
             .rev()
-            .find(|(n, _)| *n == name.as_bytes())
-            .map(|(_, value)| value)
-            .filter(|value| !value.is_empty())
+            .find(|(n, _)| self.bytes[n.clone()] == *name.as_bytes())?;
+        Some(&self.bytes[value.clone()]).filter(|value| !value.is_empty())
     }
 
     /// The value of `name` as a path, unless it is unset or empty.

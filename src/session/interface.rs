@@ -33,7 +33,7 @@ const REVOKE: usize = 5000;
 pub(crate) enum Home<'c> {
     /// In the signed cookie; those too large for it in the store, if there is
     /// one.
-    Cookie(Signer<'c>, Option<Box<dyn Store>>),
+    Cookie(&'c Signer, Option<Box<dyn Store>>),
     /// In the store.
     Store(Box<dyn Store>),
 }
@@ -268,7 +268,7 @@ impl SessionInterface<'_> {
         &self,
         change: &Changed<'_>,
         scope: CookieScope<'_>,
-        signer: &Signer<'_>,
+        signer: &Signer,
         store: Option<&dyn Store>,
     ) -> Result<(Option<String>, bool), SaveError> {
         let Changed { session, now, .. } = *change;
@@ -293,7 +293,7 @@ impl SessionInterface<'_> {
         &self,
         change: &Changed<'_>,
         scope: CookieScope<'_>,
-        signer: &Signer<'_>,
+        signer: &Signer,
         store: &dyn Store,
         id: &SessionId,
     ) -> Result<(Option<String>, bool), SaveError> {
@@ -401,7 +401,7 @@ impl SessionInterface<'_> {
         &self,
         record: &Record,
         scope: CookieScope<'_>,
-        signer: &Signer<'_>,
+        signer: &Signer,
     ) -> Result<String, CookieTooLarge> {
         let Record {
             started,

@@ -185,14 +185,9 @@ impl Keys {
         Self { signing, fallbacks }
     }
 
-    /// The key that signs.
-    pub fn signing(&self) -> &Key {
-        &self.signing
-    }
-
-    /// All keys, newest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Key> {
-        std::iter::once(&self.signing).chain(&self.fallbacks)
+    /// The key that signs, and the others.
+    pub fn into_parts(self) -> (Key, Vec<Key>) {
+        (self.signing, self.fallbacks)
     }
 }
 

@@ -7,6 +7,8 @@
 //! for one signature), decompression is limited, and short payloads are not
 //! compressed ([`encode_payload`]).
 
+use std::sync::OnceLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -76,15 +78,21 @@ pub struct Verified<'t> {
 
 /// Signs and verifies with a ring of keys.
 #[derive(Clone, Debug)]
-pub struct Signer<'k> {
+pub struct Signer {
     digest: Digest,
-    keys: &'k Keys,
+    signing: SaltedKey,
+    fallbacks: Vec<SaltedKey>,
 }
 
-impl<'k> Signer<'k> {
+impl Signer {
     /// A signer as Flask configures it.
-    pub fn new(digest: Digest, keys: &'k Keys) -> Self {
-        Self { digest, keys }
+    pub fn new(digest: Digest, keys: Keys) -> Self {
+        let (signing, fallbacks) = keys.into_parts();
+        Self {
+            digest,
+            signing: SaltedKey::new(signing),
+            fallbacks: fallbacks.into_iter().map(SaltedKey::new).collect(),
+        }
     }
 
     /// `payload.timestamp.signature`, by the first key.
@@ -92,17 +100,9 @@ impl<'k> Signer<'k> {
         let date = now.to_be_bytes();
         let zeros = date.iter().take_while(|b| **b == 0).count();
         let signed = format!("{payload}.{}", URL_SAFE_NO_PAD.encode(&date[zeros..]));
-        let signature = match self.digest {
-            Digest::Sha1 => URL_SAFE_NO_PAD.encode(
-                Tag::<Hmac<Sha1>>::of(self.keys.signing(), signed.as_bytes())
-                    .finalize()
-                    .into_bytes(),
-            ),
-            Digest::Sha256 => URL_SAFE_NO_PAD.encode(
-                Tag::<Hmac<Sha256>>::of(self.keys.signing(), signed.as_bytes())
-                    .finalize()
-                    .into_bytes(),
-            ),
+        let signature = match self.signing.hmac(self.digest).clone() {
+            SaltedHmac::Sha1(hmac) => encoded_tag(hmac, &signed),
+            SaltedHmac::Sha256(hmac) => encoded_tag(hmac, &signed),
         };
         format!("{signed}.{signature}")
     }
@@ -130,11 +130,8 @@ impl<'k> Signer<'k> {
         let signature = URL_SAFE_NO_PAD
             .decode(signature)
             .map_err(|_| VerifyError::Malformed)?;
-        if !self
-            .keys
-            .iter()
-            .any(|key| self.matches(key, signed, &signature))
-        {
+        let mut newest_first = std::iter::once(&self.signing).chain(&self.fallbacks);
+        if !newest_first.any(|key| key.hmac(self.digest).matches(signed, &signature)) {
             return Err(VerifyError::BadSignature);
         }
         let signed_at = timestamp(date).ok_or(VerifyError::Malformed)?;
@@ -149,39 +146,64 @@ impl<'k> Signer<'k> {
         }
         Ok(Verified { payload, signed_at })
     }
+}
 
-    fn matches(&self, key: &Key, signed: &str, signature: &[u8]) -> bool {
-        match self.digest {
-            Digest::Sha1 => Tag::<Hmac<Sha1>>::of(key, signed.as_bytes())
-                .verify_slice(signature)
-                .is_ok(),
-            Digest::Sha256 => Tag::<Hmac<Sha256>>::of(key, signed.as_bytes())
-                .verify_slice(signature)
-                .is_ok(),
+/// A key, and what Flask makes of it, which a process that lives longer than
+/// one request need not make again.
+#[derive(Clone, Debug)]
+struct SaltedKey {
+    key: Key,
+    hmac: OnceLock<SaltedHmac>,
+}
+
+/// HMAC by the key that is HMAC(key, salt), before the message.
+#[derive(Clone, Debug)]
+enum SaltedHmac {
+    Sha1(Hmac<Sha1>),
+    Sha256(Hmac<Sha256>),
+}
+
+impl SaltedKey {
+    fn new(key: Key) -> Self {
+        Self {
+            key,
+            hmac: OnceLock::new(),
+        }
+    }
+
+    /// By `digest`, which is the same each time.
+    fn hmac(&self, digest: Digest) -> &SaltedHmac {
+        self.hmac.get_or_init(|| match digest {
+            Digest::Sha1 => SaltedHmac::Sha1(salted(&self.key)),
+            Digest::Sha256 => SaltedHmac::Sha256(salted(&self.key)),
+        })
+    }
+}
+
+impl SaltedHmac {
+    fn matches(&self, message: &str, tag: &[u8]) -> bool {
+        match self.clone() {
+            Self::Sha1(hmac) => hmac.chain_update(message).verify_slice(tag).is_ok(),
+            Self::Sha256(hmac) => hmac.chain_update(message).verify_slice(tag).is_ok(),
         }
     }
 }
 
-/// The two steps every signature takes, whatever the hash.
-struct Tag<M>(std::marker::PhantomData<M>);
+fn salted<M: Mac + KeyInit>(key: &Key) -> M {
+    let derived = keyed::<M>(key.as_bytes()).chain_update(SALT).finalize();
+    keyed(&derived.into_bytes())
+}
 
-impl<M: Mac + KeyInit> Tag<M> {
-    /// HMAC(HMAC(key, salt), message).
-    fn of(key: &Key, message: &[u8]) -> M {
-        let derived = Self::keyed(key.as_bytes())
-            .chain_update(SALT)
-            .finalize()
-            .into_bytes();
-        Self::keyed(&derived).chain_update(message)
-    }
+#[expect(
+    clippy::expect_used,
+    reason = "HMAC takes keys of any length (RFC 2104)"
+)]
+fn keyed<M: Mac + KeyInit>(key: &[u8]) -> M {
+    <M as KeyInit>::new_from_slice(key).expect("any length is a key")
+}
 
-    #[expect(
-        clippy::expect_used,
-        reason = "HMAC takes keys of any length (RFC 2104)"
-    )]
-    fn keyed(key: &[u8]) -> M {
-        <M as KeyInit>::new_from_slice(key).expect("any length is a key")
-    }
+fn encoded_tag(hmac: impl Mac, message: &str) -> String {
+    URL_SAFE_NO_PAD.encode(hmac.chain_update(message).finalize().into_bytes())
 }
 
 /// Big-endian seconds without leading zeros; at most eight bytes.
@@ -270,7 +292,7 @@ mod tests {
             (Digest::Sha1, "e30", 1, V7),
         ];
         for (digest, payload, now, want) in cases {
-            assert_eq!(Signer::new(digest, &keys).sign(payload, now), want);
+            assert_eq!(Signer::new(digest, keys.clone()).sign(payload, now), want);
         }
     }
 
@@ -298,7 +320,7 @@ mod tests {
             ("nothing",           "",        0,       Err(Malformed)),
         ];
         let keys = keys(&[CURRENT, OLD]);
-        let signer = Signer::new(Digest::Sha1, &keys);
+        let signer = Signer::new(Digest::Sha1, keys);
         for (name, token, age, want) in cases {
             let now = SIGNED_AT.saturating_add_signed(age);
             let outcome = signer.verify(token, 2_678_400, now).map(|ok| ok.signed_at);
@@ -323,7 +345,7 @@ mod tests {
         let mut tried = 0;
         for group in set.test_groups {
             for case in group.tests {
-                let mac = Tag::<Hmac<Sha256>>::keyed(&case.key).chain_update(&case.msg[..]);
+                let mac = keyed::<Hmac<Sha256>>(&case.key).chain_update(&case.msg[..]);
                 let ok = mac.verify_truncated_left(&case.tag).is_ok();
                 assert_eq!(!case.result.must_fail(), ok, "case {}", case.tc_id);
                 tried += 1;
