@@ -7,7 +7,7 @@ from sites import ALWAYS, LOGGED_IN, LOGIN, NOBODY, Cgi, FastCgi, Fixed
 from table import Table, times
 from work import say
 
-SPAWNS, SERVED = 2000, 7  # rounds
+SPAWNS, SERVED = 2000, 11  # rounds
 GOALS = {
     "static: logged in": "<= 1.50, >= 0.90",
     "static: logged in, signet.toml": "<= 1.65",
