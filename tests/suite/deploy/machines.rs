@@ -1,5 +1,6 @@
 //! `deploy/machines`: a session is at home on each of two machines.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -128,6 +129,15 @@ impl Machine {
             .expect("start sh");
     }
 
+    fn settings(&self) -> String {
+        fs::read_to_string(self.state.join("signet.toml")).expect("the settings")
+    }
+
+    /// Puts a file in the place of the one that is there, which keeps its mode.
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.state.join(name), text).expect("write it");
+    }
+
     fn answers(&self) -> bool {
         send(self.address, b"GET / HTTP/1.0\r\n\r\n", false).is_ok()
     }
@@ -155,6 +165,9 @@ fn machines_serve_one_site() {
         sessions_go_on_at_the_other(one, other);
         logouts_hold_at_the_other(mode, one, other);
         revocations_hold_at_the_other(one, other);
+        if mode == "cookie" {
+            a_key_is_replaced_at_one_after_the_other(one, other);
+        }
         a_killed_machine_loses_no_session(one, other);
     }
 }
@@ -198,6 +211,36 @@ fn revocations_hold_at_the_other(one: &Machine, other: &Machine) {
         revokes.signet(&["sessions", "revoke", "--all"]);
         assert_eq!(begins.user(&grace), None);
     }
+}
+
+/// In the README's three steps, between which everybody stays logged in.
+fn a_key_is_replaced_at_one_after_the_other(one: &Machine, other: &Machine) {
+    let old = fs::read_to_string(one.state.join("secret_key")).expect("the key");
+    let new = "5d1e8b7a90c34f62".repeat(4);
+    let mut everybody = vec![one.log_in("ada"), other.log_in("ada")];
+    let all_go_on = |everybody: &[Jar]| {
+        for cookies in everybody {
+            assert_eq!(one.user(cookies).as_deref(), Some("ada"));
+            assert_eq!(other.user(cookies).as_deref(), Some("ada"));
+        }
+    };
+    let settings = one.settings();
+    let fallbacks = format!("SECRET_KEY_FALLBACKS = [\"{new}\", \"{}\"]\n", old.trim());
+    for machine in [one, other] {
+        machine.write("signet.toml", &format!("{settings}{fallbacks}"));
+        everybody.extend([one.log_in("ada"), other.log_in("ada")]);
+        all_go_on(&everybody);
+    }
+    for machine in [one, other] {
+        machine.write("secret_key", &new);
+        everybody.extend([one.log_in("ada"), other.log_in("ada")]);
+        all_go_on(&everybody);
+    }
+    for machine in [one, other] {
+        machine.write("signet.toml", &settings);
+    }
+    all_go_on(&everybody[everybody.len() - 2..]);
+    assert_eq!(one.user(&everybody[0]), None, "by the old key");
 }
 
 /// One goes while its visitors are clicking; all of them go on at the other.
