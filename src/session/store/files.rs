@@ -21,9 +21,17 @@ use super::super::record::{MAX_RECORD, Record};
 use super::super::whole_file::{self, OpenError, Opened, Placement, UNFINISHED};
 use super::{Change, Changing, Store, StoreError, Visit};
 
-/// How often a record that somebody else holds is tried again, each time a
-/// millisecond later. Nobody holds one for longer than it takes to write it.
-const TRIES: u32 = 5000;
+/// How long a record that somebody else holds is waited for. Nobody holds one
+/// for longer than it takes to write it, but many may want it at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between two looks whether it is free. Were they always short, fifty who wait
+/// would keep the one who writes from the processor.
+const SHORT_PAUSE: Duration = Duration::from_millis(1);
+const LONG_PAUSE: Duration = Duration::from_millis(8);
+
+/// Who has waited so long looks often again, and so is served before others.
+const LONG: Duration = Duration::from_millis(300);
 
 /// Seconds after which a file that was not put in place never will be.
 const ABANDONED: u64 = 3600;
@@ -115,13 +123,20 @@ impl Files {
     /// Opens and locks a record, once it is sure that it still has its name;
     /// `None` if there is none.
     fn lock(&self, place: &Place) -> Result<Option<Opened>, StoreError> {
-        for _ in 0..TRIES {
+        let mut pause = SHORT_PAUSE;
+        let mut waited = Duration::ZERO;
+        while waited < PATIENCE {
             match self.try_lock(place)? {
                 Locked::Ours(file) => return Ok(Some(file)),
                 Locked::Absent => return Ok(None),
-                Locked::Held => thread::sleep(Duration::from_millis(1)),
+                Locked::Held => thread::sleep(pause),
                 Locked::Replaced => {}
             }
+            waited += pause;
+            pause = match waited < LONG {
+                true => LONG_PAUSE.min(2 * pause),
+                false => SHORT_PAUSE,
+            };
         }
         Err(StoreError::Unavailable(format!(
             "{} is held by another process",

@@ -1,6 +1,7 @@
 //! Fifty processes at once with one session, by the example `notes`.
 
 use std::thread;
+use std::time::Duration;
 
 use signet::session::SessionId;
 use signet::session::record::Record;
@@ -11,6 +12,9 @@ use crate::support::{Cgi, StateDir, example};
 
 const PROCESSES: usize = 50;
 const TIMES: usize = 20;
+
+/// How long one of them may have to wait for the others, on a slow machine.
+const QUEUE: Duration = Duration::from_secs(60);
 
 /// Seconds that sessions live unless a setting says otherwise.
 const LIFETIME: u64 = 31 * 86_400;
@@ -53,7 +57,7 @@ impl<'p> Notes<'p> {
     }
 
     fn run(&self, target: &str) -> Vec<String> {
-        let out = self.request(target).run();
+        let out = self.request(target).patience(QUEUE).run();
         let response = out.response();
         assert_eq!(response.status, 200, "{out}");
         assert_eq!(out.errors(), "");

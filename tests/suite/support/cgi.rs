@@ -11,6 +11,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
 use std::{env, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -54,6 +55,7 @@ pub(crate) struct Cgi {
     program: PathBuf,
     body: Vec<u8>,
     hold_stdin: bool,
+    patience: Duration,
     stdout: Option<Stdio>,
     stderr: Option<Stdio>,
     state: PathBuf,
@@ -79,6 +81,7 @@ impl Cgi {
             program: env!("CARGO_BIN_EXE_signet").into(),
             body: Vec::new(),
             hold_stdin: false,
+            patience: HANG,
             stdout: None,
             stderr: None,
             state: own_state.path().to_owned(),
@@ -177,6 +180,12 @@ impl Cgi {
     pub(crate) fn redirect(self, redirections: &str) -> Self {
         let script = format!("exec \"$0\" \"$@\" {redirections}");
         self.through(&["/bin/sh", "-c", &script])
+    }
+
+    /// Waits longer until it says that the program hangs.
+    pub(crate) fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Runs the program with `bytes` of address space (RLIMIT_AS).
@@ -298,7 +307,7 @@ impl Cgi {
         });
         let (sender, ended) = mpsc::channel();
         thread::spawn(move || sender.send(outcome(child)));
-        let ended = match ended.recv_timeout(HANG) {
+        let ended = match ended.recv_timeout(self.patience) {
             Ok(ended) => ended.expect("wait for the program"),
             Err(_) => {
                 let _ = kill_process(pid, Signal::KILL);
