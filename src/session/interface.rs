@@ -12,7 +12,7 @@ use super::id::SessionId;
 use super::merge::merge;
 use super::record::Record;
 use super::revocation::{Revocations, is_over};
-use super::signing::{Signer, decode_payload, encode_payload};
+use super::signing::{CLOCK_SKEW, Signer, decode_payload, encode_payload};
 use super::store::{Change, Store, StoreError, Visit};
 use super::tagged_json::{self, Value};
 
@@ -188,8 +188,10 @@ impl SessionInterface<'_> {
         };
         let revocations = self.revocations.as_deref();
         let revocations = revocations.ok_or(SaveError::NoRevocations)?;
-        // It may have begun on a machine whose clock runs ahead.
-        revocations.end(Some(user), now.max(session.started()))?;
+        // It may have begun on a machine whose clock runs ahead, by no more than
+        // a cookie's may.
+        let ahead = now.saturating_add(CLOCK_SKEW);
+        revocations.end(Some(user), session.started().clamp(now, ahead))?;
         let line = self.save_one(session, scope, now)?;
         self.forget_sessions_of(user, revocations, now);
         Ok(line)

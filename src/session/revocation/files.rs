@@ -21,8 +21,8 @@ pub struct RevocationFiles {
 }
 
 impl RevocationFiles {
-    /// Marks in `dir`, which is made, mode 0700, when the first is set. A mark
-    /// older than `lifetime` seconds is of no use: no session lives longer.
+    /// Marks in `dir`, which is made, mode 0700, when the first is set, of
+    /// sessions that live for `lifetime` seconds.
     pub fn new(dir: PathBuf, euid: u32, lifetime: u64) -> Self {
         Self {
             dir,

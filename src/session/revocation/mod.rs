@@ -16,10 +16,17 @@ pub(crate) use redis::RevocationRedis;
 
 use super::id::hash;
 use super::record::Record;
+use super::signing::CLOCK_SKEW;
 use super::store::StoreError;
 
 /// Bytes that the marks of one shard may have.
 const MAX_MARKS: usize = 1024 * 1024;
+
+/// Seconds that a mark is kept. What it ends may be dated later than it, by the
+/// clock of another machine, and so may the reader's be, and the next marker's.
+fn kept(lifetime: u64) -> u64 {
+    lifetime.saturating_add(3 * CLOCK_SKEW)
+}
 
 /// Marks at which sessions are over.
 pub trait Revocations {
@@ -97,13 +104,17 @@ impl Marks {
         self.0.get(user).max(everybody).copied()
     }
 
-    /// Dates a mark, and leaves out those of no use: no session lives longer
-    /// than `lifetime` seconds.
+    /// Dates a mark `now`, or after that of the same sessions before it, and
+    /// leaves out those of no use: no session lives longer than `lifetime`
+    /// seconds.
     fn set(&mut self, whose: &Whose, now: u64, lifetime: u64) {
-        let newest = self.0.values().copied().max();
-        let at = newest.map_or(now, |newest| now.max(newest + 1));
+        let before = match whose {
+            Whose::User(user) => self.ended(user),
+            Whose::Everybody => self.0.values().copied().max(),
+        };
+        let at = before.map_or(now, |before| now.max(before.saturating_add(1)));
         self.0
-            .retain(|_, ended| now.saturating_sub(*ended) <= lifetime);
+            .retain(|_, ended| now.saturating_sub(*ended) <= kept(lifetime));
         if *whose == Whose::Everybody {
             self.0.clear();
         }

@@ -6,7 +6,7 @@ use super::super::id::hash;
 use super::super::redis::Client;
 use super::super::store::StoreError;
 use super::super::store::redis::{Step, change, get};
-use super::{MAX_MARKS, Marks, Revocations, Whose};
+use super::{MAX_MARKS, Marks, Revocations, Whose, kept};
 
 /// Marks in Redis: a key for each shard, which expires when its newest mark is
 /// of no more use.
@@ -17,8 +17,8 @@ pub(crate) struct RevocationRedis {
 }
 
 impl RevocationRedis {
-    /// Marks under keys that begin with `prefix`. Those older than `lifetime`
-    /// seconds are of no use: no session lives longer.
+    /// Marks under keys that begin with `prefix`, of sessions that live for
+    /// `lifetime` seconds.
     pub(crate) fn new(client: Arc<Client>, prefix: String, lifetime: u64) -> Self {
         Self {
             client,
@@ -54,7 +54,7 @@ impl Revocations for RevocationRedis {
                 marks.set(&whose, now, self.lifetime);
                 Ok(Step::Put(marks.to_string().into_bytes()))
             };
-            change(&self.client, &key, MAX_MARKS, self.lifetime, set)?;
+            change(&self.client, &key, MAX_MARKS, kept(self.lifetime), set)?;
         }
         Ok(())
     }
