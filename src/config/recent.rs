@@ -1,5 +1,5 @@
 //! The settings and keys of a process that answers many requests, and its
-//! connections to Redis, which go with them.
+//! connections to Redis.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -50,6 +50,9 @@ impl RecentConfig {
             return Ok(Arc::clone(&last.config));
         }
         let config = Arc::new(Config::load(vars, argument, euid)?);
+        if let Some(last) = &self.last {
+            config.keep_connections_of(&last.config);
+        }
         self.last = Some(Last {
             surroundings: surroundings(vars)
                 .map(|(name, value)| (name.to_vec(), value.to_vec()))
@@ -63,6 +66,15 @@ impl RecentConfig {
 }
 
 impl Config {
+    /// Goes on with those of `before`, if it asks the same Redis.
+    fn keep_connections_of(&self, before: &Self) {
+        if let Some(client) = before.redis_client.get()
+            && self.redis == before.redis
+        {
+            self.redis_client.get_or_init(|| Arc::clone(client));
+        }
+    }
+
     /// The files that settings and keys come from, and their states: of the
     /// settings, the one that was read; of the keys, which are not read yet,
     /// the one that they have now.

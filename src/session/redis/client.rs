@@ -78,7 +78,10 @@ impl Client {
         for _ in 0..=MAX_MOVES {
             let mut connection = self.connection(&endpoint)?;
             match talk(&mut connection) {
-                Err(RedisError::Moved(to)) => endpoint = to,
+                Err(RedisError::Moved(to)) => {
+                    endpoint = to;
+                    self.idle().push(connection);
+                }
                 // After a failure nobody knows which reply comes next.
                 Err(err) => return Err(err),
                 Ok(outcome) => {

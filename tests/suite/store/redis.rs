@@ -163,6 +163,15 @@ fn a_cluster_of_two_servers_is_one_store() {
     }
     let keys = |server: &RedisServer| server.ask("DBSIZE");
     assert_eq!([keys(&one), keys(&two)], [":0\r\n", ":0\r\n"]);
+
+    // Who is sent on to the other one stays connected to both.
+    let before = [one.connections(), two.connections()];
+    let store = Keys::on(Arc::clone(&one), one.url()).open(LIFETIME);
+    for _ in 0..40 {
+        assert_eq!(load(&*store, &id()), None);
+    }
+    let made = [one.connections() - before[0], two.connections() - before[1]];
+    assert_eq!(made, [2, 2], "one each, and this question");
 }
 
 #[test]

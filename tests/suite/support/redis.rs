@@ -66,6 +66,15 @@ impl RedisServer {
         self.try_ask(command).expect("ask redis-server")
     }
 
+    /// How many connections were made to it, this one among them.
+    pub(crate) fn connections(&self) -> u64 {
+        let stats = self.ask("INFO stats");
+        let count = stats
+            .lines()
+            .find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.expect("a count").trim().parse().expect("a number")
+    }
+
     fn try_ask(&self, command: &str) -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         write!(stream, "{command}\r\nQUIT\r\n")?;
