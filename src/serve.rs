@@ -215,6 +215,16 @@ fn respond_by(
         Some(refusal) => Err(refusal),
         None => answer(edge, mount.clone(), served, stdin, check, handler),
     };
+    if let Some(err) = config.refused_state_dir()
+        && !outcome
+            .as_ref()
+            .is_err_and(|refusal| refusal.is_because(err))
+    {
+        gateway::log(format_args!(
+            "STATE_DIR {err}; nothing in it is read, be it settings, pages, \
+             or who was logged out everywhere"
+        ));
+    }
     let mut response = outcome.unwrap_or_else(|refusal| error_response(refusal, &context));
     protect(&mut response);
     gateway::serialize(&response, &method)

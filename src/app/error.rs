@@ -6,6 +6,8 @@
 //! debugging). What is wrong with the key is said in words for an owner who
 //! has no more than FTP, without naming a path.
 
+use std::fmt::Display;
+
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 
@@ -64,6 +66,12 @@ impl Refusal {
     fn because(mut self, reason: impl ToString) -> Self {
         self.reason = Some(reason.to_string());
         self
+    }
+
+    /// Whether its reason is that one, or comes of it.
+    pub(crate) fn is_because(&self, err: &impl Display) -> bool {
+        let reason = self.reason.as_deref().unwrap_or_default();
+        reason.contains(&err.to_string())
     }
 
     fn fixed_by(mut self, fix: impl Into<String>) -> Self {

@@ -111,15 +111,6 @@ impl Page<'_> {
                 dir.display()
             ));
         }
-        // An error page's own reason was said already, and may be this one.
-        if !matches!(self, Self::Error(_))
-            && let Some(err) = context.config.refused_state_dir()
-        {
-            log(format_args!(
-                "STATE_DIR {err}; nothing in it is read: no settings, no pages, \
-                 and not who was logged out everywhere"
-            ));
-        }
         if let Some(dir) = &context.config.templates_dir()
             && let Some(document) = site::render(dir, self, context.mount)?
         {

@@ -144,6 +144,14 @@ fn a_refused_state_directory_is_not_passed_over_in_silence() {
         "once, as the error's reason: {out}"
     );
     assert!(said.contains("can be written by other users"), "{out}");
+
+    // The cause may be that the right settings were not read.
+    let weak = Cgi::get("/").var("SIGNET_SECRET_KEY", "short");
+    let out = weak.state(&state).run();
+    assert_eq!(out.response().status, 503, "{out}");
+    assert_eq!(out.errors().lines().count(), 2, "{out}");
+    assert!(out.errors().contains("SECRET_KEY has 5 bytes"), "{out}");
+    assert!(out.errors().contains("STATE_DIR "), "{out}");
 }
 
 /// The form again with its message, and the answer to a POST.
