@@ -64,7 +64,6 @@ fn rotate(edge: &Edge) -> Result<(), Failure> {
 fn check(edge: &Edge) -> Result<(), Failure> {
     let config = Config::load(&edge.vars, None, edge.euid).map_err(Failure::new)?;
     let keys = config.existing_keys(edge.now).map_err(Failure::new)?;
-    let (_, older) = keys.into_parts();
     for refused in &config.refused_fallbacks {
         complain(format_args!("signet: {refused}; it is not used"));
     }
@@ -72,6 +71,7 @@ fn check(edge: &Edge) -> Result<(), Failure> {
         Some(path) => path.display().to_string(),
         None => "the key that the settings name".to_owned(),
     };
+    let (_, older) = keys.into_parts();
     let older = older.len();
     print(format!("{place} is good; older keys that verify: {older}\n").as_bytes())
 }

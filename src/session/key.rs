@@ -186,7 +186,7 @@ impl Keys {
     }
 
     /// The key that signs, and the others.
-    pub fn into_parts(self) -> (Key, Vec<Key>) {
+    pub(crate) fn into_parts(self) -> (Key, Vec<Key>) {
         (self.signing, self.fallbacks)
     }
 }

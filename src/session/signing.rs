@@ -79,7 +79,6 @@ pub struct Verified<'t> {
 /// Signs and verifies with a ring of keys.
 #[derive(Clone, Debug)]
 pub struct Signer {
-    digest: Digest,
     signing: SaltedKey,
     fallbacks: Vec<SaltedKey>,
 }
@@ -88,10 +87,14 @@ impl Signer {
     /// A signer as Flask configures it.
     pub fn new(digest: Digest, keys: Keys) -> Self {
         let (signing, fallbacks) = keys.into_parts();
-        Self {
+        let salted = |key| SaltedKey {
             digest,
-            signing: SaltedKey::new(signing),
-            fallbacks: fallbacks.into_iter().map(SaltedKey::new).collect(),
+            key,
+            hmac: OnceLock::new(),
+        };
+        Self {
+            signing: salted(signing),
+            fallbacks: fallbacks.into_iter().map(salted).collect(),
         }
     }
 
@@ -100,7 +103,7 @@ impl Signer {
         let date = now.to_be_bytes();
         let zeros = date.iter().take_while(|b| **b == 0).count();
         let signed = format!("{payload}.{}", URL_SAFE_NO_PAD.encode(&date[zeros..]));
-        let signature = match self.signing.hmac(self.digest).clone() {
+        let signature = match self.signing.hmac().clone() {
             SaltedHmac::Sha1(hmac) => encoded_tag(hmac, &signed),
             SaltedHmac::Sha256(hmac) => encoded_tag(hmac, &signed),
         };
@@ -131,7 +134,7 @@ impl Signer {
             .decode(signature)
             .map_err(|_| VerifyError::Malformed)?;
         let mut newest_first = std::iter::once(&self.signing).chain(&self.fallbacks);
-        if !newest_first.any(|key| key.hmac(self.digest).matches(signed, &signature)) {
+        if !newest_first.any(|key| key.hmac().matches(signed, &signature)) {
             return Err(VerifyError::BadSignature);
         }
         let signed_at = timestamp(date).ok_or(VerifyError::Malformed)?;
@@ -152,6 +155,7 @@ impl Signer {
 /// one request need not make again.
 #[derive(Clone, Debug)]
 struct SaltedKey {
+    digest: Digest,
     key: Key,
     hmac: OnceLock<SaltedHmac>,
 }
@@ -164,16 +168,8 @@ enum SaltedHmac {
 }
 
 impl SaltedKey {
-    fn new(key: Key) -> Self {
-        Self {
-            key,
-            hmac: OnceLock::new(),
-        }
-    }
-
-    /// By `digest`, which is the same each time.
-    fn hmac(&self, digest: Digest) -> &SaltedHmac {
-        self.hmac.get_or_init(|| match digest {
+    fn hmac(&self) -> &SaltedHmac {
+        self.hmac.get_or_init(|| match self.digest {
             Digest::Sha1 => SaltedHmac::Sha1(salted(&self.key)),
             Digest::Sha256 => SaltedHmac::Sha256(salted(&self.key)),
         })
@@ -222,7 +218,7 @@ fn timestamp(text: &str) -> Option<u64> {
 /// The payload of `json`: base64, after a dot if compressing made it shorter.
 ///
 /// Flask's rule, but from 128 bytes on: below, compressing saves a few dozen
-/// bytes at best and takes as long as the rest of a login.
+/// bytes at best and takes half as long again as a whole login by CGI.
 pub fn encode_payload(json: &str) -> String {
     if json.len() >= MIN_COMPRESSED {
         let compressed = compress(json.as_bytes());
