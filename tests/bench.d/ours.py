@@ -138,6 +138,10 @@ def fastcgi(work, redis):
         floor,
         FastCgi("signet: anonymous", program, NOBODY, kept["signed cookie"]),
         signet,
+        FastCgi(
+            "signet: logged in, signed cookie, SESSION_REDIS", program, LOGGED_IN,
+            state(work, "marks", SESSION_REDIS=f"unix://{redis}"),
+        ),
         FastCgi("signet: logged in, files", program, LOGGED_IN, kept["files"]),
         FastCgi("signet: logged in, Redis", program, LOGGED_IN, kept["Redis"]),
     ]

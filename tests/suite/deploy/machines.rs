@@ -1,8 +1,9 @@
 //! `deploy/machines`: a session is at home on each of two machines.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -133,9 +134,12 @@ impl Machine {
         fs::read_to_string(self.state.join("signet.toml")).expect("the settings")
     }
 
-    /// Puts a file in the place of the one that is there, which keeps its mode.
+    /// Puts a file in the place of the one that is there, at one moment.
     fn write(&self, name: &str, text: &str) {
-        fs::write(self.state.join(name), text).expect("write it");
+        let draft = self.state.join("draft");
+        fs::write(&draft, text).expect("write it");
+        fs::set_permissions(&draft, Permissions::from_mode(0o600)).expect("chmod");
+        fs::rename(&draft, self.state.join(name)).expect("rename it");
     }
 
     fn answers(&self) -> bool {
