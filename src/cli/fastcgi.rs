@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::Mode;
-use rustix::process::{Pid, Signal, kill_process, umask};
+use rustix::process::umask;
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -158,7 +158,7 @@ impl Worker {
         let stdin = socket.try_clone().map_err(Failure::new)?;
         let child = Command::new("/proc/self/exe")
             .stdin(stdin)
-            // The worker sees us go by it.
+            // The worker ends when nobody holds the other end of it.
             .stdout(Stdio::piped())
             .spawn();
         Ok(Self {
@@ -180,8 +180,9 @@ impl Worker {
         Ok(())
     }
 
+    /// As our own end would. A signal can be lost on a worker that only begins.
     fn ask_to_end(&mut self) {
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        drop(self.child.stdout.take());
     }
 
     fn wait(&mut self) {
