@@ -175,7 +175,7 @@ fn it_works_within_the_limits_of_cheap_hosts() {
 #[test]
 #[ignore = "needs the static program: run tests/run"]
 fn it_stays_below_three_mebibytes() {
-    let peak = compiled("peak");
+    let peak = compiled("peak", &[]);
     let peak = peak.to_str().expect("UTF-8");
     let out = index().through(&[peak]).run();
     assert!(out.response().text().contains("Logged in as ada"), "{out}");

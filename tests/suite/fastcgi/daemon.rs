@@ -14,6 +14,7 @@ use super::{
 };
 use crate::support::StateDir;
 use crate::support::application::{Application, lives, program_at, wait_until};
+use crate::support::cgi::compiled;
 use crate::support::fastcgi::request;
 use crate::support::output::Ended;
 
@@ -215,6 +216,29 @@ fn the_socket_of_another_daemon_is_not_removed() {
     assert_serves("the second daemon", &second);
     assert_ends_well(&second);
     assert!(!socket(&state).exists());
+}
+
+/// A signal that arrives while its handler is installed may do nothing: on a
+/// busy machine a daemon that was ended at once waited for its worker for ever.
+#[test]
+fn workers_that_only_begin_are_ended_too() {
+    let state = StateDir::new();
+    let mut command = program_at(&state);
+    command.env("LD_PRELOAD", compiled("late", &["-shared", "-fPIC"]));
+    let daemon = Application::daemon(&mut command, &socket(&state), &["--workers", "1"]);
+    wait_until("it installs the handler", || {
+        let worker = daemon.children().first().copied();
+        worker.is_some_and(catches_sigterm)
+    });
+    assert_ends_well(&daemon);
+}
+
+fn catches_sigterm(pid: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero()));
+    let status = status.unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = u64::from_str_radix(caught.unwrap_or("0").trim(), 16);
+    caught.is_ok_and(|caught| caught & (1 << (Signal::TERM.as_raw() - 1)) != 0)
 }
 
 /// K6: whoever can connect is believed, so nobody else may.

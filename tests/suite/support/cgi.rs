@@ -373,17 +373,19 @@ impl Cgi {
 /// and no standard library would pass on.
 fn rawenv() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| compiled("rawenv")).clone()
+    BUILT.get_or_init(|| compiled("rawenv", &[])).clone()
 }
 
-/// A C program of this folder, compiled.
-pub(crate) fn compiled(name: &str) -> PathBuf {
+/// A C program of this folder, compiled with these options more.
+pub(crate) fn compiled(name: &str, options: &[&str]) -> PathBuf {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/support/");
     let path = state_root().join(name);
     // Two test runs may build it at once: each renames its own into place.
     let draft = path.with_extension(std::process::id().to_string());
     let status = Command::new("cc")
-        .args(["-Wall", "-Werror", "-o"])
+        .args(["-Wall", "-Werror"])
+        .args(options)
+        .arg("-o")
         .arg(&draft)
         .arg(format!("{folder}{name}.c"))
         .status();
