@@ -71,17 +71,21 @@ fn the_body_ends_where_content_length_says() {
         ("far too much",       login(&huge), &huge, 413),
         ("a length that lies", of_length("9223372036854775808"), FORM, 413),
     ];
-    for (name, params, body, want) in rows {
-        let before = memory(worker.pid(), "VmHWM");
-        let answer = exchange(&mut client, 1, &params, body.as_bytes());
-        assert_eq!(answer.status, want, "{name}");
-        // Code that runs for the first time is memory, too.
-        let grown = memory(worker.pid(), "VmHWM") - before;
-        assert!(grown < 1024, "{name}: {grown} KiB");
-        if want == 303 {
-            assert_eq!(logged_in(&answer), "ada", "{name}");
+    let mut ask = |rows: &[(&str, Params, &str, u16)]| {
+        for (name, params, body, want) in rows {
+            let answer = exchange(&mut client, 1, params, body.as_bytes());
+            assert_eq!(answer.status, *want, "{name}");
+            if *want == 303 {
+                assert_eq!(logged_in(&answer), "ada", "{name}");
+            }
         }
-    }
+    };
+    // Code that runs for the first time is memory, too.
+    ask(&rows[..8]);
+    let before = memory(worker.pid(), "VmHWM");
+    ask(&rows);
+    let grown = memory(worker.pid(), "VmHWM") - before;
+    assert!(grown < 1024, "for 16 MiB that nobody wants: {grown} KiB");
     assert_ends_well(&worker);
 }
 
