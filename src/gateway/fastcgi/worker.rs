@@ -37,7 +37,7 @@ struct Peer {
 }
 
 /// Serves the connections that come in at `listener`, until a signal asks to
-/// end, or until whoever started us is gone.
+/// end, or until nobody reads our standard output any more.
 ///
 /// `answer` makes the answer to a request from its meta-variables and body;
 /// `limit` says how many bytes of body a request may have.
@@ -119,7 +119,8 @@ fn wait(
     };
     let mut fds = vec![
         PollFd::new(asked_to_end, PollFlags::IN),
-        // A pipe whose reader is gone: `signet fastcgi` started us and died.
+        // A pipe whose reader is gone: `signet fastcgi` started us, and asks us
+        // to end or has ended itself.
         PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
         PollFd::from_borrowed_fd(listener, listens),
     ];
