@@ -39,6 +39,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+mod files;
 pub mod gateway;
 mod serve;
 pub mod session;

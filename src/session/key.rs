@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::hex;
-use super::whole_file::{self, Placement};
+use crate::files::private::{self, Placement};
 
 /// Bytes a key must have: 128 bits.
 pub const MIN_LENGTH: usize = 16;
@@ -288,8 +288,8 @@ pub fn read_or_create(dir: &Path, euid: u32) -> Result<Key, KeyFileError> {
     }
     let text = generate().map_err(KeyFileError::Random)?;
     let folder = File::open(dir).map_err(failed(dir))?;
-    whole_file::remove_unfinished(&folder)
-        .and_then(|()| whole_file::put_synced(&folder, FILE_NAME, text.as_bytes(), Placement::New))
+    private::remove_unfinished(&folder)
+        .and_then(|()| private::put_synced(&folder, FILE_NAME, text.as_bytes(), Placement::New))
         .map_err(failed(&path))?;
     read(&path, euid)
 }

@@ -18,7 +18,6 @@ mod id;
 mod interface;
 mod merge;
 pub(crate) mod redis;
-mod whole_file;
 
 pub use dict::{Flash, Session, USERNAME};
 pub use id::SessionId;

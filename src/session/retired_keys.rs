@@ -11,7 +11,7 @@ use rustix::fs::CWD;
 
 use super::hex;
 use super::key::{self, FILE_NAME, Key, KeyFileError};
-use super::whole_file::{self, OpenError, Placement};
+use crate::files::private::{self, OpenError, Placement};
 
 /// The name of the file in the state directory.
 pub const RETIRED_FILE_NAME: &str = "retired_keys";
@@ -77,10 +77,10 @@ pub fn rotate(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<(), KeyF
     let mut retired = files.retired()?;
     retired.retain(|key| !key.is_over(lifetime, now));
     retired.push(Retired { at: now, key: old });
-    whole_file::remove_unfinished(&folder).map_err(|err| files.failed(OpenError::Io(err)))?;
+    private::remove_unfinished(&folder).map_err(|err| files.failed(OpenError::Io(err)))?;
     // Retired first: at every moment the old key is in one of the files.
     files.write(&folder, &retired)?;
-    whole_file::put_synced(&folder, FILE_NAME, text.as_bytes(), Placement::Replace)
+    private::put_synced(&folder, FILE_NAME, text.as_bytes(), Placement::Replace)
         .map_err(|source| KeyFileError::Io { path, source })
 }
 
@@ -92,7 +92,7 @@ struct KeyFiles<'d> {
 
 impl KeyFiles<'_> {
     fn folder(&self) -> Result<OwnedFd, KeyFileError> {
-        let folder = whole_file::open_folder(CWD, self.dir);
+        let folder = private::open_folder(CWD, self.dir);
         let gone = || OpenError::Io(std::io::ErrorKind::NotFound.into());
         folder
             .and_then(|folder| folder.ok_or_else(gone))
@@ -101,8 +101,8 @@ impl KeyFiles<'_> {
 
     fn retired(&self) -> Result<Vec<Retired>, KeyFileError> {
         let path = self.dir.join(RETIRED_FILE_NAME);
-        let file = whole_file::open(CWD, path.as_path(), false, self.euid)
-            .map_err(|err| self.failed(err))?;
+        let file =
+            private::open(CWD, path.as_path(), false, self.euid).map_err(|err| self.failed(err))?;
         let Some(file) = file else {
             return Ok(Vec::new());
         };
@@ -126,7 +126,7 @@ impl KeyFiles<'_> {
             .iter()
             .map(|Retired { at, key }| format!("{at} {}\n", hex::encode(key.as_bytes())))
             .collect();
-        whole_file::put_synced(
+        private::put_synced(
             folder,
             RETIRED_FILE_NAME,
             text.as_bytes(),

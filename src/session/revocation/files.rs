@@ -9,8 +9,8 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::super::id::hash;
 use super::super::store::StoreError;
-use super::super::whole_file::{self, OpenError, Placement};
 use super::{MAX_MARKS, Marks, Revocations, Whose};
+use crate::files::private::{self, OpenError, Placement};
 
 /// Marks in files: 256 of them, so that a look-up reads one small file.
 #[derive(Clone, Debug)]
@@ -32,16 +32,16 @@ impl RevocationFiles {
     }
 
     fn folder(&self) -> Result<Option<OwnedFd>, StoreError> {
-        let folder = whole_file::open_folder(CWD, &self.dir).map_err(|err| self.failed(err))?;
+        let folder = private::open_folder(CWD, &self.dir).map_err(|err| self.failed(err))?;
         if let Some(folder) = &folder {
-            whole_file::check_folder(folder, self.euid).map_err(|err| self.failed(err))?;
+            private::check_folder(folder, self.euid).map_err(|err| self.failed(err))?;
         }
         Ok(folder)
     }
 
     fn read(&self, folder: &OwnedFd, name: &str) -> Result<Marks, StoreError> {
         let failed = |err| self.failed(err);
-        let file = whole_file::open(folder, name, false, self.euid).map_err(failed)?;
+        let file = private::open(folder, name, false, self.euid).map_err(failed)?;
         let Some(file) = file else {
             return Ok(Marks::default());
         };
@@ -62,7 +62,7 @@ impl RevocationFiles {
         if text.len() > MAX_MARKS {
             return Err(self.failed(OpenError::Refused("would be too large")));
         }
-        whole_file::put(folder, shard, text.as_bytes(), Placement::Replace)
+        private::put(folder, shard, text.as_bytes(), Placement::Replace)
             .map_err(|err| self.failed(OpenError::Io(err)))
     }
 
@@ -112,7 +112,7 @@ impl Revocations for RevocationFiles {
             }
         };
         let _lock = self.lock(&folder)?;
-        whole_file::remove_unfinished(&folder).map_err(|err| self.failed(OpenError::Io(err)))?;
+        private::remove_unfinished(&folder).map_err(|err| self.failed(OpenError::Io(err)))?;
         let whose = Whose::of(user);
         whose
             .shards()

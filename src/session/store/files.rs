@@ -18,8 +18,8 @@ use rustix::io::Errno;
 
 use super::super::id::SessionId;
 use super::super::record::{MAX_RECORD, Record};
-use super::super::whole_file::{self, OpenError, Opened, Placement, UNFINISHED};
 use super::{Change, Changing, Store, StoreError, Visit};
+use crate::files::private::{self, OpenError, Opened, Placement, UNFINISHED};
 
 /// How long a record that somebody else holds is waited for. Nobody holds one
 /// for longer than it takes to write it, but many may want it at once.
@@ -63,11 +63,10 @@ impl Files {
     }
 
     fn root(&self) -> Result<Option<OwnedFd>, StoreError> {
-        let Some(root) = whole_file::open_folder(CWD, &self.dir).map_err(unusable(&self.dir))?
-        else {
+        let Some(root) = private::open_folder(CWD, &self.dir).map_err(unusable(&self.dir))? else {
             return Ok(None);
         };
-        whole_file::check_folder(&root, self.euid).map_err(unusable(&self.dir))?;
+        private::check_folder(&root, self.euid).map_err(unusable(&self.dir))?;
         Ok(Some(root))
     }
 
@@ -77,9 +76,9 @@ impl Files {
         let Some(root) = self.root()? else {
             return Ok(None);
         };
-        let outer = whole_file::open_folder(&root, &hash[..1]).map_err(unusable(&self.dir))?;
+        let outer = private::open_folder(&root, &hash[..1]).map_err(unusable(&self.dir))?;
         let Some(outer) = outer else { return Ok(None) };
-        let inner = whole_file::open_folder(&outer, &hash[1..3]).map_err(unusable(&self.dir))?;
+        let inner = private::open_folder(&outer, &hash[1..3]).map_err(unusable(&self.dir))?;
         Ok(inner.map(|folder| self.at(folder, &hash)))
     }
 
@@ -98,8 +97,8 @@ impl Files {
                     .ok_or_else(|| unusable(&self.dir)(OpenError::Io(Errno::NOENT.into())))?
             }
         };
-        let outer = whole_file::make_folder(&root, &hash[..1]).map_err(unusable(&self.dir))?;
-        let inner = whole_file::make_folder(&outer, &hash[1..3]).map_err(unusable(&self.dir))?;
+        let outer = private::make_folder(&root, &hash[..1]).map_err(unusable(&self.dir))?;
+        let inner = private::make_folder(&outer, &hash[1..3]).map_err(unusable(&self.dir))?;
         Ok(self.at(inner, &hash))
     }
 
@@ -146,7 +145,7 @@ impl Files {
 
     fn try_lock(&self, place: &Place) -> Result<Locked, StoreError> {
         let failed = |err| error(err, &place.shown);
-        let file = whole_file::open(&place.folder, &place.name, true, self.euid).map_err(failed)?;
+        let file = private::open(&place.folder, &place.name, true, self.euid).map_err(failed)?;
         let Some(file) = file else {
             return Ok(Locked::Absent);
         };
@@ -262,7 +261,7 @@ impl Files {
 
     /// A folder below the root; one that is none, or was planted, is passed by.
     fn folder(&self, parent: &OwnedFd, name: &str) -> Result<Option<OwnedFd>, StoreError> {
-        match whole_file::open_folder(parent, name) {
+        match private::open_folder(parent, name) {
             Err(OpenError::Refused(_)) => Ok(None),
             outcome => outcome.map_err(unusable(&self.dir)),
         }
@@ -319,7 +318,7 @@ impl Store for Files {
         let Some(place) = self.place(id)? else {
             return Ok(None);
         };
-        let file = whole_file::open(&place.folder, &place.name, false, self.euid)
+        let file = private::open(&place.folder, &place.name, false, self.euid)
             .map_err(|err| error(err, &place.shown))?;
         let Some(file) = file else { return Ok(None) };
         let (record, _) = self.read(&file, &place.shown)?;
@@ -410,8 +409,7 @@ impl Store for Files {
             if self.sweep_entry(&place, now)? || !is_record_name(&place.name) {
                 return Ok(true);
             }
-            let Ok(Some(file)) = whole_file::open(&place.folder, &place.name, false, self.euid)
-            else {
+            let Ok(Some(file)) = private::open(&place.folder, &place.name, false, self.euid) else {
                 return Ok(true);
             };
             let Ok((record, size)) = self.read(&file, &place.shown) else {
@@ -433,7 +431,7 @@ impl Store for Files {
 
 fn put(place: &Place, record: &Record, placement: Placement) -> Result<(), StoreError> {
     let bytes = record.to_bytes_within_limit()?;
-    whole_file::put(&place.folder, &place.name, &bytes, placement).map_err(|err| {
+    private::put(&place.folder, &place.name, &bytes, placement).map_err(|err| {
         if placement == Placement::New && err.kind() == io::ErrorKind::AlreadyExists {
             StoreError::IdInUse
         } else {
