@@ -163,10 +163,15 @@ pub(super) fn from_environment(
         }
         let shown = String::from_utf8_lossy(variable).into_owned();
         let place = format!("environment: {shown}");
-        let setting = SETTINGS
+        let Some(setting) = SETTINGS
             .iter()
             .find(|setting| setting.name.as_bytes() == name)
-            .ok_or_else(|| ConfigError::new(&place, "unknown setting"))?;
+        else {
+            if is_of_a_service(name, value) {
+                continue;
+            }
+            return Err(ConfigError::new(&place, "unknown setting"));
+        };
         let text =
             std::str::from_utf8(value).map_err(|_| ConfigError::new(&place, "is not UTF-8"))?;
         let raw = Raw {
@@ -188,6 +193,53 @@ pub(super) fn from_environment(
         .into_iter()
         .map(|(setting, _, raw)| (setting, raw))
         .collect())
+}
+
+/// Whether Kubernetes or Docker sets this variable, `SIGNET_` taken off its
+/// name, for a Service or a linked container called `signet` or `signet-…`.
+///
+/// Kubernetes: `SERVICE_HOST`, `SERVICE_PORT`, `SERVICE_PORT_{NAME}`, and what
+/// Docker's links have: `PORT` and `PORT_{NUMBER}_{PROTOCOL}` with a URL, the
+/// parts of the latter; `NAME` (`/container/alias`); `ENV_{NAME}`.
+fn is_of_a_service(name: &[u8], value: &[u8]) -> bool {
+    let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) else {
+        return false;
+    };
+    let is_word = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
+    let is_url = ["tcp://", "udp://", "sctp://"]
+        .iter()
+        .any(|scheme| value.starts_with(scheme));
+    let is_port = |port: &str| {
+        let (number, rest) = port.split_once('_').unwrap_or_default();
+        let (protocol, part) = rest.split_once('_').unwrap_or((rest, "ADDR"));
+        number.parse::<u16>().is_ok()
+            && matches!(protocol, "TCP" | "UDP" | "SCTP")
+            && matches!(
+                part,
+                "ADDR" | "PORT" | "PROTO" | "START" | "END" | "PORT_START" | "PORT_END"
+            )
+    };
+    let is_variable = |name: &str| match name {
+        "SERVICE_HOST" | "SERVICE_PORT" => true,
+        "PORT" => is_url,
+        "NAME" => value.starts_with('/') && value.matches('/').count() == 2,
+        _ => {
+            name.strip_prefix("SERVICE_PORT_").is_some_and(is_word)
+                || name.strip_prefix("PORT_").is_some_and(is_port)
+                || name
+                    .strip_prefix("ENV_")
+                    .is_some_and(|name| !name.is_empty())
+        }
+    };
+    is_variable(name)
+        || name
+            .match_indices('_')
+            .any(|(at, _)| is_word(&name[..at]) && is_variable(&name[at + 1..]))
 }
 
 /// JSON where it parses and the setting is no string, else text.

@@ -78,6 +78,45 @@ fn prefixes_of_the_environment() {
     }
 }
 
+/// Kubernetes sets variables for each Service in every container
+/// (kubernetes.io, "Discovering services"), and Docker did for each link; those
+/// of a Service called `signet` or `signet-redis` begin as our settings do.
+#[test]
+fn variables_of_services_and_links_are_no_settings() {
+    #[rustfmt::skip]
+    let cases: [Vars; 25] = [
+        &[("SIGNET_SERVICE_HOST", "10.0.0.11")],
+        &[("SIGNET_SERVICE_HOST", "fd00::11")],
+        &[("SIGNET_SERVICE_PORT", "80")],
+        &[("SIGNET_SERVICE_PORT_HTTP", "80")],
+        &[("SIGNET_SERVICE_PORT_HTTP_METRICS_2", "9100")],
+        &[("SIGNET_PORT", "tcp://10.0.0.11:80")],
+        &[("SIGNET_PORT", "tcp://[fd00::11]:80")],
+        &[("SIGNET_PORT_80_TCP", "tcp://10.0.0.11:80")],
+        &[("SIGNET_PORT_80_TCP_PROTO", "tcp")],
+        &[("SIGNET_PORT_80_TCP_PORT", "80")],
+        &[("SIGNET_PORT_80_TCP_ADDR", "10.0.0.11")],
+        &[("SIGNET_PORT_53_UDP", "udp://10.0.0.11:53")],
+        &[("SIGNET_PORT_9_SCTP_ADDR", "10.0.0.11")],
+        &[("SIGNET_REDIS_SERVICE_HOST", "10.0.0.12")],
+        &[("SIGNET_REDIS_SERVICE_PORT", "6379")],
+        &[("SIGNET_REDIS_SERVICE_PORT_TCP_REDIS", "6379")],
+        &[("SIGNET_REDIS_PORT", "tcp://10.0.0.12:6379")],
+        &[("SIGNET_REDIS_PORT_6379_TCP", "tcp://10.0.0.12:6379")],
+        &[("SIGNET_REDIS_PORT_6379_TCP_ADDR", "10.0.0.12")],
+        &[("SIGNET_SESSION_STORE_2_SERVICE_HOST", "10.0.0.13")],
+        &[("SIGNET_NAME", "/web/signet")],
+        &[("SIGNET_ENV_PATH", "/usr/bin")],
+        &[("SIGNET_ENV_SIGNET_DEBUG", "true")],
+        &[("SIGNET_PORT_8000_TCP_START", "tcp://172.17.0.2:8000")],
+        &[("REDIRECT_SIGNET_SERVICE_HOST", "10.0.0.11")],
+    ];
+    for vars in cases {
+        let name = format!("{vars:?}");
+        assert_eq!(cookie_name(&name, login().vars(vars)), "session", "{name}");
+    }
+}
+
 /// As Flask's `from_prefixed_env`: JSON where it parses and the setting is not
 /// text, which stays as it stands.
 #[test]

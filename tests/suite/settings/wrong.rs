@@ -120,6 +120,35 @@ fn wrong_values_in_the_environment() {
     );
 }
 
+/// What only resembles the variables of a Kubernetes Service or a Docker link.
+#[test]
+fn unknown_names_beside_those_of_services() {
+    #[rustfmt::skip]
+    let cases = [
+        ("SIGNET_SERVICE",             "10.0.0.11"),
+        ("SIGNET_SERVICE_HOSTS",       "10.0.0.11"),
+        ("SIGNET_SERVICE_NAME",        "signet"),
+        ("SIGNET_SERVICE_PORT_",       "80"),
+        ("SIGNET_SERVICE_PORT_http",   "80"),
+        ("SIGNET_PORT",                "8080"),
+        ("SIGNET_PORT",                "http://10.0.0.11:80"),
+        ("SIGNET_PORT_80",             "tcp://10.0.0.11:80"),
+        ("SIGNET_PORT_TCP",            "tcp://10.0.0.11:80"),
+        ("SIGNET_PORT_80_HTTP",        "http://10.0.0.11:80"),
+        ("SIGNET_PORT_80_TCP_HOST",    "10.0.0.11"),
+        ("SIGNET_NAME",                "signet"),
+        ("SIGNET_SESION_COOKIE_NAME",  "/"),
+        ("SIGNET_ENV",                 "production"),
+        ("SIGNET_ENVIRONMENT",         "production"),
+        ("SIGNET_HOST",                "10.0.0.11"),
+        ("SIGNET__SERVICE_HOST",       "10.0.0.11"),
+        ("SIGNET_redis_SERVICE_HOST",  "10.0.0.11"),
+    ];
+    for (variable, value) in cases {
+        assert_wrong(variable, login().var(variable, value), &[variable]);
+    }
+}
+
 #[test]
 fn wrong_values_in_the_file() {
     for (setting, value, _) in WRONG.iter().filter(|row| row.1 != "-") {
