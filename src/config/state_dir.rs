@@ -143,28 +143,33 @@ struct Places<'v> {
 
 impl<'v> Places<'v> {
     fn new(vars: &'v MetaVariables, euid: u32) -> Self {
-        // FastCGI servers name a folder where there is no script.
-        let script_folder = vars.path("SCRIPT_FILENAME").and_then(|script| {
-            match script.as_os_str().as_encoded_bytes().ends_with(b"/") {
-                true => Some(script),
-                false => script.parent(),
-            }
-        });
-        let served = ["DOCUMENT_ROOT", "CONTEXT_DOCUMENT_ROOT"]
-            .iter()
-            .filter_map(|name| vars.path(name))
-            .chain(script_folder)
-            .filter_map(|dir| std::fs::metadata(dir).ok())
-            .filter(Metadata::is_dir)
-            .map(|meta| (meta.dev(), meta.ino()))
-            .collect();
+        // Each is asked about once: Apache gives both roots, mostly the same one.
+        let mut folders: Vec<&Path> = Vec::with_capacity(3);
+        for folder in ["DOCUMENT_ROOT", "CONTEXT_DOCUMENT_ROOT"] {
+            folders.extend(vars.path(folder).filter(|path| !folders.contains(path)));
+        }
+        let mut served: Vec<(u64, u64)> =
+            folders.iter().filter_map(|path| identity(path)).collect();
+        // FastCGI servers name a folder where there is no script, with a slash
+        // at its end or without one.
+        if let Some(script) = vars.path("SCRIPT_FILENAME") {
+            let is_folder = script.as_os_str().as_encoded_bytes().ends_with(b"/");
+            served.extend(identity(script).or_else(|| {
+                let folder = script.parent().filter(|path| !folders.contains(path));
+                folder.filter(|_| !is_folder).and_then(identity)
+            }));
+        }
         Self { vars, euid, served }
     }
 
-    /// `HOME`, which no web server was seen to set, else the home folder in
-    /// `/etc/passwd`. (A static program has no other source of it.)
+    /// `HOME`, if it belongs to this user (no web server was seen to set it, and
+    /// a supervisor may leave that of the user who started it), else the home
+    /// folder in `/etc/passwd`. (A static program has no other source of it.)
     fn home(&self) -> Option<PathBuf> {
-        if let Some(home) = self.vars.path("HOME").filter(|home| home.is_absolute()) {
+        let ours = |home: &&Path| {
+            home.is_absolute() && std::fs::metadata(home).is_ok_and(|meta| meta.uid() == self.euid)
+        };
+        if let Some(home) = self.vars.path("HOME").filter(ours) {
             return Some(home.to_owned());
         }
         let passwd = std::fs::read("/etc/passwd").ok()?;
@@ -249,6 +254,12 @@ impl<'v> Places<'v> {
                     .unwrap_or(dir),
             )
     }
+}
+
+/// Device and number of a folder; `None` if it is none.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let meta = std::fs::metadata(path).ok().filter(Metadata::is_dir)?;
+    Some((meta.dev(), meta.ino()))
 }
 
 /// The folders from the root to a place, each looked at once: they are what

@@ -57,6 +57,8 @@ fn served_folders() {
         ("beside the program",     "SCRIPT_FILENAME", state.join("signet.cgi"), state.clone()),
         ("below the program",      "SCRIPT_FILENAME", join("site/signet.cgi"), state.clone()),
         ("below a linked program", "SCRIPT_FILENAME", join("alias/signet.cgi"), state.clone()),
+        ("a folder for a program", "SCRIPT_FILENAME", site.clone(), state.clone()),
+        ("a linked folder for one", "SCRIPT_FILENAME", join("alias"), state.clone()),
     ];
     for (name, variable, value, place) in cases {
         let _ = fs::remove_file(state.join("secret_key"));
@@ -87,6 +89,10 @@ fn folders_beside_the_served_one() {
         ("CONTEXT_DOCUMENT_ROOT", "site/"),
         ("SCRIPT_FILENAME", "site/signet.cgi"),
         ("SCRIPT_FILENAME", "site-state/../site/signet.cgi"),
+        // Caddy 2.6 names the document root, with and without a slash.
+        ("SCRIPT_FILENAME", "site"),
+        ("SCRIPT_FILENAME", "site/"),
+        ("SCRIPT_FILENAME", "site/."),
     ] {
         let request = login_at(&state).var(variable, root.path().join(value));
         assert_signed(variable, request, GOOD);

@@ -1,6 +1,7 @@
 //! Where the key is looked for, first found first used.
 
 use std::fs;
+use std::os::unix::fs::chown;
 use std::path::Path;
 
 use super::{GOOD, assert_signed, login, login_at, mode};
@@ -192,6 +193,22 @@ fn home_directory_of_the_user() {
             if works { 303 } else { 503 },
             "{name}: {out}"
         );
+    }
+    // A supervisor may leave the HOME of the user who started it, or one that
+    // does not exist.
+    let _ = fs::remove_dir_all(&home);
+    root.write("home/x", "", 0o600);
+    root.write("another/x", "", 0o600);
+    let another = root.path().join("another");
+    chown(&another, Some(65_533), None).expect("chown");
+    let passwd = format!("root:x:0:0::{}:/bin/sh\n", home.display());
+    for left in [another, root.path().join("missing")] {
+        let request = login().var("HOME", &left);
+        let out = with_passwd(request, &root, &passwd).run();
+        assert_eq!(out.response().status, 303, "{}: {out}", left.display());
+        assert!(home.join(".signet/secret_key").exists(), "{out}");
+        assert!(!left.join(".signet").exists(), "{out}");
+        let _ = fs::remove_dir_all(home.join(".signet"));
     }
     // No such user, no such home: a page that says what to set.
     for passwd in [
