@@ -2,4 +2,5 @@
 //!
 //! The lowest module: it imports nothing of this crate.
 
+pub(crate) mod lock;
 pub(crate) mod private;

@@ -5,13 +5,11 @@
 //! whoever changes a record locks the file itself, and looks afterwards
 //! whether it is still the one of that name.
 
-use std::fs::{DirBuilder, TryLockError};
+use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Stat, statat, unlinkat};
 use rustix::io::Errno;
@@ -19,19 +17,8 @@ use rustix::io::Errno;
 use super::super::id::SessionId;
 use super::super::record::{MAX_RECORD, Record};
 use super::{Change, Changing, Store, StoreError, Visit};
+use crate::files::lock::{self, Attempt};
 use crate::files::private::{self, OpenError, Opened, Placement, UNFINISHED};
-
-/// How long a record that somebody else holds is waited for. Nobody holds one
-/// for longer than it takes to write it, but many may want it at once.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Between two looks whether it is free. Were they always short, fifty who wait
-/// would keep the one who writes from the processor.
-const SHORT_PAUSE: Duration = Duration::from_millis(1);
-const LONG_PAUSE: Duration = Duration::from_millis(8);
-
-/// Who has waited so long looks often again, and so is served before others.
-const LONG: Duration = Duration::from_millis(300);
 
 /// Seconds after which a file that was not put in place never will be.
 const ABANDONED: u64 = 3600;
@@ -119,49 +106,9 @@ impl Files {
         Ok((record, bytes.len()))
     }
 
-    /// Opens and locks a record, once it is sure that it still has its name;
-    /// `None` if there is none.
+    /// Locks the record in `place`; `None` if there is none.
     fn lock(&self, place: &Place) -> Result<Option<Opened>, StoreError> {
-        let mut pause = SHORT_PAUSE;
-        let mut waited = Duration::ZERO;
-        while waited < PATIENCE {
-            match self.try_lock(place)? {
-                Locked::Ours(file) => return Ok(Some(file)),
-                Locked::Absent => return Ok(None),
-                Locked::Held => thread::sleep(pause),
-                Locked::Replaced => {}
-            }
-            waited += pause;
-            pause = match waited < LONG {
-                true => LONG_PAUSE.min(2 * pause),
-                false => SHORT_PAUSE,
-            };
-        }
-        Err(StoreError::Unavailable(format!(
-            "{} is held by another process",
-            place.shown.display()
-        )))
-    }
-
-    fn try_lock(&self, place: &Place) -> Result<Locked, StoreError> {
-        let failed = |err| error(err, &place.shown);
-        let file = private::open(&place.folder, &place.name, true, self.euid).map_err(failed)?;
-        let Some(file) = file else {
-            return Ok(Locked::Absent);
-        };
-        match file.file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Locked::Held),
-            Err(TryLockError::Error(err)) => return Err(failed(OpenError::Io(err))),
-        }
-        match statat(&place.folder, &place.name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(named) if (named.st_dev, named.st_ino) == (file.meta.dev(), file.meta.ino()) => {
-                Ok(Locked::Ours(file))
-            }
-            Ok(_) => Ok(Locked::Replaced),
-            Err(Errno::NOENT) => Ok(Locked::Absent),
-            Err(err) => Err(failed(err.into())),
-        }
+        lock::lock(&place.folder, &place.name, self.euid).map_err(|err| error(err, &place.shown))
     }
 
     /// Locks the record and reads it; `None` if there is none, or it is over.
@@ -176,7 +123,9 @@ impl Files {
     /// Removes the record in `place` if it is over at `now`. One that somebody
     /// holds is in use.
     fn remove_if_over(&self, place: &Place, now: u64) -> Result<bool, StoreError> {
-        let Locked::Ours(file) = self.try_lock(place)? else {
+        let attempt = lock::try_lock(&place.folder, &place.name, self.euid)
+            .map_err(|err| error(err, &place.shown))?;
+        let Attempt::Locked(file) = attempt else {
             return Ok(false);
         };
         match self.read(&file, &place.shown) {
@@ -304,13 +253,6 @@ impl Files {
 enum Entry {
     Folder,
     Name(Place),
-}
-
-enum Locked {
-    Ours(Opened),
-    Held,
-    Replaced,
-    Absent,
 }
 
 impl Store for Files {

@@ -1,0 +1,154 @@
+//! Exclusive locks on files (flock(2)), each waited for a limited time only.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, statat};
+use rustix::io::Errno;
+
+use super::private::{self, OpenError, Opened};
+
+/// How long a lock is waited for. A process holds one no longer than it takes
+/// to write a small file, but many may want the same one at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Pauses between two attempts. If all of them were short, fifty waiting
+/// processes would keep the one that writes from the processor.
+const SHORT_PAUSE: Duration = Duration::from_millis(1);
+const LONG_PAUSE: Duration = Duration::from_millis(8);
+
+/// A process that has waited for so long tries often again, and so gets the lock
+/// before others.
+const LONG: Duration = Duration::from_millis(300);
+
+/// What an attempt to lock a file by its name led to.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    /// It is locked, and still has its name.
+    Locked(Opened),
+    /// There is no such file.
+    Absent,
+    /// Another process holds the lock.
+    Held,
+    /// Another process put a new file in its place meanwhile.
+    Replaced,
+}
+
+/// Opens the file `name` in `folder` as [`private::open`] does and locks it,
+/// without waiting. Dropping the file unlocks it.
+///
+/// # Errors
+///
+/// As [`private::open`] and [`try_lock_file`].
+pub(crate) fn try_lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Attempt, OpenError> {
+    let Some(file) = private::open(folder, name, true, euid)? else {
+        return Ok(Attempt::Absent);
+    };
+    if !try_lock_file(&file.file).map_err(OpenError::Io)? {
+        return Ok(Attempt::Held);
+    }
+    match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(named) if (named.st_dev, named.st_ino) == (file.meta.dev(), file.meta.ino()) => {
+            Ok(Attempt::Locked(file))
+        }
+        Ok(_) => Ok(Attempt::Replaced),
+        Err(Errno::NOENT) => Ok(Attempt::Absent),
+        Err(err) => Err(err.into()),
+    }
+}
+
+/// As [`try_lock`], but waits for at most ten seconds; `None` if there is no
+/// such file.
+///
+/// # Errors
+///
+/// As [`try_lock`], and `TimedOut`.
+pub(crate) fn lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Option<Opened>, OpenError> {
+    let mut wait = Wait::default();
+    loop {
+        match try_lock(folder, name, euid)? {
+            Attempt::Locked(file) => return Ok(Some(file)),
+            Attempt::Absent => return Ok(None),
+            Attempt::Held => wait.pause().map_err(OpenError::Io)?,
+            Attempt::Replaced => wait.count().map_err(OpenError::Io)?,
+        }
+    }
+}
+
+/// Locks `file`, whatever its name is, and waits for at most ten seconds.
+///
+/// # Errors
+///
+/// As [`try_lock_file`], and `TimedOut`.
+pub(crate) fn lock_file(file: &File) -> io::Result<()> {
+    let mut wait = Wait::default();
+    while !try_lock_file(file)? {
+        wait.pause()?;
+    }
+    Ok(())
+}
+
+/// Locks `file` without waiting; `false` if another process holds the lock.
+///
+/// # Errors
+///
+/// `Unsupported` if the file system has no locks, as some mounts of NFS and
+/// Lustre; else the system's reason.
+pub(crate) fn try_lock_file(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(err)) => Err(match Errno::from_io_error(&err) {
+            Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP) => io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("this file system has no file locks: {err}"),
+            ),
+            _ => err,
+        }),
+    }
+}
+
+/// The time spent waiting for one lock.
+#[derive(Debug)]
+struct Wait {
+    next: Duration,
+    waited: Duration,
+}
+
+impl Default for Wait {
+    fn default() -> Self {
+        Self {
+            next: SHORT_PAUSE,
+            waited: Duration::ZERO,
+        }
+    }
+}
+
+impl Wait {
+    fn pause(&mut self) -> io::Result<()> {
+        let pause = self.next;
+        self.count()?;
+        thread::sleep(pause);
+        Ok(())
+    }
+
+    /// Counts an attempt that needs no pause as one that did.
+    fn count(&mut self) -> io::Result<()> {
+        if self.waited >= PATIENCE {
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "other processes held its lock for 10 s",
+            ));
+        }
+        self.waited += self.next;
+        self.next = match self.waited < LONG {
+            true => LONG_PAUSE.min(2 * self.next),
+            false => SHORT_PAUSE,
+        };
+        Ok(())
+    }
+}
