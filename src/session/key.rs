@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::hex;
+use crate::files::lock;
 use crate::files::private::{self, Placement};
 
 /// Bytes a key must have: 128 bits.
@@ -18,6 +19,10 @@ pub const MIN_LENGTH: usize = 16;
 
 /// The name of the key's file in the state directory.
 pub const FILE_NAME: &str = "secret_key";
+
+/// The name of the file in the state directory that is locked while a key is
+/// changed.
+const LOCK_NAME: &str = ".lock";
 
 /// A key file larger than this is no key file.
 const MAX_FILE: u64 = 4096;
@@ -294,11 +299,32 @@ pub fn read_or_create(dir: &Path, euid: u32) -> Result<Key, KeyFileError> {
     read(&path, euid)
 }
 
-/// Whoever makes or changes a key in `dir` holds this meanwhile.
+/// The lock that a process holds while it creates or changes a key in `dir`.
+/// Waits for it for at most ten seconds.
+///
+/// # Errors
+///
+/// [`KeyFileError::Io`].
 pub(super) fn lock(dir: &Path) -> Result<File, KeyFileError> {
-    let path = dir.join(".lock");
-    let lock = create(&path, OFlags::empty()).and_then(|lock| lock.lock().map(|()| lock));
-    lock.map_err(|source| KeyFileError::Io { path, source })
+    let lock = || {
+        let file = open_lock(dir)?;
+        lock::lock_file(&file).map(|()| file)
+    };
+    lock().map_err(|source| KeyFileError::Io {
+        path: dir.join(LOCK_NAME),
+        source,
+    })
+}
+
+/// As [`lock`], but without waiting; `None` if another process holds it, or if
+/// there can be none.
+pub(super) fn try_lock(dir: &Path) -> Option<File> {
+    let file = open_lock(dir).ok()?;
+    lock::try_lock_file(&file).ok()?.then_some(file)
+}
+
+fn open_lock(dir: &Path) -> io::Result<File> {
+    create(&dir.join(LOCK_NAME), OFlags::empty())
 }
 
 /// Writes a new key to `path`, which must not exist.

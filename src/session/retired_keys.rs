@@ -41,16 +41,18 @@ impl Retired {
 pub fn read(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<Vec<Key>, KeyFileError> {
     let files = KeyFiles { dir, euid };
     let mut retired = files.retired()?;
-    if retired.iter().any(|key| key.is_over(lifetime, now))
-        && let Ok(_lock) = key::lock(dir)
-    {
-        // Anew, under the lock: somebody may have rotated meanwhile.
-        retired = files.retired()?;
+    if retired.iter().any(|key| key.is_over(lifetime, now)) {
+        // A request does not wait for another process that changes the file.
+        if let Some(_lock) = key::try_lock(dir) {
+            // Read again under the lock: a key may have been retired meanwhile.
+            retired = files.retired()?;
+            retired.retain(|key| !key.is_over(lifetime, now));
+            // If the file cannot be written, the expired keys stay in it, unused.
+            let _ = files
+                .folder()
+                .and_then(|folder| files.write(&folder, &retired));
+        }
         retired.retain(|key| !key.is_over(lifetime, now));
-        // On a full disk they stay there, and are as useless.
-        let _ = files
-            .folder()
-            .and_then(|folder| files.write(&folder, &retired));
     }
     Ok(retired
         .into_iter()

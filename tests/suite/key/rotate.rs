@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{assert_signed, login_at};
 use crate::support::token::Signer;
@@ -95,6 +96,24 @@ fn a_retired_key_is_dropped_by_itself() {
     age(&state, 120);
     assert!(!is_believed(&state, &cookie), "a minute after");
     assert_eq!(retired(&state), [], "the request took it out of the file");
+}
+
+/// Another process changes the keys at this moment, or hangs while it does.
+#[test]
+fn a_request_does_not_wait_for_the_lock_to_drop_an_expired_key() {
+    let state = StateDir::new();
+    let cookie = logged_in(&state);
+    rotate(&state);
+    age(&state, LIFETIME + 60);
+    let lock = fs::File::open(state.path().join(".lock")).expect("the lock file");
+    lock.lock().expect("lock it");
+    let begun = Instant::now();
+    assert!(!is_believed(&state, &cookie), "by an expired key");
+    assert!(begun.elapsed() < Duration::from_secs(5), "it waited");
+    assert_eq!(retired(&state).len(), 1, "the file was changed");
+    drop(lock);
+    assert!(!is_believed(&state, &cookie));
+    assert_eq!(retired(&state), []);
 }
 
 /// A permanent session gets its next cookie by the new key, when it is due.
