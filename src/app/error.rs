@@ -13,7 +13,7 @@ use http::header::{self, HeaderValue};
 
 use super::pages::{ErrorPage, Page, TemplateError};
 use crate::Response;
-use crate::config::{ConfigError, KeyError, StateDirError, StateDirProblem};
+use crate::config::{ConfigError, ConfigProblem, KeyError, Place, StateDirError, StateDirProblem};
 use crate::gateway::{BodyError, MetaVariableError, RequestError, ResponseError, log};
 use crate::serve::Context;
 use crate::session::SaveError;
@@ -166,11 +166,10 @@ impl From<BodyError> for Refusal {
 
 impl From<ConfigError> for Refusal {
     fn from(err: ConfigError) -> Self {
+        let fix = config_fix(&err);
         Self::new(StatusCode::SERVICE_UNAVAILABLE)
             .because(err)
-            .fixed_by(
-                "Its settings have a mistake. The web server's error log says which and where.",
-            )
+            .fixed_by(fix)
     }
 }
 
@@ -247,6 +246,58 @@ impl From<TemplateError> for Refusal {
     fn from(err: TemplateError) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR).because(err)
     }
+}
+
+/// Where the mistake in the settings is, and what to do about it: no value, and
+/// of a path the file's name only.
+fn config_fix(err: &ConfigError) -> String {
+    let setting = err.public_setting();
+    let (place, prefix) = match &err.place {
+        Place::Environment { variable } => {
+            // What is not known to be a name is not repeated.
+            let name = match (&err.setting, setting) {
+                (Some(_), None) => "a variable whose name begins with SIGNET_",
+                _ => variable,
+            };
+            (
+                format!("In the environment (SetEnv or the like), {name}"),
+                "SIGNET_",
+            )
+        }
+        Place::File { path, line } => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let line = line.map_or(String::new(), |line| format!(", line {line}"));
+            let setting = setting.map_or(String::new(), |setting| format!(", setting {setting}"));
+            (format!("In the settings file {name}{line}{setting}"), "")
+        }
+    };
+    let example = match err.example() {
+        Some(example) => format!(" For example: {example}"),
+        None => String::new(),
+    };
+    let remedy = match &err.problem {
+        ConfigProblem::Unknown { similar: Some(name) } => {
+            format!("there is no such setting. Did you mean {prefix}{name}?")
+        }
+        ConfigProblem::Unknown { similar: None } => {
+            "there is no such setting. The README has the list of all settings.".to_owned()
+        }
+        ConfigProblem::Value(wrong) => format!("{}.{example}", wrong.reason),
+        ConfigProblem::Conflict(reason) => format!("{reason}."),
+        ConfigProblem::Syntax { remedy, .. } => {
+            let remedy = remedy.unwrap_or("this line is not valid TOML");
+            format!("{remedy}.{example}")
+        }
+        ConfigProblem::NotText(err) => format!("{err}."),
+        ConfigProblem::Exposed => "it has a password, and other users of this computer can read the file. In your FTP program or file manager, set the file's permissions to 600.".to_owned(),
+        ConfigProblem::Missing => "there is no such file. The variable SIGNET_CONFIG or SSL_SIGNET_CONFIG names it.".to_owned(),
+        ConfigProblem::Unreadable { .. } => "the file cannot be read by the user that the web server runs this program as. If it holds no key or password, set its permissions to 644 in your FTP program or file manager; otherwise ask your host to give it to that user.".to_owned(),
+        ConfigProblem::NotAFile => "this is a folder or something else, not a file. Move it away.".to_owned(),
+        ConfigProblem::TooLarge(limit) => format!("the file is larger than {limit} bytes."),
+        ConfigProblem::Writable => "every user of this computer can change the file. In your FTP program or file manager, set its permissions to 644, or to 600 if it holds a key or password.".to_owned(),
+        ConfigProblem::Io(_) => "the file cannot be read. Check that it and its folder belong to you.".to_owned(),
+    };
+    format!("{place}: {remedy}")
 }
 
 /// What the owner can do about it with a file manager.

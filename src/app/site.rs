@@ -11,6 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::pages::{ErrorPage, Page, TemplateError, url_for};
+use crate::files::text;
 use crate::gateway::Mount;
 
 /// Bytes of one file.
@@ -143,11 +144,15 @@ fn read(dir: &Path, name: &str) -> Result<Option<String>, minijinja::Error> {
     if meta.len() > MAX_FILE {
         return Err(refused(format!("is larger than {MAX_FILE} bytes")));
     }
-    let mut source = String::new();
+    let mut bytes = Vec::new();
     file.take(MAX_FILE)
-        .read_to_string(&mut source)
+        .read_to_end(&mut bytes)
         .map_err(|err| refused(err.to_string()))?;
-    Ok(Some(source))
+    let source = text::decode(&bytes).map_err(|err| {
+        let reason = format!("{name}:{}: {err}", err.line());
+        minijinja::Error::new(ErrorKind::InvalidOperation, reason)
+    })?;
+    Ok(Some(source.to_owned()))
 }
 
 /// `index.html:3: what is wrong`, and what caused it.

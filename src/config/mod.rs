@@ -5,6 +5,8 @@
 //! before the name (a web server that redirects inside itself puts any number
 //! of `REDIRECT_` before that). Never `HTTP_*`: clients write those.
 
+mod account;
+mod error;
 mod keys;
 mod recent;
 mod state_dir;
@@ -21,6 +23,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
+use crate::files::text;
 use crate::gateway::{ApplicationRoot, MetaVariables};
 use crate::session::cookie::CookieSettings;
 use crate::session::key::Key;
@@ -30,13 +33,15 @@ use crate::session::signing::{Digest, Signer};
 use crate::session::store::{Files, Redis, Store};
 use crate::session::{Home, SessionInterface};
 
+pub use error::ConfigError;
+pub(crate) use error::{ConfigProblem, Place};
 pub(crate) use keys::Keeper;
 use keys::RefusedKey;
 pub use keys::{KeyError, RotateError};
 pub(crate) use recent::RecentConfig;
 pub use state_dir::{StateDirError, StateDirProblem};
 pub use table::{SETTINGS, Setting};
-use value::{Origin, Raw};
+use value::Raw;
 
 /// Bytes of a `signet.toml` that is read.
 const MAX_FILE: u64 = 64 * 1024;
@@ -123,23 +128,6 @@ pub enum StoreType {
     Redis,
 }
 
-/// Why the settings are not usable.
-#[derive(Debug, thiserror::Error)]
-#[error("{place}: {reason}")]
-pub struct ConfigError {
-    place: String,
-    reason: String,
-}
-
-impl ConfigError {
-    fn new(place: impl ToString, reason: impl ToString) -> Self {
-        Self {
-            place: place.to_string(),
-            reason: reason.to_string(),
-        }
-    }
-}
-
 impl Config {
     /// Finds and reads all settings.
     ///
@@ -159,27 +147,32 @@ impl Config {
         let given_dir = environment
             .iter()
             .find(|(setting, _)| setting.name == "STATE_DIR")
-            .map(|(_, raw)| raw.path())
+            .map(|(_, raw)| raw.absolute().map_err(|wrong| raw.wrong(wrong)))
             .transpose()?;
         let state_dir = state_dir::find(given_dir.as_deref(), vars, euid);
 
         let named = config_file(vars)?.or_else(|| script(vars, argument, euid));
         let in_state_dir = named.is_none();
         let file = match (&named, &state_dir) {
-            (Some(path), _) => Some(read_file(path)?),
-            (None, Ok(dir)) => read_file_if_there(&dir.join("signet.toml"))?,
+            (Some(path), _) => Some(read_file(path, euid)?),
+            (None, Ok(dir)) => read_file_if_there(&dir.join("signet.toml"), euid)?,
             (None, Err(_)) => None,
         };
         let looked_for = named.or_else(|| Some(state_dir.as_ref().ok()?.join("signet.toml")));
         let mut config = Self::defaults(state_dir, euid);
         config.file = looked_for;
+        let mut raws = match &file {
+            Some(file) => value::from_toml(&file.text, &file.path)?,
+            None => Vec::new(),
+        };
         if let Some(file) = &file {
             config.file_stamp = Some(file.stamp);
-            for (setting, raw) in value::from_toml(&file.text, &file.path)? {
+            for (setting, raw) in &raws {
                 if in_state_dir && setting.name == "STATE_DIR" {
-                    return Err(raw.error("the file in the state directory cannot move it"));
+                    let reason = "the file in the state directory cannot move it";
+                    return Err(raw.error(ConfigProblem::Conflict(reason)));
                 }
-                (setting.apply)(&mut config, &raw).map_err(|reason| raw.error(reason))?;
+                (setting.apply)(&mut config, raw).map_err(|wrong| raw.wrong(wrong))?;
                 if setting.name == "SECRET_KEY" && file.mode & 0o077 != 0 {
                     config.secret_key = Some(Err(RefusedKey::Exposed(file.path.clone())));
                 }
@@ -187,9 +180,7 @@ impl Config {
                     && file.mode & 0o077 != 0
                     && config.redis.as_ref().is_some_and(RedisUrl::has_password)
                 {
-                    return Err(
-                        raw.error("has a password in a file that other users can read: chmod 600")
-                    );
+                    return Err(raw.error(ConfigProblem::Exposed));
                 }
                 if setting.name == "SECRET_KEY_FALLBACKS"
                     && file.mode & 0o077 != 0
@@ -203,13 +194,14 @@ impl Config {
                 }
             }
         }
-        for (setting, raw) in environment {
-            (setting.apply)(&mut config, &raw).map_err(|reason| raw.error(reason))?;
+        for (setting, raw) in &environment {
+            (setting.apply)(&mut config, raw).map_err(|wrong| raw.wrong(wrong))?;
         }
+        raws.extend(environment);
         if config.given_state_dir.is_some() && config.given_state_dir != given_dir {
             config.state_dir = state_dir::find(config.given_state_dir.as_deref(), vars, euid);
         }
-        config.check_prefix()?;
+        config.check_prefix(&raws)?;
         config.place_key_file(vars);
         if let Some(Ok(dir)) = &config.session_file_dir {
             config.session_file_dir = Some(state_dir::check(dir, vars, euid));
@@ -224,8 +216,7 @@ impl Config {
             problem: StateDirProblem::Nowhere,
         };
         let mut config = Self::defaults(Err(nowhere), euid);
-        let debug = value::redirected(vars, "SIGNET_DEBUG").unwrap_or_default();
-        config.debug = matches!(debug, b"1" | b"true");
+        config.debug = value::debug_in_environment(vars);
         config
     }
 
@@ -332,30 +323,48 @@ impl Config {
 
     /// The rules that browsers enforce on `__Host-` and `__Secure-` names
     /// (RFC 6265bis, 4.1.3), so that a login does not vanish without a word.
-    fn check_prefix(&mut self) -> Result<(), ConfigError> {
+    ///
+    /// `raws` are all settings that were given, in order.
+    fn check_prefix(&mut self, raws: &[(&Setting, Raw)]) -> Result<(), ConfigError> {
+        let conflict = |name: &str, reason| {
+            let raw = raws.iter().rev().find(|(setting, _)| setting.name == name);
+            match raw {
+                Some((_, raw)) => Err(raw.error(ConfigProblem::Conflict(reason))),
+                // What was not given has its default, which is in no conflict.
+                None => Ok(()),
+            }
+        };
         let name = &self.cookie.name;
-        let wrong = |reason| Err(ConfigError::new("SESSION_COOKIE_NAME", reason));
         if name.is_secure_only() {
             if self.cookie_secure == Some(false) {
-                return wrong("this prefix needs SESSION_COOKIE_SECURE, which is set to false");
+                conflict(
+                    "SESSION_COOKIE_NAME",
+                    "this prefix needs SESSION_COOKIE_SECURE, which is set to false",
+                )?;
             }
             self.cookie_secure = Some(true);
         }
         if name.is_host_only() {
             if self.cookie.domain.is_some() {
-                return wrong("the __Host- prefix allows no SESSION_COOKIE_DOMAIN");
+                conflict(
+                    "SESSION_COOKIE_NAME",
+                    "the __Host- prefix allows no SESSION_COOKIE_DOMAIN",
+                )?;
             }
             if self.cookie_path.as_deref().is_some_and(|path| path != "/") {
-                return wrong("the __Host- prefix allows no SESSION_COOKIE_PATH but \"/\"");
+                conflict(
+                    "SESSION_COOKIE_NAME",
+                    "the __Host- prefix allows no SESSION_COOKIE_PATH but \"/\"",
+                )?;
             }
             self.cookie_path = Some("/".to_owned());
         }
         if self.cookie.same_site == cookie::SameSite::None || self.cookie.partitioned {
             if self.cookie_secure == Some(false) {
-                return Err(ConfigError::new(
+                conflict(
                     "SESSION_COOKIE_SECURE",
                     "cannot be false with SESSION_COOKIE_SAMESITE \"None\" or SESSION_COOKIE_PARTITIONED",
-                ));
+                )?;
             }
             self.cookie_secure = Some(true);
         }
@@ -376,7 +385,7 @@ fn config_file(vars: &MetaVariables) -> Result<Option<PathBuf>, ConfigError> {
         if let Some(value) = value::redirected(vars, name) {
             let path = Path::new(OsStr::from_bytes(value));
             if !path.is_absolute() {
-                return Err(ConfigError::new(name, "must be an absolute path"));
+                return Err(value::relative_path(name));
             }
             return Ok(Some(path.to_owned()));
         }
@@ -414,51 +423,40 @@ fn script(vars: &MetaVariables, argument: Option<&OsStr>, euid: u32) -> Option<P
     (&start == b"#!").then(|| path.to_owned())
 }
 
-fn read_file_if_there(path: &Path) -> Result<Option<ConfigFile>, ConfigError> {
+fn read_file_if_there(path: &Path, euid: u32) -> Result<Option<ConfigFile>, ConfigError> {
     match std::fs::symlink_metadata(path) {
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        _ => read_file(path).map(Some),
+        _ => read_file(path, euid).map(Some),
     }
 }
 
-fn read_file(path: &Path) -> Result<ConfigFile, ConfigError> {
-    let failed = |reason: String| ConfigError::new(path.display(), reason);
+fn read_file(path: &Path, euid: u32) -> Result<ConfigFile, ConfigError> {
+    let unreadable = |err| ConfigError::unreadable(path, &err, euid);
+    let refused = |problem| Err(ConfigError::file(path, problem));
     // NONBLOCK: a pipe that somebody planted must not make us wait.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = openat(CWD, path, flags, Mode::empty())
-        .map_err(|err| failed(std::io::Error::from(err).to_string()))?;
+    let fd = openat(CWD, path, flags, Mode::empty()).map_err(|err| unreadable(err.into()))?;
     let file = File::from(fd);
-    let meta = file.metadata().map_err(|err| failed(err.to_string()))?;
+    let meta = file.metadata().map_err(unreadable)?;
     if !meta.is_file() {
-        return Err(failed("is not a regular file".to_owned()));
+        return refused(ConfigProblem::NotAFile);
     }
     if meta.len() > MAX_FILE {
-        return Err(failed(format!("is larger than {MAX_FILE} bytes")));
+        return refused(ConfigProblem::TooLarge(MAX_FILE));
     }
     if meta.mode() & 0o002 != 0 {
-        return Err(failed("can be written by every user: chmod o-w".to_owned()));
+        return refused(ConfigProblem::Writable);
     }
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     // To the length that was checked, and no further.
     file.take(meta.len())
-        .read_to_string(&mut text)
-        .map_err(|err| failed(err.to_string()))?;
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    let text = text::decode(&bytes).map_err(|err| value::not_text(&bytes, path, err))?;
     Ok(ConfigFile {
         path: path.to_owned(),
-        text,
+        text: text.to_owned(),
         mode: meta.mode(),
         stamp: stamp_of(&meta),
     })
-}
-
-impl Raw {
-    fn error(&self, reason: impl ToString) -> ConfigError {
-        let place = match &self.origin {
-            Origin::Environment { variable } => format!("environment: {variable}"),
-            Origin::File { path, line } => {
-                format!("{}:{line}: {}", path.display(), self.name)
-            }
-        };
-        ConfigError::new(place, reason)
-    }
 }

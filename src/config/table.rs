@@ -5,9 +5,11 @@ use std::sync::OnceLock;
 
 use cookie::SameSite;
 
+use super::error::WrongValue;
 use super::value::Raw;
 use super::{Config, RefusedKey, SessionType, StoreType};
-use crate::session::cookie::CookieSettings;
+use crate::gateway::ApplicationRootError;
+use crate::session::cookie::{CookieNameError, CookieSettings};
 use crate::session::key::Key;
 use crate::session::redis::RedisUrl;
 use crate::session::signing::Digest;
@@ -34,7 +36,7 @@ pub struct Setting {
     pub example: &'static str,
     /// What it does, with its unit.
     pub about: &'static str,
-    pub(super) apply: fn(&mut Config, &Raw) -> Result<(), String>,
+    pub(super) apply: fn(&mut Config, &Raw) -> Result<(), WrongValue>,
 }
 
 impl std::fmt::Debug for Setting {
@@ -109,7 +111,9 @@ pub const SETTINGS: &[Setting] = &[
         example: "\"login\"",
         about: "The cookie's name. `__Host-` and `__Secure-` are held to their rules.",
         apply: |config, raw| {
-            config.cookie.name = raw.text()?.parse().map_err(|err| format!("{err}"))?;
+            let name = raw.text()?.parse();
+            config.cookie.name =
+                name.map_err(|err: CookieNameError| WrongValue::new(err.to_string()))?;
             Ok(())
         },
     },
@@ -123,7 +127,7 @@ pub const SETTINGS: &[Setting] = &[
             let domain = raw.text()?;
             let plain = |b: u8| b.is_ascii_alphanumeric() || b"-.".contains(&b);
             if domain.is_empty() || !domain.bytes().all(plain) {
-                return Err("must be a host name".to_owned());
+                return Err(WrongValue::new("expected a host name"));
             }
             config.cookie.domain = Some(domain.to_owned());
             Ok(())
@@ -138,7 +142,9 @@ pub const SETTINGS: &[Setting] = &[
         apply: |config, raw| {
             let path = raw.text()?;
             if !path.starts_with('/') || !path.bytes().all(|b| b.is_ascii_graphic() && b != b';') {
-                return Err("must begin with / and have no blank, ; or other than ASCII".to_owned());
+                return Err(WrongValue::new(
+                    "expected a path that begins with / and has no blank, no ; and only ASCII",
+                ));
             }
             config.cookie_path = Some(path.to_owned());
             Ok(())
@@ -173,12 +179,12 @@ pub const SETTINGS: &[Setting] = &[
         example: "\"Strict\"",
         about: "`Lax`, `Strict` or `None` (which makes the cookie `Secure`).",
         apply: |config, raw| {
-            config.cookie.same_site = match raw.text()? {
-                "Lax" => SameSite::Lax,
-                "Strict" => SameSite::Strict,
-                "None" => SameSite::None,
-                other => return Err(format!("expected Lax, Strict or None, but found {other}")),
-            };
+            let choices = [
+                ("Lax", SameSite::Lax),
+                ("Strict", SameSite::Strict),
+                ("None", SameSite::None),
+            ];
+            config.cookie.same_site = raw.choice("expected Lax, Strict or None", &choices)?;
             Ok(())
         },
     },
@@ -233,16 +239,12 @@ pub const SETTINGS: &[Setting] = &[
         example: "\"filesystem\"",
         about: "Where sessions live: `cookie`; or `filesystem` or `redis`, the cookie then holds an id.",
         apply: |config, raw| {
-            config.session_type = match raw.text()? {
-                "cookie" => SessionType::Cookie,
-                "filesystem" => SessionType::Stored(StoreType::Filesystem),
-                "redis" => SessionType::Stored(StoreType::Redis),
-                other => {
-                    return Err(format!(
-                        "expected cookie, filesystem or redis, but found {other}"
-                    ));
-                }
-            };
+            let choices = [
+                ("cookie", SessionType::Cookie),
+                ("filesystem", SessionType::Stored(StoreType::Filesystem)),
+                ("redis", SessionType::Stored(StoreType::Redis)),
+            ];
+            config.session_type = raw.choice("expected cookie, filesystem or redis", &choices)?;
             Ok(())
         },
     },
@@ -264,16 +266,12 @@ pub const SETTINGS: &[Setting] = &[
         example: "\"filesystem\"",
         about: "What happens to a session that is too large for the cookie: `error`; or `filesystem` or `redis`: it goes there until it fits again.",
         apply: |config, raw| {
-            config.overflow = match raw.text()? {
-                "error" => None,
-                "filesystem" => Some(StoreType::Filesystem),
-                "redis" => Some(StoreType::Redis),
-                other => {
-                    return Err(format!(
-                        "expected error, filesystem or redis, but found {other}"
-                    ));
-                }
-            };
+            let choices = [
+                ("error", None),
+                ("filesystem", Some(StoreType::Filesystem)),
+                ("redis", Some(StoreType::Redis)),
+            ];
+            config.overflow = raw.choice("expected error, filesystem or redis", &choices)?;
             Ok(())
         },
     },
@@ -284,8 +282,8 @@ pub const SETTINGS: &[Setting] = &[
         example: "\"unix:///run/redis/redis-server.sock\"",
         about: "Where Redis is: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `unix:///PATH?db=DATABASE`. Set beside signed cookies, it lets all machines know who logged out everywhere.",
         apply: |config, raw| {
-            let url = RedisUrl::parse(raw.text()?).map_err(|err| err.to_string())?;
-            config.redis = Some(url);
+            let url = RedisUrl::parse(raw.text()?);
+            config.redis = Some(url.map_err(|err| WrongValue::new(err.to_string()))?);
             Ok(())
         },
     },
@@ -298,7 +296,9 @@ pub const SETTINGS: &[Setting] = &[
         apply: |config, raw| {
             let prefix = raw.text()?;
             if prefix.len() > 256 || prefix.contains(char::is_control) {
-                return Err("expected up to 256 bytes without control characters".to_owned());
+                return Err(WrongValue::new(
+                    "expected up to 256 bytes without control characters",
+                ));
             }
             config.key_prefix = prefix.to_owned();
             Ok(())
@@ -322,11 +322,8 @@ pub const SETTINGS: &[Setting] = &[
         example: "\"sha1\"",
         about: "The signature's hash: `sha256`, or `sha1`, Flask's own default.",
         apply: |config, raw| {
-            config.digest = match raw.text()? {
-                "sha256" => Digest::Sha256,
-                "sha1" => Digest::Sha1,
-                other => return Err(format!("expected sha256 or sha1, but found {other}")),
-            };
+            let choices = [("sha256", Digest::Sha256), ("sha1", Digest::Sha1)];
+            config.digest = raw.choice("expected sha256 or sha1", &choices)?;
             Ok(())
         },
     },
@@ -337,8 +334,8 @@ pub const SETTINGS: &[Setting] = &[
         example: "4093",
         about: "Bytes of the whole `Set-Cookie` value; a larger one is an error, never dropped in silence. 0 to 4096; 0: no limit but the header's.",
         apply: |config, raw| {
-            let size = raw.integer(0..=4096)?;
-            config.cookie.max_size = usize::try_from(size).map_err(|err| err.to_string())?;
+            // At most 4096, which every usize holds.
+            config.cookie.max_size = raw.integer(0..=4096)? as usize;
             Ok(())
         },
     },
@@ -360,7 +357,9 @@ pub const SETTINGS: &[Setting] = &[
         example: "\"/app\"",
         about: "The path that all URLs begin with, if the program cannot find it by itself.",
         apply: |config, raw| {
-            config.application_root = Some(raw.text()?.parse().map_err(|err| format!("{err}"))?);
+            let root = raw.text()?.parse();
+            config.application_root =
+                Some(root.map_err(|err: ApplicationRootError| WrongValue::new(err.to_string()))?);
             Ok(())
         },
     },

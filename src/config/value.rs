@@ -8,22 +8,16 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
 
-use super::ConfigError;
+use super::error::{ConfigError, ConfigProblem, Place, WrongValue};
 use super::table::{Kind, SETTINGS, Setting};
+use crate::files::text::{NotText, line_at};
 use crate::gateway::MetaVariables;
-
-/// Where a value stands.
-#[derive(Clone, Debug)]
-pub(super) enum Origin {
-    Environment { variable: String },
-    File { path: PathBuf, line: usize },
-}
 
 /// A value before its setting has read it.
 #[derive(Clone, Debug)]
 pub(super) struct Raw {
     pub(super) name: &'static str,
-    pub(super) origin: Origin,
+    pub(super) place: Place,
     pub(super) written: Written,
 }
 
@@ -49,81 +43,113 @@ impl Written {
 }
 
 impl Raw {
-    pub(super) fn text(&self) -> Result<&str, String> {
-        match &self.written {
-            Written::Text(text) => Ok(text),
-            other => Err(format!("expected a string, but found {}", other.kind())),
+    pub(super) fn error(&self, problem: ConfigProblem) -> ConfigError {
+        ConfigError {
+            place: self.place.clone(),
+            setting: Some(self.name.to_owned()),
+            problem,
         }
     }
 
-    pub(super) fn bool(&self) -> Result<bool, String> {
-        match (&self.written, &self.origin) {
-            (Written::Bool(value), _) => Ok(*value),
-            (Written::Integer(value @ (0 | 1)), Origin::Environment { .. }) => Ok(*value == 1),
-            (Written::Text(text), Origin::Environment { .. }) => {
+    pub(super) fn wrong(&self, value: WrongValue) -> ConfigError {
+        self.error(ConfigProblem::Value(value))
+    }
+
+    fn expected(&self, what: &'static str) -> WrongValue {
+        WrongValue::new(what).found(self.written.kind())
+    }
+
+    fn is_in_environment(&self) -> bool {
+        match self.place {
+            Place::Environment { .. } => true,
+            Place::File { .. } => false,
+        }
+    }
+
+    pub(super) fn text(&self) -> Result<&str, WrongValue> {
+        match &self.written {
+            Written::Text(text) => Ok(text),
+            _ => Err(self.expected("expected text in quotes")),
+        }
+    }
+
+    /// One of some words.
+    pub(super) fn choice<T: Copy>(
+        &self,
+        expected: &'static str,
+        choices: &[(&str, T)],
+    ) -> Result<T, WrongValue> {
+        let text = self.text()?;
+        let choice = choices.iter().find(|(word, _)| *word == text);
+        match choice {
+            Some((_, choice)) => Ok(*choice),
+            None => Err(WrongValue::new(expected).found(text)),
+        }
+    }
+
+    pub(super) fn bool(&self) -> Result<bool, WrongValue> {
+        let wrong = || self.expected("expected true or false");
+        match &self.written {
+            Written::Bool(value) => Ok(*value),
+            Written::Integer(value @ (0 | 1)) if self.is_in_environment() => Ok(*value == 1),
+            Written::Text(text) if self.is_in_environment() => {
                 match text.to_ascii_lowercase().as_str() {
                     "true" | "yes" | "on" => Ok(true),
                     "false" | "no" | "off" => Ok(false),
-                    _ => Err("expected true or false".to_owned()),
+                    _ => Err(wrong()),
                 }
             }
-            (other, _) => Err(format!(
-                "expected true or false, but found {}",
-                other.kind()
-            )),
+            _ => Err(wrong()),
         }
     }
 
-    pub(super) fn integer(&self, range: std::ops::RangeInclusive<i64>) -> Result<u64, String> {
+    pub(super) fn integer(&self, range: std::ops::RangeInclusive<i64>) -> Result<u64, WrongValue> {
+        let (start, end) = (range.start(), range.end());
+        let wrong = WrongValue::new(format!("expected a whole number from {start} to {end}"));
         let Written::Integer(value) = self.written else {
-            return Err(format!(
-                "expected an integer, but found {}",
-                self.written.kind()
-            ));
+            return Err(wrong.found(self.written.kind()));
         };
         u64::try_from(value)
             .ok()
             .filter(|_| range.contains(&value))
-            .ok_or_else(|| {
-                format!(
-                    "expected {} to {}, but found {value}",
-                    range.start(),
-                    range.end()
-                )
-            })
+            .ok_or_else(|| wrong.found(value.to_string()))
     }
 
-    pub(super) fn list(&self) -> Result<Vec<&str>, String> {
+    pub(super) fn list(&self) -> Result<Vec<&str>, WrongValue> {
+        let wrong = || WrongValue::new("expected a list of texts in quotes");
         let Written::List(items) = &self.written else {
-            return Err(format!(
-                "expected a list of strings, but found {}",
-                self.written.kind()
-            ));
+            return Err(wrong().found(self.written.kind()));
         };
         items
             .iter()
             .map(|item| match item {
                 Written::Text(text) => Ok(text.as_str()),
-                other => Err(format!(
-                    "expected a list of strings, but found {} in it",
-                    other.kind()
-                )),
+                other => Err(wrong().found(format!("{} in it", other.kind()))),
             })
             .collect()
     }
 
     /// A setting that is an absolute path: a CGI program's working directory
     /// is not to be relied on.
-    pub(super) fn absolute(&self) -> Result<PathBuf, String> {
+    pub(super) fn absolute(&self) -> Result<PathBuf, WrongValue> {
         let path = PathBuf::from(self.text()?);
         if !path.is_absolute() {
-            return Err("must be an absolute path".to_owned());
+            return Err(WrongValue::new(RELATIVE).found("a relative one"));
         }
         Ok(path)
     }
+}
 
-    pub(super) fn path(&self) -> Result<PathBuf, ConfigError> {
-        self.absolute().map_err(|reason| self.error(reason))
+const RELATIVE: &str = "expected an absolute path, which begins with /";
+
+/// The variable `name`, which is to name a file, holds a relative path.
+pub(super) fn relative_path(name: &str) -> ConfigError {
+    ConfigError {
+        place: Place::Environment {
+            variable: name.to_owned(),
+        },
+        setting: None,
+        problem: ConfigProblem::Value(WrongValue::new(RELATIVE)),
     }
 }
 
@@ -141,6 +167,21 @@ fn redirects(variable: &[u8], name: &str) -> Option<usize> {
     let before = variable.strip_suffix(name.as_bytes())?;
     let count = before.len() / b"REDIRECT_".len();
     (before == b"REDIRECT_".repeat(count)).then_some(count)
+}
+
+/// `DEBUG` in the environment, where other settings may be wrong.
+pub(super) fn debug_in_environment(vars: &MetaVariables) -> bool {
+    let text = redirected(vars, "SIGNET_DEBUG").and_then(|value| std::str::from_utf8(value).ok());
+    text.is_some_and(|text| {
+        let raw = Raw {
+            name: "DEBUG",
+            place: Place::Environment {
+                variable: String::new(),
+            },
+            written: read_text(text, Kind::Json),
+        };
+        raw.bool() == Ok(true)
+    })
 }
 
 /// All settings in the environment, unprefixed ones before redirected ones.
@@ -161,8 +202,9 @@ pub(super) fn from_environment(
         if name == b"CONFIG" || value.is_empty() {
             continue;
         }
-        let shown = String::from_utf8_lossy(variable).into_owned();
-        let place = format!("environment: {shown}");
+        let place = || Place::Environment {
+            variable: String::from_utf8_lossy(variable).into_owned(),
+        };
         let Some(setting) = SETTINGS
             .iter()
             .find(|setting| setting.name.as_bytes() == name)
@@ -170,13 +212,19 @@ pub(super) fn from_environment(
             if is_of_a_service(name, value) {
                 continue;
             }
-            return Err(ConfigError::new(&place, "unknown setting"));
+            return Err(ConfigError::unknown(
+                place(),
+                &String::from_utf8_lossy(name),
+            ));
         };
-        let text =
-            std::str::from_utf8(value).map_err(|_| ConfigError::new(&place, "is not UTF-8"))?;
+        let text = std::str::from_utf8(value).map_err(|_| ConfigError {
+            place: place(),
+            setting: Some(setting.name.to_owned()),
+            problem: ConfigProblem::NotText(NotText::OtherEncoding { line: 1 }),
+        })?;
         let raw = Raw {
             name: setting.name,
-            origin: Origin::Environment { variable: shown },
+            place: place(),
             written: read_text(text, setting.kind),
         };
         match found
@@ -272,34 +320,88 @@ pub(super) fn from_toml(
     text: &str,
     path: &Path,
 ) -> Result<Vec<(&'static Setting, Raw)>, ConfigError> {
-    let line_at = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
-    let place = |line: usize| format!("{}:{line}", path.display());
+    let place = |offset: usize| Place::File {
+        path: path.to_owned(),
+        line: Some(line_at(text.as_bytes(), offset)),
+    };
     let table = DeTable::parse(text).map_err(|err| {
-        let line = line_at(err.span().map_or(0, |span| span.start));
-        ConfigError::new(place(line), err.message())
+        let offset = err.span().map_or(0, |span| span.start);
+        let line = line_of(text.as_bytes(), line_at(text.as_bytes(), offset));
+        let line = String::from_utf8_lossy(line);
+        ConfigError {
+            place: place(offset),
+            setting: setting_in(&line),
+            problem: ConfigProblem::Syntax {
+                reason: err.message().to_owned(),
+                remedy: remedy(&line),
+            },
+        }
     })?;
     let mut found = Vec::new();
     for (key, value) in table.get_ref() {
-        let line = line_at(key.span().start);
-        let setting = SETTINGS
+        let place = place(key.span().start);
+        let Some(setting) = SETTINGS
             .iter()
             .find(|setting| setting.name == key.get_ref().as_ref())
-            .ok_or_else(|| {
-                ConfigError::new(place(line), format!("{}: unknown setting", key.get_ref()))
-            })?;
+        else {
+            return Err(ConfigError::unknown(place, key.get_ref()));
+        };
         found.push((
             setting,
             Raw {
                 name: setting.name,
-                origin: Origin::File {
-                    path: path.to_owned(),
-                    line,
-                },
+                place,
                 written: from_toml_value(value.get_ref()),
             },
         ));
     }
     Ok(found)
+}
+
+/// The error of a settings file whose `bytes` are not text.
+pub(super) fn not_text(bytes: &[u8], path: &Path, err: NotText) -> ConfigError {
+    let line = err.line();
+    let setting = match err {
+        NotText::OtherEncoding { .. } => setting_in(&String::from_utf8_lossy(line_of(bytes, line))),
+        NotText::Utf16 { .. } => None,
+    };
+    ConfigError {
+        place: Place::File {
+            path: path.to_owned(),
+            line: Some(line),
+        },
+        setting,
+        problem: ConfigProblem::NotText(err),
+    }
+}
+
+/// The line with this number, from 1.
+fn line_of(text: &[u8], number: usize) -> &[u8] {
+    let mut lines = text.split(|byte| *byte == b'\n');
+    lines.nth(number - 1).unwrap_or_default()
+}
+
+/// The name before the `=` of a line.
+fn setting_in(line: &str) -> Option<String> {
+    let (name, _) = line.split_once('=')?;
+    let name = name.trim().trim_matches(['"', '\'']);
+    (!name.is_empty() && !name.starts_with('#')).then(|| name.to_owned())
+}
+
+/// What to do about a line that is no TOML, if its value shows that.
+fn remedy(line: &str) -> Option<&'static str> {
+    let Some((_, value)) = line.split_once('=') else {
+        return Some("each line is NAME = VALUE, or begins with #");
+    };
+    let value = value.split('#').next().unwrap_or_default().trim();
+    match value.to_ascii_lowercase().as_str() {
+        "" => Some("a value is missing after the ="),
+        "true" | "false" => Some("write true or false in lower case"),
+        "yes" | "no" | "on" | "off" => Some("write true or false"),
+        "none" | "null" | "nil" => Some("to leave the setting at its default, remove the line"),
+        _ if value.starts_with(['"', '\'', '[', '{']) => None,
+        _ => Some("text must stand in quotes: NAME = \"text\""),
+    }
 }
 
 fn from_toml_value(value: &DeValue<'_>) -> Written {

@@ -4,3 +4,4 @@
 
 pub(crate) mod lock;
 pub(crate) mod private;
+pub(crate) mod text;

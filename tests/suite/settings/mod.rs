@@ -1,6 +1,7 @@
 //! Settings: a default, then signet.toml, then the environment; how values
 //! are read; which file is read. What is wrong is in `wrong`.
 
+mod page;
 mod shebang;
 mod wrong;
 

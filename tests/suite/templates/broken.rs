@@ -122,9 +122,23 @@ fn files_that_are_no_templates() {
     let state = empty();
     symlink("/dev/zero", page(&state)).expect("symlink");
     assert_broken("an endless device", &state, &["index.html"]);
-    let state = empty();
-    fs::write(page(&state), b"caf\xe9 {{ username }}").expect("write");
-    assert_broken("no UTF-8", &state, &["index.html"]);
+    let encodings: [(&[u8], &str); 3] = [
+        (b"<p>\ncaf\xe9 {{ username }}", "index.html:2: is not UTF-8"),
+        (
+            b"\xff\xfe<\0p\0>\0",
+            "index.html:1: is not UTF-8 but UTF-16",
+        ),
+        (b"<\0p\0>\0", "index.html:1: is not UTF-8 but UTF-16"),
+    ];
+    for (bytes, wanted) in encodings {
+        let state = empty();
+        fs::write(page(&state), bytes).expect("write");
+        assert_broken("not UTF-8", &state, &[wanted, "save the file as UTF-8"]);
+    }
+    // As Notepad saves it.
+    let marked = site(&[("index.html", "\u{feff}<!doctype html>")]);
+    let response = show("marked", &marked, Cgi::get("/"));
+    assert_eq!(response.text(), "<!doctype html>");
     let state = empty();
     fs::write(page(&state), "x".repeat((1 << 20) + 1)).expect("write");
     assert_broken("over 1 MiB", &state, &["index.html"]);

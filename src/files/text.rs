@@ -1,0 +1,80 @@
+//! Files of text: UTF-8, and what is said where an editor saved something else.
+
+/// Why the bytes of a file are not text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum NotText {
+    /// A byte order mark of UTF-16 or UTF-32, or NUL bytes.
+    #[error("is not UTF-8 but UTF-16, or no text: save the file as UTF-8")]
+    Utf16 {
+        /// The line of the first mark or NUL, from 1.
+        line: usize,
+    },
+    /// Bytes that are not UTF-8, as a letter with an accent is in Latin-1.
+    #[error("is not UTF-8 but another encoding, such as Latin-1: save the file as UTF-8")]
+    OtherEncoding {
+        /// The line of the first such byte, from 1.
+        line: usize,
+    },
+}
+
+impl NotText {
+    pub(crate) fn line(self) -> usize {
+        match self {
+            Self::Utf16 { line } | Self::OtherEncoding { line } => line,
+        }
+    }
+}
+
+/// The bytes as text, without a byte order mark at the beginning.
+///
+/// # Errors
+///
+/// [`NotText`].
+pub(crate) fn decode(bytes: &[u8]) -> Result<&str, NotText> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(NotText::Utf16 { line: 1 });
+    }
+    if let Some(nul) = bytes.iter().position(|byte| *byte == 0) {
+        let line = line_at(bytes, nul);
+        return Err(NotText::Utf16 { line });
+    }
+    let text = std::str::from_utf8(bytes).map_err(|err| NotText::OtherEncoding {
+        line: line_at(bytes, err.valid_up_to()),
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// The line, from 1, that the byte at `offset` stands in.
+pub(crate) fn line_at(text: &[u8], offset: usize) -> usize {
+    let before = &text[..offset.min(text.len())];
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_utf_8_is_named_with_its_line() {
+        let utf16 = |line| Err(NotText::Utf16 { line });
+        let other = |line| Err(NotText::OtherEncoding { line });
+        #[rustfmt::skip]
+        let cases: [(&[u8], Result<&str, NotText>); 12] = [
+            (b"", Ok("")),
+            (b"a\nb", Ok("a\nb")),
+            (b"\xef\xbb\xbfa\n", Ok("a\n")),
+            (b"a\xef\xbb\xbf", Ok("a\u{feff}")),
+            ("é\n".as_bytes(), Ok("é\n")),
+            (b"\xff\xfeA\0=\0", utf16(1)),
+            (b"\xfe\xff\0A\0=", utf16(1)),
+            (b"\xff\xfe\0\0A\0\0\0", utf16(1)),
+            (b"A\0=\0", utf16(1)),
+            (b"a\nb\0", utf16(2)),
+            (b"caf\xe9", other(1)),
+            (b"a\r\n\nNAME = \"caf\xe9\"\n", other(3)),
+        ];
+        for (bytes, want) in cases {
+            assert_eq!(decode(bytes), want, "{bytes:?}");
+        }
+    }
+}
