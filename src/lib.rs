@@ -44,7 +44,7 @@ pub mod gateway;
 mod serve;
 pub mod session;
 
-pub use gateway::{Edge, MetaVariables, Mount};
+pub use gateway::{Edge, Environment, MetaVariables, Mount};
 pub use serve::{respond, serve, serve_after};
 pub use session::{Flash, Session, USERNAME, Value};
 

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::stdio::{stderr, stdin, stdout};
-use signet::{Edge, MetaVariables};
+use signet::{Edge, Environment};
 
 /// The C library's allocator maps and unmaps memory page by page in a program
 /// as short as this one; this one maps 64 KiB once and uses it again.
@@ -39,7 +39,7 @@ extern "C" fn main(_argc: c_int, argv: *const *const c_char, envp: *const *const
         .map(|argument| OsStr::from_bytes(argument).to_owned())
         .collect();
     let edge = Edge {
-        vars: MetaVariables::from_environ(entries),
+        vars: Environment::from_entries(entries),
         argument: arguments.get(1).cloned(),
         now: now(),
         euid: rustix::process::geteuid().as_raw(),

@@ -2,9 +2,9 @@
 //! the two ways in which requests come.
 
 use std::cell::RefCell;
-use std::ffi::OsStr;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{Extensions, Method, StatusCode};
 
 use crate::app::error::{Refusal, respond as error_response};
-use crate::config::{Config, ConfigError, RecentConfig};
+use crate::config::{Config, ConfigError, RecentConfig, ServedFolders, cgi_script};
 use crate::gateway::{self, Edge, MetaVariables, Mount, Patient, fastcgi};
 use crate::session::cookie::CookieScope;
 use crate::session::{Opened, Session};
@@ -92,17 +92,17 @@ pub(crate) fn serve_edge(
     check: impl FnMut(&Parts) -> Option<Response>,
     handler: impl FnMut(Request, &mut Session) -> Response,
 ) -> ExitCode {
-    if edge.vars.from_web_server() {
+    if edge.vars.is_of_cgi() {
         answer_panics();
         let mut stdin = Patient::new(rustix::stdio::stdin(), PATIENCE);
-        let length = gateway::longest(&edge.vars);
+        let length = gateway::longest(edge.vars.cgi_request());
         let answer = respond(edge, &mut stdin, check, handler);
         stdin.discard(length, rustix::stdio::stdout());
         gateway::answer(&answer);
         return ExitCode::SUCCESS;
     }
     if fastcgi::is_listening(rustix::stdio::stdin()) {
-        return serve_fastcgi(&edge, routes, check, handler);
+        return serve_fastcgi(edge, routes, check, handler);
     }
     gateway::log("this is a CGI program: a web server starts it (or REQUEST_METHOD=GET)");
     ExitCode::from(2)
@@ -110,7 +110,7 @@ pub(crate) fn serve_edge(
 
 /// One worker: see [`fastcgi`].
 fn serve_fastcgi(
-    edge: &Edge,
+    edge: Edge,
     routes: &[&str],
     mut check: impl FnMut(&Parts) -> Option<Response>,
     mut handler: impl FnMut(Request, &mut Session) -> Response,
@@ -122,28 +122,23 @@ fn serve_fastcgi(
             return ExitCode::FAILURE;
         }
     };
-    let program = edge.vars.of_the_program();
-    let (argument, euid) = (edge.argument.as_deref(), edge.euid);
-    let settings = RefCell::new(RecentConfig::default());
+    let settings = RefCell::new(RecentConfig::new(edge));
     let limit = |vars: &MetaVariables| {
-        let vars = program.with(vars);
-        let mut settings = settings.borrow_mut();
-        let config = settings.load(&vars, argument, euid, gateway::now());
+        let config = settings.borrow_mut().load(vars, gateway::now());
         config.map_or(0, |config| config.max_content_length)
     };
+    let mut ignored = fastcgi::IgnoredSettings::default();
     let answer = |mut vars: MetaVariables, body: Vec<u8>| {
+        ignored.look_at(&vars);
         fastcgi::split_script_name(&mut vars, routes);
-        let edge = Edge {
-            vars: program.with(&vars),
-            argument: argument.map(OsStr::to_owned),
-            now: gateway::now(),
-            euid,
-        };
+        let now = gateway::now();
         // A bug in one request is no reason to drop those beside it.
         catch_unwind(AssertUnwindSafe(|| {
             let mut settings = settings.borrow_mut();
-            let config = settings.load(&edge.vars, argument, euid, edge.now);
-            respond_by(config, edge, &mut body.as_slice(), &mut check, &mut handler)
+            let config = settings.load(&vars, now);
+            let config = config.map_err(|err| (err, Arc::new(settings.unusable())));
+            let body = &mut body.as_slice();
+            respond_by(config, vars, now, body, &mut check, &mut handler)
         }))
         .unwrap_or_else(|_| LAST_RESORT.to_vec())
     };
@@ -180,40 +175,63 @@ pub fn respond(
     check: impl FnOnce(&Parts) -> Option<Response>,
     handler: impl FnOnce(Request, &mut Session) -> Response,
 ) -> Vec<u8> {
-    let config = Config::load(&edge.vars, edge.argument.as_deref(), edge.euid);
-    respond_by(config.map(Arc::new), edge, stdin, check, handler)
+    let request = edge.vars.cgi_request();
+    let script = cgi_script(edge.argument.as_deref(), request);
+    let config = load(&edge, script, &ServedFolders::of_cgi(request));
+    let (vars, now) = (edge.vars.into_cgi_request(), edge.now);
+    respond_by(config, vars, now, stdin, check, handler)
 }
 
-/// As [`respond`], by settings that were read already.
-fn respond_by(
-    config: Result<Arc<Config>, ConfigError>,
-    edge: Edge,
+/// The answer to a request that did not come with the environment of `edge`.
+pub(crate) fn respond_to(
+    vars: MetaVariables,
+    edge: &Edge,
     stdin: &mut impl Read,
     check: impl FnOnce(&Parts) -> Option<Response>,
     handler: impl FnOnce(Request, &mut Session) -> Response,
 ) -> Vec<u8> {
-    let method = edge.vars.request_method().unwrap_or(Method::GET);
+    let config = load(edge, None, &ServedFolders::of_cgi(&vars));
+    respond_by(config, vars, edge.now, stdin, check, handler)
+}
+
+/// The settings, or why they are not usable and what is left then.
+type Loaded = Result<Arc<Config>, (ConfigError, Arc<Config>)>;
+
+fn load(edge: &Edge, script: Option<&Path>, served: &ServedFolders) -> Loaded {
+    match Config::load(&edge.vars, script, served, edge.euid) {
+        Ok(config) => Ok(Arc::new(config)),
+        Err(err) => Err((err, Arc::new(Config::unusable(&edge.vars, edge.euid)))),
+    }
+}
+
+/// As [`respond`], by settings that were read already.
+fn respond_by(
+    config: Loaded,
+    vars: MetaVariables,
+    now: u64,
+    stdin: &mut impl Read,
+    check: impl FnOnce(&Parts) -> Option<Response>,
+    handler: impl FnOnce(Request, &mut Session) -> Response,
+) -> Vec<u8> {
+    let method = vars.request_method().unwrap_or(Method::GET);
     let (config, unusable) = match config {
         Ok(config) => (config, None),
-        Err(err) => (
-            Arc::new(Config::unusable(&edge.vars, edge.euid)),
-            Some(Refusal::from(err)),
-        ),
+        Err((err, config)) => (config, Some(Refusal::from(err))),
     };
-    let mount = Mount::new(&edge.vars, config.application_root.as_ref());
+    let mount = Mount::new(&vars, config.application_root.as_ref());
     let served = Served {
         config: Arc::clone(&config),
-        now: edge.now,
+        now,
     };
     let context = Context {
         mount: &mount,
         config: &config,
-        now: edge.now,
+        now,
     };
 
     let outcome = match unusable {
         Some(refusal) => Err(refusal),
-        None => answer(edge, mount.clone(), served, stdin, check, handler),
+        None => answer(vars, mount.clone(), served, stdin, check, handler),
     };
     if let Some(err) = config.refused_state_dir()
         && !outcome
@@ -237,28 +255,28 @@ fn respond_by(
 }
 
 fn answer(
-    edge: Edge,
+    vars: MetaVariables,
     mount: Mount,
     served: Served,
     stdin: &mut impl Read,
     check: impl FnOnce(&Parts) -> Option<Response>,
     handler: impl FnOnce(Request, &mut Session) -> Response,
 ) -> Result<Response, Refusal> {
-    if let Some(status) = edge.vars.error_document() {
+    if let Some(status) = vars.error_document() {
         // Another page's failure, and another page's body: not ours to serve.
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND);
         return Err(Refusal::new(status));
     }
     let config = Arc::clone(&served.config);
-    let https = edge.vars.is_https(config.trust_proxy);
-    let now = edge.now;
+    let https = vars.is_https(config.trust_proxy);
+    let now = served.now;
     let path = config
         .cookie_path
         .clone()
         .unwrap_or_else(|| mount.cookie_path().to_owned());
-    let cookies: Vec<Vec<u8>> = edge.vars.all("HTTP_COOKIE").map(<[u8]>::to_vec).collect();
+    let cookies: Vec<Vec<u8>> = vars.all("HTTP_COOKIE").map(<[u8]>::to_vec).collect();
 
-    let mut head = gateway::head(edge.vars, mount)?;
+    let mut head = gateway::head(vars, mount)?;
     head.extensions.insert(served);
     let vars: &gateway::MetaVariables = match head.extensions.get() {
         Some(vars) => vars,

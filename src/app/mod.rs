@@ -13,7 +13,7 @@ use std::process::ExitCode;
 pub use pages::UnknownEndpoint;
 pub use pages::url_for;
 
-use crate::Edge;
+use crate::{Edge, MetaVariables};
 
 /// Serves what a web server started this process for with the built-in pages;
 /// see [`crate::serve`].
@@ -24,4 +24,9 @@ pub fn serve(edge: Edge) -> ExitCode {
 /// The built-in pages' answer to the request in `edge`, whole.
 pub fn respond(edge: Edge, stdin: &mut impl Read) -> Vec<u8> {
     crate::respond(edge, stdin, routes::check, routes::handle)
+}
+
+/// As [`respond`], to a request that is not in the environment of `edge`.
+pub(crate) fn respond_to(vars: MetaVariables, edge: &Edge, stdin: &mut impl Read) -> Vec<u8> {
+    crate::serve::respond_to(vars, edge, stdin, routes::check, routes::handle)
 }

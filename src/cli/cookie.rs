@@ -1,8 +1,7 @@
 //! `signet cookie`.
 
-use super::{Failure, complain, print};
+use super::{Failure, complain, print, settings};
 use crate::Edge;
-use crate::config::Config;
 use crate::session::DateTime;
 use crate::session::signing::{Signer, VerifyError, decode_payload};
 use crate::session::tagged_json;
@@ -43,7 +42,7 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
 }
 
 fn verify<'t>(token: &'t str, edge: &Edge) -> Result<&'t str, Failure> {
-    let config = Config::load(&edge.vars, None, edge.euid).map_err(Failure::new)?;
+    let config = settings(edge)?;
     let keys = config.existing_keys(edge.now).map_err(Failure::new)?;
     let signer = Signer::new(config.digest, keys);
     match signer.verify(token, config.cookie.lifetime, edge.now) {

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Failure, complain, print, utc};
+use super::{Failure, complain, print, settings, utc};
 use crate::Edge;
-use crate::config::{Config, RotateError};
+use crate::config::RotateError;
 use crate::session::key;
 
 #[derive(Debug, clap::Subcommand)]
@@ -48,7 +48,7 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
 }
 
 fn rotate(edge: &Edge) -> Result<(), Failure> {
-    let config = Config::load(&edge.vars, None, edge.euid).map_err(Failure::new)?;
+    let config = settings(edge)?;
     config.rotate_key(edge.now).map_err(|err| match err {
         RotateError::NotOurs => Failure::new(err)
             .hint("set the new key there, and put the old one into SECRET_KEY_FALLBACKS, a list"),
@@ -62,7 +62,7 @@ fn rotate(edge: &Edge) -> Result<(), Failure> {
 }
 
 fn check(edge: &Edge) -> Result<(), Failure> {
-    let config = Config::load(&edge.vars, None, edge.euid).map_err(Failure::new)?;
+    let config = settings(edge)?;
     let keys = config.existing_keys(edge.now).map_err(Failure::new)?;
     for refused in &config.refused_fallbacks {
         complain(format_args!("signet: {refused}; it is not used"));

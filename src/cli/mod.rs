@@ -15,6 +15,7 @@ use std::io::{self, Write};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::Edge;
+use crate::config::{Config, ServedFolders};
 
 /// Flask's signed session as one CGI program.
 ///
@@ -98,9 +99,15 @@ pub fn run(edge: Edge, arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Cookie(command) => cookie::run(command, &edge),
         Command::Sessions(command) => sessions::run(command, &edge),
         Command::Fastcgi(arguments) => fastcgi::run(arguments),
-        Command::Request(arguments) => request::run(arguments, edge),
+        Command::Request(arguments) => request::run(arguments, &edge),
         Command::Print(command) => print::run(command),
     })
+}
+
+/// The settings of the site, as far as this environment names them.
+fn settings(edge: &Edge) -> Result<Config, Failure> {
+    let nothing = ServedFolders::default();
+    Config::load(&edge.vars, None, &nothing, edge.euid).map_err(Failure::new)
 }
 
 fn finish(outcome: Result<(), Failure>) -> u8 {

@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     header: Vec<String>,
 }
 
-pub(super) fn run(arguments: Arguments, edge: Edge) -> Result<(), Failure> {
+pub(super) fn run(arguments: Arguments, edge: &Edge) -> Result<(), Failure> {
     let body = form(&arguments.form)?;
     let mut vars: Vec<(OsString, OsString)> = Vec::new();
     let mut set = |name: &str, value: &str| vars.push((name.into(), value.into()));
@@ -73,12 +73,8 @@ pub(super) fn run(arguments: Arguments, edge: Edge) -> Result<(), Failure> {
         }
         vars.push((variable.into(), value.trim().into()));
     }
-    let edge = Edge {
-        vars: edge.vars.of_the_program().with(&vars.into_iter().collect()),
-        argument: None,
-        ..edge
-    };
-    print(&crate::app::respond(edge, &mut body.as_bytes()))
+    let vars = vars.into_iter().collect();
+    print(&crate::app::respond_to(vars, edge, &mut body.as_bytes()))
 }
 
 fn form(fields: &[String]) -> Result<String, Failure> {

@@ -1,6 +1,6 @@
 //! `signet sessions`: what a store keeps, and the end of it.
 
-use super::{Failure, complain, print, utc};
+use super::{Failure, complain, print, settings, utc};
 use crate::Edge;
 use crate::config::Config;
 use crate::session::revocation::is_over;
@@ -35,7 +35,7 @@ pub(super) enum Command {
 }
 
 pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
-    let config = Config::load(&edge.vars, None, edge.euid).map_err(Failure::new)?;
+    let config = settings(edge)?;
     match command {
         Command::List { user } => list(&*store(&config)?, user.as_deref(), edge.now),
         Command::Revoke { user, .. } => revoke(&config, user.as_deref(), edge.now),

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, SessionType, StateDirError, StoreType, state_dir};
-use crate::gateway::MetaVariables;
+use super::{Config, ServedFolders, SessionType, StateDirError, StoreType, state_dir};
+use crate::gateway::Environment;
 use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
 use crate::session::retired_keys;
 use crate::session::signing::Signer;
@@ -153,9 +153,9 @@ impl Config {
     }
 
     /// A key file named by hand has to lie as safely as our own.
-    pub(super) fn place_key_file(&mut self, vars: &MetaVariables) {
+    pub(super) fn place_key_file(&mut self, environment: &Environment, served: &ServedFolders) {
         if let (None, Some(path)) = (&self.secret_key, &self.secret_key_file)
-            && let Err(err) = state_dir::check_key_place(path, vars, self.euid)
+            && let Err(err) = state_dir::check_key_place(path, environment, served, self.euid)
         {
             self.secret_key = Some(Err(RefusedKey::Place(err)));
         }

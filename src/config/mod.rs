@@ -3,12 +3,14 @@
 //!
 //! Later sources win: default; `signet.toml`; the environment, `SIGNET_`
 //! before the name (a web server that redirects inside itself puts any number
-//! of `REDIRECT_` before that). Never `HTTP_*`: clients write those.
+//! of `REDIRECT_` before that). Never `HTTP_*`, which clients write; never the
+//! parameters of a FastCGI request, which every process that can connect writes.
 
 mod account;
 mod error;
 mod keys;
 mod recent;
+mod served;
 mod state_dir;
 mod table;
 mod value;
@@ -24,7 +26,7 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::files::text;
-use crate::gateway::{ApplicationRoot, MetaVariables};
+use crate::gateway::{ApplicationRoot, Environment, MetaVariables};
 use crate::session::cookie::CookieSettings;
 use crate::session::key::Key;
 use crate::session::redis::{Client, RedisUrl};
@@ -39,6 +41,7 @@ pub(crate) use keys::Keeper;
 use keys::RefusedKey;
 pub use keys::{KeyError, RotateError};
 pub(crate) use recent::RecentConfig;
+pub use served::ServedFolders;
 pub use state_dir::{StateDirError, StateDirProblem};
 pub use table::{SETTINGS, Setting};
 use value::Raw;
@@ -131,27 +134,33 @@ pub enum StoreType {
 impl Config {
     /// Finds and reads all settings.
     ///
-    /// `argument` is argv\[1\]: the `#!` script that the kernel started us for,
-    /// or, under CGI, a stranger's word; only the `#!` rule tells which.
+    /// `script` is the `#!` script that the kernel started us for, if it is one.
+    /// A request has its say by `served` alone, which only adds to what is
+    /// refused.
     ///
     /// # Errors
     ///
     /// An unknown name, a wrong type or range, a file that cannot be read:
     /// with name, file and line.
     pub fn load(
-        vars: &MetaVariables,
-        argument: Option<&OsStr>,
+        environment: &Environment,
+        script: Option<&Path>,
+        served: &ServedFolders,
         euid: u32,
     ) -> Result<Self, ConfigError> {
-        let environment = value::from_environment(vars)?;
-        let given_dir = environment
+        let variables = value::from_environment(environment)?;
+        let given_dir = variables
             .iter()
             .find(|(setting, _)| setting.name == "STATE_DIR")
             .map(|(_, raw)| raw.absolute().map_err(|wrong| raw.wrong(wrong)))
             .transpose()?;
-        let state_dir = state_dir::find(given_dir.as_deref(), vars, euid);
+        let state_dir = state_dir::find(given_dir.as_deref(), environment, served, euid);
 
-        let named = config_file(vars)?.or_else(|| script(vars, argument, euid));
+        let named = config_file(environment)?.or_else(|| {
+            script
+                .filter(|path| is_script(path, euid))
+                .map(Path::to_owned)
+        });
         let in_state_dir = named.is_none();
         let file = match (&named, &state_dir) {
             (Some(path), _) => Some(read_file(path, euid)?),
@@ -194,29 +203,30 @@ impl Config {
                 }
             }
         }
-        for (setting, raw) in &environment {
+        for (setting, raw) in &variables {
             (setting.apply)(&mut config, raw).map_err(|wrong| raw.wrong(wrong))?;
         }
-        raws.extend(environment);
+        raws.extend(variables);
         if config.given_state_dir.is_some() && config.given_state_dir != given_dir {
-            config.state_dir = state_dir::find(config.given_state_dir.as_deref(), vars, euid);
+            config.state_dir =
+                state_dir::find(config.given_state_dir.as_deref(), environment, served, euid);
         }
         config.check_prefix(&raws)?;
-        config.place_key_file(vars);
+        config.place_key_file(environment, served);
         if let Some(Ok(dir)) = &config.session_file_dir {
-            config.session_file_dir = Some(state_dir::check(dir, vars, euid));
+            config.session_file_dir = Some(state_dir::check(dir, environment, served, euid));
         }
         Ok(config)
     }
 
     /// What is left when [`Config::load`] failed: enough to say so.
-    pub(crate) fn unusable(vars: &MetaVariables, euid: u32) -> Self {
+    pub(crate) fn unusable(environment: &Environment, euid: u32) -> Self {
         let nowhere = StateDirError {
             path: PathBuf::from("state directory"),
             problem: StateDirProblem::Nowhere,
         };
         let mut config = Self::defaults(Err(nowhere), euid);
-        config.debug = value::debug_in_environment(vars);
+        config.debug = value::debug_in_environment(environment);
         config
     }
 
@@ -380,9 +390,9 @@ struct ConfigFile {
 }
 
 /// `SIGNET_CONFIG`, or `SSL_SIGNET_CONFIG` (suEXEC lets `SSL_*` through).
-fn config_file(vars: &MetaVariables) -> Result<Option<PathBuf>, ConfigError> {
+fn config_file(environment: &Environment) -> Result<Option<PathBuf>, ConfigError> {
     for name in ["SIGNET_CONFIG", "SSL_SIGNET_CONFIG"] {
-        if let Some(value) = value::redirected(vars, name) {
+        if let Some(value) = value::redirected(environment, name) {
             let path = Path::new(OsStr::from_bytes(value));
             if !path.is_absolute() {
                 return Err(value::relative_path(name));
@@ -393,34 +403,44 @@ fn config_file(vars: &MetaVariables) -> Result<Option<PathBuf>, ConfigError> {
     Ok(None)
 }
 
-/// The `#!` rule: a text file whose first line is `#!/path/of/signet` is a CGI
+/// The `#!` rule: a text file whose first line is `#!/path/of/signet` is a
 /// script, and the kernel passes its path as our first argument.
 ///
-/// A query can put any word there too. So it has to be the very file that the
-/// server says it started (`SCRIPT_FILENAME`), begin with `#!`, not be the
-/// program itself, belong to `euid` or root, and be writable by nobody else.
-fn script(vars: &MetaVariables, argument: Option<&OsStr>, euid: u32) -> Option<PathBuf> {
+/// Under CGI a query can put any word there, too. So the argument counts only
+/// if it is the very file that the server says it started (`SCRIPT_FILENAME`).
+pub(crate) fn cgi_script<'a>(
+    argument: Option<&'a OsStr>,
+    request: &MetaVariables,
+) -> Option<&'a Path> {
     let path = Path::new(argument?);
-    let started = std::fs::metadata(vars.path("SCRIPT_FILENAME")?).ok()?;
+    let started = std::fs::metadata(request.path("SCRIPT_FILENAME")?).ok()?;
+    let named = std::fs::symlink_metadata(path).ok()?;
+    is_same_file(&named, &started).then_some(path)
+}
+
+/// Whether a first argument is a script of settings: it has to begin with `#!`,
+/// not be the program itself, belong to `euid` or root, and be writable by
+/// nobody else.
+fn is_script(path: &Path, euid: u32) -> bool {
     // Without following a link, as suEXEC has it; a FIFO must not be opened.
-    let meta = std::fs::symlink_metadata(path).ok()?;
+    let Ok(meta) = std::fs::symlink_metadata(path) else {
+        return false;
+    };
     let itself = std::fs::metadata("/proc/self/exe").ok();
-    let same =
-        |a: &std::fs::Metadata, b: &std::fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
     if !meta.is_file()
-        || !same(&meta, &started)
-        || itself.is_some_and(|itself| same(&meta, &itself))
+        || itself.is_some_and(|itself| is_same_file(&meta, &itself))
         || (meta.uid() != euid && meta.uid() != 0)
         || meta.mode() & 0o022 != 0
     {
-        return None;
+        return false;
     }
     let mut start = [0; 2];
-    std::fs::File::open(path)
-        .ok()?
-        .read_exact(&mut start)
-        .ok()?;
-    (&start == b"#!").then(|| path.to_owned())
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && &start == b"#!"
+}
+
+fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 fn read_file_if_there(path: &Path, euid: u32) -> Result<Option<ConfigFile>, ConfigError> {

@@ -1,67 +1,87 @@
 //! The settings and keys of a process that answers many requests, and its
 //! connections to Redis.
 
-use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Config, ConfigError, SessionType, Stamp, stamp};
-use crate::gateway::MetaVariables;
+use super::served::named;
+use super::{Config, ConfigError, ServedFolders, SessionType, Stamp, stamp};
+use crate::gateway::{Edge, Environment, MetaVariables};
 use crate::session::retired_keys;
 
-/// The settings and keys of the last request, for the next one if they are
-/// still so.
+/// The settings and keys of a FastCGI process, kept from one request to the
+/// next while they stay the same.
 ///
-/// They are read anew when a file of theirs has changed, when the web server
-/// says something else about our surroundings, and in each new second, as
-/// somebody may have changed the folders that were looked at.
-#[derive(Debug, Default)]
+/// They are read again when one of their files has changed, when the web server
+/// names other served folders, and in each new second, as somebody may have
+/// changed the folders that were checked.
+#[derive(Debug)]
 pub(crate) struct RecentConfig {
+    environment: Environment,
+    /// A FastCGI application's argument is its owner's: no query gets there.
+    script: Option<OsString>,
+    euid: u32,
     last: Option<Last>,
 }
 
 #[derive(Debug)]
 struct Last {
-    surroundings: Vec<(Vec<u8>, Vec<u8>)>,
+    named: [Option<Vec<u8>>; 3],
     second: u64,
     files: Vec<(PathBuf, Option<Stamp>)>,
     config: Arc<Config>,
 }
 
 impl RecentConfig {
-    /// As [`Config::load`] at `now`, in Unix seconds. `argument` is the same for
-    /// all requests of a process.
+    /// The settings of the process that was started as `edge` says.
+    pub(crate) fn new(edge: Edge) -> Self {
+        Self {
+            environment: edge.vars,
+            script: edge.argument,
+            euid: edge.euid,
+            last: None,
+        }
+    }
+
+    /// As [`Config::load`] at `now`, in Unix seconds, for a request that names
+    /// these served folders.
     ///
     /// # Errors
     ///
-    /// As [`Config::load`]; those are found anew each time.
+    /// As [`Config::load`]; a failed load is repeated for each request.
     pub(crate) fn load(
         &mut self,
-        vars: &MetaVariables,
-        argument: Option<&OsStr>,
-        euid: u32,
+        request: &MetaVariables,
         now: u64,
     ) -> Result<Arc<Config>, ConfigError> {
+        let named = named(request);
         if let Some(last) = &self.last
             && last.second == now
-            && surroundings(vars).eq(last.surroundings.iter().map(|(n, v)| (&**n, &**v)))
+            && last.named.each_ref().map(Option::as_deref) == named
             && last.files.iter().all(|(path, state)| stamp(path) == *state)
         {
             return Ok(Arc::clone(&last.config));
         }
-        let config = Arc::new(Config::load(vars, argument, euid)?);
+        let script = self.script.as_deref().map(Path::new);
+        let served = ServedFolders::of_fastcgi(request);
+        let config = Config::load(&self.environment, script, &served, self.euid)?;
         if let Some(last) = &self.last {
             config.keep_connections_of(&last.config);
         }
+        let config = Arc::new(config);
         self.last = Some(Last {
-            surroundings: surroundings(vars)
-                .map(|(name, value)| (name.to_vec(), value.to_vec()))
-                .collect(),
+            named: named.map(|value| value.map(<[u8]>::to_vec)),
             second: now,
             files: config.files(),
             config: Arc::clone(&config),
         });
         Ok(config)
+    }
+
+    /// As [`Config::unusable`].
+    pub(crate) fn unusable(&self) -> Config {
+        Config::unusable(&self.environment, self.euid)
     }
 }
 
@@ -93,20 +113,4 @@ impl Config {
         });
         settings.chain(keys).collect()
     }
-}
-
-/// The variables without those that differ from request to request and say
-/// nothing about settings. One that is missing here costs time, no more.
-fn surroundings(vars: &MetaVariables) -> impl Iterator<Item = (&[u8], &[u8])> {
-    const OF_THE_REQUEST: [&[u8]; 7] = [
-        b"HTTP_",
-        b"REMOTE_",
-        b"REQUEST_",
-        b"CONTENT_",
-        b"PATH_",
-        b"QUERY_STRING",
-        b"SCRIPT_NAME",
-    ];
-    vars.iter()
-        .filter(|(name, _)| !OF_THE_REQUEST.iter().any(|of| name.starts_with(of)))
 }

@@ -8,8 +8,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
+use super::ServedFolders;
 use super::value::as_path;
-use crate::gateway::MetaVariables;
+use crate::gateway::Environment;
 
 /// Why a place is unfit for a key.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -72,19 +73,31 @@ const SERVED_NAMES: [&str; 9] = [
 /// Finds the state directory: the one given, else the first fit place.
 pub(super) fn find(
     given: Option<&Path>,
-    vars: &MetaVariables,
+    environment: &Environment,
+    served: &ServedFolders,
     euid: u32,
 ) -> Result<PathBuf, StateDirError> {
-    let places = Places::new(vars, euid);
+    if served.is_from_peer() {
+        // Which place it is does not depend on what the peer says.
+        let found = find(given, environment, &ServedFolders::default(), euid)?;
+        return check(&found, environment, served, euid);
+    }
+    let places = Places {
+        environment,
+        served,
+        euid,
+    };
     if let Some(dir) = given {
         return places.check_folder(dir);
     }
     // systemd gives several separated by colons; the first is the main one.
-    let service = vars
+    let service = environment
         .get("STATE_DIRECTORY")
         .and_then(|dirs| dirs.split(|b| *b == b':').next())
         .map(|dir| as_path(dir).to_owned());
-    let xdg = vars.path("XDG_STATE_HOME").map(|dir| dir.join("signet"));
+    let xdg = environment
+        .path("XDG_STATE_HOME")
+        .map(|dir| dir.join("signet"));
     let in_home = places
         .home()
         .filter(|home| {
@@ -114,18 +127,34 @@ pub(super) fn find(
 
 /// Whether a folder named by hand is fit for what a state directory holds;
 /// returns it resolved.
-pub(super) fn check(dir: &Path, vars: &MetaVariables, euid: u32) -> Result<PathBuf, StateDirError> {
-    Places::new(vars, euid).check_folder(dir)
+pub(super) fn check(
+    dir: &Path,
+    environment: &Environment,
+    served: &ServedFolders,
+    euid: u32,
+) -> Result<PathBuf, StateDirError> {
+    let places = Places {
+        environment,
+        served,
+        euid,
+    };
+    places.check_folder(dir)
 }
 
 /// Whether a key file named by hand lies in a fit place.
 pub(super) fn check_key_place(
     path: &Path,
-    vars: &MetaVariables,
+    environment: &Environment,
+    served: &ServedFolders,
     euid: u32,
 ) -> Result<(), StateDirError> {
+    let places = Places {
+        environment,
+        served,
+        euid,
+    };
     let folder = path.parent().unwrap_or(Path::new("/"));
-    match Places::new(vars, euid).check_way(folder) {
+    match places.check_way(folder) {
         Ok(_) => Ok(()),
         Err(problem) => Err(StateDirError {
             path: folder.to_owned(),
@@ -134,34 +163,14 @@ pub(super) fn check_key_place(
     }
 }
 
-/// What this request says about which folders are served.
+/// What a place is checked against.
 struct Places<'v> {
-    vars: &'v MetaVariables,
+    environment: &'v Environment,
+    served: &'v ServedFolders,
     euid: u32,
-    served: Vec<(u64, u64)>,
 }
 
-impl<'v> Places<'v> {
-    fn new(vars: &'v MetaVariables, euid: u32) -> Self {
-        // Each is asked about once: Apache gives both roots, mostly the same one.
-        let mut folders: Vec<&Path> = Vec::with_capacity(3);
-        for folder in ["DOCUMENT_ROOT", "CONTEXT_DOCUMENT_ROOT"] {
-            folders.extend(vars.path(folder).filter(|path| !folders.contains(path)));
-        }
-        let mut served: Vec<(u64, u64)> =
-            folders.iter().filter_map(|path| identity(path)).collect();
-        // FastCGI servers name a folder where there is no script, with a slash
-        // at its end or without one.
-        if let Some(script) = vars.path("SCRIPT_FILENAME") {
-            let is_folder = script.as_os_str().as_encoded_bytes().ends_with(b"/");
-            served.extend(identity(script).or_else(|| {
-                let folder = script.parent().filter(|path| !folders.contains(path));
-                folder.filter(|_| !is_folder).and_then(identity)
-            }));
-        }
-        Self { vars, euid, served }
-    }
-
+impl Places<'_> {
     /// `HOME`, if it belongs to this user (no web server was seen to set it, and
     /// a supervisor may leave that of the user who started it), else the home
     /// folder in `/etc/passwd`. (A static program has no other source of it.)
@@ -169,7 +178,7 @@ impl<'v> Places<'v> {
         let ours = |home: &&Path| {
             home.is_absolute() && std::fs::metadata(home).is_ok_and(|meta| meta.uid() == self.euid)
         };
-        if let Some(home) = self.vars.path("HOME").filter(ours) {
+        if let Some(home) = self.environment.path("HOME").filter(ours) {
             return Some(home.to_owned());
         }
         let passwd = std::fs::read("/etc/passwd").ok()?;
@@ -218,7 +227,7 @@ impl<'v> Places<'v> {
                 return Err(StateDirProblem::NotAFolder);
             }
             // A served root folder would make every place a served one.
-            if depth > 0 && self.served.contains(&(meta.dev(), meta.ino())) {
+            if depth > 0 && self.served.contains(meta) {
                 return Err(StateDirProblem::Served);
             }
             if meta.uid() != self.euid && meta.uid() != 0 {
@@ -254,12 +263,6 @@ impl<'v> Places<'v> {
                     .unwrap_or(dir),
             )
     }
-}
-
-/// Device and number of a folder; `None` if it is none.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    let meta = std::fs::metadata(path).ok().filter(Metadata::is_dir)?;
-    Some((meta.dev(), meta.ino()))
 }
 
 /// The folders from the root to a place, each looked at once: they are what

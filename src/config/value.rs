@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, ConfigProblem, Place, WrongValue};
 use super::table::{Kind, SETTINGS, Setting};
 use crate::files::text::{NotText, line_at};
-use crate::gateway::MetaVariables;
+use crate::gateway::Environment;
 
 /// A value before its setting has read it.
 #[derive(Clone, Debug)]
@@ -155,8 +155,9 @@ pub(super) fn relative_path(name: &str) -> ConfigError {
 
 /// The value of `name`, or of `REDIRECT_name` with as few `REDIRECT_` as
 /// there are.
-pub(super) fn redirected<'v>(vars: &'v MetaVariables, name: &str) -> Option<&'v [u8]> {
-    vars.iter()
+pub(super) fn redirected<'v>(environment: &'v Environment, name: &str) -> Option<&'v [u8]> {
+    environment
+        .iter()
         .filter(|(_, value)| !value.is_empty())
         .filter_map(|(variable, value)| Some((redirects(variable, name)?, value)))
         .min_by_key(|(redirects, _)| *redirects)
@@ -170,8 +171,9 @@ fn redirects(variable: &[u8], name: &str) -> Option<usize> {
 }
 
 /// `DEBUG` in the environment, where other settings may be wrong.
-pub(super) fn debug_in_environment(vars: &MetaVariables) -> bool {
-    let text = redirected(vars, "SIGNET_DEBUG").and_then(|value| std::str::from_utf8(value).ok());
+pub(super) fn debug_in_environment(environment: &Environment) -> bool {
+    let text = redirected(environment, "SIGNET_DEBUG");
+    let text = text.and_then(|value| std::str::from_utf8(value).ok());
     text.is_some_and(|text| {
         let raw = Raw {
             name: "DEBUG",
@@ -186,10 +188,10 @@ pub(super) fn debug_in_environment(vars: &MetaVariables) -> bool {
 
 /// All settings in the environment, unprefixed ones before redirected ones.
 pub(super) fn from_environment(
-    vars: &MetaVariables,
+    environment: &Environment,
 ) -> Result<Vec<(&'static Setting, Raw)>, ConfigError> {
     let mut found: Vec<(&'static Setting, usize, Raw)> = Vec::new();
-    for (variable, value) in vars.iter() {
+    for (variable, value) in environment.iter() {
         let mut name = variable;
         let mut depth = 0;
         while let Some(rest) = name.strip_prefix(b"REDIRECT_") {

@@ -8,14 +8,14 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{MetaVariables, fastcgi};
+use super::{Environment, fastcgi};
 
 /// What a process is given, once, when it starts.
 #[derive(Clone, Debug)]
 pub struct Edge {
     /// The environment.
-    pub vars: MetaVariables,
-    /// argv\[1\]. Under CGI it is a stranger's word (RFC 3875, 4.4): only the
+    pub vars: Environment,
+    /// argv\[1\]. Under CGI a visitor may write it (RFC 3875, 4.4): only the
     /// `#!` rule of [`crate::config`] may look at it.
     pub argument: Option<OsString>,
     /// Unix seconds; 0 if the clock stands before 1970.
@@ -39,7 +39,7 @@ impl Edge {
     /// Whether a web server started this process: as a CGI program, or with a
     /// listening socket as a FastCGI application.
     pub fn is_from_web_server(&self) -> bool {
-        self.vars.from_web_server() || fastcgi::is_listening(rustix::stdio::stdin())
+        self.vars.is_of_cgi() || fastcgi::is_listening(rustix::stdio::stdin())
     }
 }
 

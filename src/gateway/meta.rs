@@ -7,7 +7,7 @@ use std::path::Path;
 
 use http::Method;
 
-/// The environment of one request, read once.
+/// The meta-variables of one request, read once.
 ///
 /// A variable that is set to nothing counts as unset (RFC 3875, 4.1). Of
 /// several with one name the last counts, as FastCGI servers mean it; only
@@ -52,9 +52,8 @@ impl MetaVariables {
         }
     }
 
-    /// Reads entries `NAME=VALUE`, as a process is given them. One without `=`
-    /// is none; a name may begin with one.
-    pub fn from_environ<'e>(entries: impl Iterator<Item = &'e [u8]>) -> Self {
+    /// See [`super::Environment::from_entries`].
+    pub(super) fn from_environ<'e>(entries: impl Iterator<Item = &'e [u8]>) -> Self {
         let mut all = Self::with_room();
         for entry in entries {
             let behind_first = entry.get(1..).unwrap_or_default();
@@ -63,47 +62,6 @@ impl MetaVariables {
             }
         }
         all
-    }
-
-    /// Whether a web server started this process.
-    ///
-    /// Decided before argv is looked at: a server may pass the words of a
-    /// query as arguments (RFC 3875, 4.4; CVE-2012-1823).
-    pub fn from_web_server(&self) -> bool {
-        self.iter()
-            .any(|(name, _)| name == b"GATEWAY_INTERFACE" || name == b"REQUEST_METHOD")
-    }
-
-    /// Those that are about the program and no request: its settings, and
-    /// where its state lies.
-    pub(crate) fn of_the_program(&self) -> Self {
-        let mut kept = Self::default();
-        const PLACES: [&[u8]; 4] = [
-            b"SSL_SIGNET_CONFIG",
-            b"HOME",
-            b"STATE_DIRECTORY",
-            b"XDG_STATE_HOME",
-        ];
-        for (name, value) in self.iter() {
-            if name.starts_with(b"SIGNET_") || PLACES.contains(&name) {
-                kept.set(name, value);
-            }
-        }
-        kept
-    }
-
-    /// These variables, and behind them, so that they count, those of `more`.
-    pub(crate) fn with(&self, more: &Self) -> Self {
-        let start = self.bytes.len();
-        let moved = |part: &Range<usize>| start + part.start..start + part.end;
-        let more_vars = more
-            .vars
-            .iter()
-            .map(|(name, value)| (moved(name), moved(value)));
-        Self {
-            bytes: [self.bytes.as_slice(), &more.bytes].concat(),
-            vars: self.vars.iter().cloned().chain(more_vars).collect(),
-        }
     }
 
     /// Gives `name` a value, or another one.

@@ -10,6 +10,7 @@
 
 mod body;
 mod edge;
+mod environment;
 pub(crate) mod fastcgi;
 mod meta;
 mod mount;
@@ -18,6 +19,7 @@ mod response;
 
 pub use body::BodyError;
 pub use edge::{Edge, answered, log};
+pub use environment::Environment;
 pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
 pub use response::ResponseError;

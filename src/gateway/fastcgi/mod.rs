@@ -19,8 +19,8 @@ mod worker;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 
-use super::MetaVariables;
 use super::mount::{tidy, visible_path};
+use super::{Environment, MetaVariables, log};
 
 pub(crate) use worker::work;
 
@@ -38,9 +38,9 @@ pub(crate) fn is_listening(fd: impl AsFd) -> bool {
 ///
 /// What is no IP address in it.
 pub(crate) fn web_server_addrs(
-    vars: &MetaVariables,
+    environment: &Environment,
 ) -> Result<Option<Vec<IpAddr>>, WebServerAddrsError> {
-    let Some(list) = vars.get("FCGI_WEB_SERVER_ADDRS") else {
+    let Some(list) = environment.get("FCGI_WEB_SERVER_ADDRS") else {
         return Ok(None);
     };
     let list = String::from_utf8_lossy(list);
@@ -57,6 +57,43 @@ pub(crate) fn web_server_addrs(
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("FCGI_WEB_SERVER_ADDRS: {0:?} is no IP address")]
 pub(crate) struct WebServerAddrsError(String);
+
+/// Tells the owner, once, that a request came with what looks like a setting.
+///
+/// Apache's mod_fcgid passes the variables of `SetEnv` so. They are not read, as
+/// whoever can connect to the socket could send them, too.
+#[derive(Debug, Default)]
+pub(crate) struct IgnoredSettings {
+    said: bool,
+}
+
+impl IgnoredSettings {
+    /// Longer names than this are no setting's.
+    const MAX_NAME: usize = 64;
+
+    pub(crate) fn look_at(&mut self, vars: &MetaVariables) {
+        if self.said {
+            return;
+        }
+        let is_setting = |mut name: &[u8]| {
+            while let Some(rest) = name.strip_prefix(b"REDIRECT_") {
+                name = rest;
+            }
+            name.starts_with(b"SIGNET_") || name == b"SSL_SIGNET_CONFIG"
+        };
+        let found = vars
+            .iter()
+            .find(|(name, _)| name.len() <= Self::MAX_NAME && is_setting(name));
+        if let Some((name, _)) = found {
+            self.said = true;
+            log(format_args!(
+                "{} is ignored: it came as a parameter of a FastCGI request; set it in the \
+                 worker's own environment (mod_fcgid: FcgidInitialEnv, not SetEnv) or in signet.toml",
+                String::from_utf8_lossy(name)
+            ));
+        }
+    }
+}
 
 /// Gives a request the PATH_INFO that its server left out.
 ///

@@ -7,6 +7,7 @@
 //! - `connections`: peers that are slow, silent, strange or gone
 //! - `process`: signals, and what changes while a worker lives
 //! - `daemon`: `signet fastcgi`, its socket and its workers
+//! - `settings`: parameters of a request that look like settings
 //! - `sessions`: nothing of one visitor in another's answer (row F27)
 
 mod connections;
@@ -15,6 +16,7 @@ mod process;
 mod records;
 mod requests;
 mod sessions;
+mod settings;
 
 use std::fs;
 

@@ -1,16 +1,15 @@
 //! The worker as a process: the signals that end it, and the files that change
 //! while it lives.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use super::{
-    Params, answered, asks, assert_ends_well, assert_pong, assert_serves, exchange, index,
-    index_of, logged_in, login, ping, with,
+    answered, asks, assert_ends_well, assert_pong, assert_serves, exchange, index, index_of,
+    logged_in, login, ping, with,
 };
-use crate::support::application::{Application, at, program_at};
+use crate::support::application::{Application, program_at};
 use crate::support::fastcgi::{Client, request};
 use crate::support::redis::RedisServer;
 use crate::support::token::Signer;
@@ -189,31 +188,6 @@ fn a_connection_to_redis_is_kept_while_it_is_good() {
         server.ask("CLIENT KILL TYPE normal");
         log_in_is_seen();
     }
-    assert_ends_well(&worker);
-}
-
-/// A script whose first line names the program is its settings (row of the
-/// README), also where the web server starts it as a FastCGI application.
-#[test]
-fn a_script_of_settings_may_be_the_application() {
-    let state = StateDir::new();
-    let text = format!(
-        "#!{}\nSESSION_COOKIE_NAME = \"by_script\"\n",
-        env!("CARGO_BIN_EXE_signet")
-    );
-    let script = state.write("signet.fcgi", text, 0o700);
-    let worker = Application::worker(&mut at(&script, &state));
-    let named = |path: &Path| -> Params {
-        with(login(FORM), "SCRIPT_FILENAME", path.display().to_string())
-    };
-    let mut client = worker.connect();
-    let mut cookie = |params: &Params| {
-        let answer = exchange(&mut client, 1, params, FORM.as_bytes());
-        answer.cookies().remove(0).name
-    };
-    assert_eq!(cookie(&named(&script)), "by_script");
-    assert_eq!(cookie(&login(FORM)), "session", "the server names none");
-    assert_eq!(cookie(&named(Path::new("/etc/passwd"))), "session");
     assert_ends_well(&worker);
 }
 

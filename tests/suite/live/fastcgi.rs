@@ -137,11 +137,7 @@ fn nginx_with(
     settings: &[(&str, &str)],
 ) -> Live {
     let (site, daemon, socket) = with_daemon(base, settings);
-    let location = ["unix:/run/signet/socket", "127.0.0.1:9000"]
-        .iter()
-        .fold(location.to_owned(), |text, example| {
-            text.replace(example, &socket.address())
-        });
+    let location = location.replace("unix:/run/signet/socket", &socket.address());
     let port = free_port();
     let folder = site.path().display();
     let user = match User::current().is_root() {

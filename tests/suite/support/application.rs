@@ -35,6 +35,10 @@ pub(super) fn is_of_the_program(name: &[u8]) -> bool {
         b"STATE_DIRECTORY",
         b"XDG_STATE_HOME",
     ];
+    let mut name = name;
+    while let Some(rest) = name.strip_prefix(b"REDIRECT_") {
+        name = rest;
+    }
     name.starts_with(b"SIGNET_") || PLACES.contains(&name)
 }
 

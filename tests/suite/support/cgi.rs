@@ -275,6 +275,7 @@ impl Cgi {
         let is_set = |name: &str| self.vars.contains_key(OsStr::new(name));
         let vars = self.vars.iter();
         let size: usize = vars.map(|(name, value)| name.len() + value.len() + 2).sum();
+        let setting = |entry: &Vec<u8>| is_of_the_program(entry);
         let raw = |entry: &Vec<u8>| !entry.contains(&b'=') || entry.starts_with(b"=");
         [
             (self.hold_stdin, "stdin is never ended"),
@@ -282,6 +283,11 @@ impl Cgi {
             (!self.wrapper.is_empty(), "another program starts it"),
             (size > MOST_PARAMS, "more variables than FastCGI takes"),
             (self.raw.iter().any(raw), "no variable's environment entry"),
+            (self.raw.iter().any(setting), "a setting given twice"),
+            (
+                !self.args.is_empty(),
+                "arguments, which are the owner's there",
+            ),
             (
                 !is_set("REQUEST_METHOD") && !is_set("GATEWAY_INTERFACE"),
                 "no web server",

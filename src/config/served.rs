@@ -1,0 +1,74 @@
+//! Which folders the web server hands out, as far as a request says.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::gateway::MetaVariables;
+
+/// The meta-variables that name a served folder, or a file in one.
+const NAMES: [&str; 3] = ["DOCUMENT_ROOT", "CONTEXT_DOCUMENT_ROOT", "SCRIPT_FILENAME"];
+
+/// The folders that the web server hands out: nothing trusted may lie in them.
+///
+/// They are all that settings depend on in a request.
+#[derive(Clone, Debug, Default)]
+pub struct ServedFolders {
+    /// Device and inode of each.
+    folders: Vec<(u64, u64)>,
+    from_peer: bool,
+}
+
+impl ServedFolders {
+    /// As the web server says that started this process as a CGI program.
+    pub(crate) fn of_cgi(vars: &MetaVariables) -> Self {
+        let [root, context, script] = NAMES.map(|name| vars.path(name));
+        // Each is asked about once: Apache gives both roots, mostly the same one.
+        let roots = [root, context.filter(|context| root != Some(*context))];
+        let mut folders: Vec<(u64, u64)> =
+            roots.into_iter().flatten().filter_map(identity).collect();
+        // FastCGI servers name a folder where there is no script, with a slash
+        // at its end or without one.
+        if let Some(script) = script {
+            let is_folder = script.as_os_str().as_encoded_bytes().ends_with(b"/");
+            folders.extend(identity(script).or_else(|| {
+                let folder = script.parent();
+                let folder = folder.filter(|path| !roots.contains(&Some(*path)));
+                folder.filter(|_| !is_folder).and_then(identity)
+            }));
+        }
+        Self {
+            folders,
+            from_peer: false,
+        }
+    }
+
+    /// As a FastCGI peer says. Every process that can connect is one, so its
+    /// word can make us refuse a place, and not choose another.
+    pub(crate) fn of_fastcgi(vars: &MetaVariables) -> Self {
+        Self {
+            from_peer: true,
+            ..Self::of_cgi(vars)
+        }
+    }
+
+    /// Whether the word of a FastCGI peer is all that we have.
+    pub(super) fn is_from_peer(&self) -> bool {
+        self.from_peer
+    }
+
+    pub(super) fn contains(&self, folder: &Metadata) -> bool {
+        self.folders.contains(&(folder.dev(), folder.ino()))
+    }
+}
+
+/// Device and inode of a folder; `None` if it is none.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let meta = std::fs::metadata(path).ok().filter(Metadata::is_dir)?;
+    Some((meta.dev(), meta.ino()))
+}
+
+/// What [`ServedFolders`] are made from: the same words name the same folders.
+pub(super) fn named(vars: &MetaVariables) -> [Option<&[u8]>; 3] {
+    NAMES.map(|name| vars.get(name))
+}

@@ -1,0 +1,63 @@
+//! The environment of this process, as opposed to what a request says.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use super::MetaVariables;
+
+/// The environment that this process was started with.
+///
+/// Settings come from here and never from [`MetaVariables`]: a FastCGI peer
+/// writes those. Only under CGI, where the web server starts a process for each
+/// request, does the environment hold the meta-variables as well.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(MetaVariables);
+
+impl Environment {
+    /// Reads entries `NAME=VALUE`, as a process is given them. An entry without
+    /// `=` is ignored; a name may begin with `=`.
+    pub fn from_entries<'e>(entries: impl Iterator<Item = &'e [u8]>) -> Self {
+        Self(MetaVariables::from_environ(entries))
+    }
+
+    /// Whether a web server started this process as a CGI program.
+    ///
+    /// Decided before argv is looked at: a server may pass the words of a
+    /// query as arguments (RFC 3875, 4.4; CVE-2012-1823).
+    pub fn is_of_cgi(&self) -> bool {
+        self.0
+            .iter()
+            .any(|(name, _)| name == b"GATEWAY_INTERFACE" || name == b"REQUEST_METHOD")
+    }
+
+    /// The request of a CGI process.
+    pub(crate) fn cgi_request(&self) -> &MetaVariables {
+        &self.0
+    }
+
+    /// The request of a CGI process, by value.
+    pub(crate) fn into_cgi_request(self) -> MetaVariables {
+        self.0
+    }
+
+    /// The value of `name`, unless it is unset or empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(name)
+    }
+
+    /// The value of `name` as a path, unless it is unset or empty.
+    pub(crate) fn path(&self, name: &str) -> Option<&Path> {
+        self.0.path(name)
+    }
+
+    /// Every variable, in the order given.
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> {
+        self.0.iter()
+    }
+}
+
+impl<N: AsRef<OsStr>, V: AsRef<OsStr>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(vars: I) -> Self {
+        Self(vars.into_iter().collect())
+    }
+}
