@@ -6,6 +6,7 @@ mod machines;
 mod probe;
 mod serve;
 mod service;
+mod update;
 
 use std::path::{Path, PathBuf};
 
