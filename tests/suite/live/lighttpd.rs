@@ -1,10 +1,11 @@
 //! lighttpd, by its three configuration files as they are shipped.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::process::Command;
 
 use super::site::{Site, User};
-use super::{Live, Mount, Software, answers, hostile, on_each, walk};
+use super::{Live, Mount, Software, answers, beside, hostile, is_ours, on_each, walk};
+use crate::support::html::link;
 use crate::support::http::{self, Server, free_port};
 
 /// A configuration file and where it puts the program.
@@ -17,9 +18,6 @@ const SET_UPS: [(&str, &[&str]); 3] = [
     ("lighttpd-rewrite.conf", &[""]),
 ];
 
-/// What a site's owner may leave beside the program by mistake.
-const SECRET: &str = "SECRET_KEY = \"left-here-by-mistake-5d0c1e\"\n";
-
 fn start(configuration: &'static str, bases: &[&'static str]) -> Live {
     // It keeps the user that starts it.
     let owner = User::current();
@@ -30,8 +28,16 @@ fn start(configuration: &'static str, bases: &[&'static str]) -> Live {
     let program = site.program("cgi-bin/signet.cgi", owner);
     let example = site.example(&program, &state);
     site.file("cgi-bin/example.cgi", example, owner, 0o755);
-    site.file("cgi-bin/signet.toml", SECRET, owner, 0o644);
-    site.file("htdocs/picture.svg", "<svg/>", owner, 0o644);
+    site.file("cgi-bin/signet.toml", beside::SECRET, owner, 0o644);
+    let shipped = Site::shipped_path(configuration);
+    let configured = if configuration == "lighttpd-rewrite.conf" {
+        beside::plant(&site, "htdocs", "", owner, beside::PHP);
+        let text = format!("include \"{}\"\n{}", shipped.display(), beside::LIGHTTPD);
+        site.file("lighttpd.conf", text, owner, 0o644)
+    } else {
+        site.file("htdocs/picture.svg", "<svg/>", owner, 0o644);
+        shipped
+    };
 
     let log = site.path().join("errors.log");
     let port = free_port();
@@ -39,7 +45,7 @@ fn start(configuration: &'static str, bases: &[&'static str]) -> Live {
     lighttpd
         .arg("-D")
         .arg("-f")
-        .arg(Site::shipped_path(configuration))
+        .arg(configured)
         .env("SITE", site.path())
         .env("PORT", port.to_string())
         .stderr(File::create(&log).expect("make the error log"));
@@ -112,10 +118,50 @@ fn files_behind_lighttpd() {
         ] {
             let reply = http::get(mount.port, path, &[]);
             assert_ne!(reply.status, 200, "{name}: {path}");
-            assert!(!reply.text().contains("SECRET_KEY"), "{name}: {path}");
+            assert!(!reply.text().contains(beside::SECRET), "{name}: {path}");
         }
         let trace = http::request(mount.port, "TRACE", &mount.url("/login"), &[], b"");
         mount.assert_ours("TRACE", &trace);
         assert_eq!(trace.status, 405, "{name}");
     });
+}
+
+#[test]
+#[ignore = "needs lighttpd: run tests/run"]
+fn everything_that_exists_is_served_as_before_by_lighttpd() {
+    each(|mount| {
+        if mount.name == "lighttpd-rewrite.conf" {
+            beside::is_served_as_before(mount);
+            beside::the_program_answers_the_rest(mount);
+        }
+    });
+}
+
+/// An index page of any name stays the first page of the site.
+#[test]
+#[ignore = "needs lighttpd: run tests/run"]
+fn an_index_page_stays_the_first_page_of_the_site() {
+    let live = start("lighttpd-rewrite.conf", &[""]);
+    let mount = &live.mounts[0];
+    let page = "the first page";
+    let by_php = "<?php echo 'the first ', 'page';";
+    let by_cgi = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\nthe first page'\n";
+    for (name, text) in [
+        ("index.html", page),
+        ("index.php", by_php),
+        ("index.cgi", by_cgi),
+    ] {
+        let name = format!("htdocs/{name}");
+        let index = live.site.file(&name, text, User::current(), 0o755);
+        let first = mount.get("/?a=b", &[]);
+        fs::remove_file(index).expect("remove it");
+        assert_eq!((first.status, first.text()), (200, page), "{name}");
+    }
+    let first = mount.get("/?a=b", &[]);
+    assert!(first.status == 200 && is_ours(&first), "{first:?}");
+    // The same login by the program's own name.
+    let session = format!("Cookie: {}", mount.log_in());
+    let own = http::get(mount.port, "/cgi-bin/signet.cgi/", &[&session]);
+    assert!(own.text().contains("Logged in as admin"), "{own:?}");
+    assert_eq!(link(own.text(), "click here to log out"), "/logout");
 }

@@ -4,11 +4,13 @@
 //!
 //! - `walk`: a visitor logs in and out by following links
 //! - `answers`: what each page answers to each method, body and header
+//! - `beside`: what a site had before is served as before
 //! - `hostile`: requests that no browser sends, and which of the two, server
 //!   or program, is to stop each
 
 mod answers;
 mod apache;
+mod beside;
 mod daemon;
 mod fastcgi;
 mod fastcgi_ends;

@@ -106,6 +106,19 @@ impl Site {
         path
     }
 
+    /// Writes a file as [`Site::file`] does, and the folders on its way, which
+    /// get mode 0755.
+    pub(super) fn deep_file(&self, name: &str, text: impl AsRef<[u8]>, owner: User, mode: u32) {
+        let mut folder = PathBuf::new();
+        for part in Path::new(name).parent().expect("a folder").components() {
+            folder.push(part);
+            if !self.path.join(&folder).exists() {
+                self.folder(folder.to_str().expect("UTF-8"), owner, 0o755);
+            }
+        }
+        self.file(name, text, owner, mode);
+    }
+
     /// Installs the program as a person would who uploads it.
     ///
     /// Not by this process: what another test starts meanwhile would hold the

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use super::apache::{Started, configuration, start};
 use super::site::{Site, User};
-use super::{Live, Mount, Software, answers, hostile, on_each, walk};
+use super::{Live, Mount, Software, answers, beside, hostile, on_each, walk};
 use crate::support::http::{self, free_port};
 
 /// Whose site it is; known in the namespace only.
@@ -38,6 +38,10 @@ Suexec On
 SuexecUserGroup alice alice
 DocumentRoot /var/www/virtual/alice/html
 ScriptAlias /cgi-bin/ /var/www/virtual/alice/cgi-bin/
+<FilesMatch [.]php$>
+  Options +ExecCGI
+  SetHandler cgi-script
+</FilesMatch>
 UserDir public_html
 <Directory /var/www/virtual/alice>
   Require all granted
@@ -85,6 +89,15 @@ fn set_up(started: Started) -> Live {
         site.folder(folder, ALICE, 0o755);
     }
     let htaccess = Site::shipped("apache/.htaccess");
+    let mut customer = CUSTOMER.to_owned();
+    for (folder, base) in [
+        (format!("{web}/html"), ""),
+        ("home/alice/public_html/app".to_owned(), "/~alice/app"),
+    ] {
+        beside::plant(&site, &folder, base, ALICE, beside::PHP_BY_NAME);
+        let seen = folder.replacen("www/", "var/www/", 1);
+        customer += &beside::apache(&format!("/{seen}"));
+    }
     for (folder, more) in [
         (format!("{web}/html"), ""),
         (format!("{web}/html/named"), BY_NAME),
@@ -103,7 +116,7 @@ fn set_up(started: Started) -> Live {
 
     let port = free_port();
     let folder = site.path();
-    let text = configuration(folder, port, started, &["suexec", "userdir"], CUSTOMER);
+    let text = configuration(folder, port, started, &["suexec", "userdir"], &customer);
     site.file("httpd.conf", text, root, 0o644);
     let mut apache = Command::new("unshare");
     apache
@@ -180,6 +193,20 @@ fn answers_under_suexec() {
 #[ignore = "needs Apache and root: run tests/run"]
 fn hostile_requests_under_suexec() {
     each(hostile::all);
+}
+
+#[test]
+#[ignore = "needs Apache and root: run tests/run"]
+fn everything_that_exists_is_served_as_before_under_suexec() {
+    each(|mount| {
+        if matches!(
+            mount.name,
+            "suEXEC, .htaccess" | "suEXEC, .htaccess of ~alice"
+        ) {
+            beside::is_served_as_before(mount);
+            beside::the_program_answers_the_rest(mount);
+        }
+    });
 }
 
 /// The configuration's mode is no visitor's affair, nor is what it says.
