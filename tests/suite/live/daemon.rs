@@ -1,7 +1,6 @@
 //! `signet fastcgi`, started by the words of `deploy/signet.service`.
 
 use std::fs::OpenOptions;
-use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -13,7 +12,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::apache::server_user;
 use super::site::{Site, User};
-use crate::support::http::free_port;
+use crate::support::http::{connect, free_port};
+use crate::support::steady::steadily;
 
 /// Longer than a start or an end may take, were the machine ever so busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,8 +45,8 @@ impl Socket {
 
     fn accepts(&self) -> bool {
         match self {
-            Self::Unix(path) => UnixStream::connect(path).is_ok(),
-            Self::Tcp(port) => TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok(),
+            Self::Unix(path) => steadily(|| UnixStream::connect(path)).is_ok(),
+            Self::Tcp(port) => connect(*port).is_ok(),
         }
     }
 }

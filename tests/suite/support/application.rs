@@ -20,6 +20,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::fastcgi::{Client, REQUEST_COMPLETE, request};
 use super::output::{Ended, outcome};
+use super::steady::steadily;
 use super::{KEY, StateDir};
 
 /// Longer than any answer may take; a process that has given none by then
@@ -134,13 +135,13 @@ impl Application {
     pub(crate) fn try_connect(&self) -> io::Result<Client> {
         let socket: OwnedFd = match &self.address {
             Address::Unix(address) => {
-                let socket = UnixStream::connect_addr(address)?;
+                let socket = steadily(|| UnixStream::connect_addr(address))?;
                 socket.set_read_timeout(Some(HANG))?;
                 socket.set_write_timeout(Some(HANG))?;
                 socket.into()
             }
             Address::Tcp(address) => {
-                let socket = TcpStream::connect(address)?;
+                let socket = steadily(|| TcpStream::connect(address))?;
                 socket.set_read_timeout(Some(HANG))?;
                 socket.set_write_timeout(Some(HANG))?;
                 socket.into()

@@ -7,6 +7,9 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
+
+use super::steady::Steady;
 
 pub(crate) const BEGIN_REQUEST: u8 = 1;
 pub(crate) const ABORT_REQUEST: u8 = 2;
@@ -155,14 +158,14 @@ fn take(bytes: &mut Vec<u8>) -> Option<Record> {
 /// A connection to an application, whatever its family.
 #[derive(Debug)]
 pub(crate) struct Client {
-    socket: File,
+    socket: Steady<File>,
     arrived: Vec<u8>,
 }
 
 impl Client {
     pub(crate) fn new(socket: File) -> Self {
         Self {
-            socket,
+            socket: Steady(socket),
             arrived: Vec::new(),
         }
     }
@@ -174,13 +177,13 @@ impl Client {
 
     /// How many bytes of answers lie in the socket.
     pub(crate) fn waiting(&self) -> u64 {
-        rustix::io::ioctl_fionread(&self.socket).expect("a socket")
+        rustix::io::ioctl_fionread(&self.socket.0).expect("a socket")
     }
 
     /// Whether the application has closed the connection.
     pub(crate) fn is_closed(&self) -> bool {
-        let mut fds = [PollFd::new(&self.socket, PollFlags::empty())];
-        poll(&mut fds, Some(&Timespec::default())).expect("ask the socket");
+        let mut fds = [PollFd::new(&self.socket.0, PollFlags::empty())];
+        retry_on_intr(|| poll(&mut fds, Some(&Timespec::default()))).expect("ask the socket");
         fds[0].revents().contains(PollFlags::HUP)
     }
 

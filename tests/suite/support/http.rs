@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::response::SetCookie;
+use super::steady::{Steady, steadily};
 
 /// Longer than any answer may take, were the machine ever so busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -160,17 +161,18 @@ pub(crate) fn send(place: impl Place, bytes: &[u8], head: bool) -> io::Result<Re
 pub(crate) fn send_and_end(place: impl Place, bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut stream = connect(place)?;
     stream.write_all(bytes)?;
-    stream.shutdown(Shutdown::Write)?;
+    stream.0.shutdown(Shutdown::Write)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(answer)
 }
 
-fn connect(place: impl Place) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&place.address(), PATIENCE)?;
+/// A connection on which no call takes longer than [`PATIENCE`].
+pub(crate) fn connect(place: impl Place) -> io::Result<Steady<TcpStream>> {
+    let stream = steadily(|| TcpStream::connect_timeout(&place.address(), PATIENCE))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    Ok(stream)
+    Ok(Steady(stream))
 }
 
 fn read_reply(reader: &mut impl BufRead, head: bool) -> io::Result<Reply> {
@@ -281,7 +283,7 @@ impl Server {
         let child = child.unwrap_or_else(|err| panic!("{command:?}: {err}"));
         let mut server = Self { child, port };
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect_timeout(&port.address(), PATIENCE).is_err() {
+        while connect(port).is_err() {
             if let Some(status) = server.child.try_wait().expect("wait for the server") {
                 panic!("{command:?} ended with {status}");
             }

@@ -12,6 +12,7 @@ pub(crate) mod redis;
 pub(crate) mod response;
 pub(crate) mod set_cookie;
 pub(crate) mod state;
+pub(crate) mod steady;
 pub(crate) mod strace;
 pub(crate) mod token;
 

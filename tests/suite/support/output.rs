@@ -8,6 +8,7 @@ use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::Duration;
 
+use rustix::io::retry_on_intr;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use super::response::Response;
@@ -66,7 +67,8 @@ pub(super) fn outcome(mut child: Child) -> io::Result<Ended> {
     let stderr = stderr.join().expect("read stderr")?;
     // The dead keep their times until somebody asks for their status.
     let dead = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    waitid(WaitId::Pid(Pid::from_child(&child)), dead)?;
+    let pid = Pid::from_child(&child);
+    retry_on_intr(|| waitid(WaitId::Pid(pid), dead))?;
     let busy = processor_time(child.id())?;
     Ok(Ended {
         status: child.wait()?,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::http::free_port;
+use super::http::{connect, free_port};
 use super::state::StateDir;
 
 /// A redis-server of our own, which keeps nothing on disk and ends with us.
@@ -76,7 +76,7 @@ impl RedisServer {
     }
 
     fn try_ask(&self, command: &str) -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        let mut stream = connect(self.port)?;
         write!(stream, "{command}\r\nQUIT\r\n")?;
         let mut reply = String::new();
         stream.read_to_string(&mut reply)?;
