@@ -2,6 +2,7 @@
 //!
 //! All reads of them stand here; below, they are values.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::os::fd::BorrowedFd;
@@ -76,7 +77,27 @@ pub fn log(message: impl Display) {
         }
     }
     line.push('\n');
-    write_all(rustix::stdio::stderr(), line.as_bytes());
+    let collected = COLLECTED.try_with(|collected| {
+        let mut collected = collected.borrow_mut();
+        collected.as_mut().map(|lines| lines.push_str(&line))
+    });
+    if !matches!(collected, Ok(Some(()))) {
+        write_all(rustix::stdio::stderr(), line.as_bytes());
+    }
+}
+
+thread_local! {
+    /// The lines of [`logged`], while it runs.
+    static COLLECTED: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Calls `run` and returns what this thread logged meanwhile, which is then not
+/// written to standard error. For tests that make requests in their own process.
+pub fn logged<T>(run: impl FnOnce() -> T) -> (T, String) {
+    let before = COLLECTED.replace(Some(String::new()));
+    let outcome = run();
+    let lines = COLLECTED.replace(before);
+    (outcome, lines.unwrap_or_default())
 }
 
 fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) {
@@ -85,5 +106,24 @@ fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) {
             Ok(written) if written > 0 => bytes = &bytes[written..],
             _ => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_collected_by_the_innermost_call_of_their_thread() {
+        let ((inner, other), outer) = logged(|| {
+            log("before");
+            let ((), inner) = logged(|| log("a\nb"));
+            let other = std::thread::spawn(|| logged(|| log("other")).1).join();
+            log("after");
+            (inner, other.expect("no panic"))
+        });
+        assert_eq!(inner, "signet: a\\nb\n");
+        assert_eq!(other, "signet: other\n");
+        assert_eq!(outer, "signet: before\nsignet: after\n");
     }
 }

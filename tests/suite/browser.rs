@@ -4,7 +4,7 @@
 //! What is looked at, and how the README's picture is made, stands in
 //! `tests/browser_walk.py`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::process::Command;
 
 use crate::support::StateDir;
@@ -28,7 +28,8 @@ fn a_person_walks_through_the_pages() {
     lighttpd
         .args(["-D", "-f", CONFIGURATION])
         .env("SITE", site)
-        .env("PORT", port.to_string());
+        .env("PORT", port.to_string())
+        .stderr(File::create(site.join("errors.log")).expect("make the error log"));
     let _server = Server::start(&mut lighttpd, port);
 
     let walk = Command::new(PYTHON)

@@ -110,13 +110,14 @@ impl Machine {
     #[track_caller]
     fn signet(&self, arguments: &[&str]) {
         let program = self.state.with_file_name("cgi-bin").join("signet.cgi");
-        let status = Command::new("ip")
+        let out = Command::new("ip")
             .args(["netns", "exec", &self.namespace])
             .arg(program)
             .args(arguments)
             .env("SIGNET_STATE_DIR", &self.state)
-            .status();
-        assert!(status.expect("start it").success(), "{arguments:?}");
+            .output()
+            .expect("start it");
+        assert!(out.status.success(), "{arguments:?}: {out:?}");
     }
 
     /// The end of everything that runs there, at one moment.

@@ -4,7 +4,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::{shipped, static_program};
 use crate::support::StateDir;
@@ -224,7 +224,8 @@ fn it_works_behind_a_web_server() {
         .arg("-f")
         .arg(shipped("lighttpd-cgi-bin.conf"))
         .env("SITE", folder.0.path())
-        .env("PORT", port.to_string());
+        .env("PORT", port.to_string())
+        .stderr(Stdio::null());
     let _server = Server::start(&mut lighttpd, port);
     let reply = get(port, "/cgi-bin/probe.cgi?x", &[]);
     assert_eq!(reply.status, 200);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use rustix::process::geteuid;
+use signet::gateway::logged;
 use signet::{Edge, Session, app, respond};
 
 use crate::support::response::Response;
@@ -104,16 +105,11 @@ impl Visitor<'_> {
     ) -> (R, Response) {
         let mut seen = None;
         let edge = self.site.edge(now, self.cookie.as_deref(), &[]);
-        let answer = respond(
-            edge,
-            &mut std::io::empty(),
-            |_| None,
-            |_, session| {
-                seen = Some(page(session));
-                signet::html("<!doctype html><title>Page</title>")
-            },
-        );
-        let response = self.take(&answer);
+        let page = |_, session: &mut Session| {
+            seen = Some(page(session));
+            signet::html("<!doctype html><title>Page</title>")
+        };
+        let response = self.answer(|| respond(edge, &mut std::io::empty(), |_| None, page));
         (seen.expect("the page was not asked"), response)
     }
 
@@ -122,8 +118,7 @@ impl Visitor<'_> {
         let edge = self
             .site
             .edge(now, self.cookie.as_deref(), &[("PATH_INFO", path)]);
-        let answer = app::respond(edge, &mut std::io::empty());
-        self.take(&answer)
+        self.answer(|| app::respond(edge, &mut std::io::empty()))
     }
 
     /// The answer of a built-in page to a form.
@@ -136,8 +131,7 @@ impl Visitor<'_> {
             ("CONTENT_LENGTH", &length),
         ];
         let edge = self.site.edge(now, self.cookie.as_deref(), &vars);
-        let answer = app::respond(edge, &mut body.as_bytes());
-        self.take(&answer)
+        self.answer(|| app::respond(edge, &mut body.as_bytes()))
     }
 
     #[track_caller]
@@ -173,10 +167,13 @@ impl Visitor<'_> {
         Some(name)
     }
 
-    /// Keeps the cookie as a browser does.
+    /// The answer to a request, whose cookie is kept as by a browser. What was
+    /// logged is printed, to be seen if the test fails.
     #[track_caller]
-    fn take(&mut self, answer: &[u8]) -> Response {
-        let response = Response::parse(answer).expect("a CGI response");
+    fn answer(&mut self, request: impl FnOnce() -> Vec<u8>) -> Response {
+        let (answer, lines) = logged(request);
+        print!("{lines}");
+        let response = Response::parse(&answer).expect("a CGI response");
         if let Some(cookie) = response.cookie("session") {
             self.cookie = (!cookie.deletes()).then_some(cookie.value);
         }
