@@ -8,11 +8,13 @@ mod request;
 mod sessions;
 
 use std::ffi::OsStr;
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::StateDir;
+use crate::support::{StateDir, state_root};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_signet");
 
@@ -36,8 +38,7 @@ fn run(args: &[&OsStr], vars: &[(&str, &str)]) -> Run {
     let output = Command::new(BINARY)
         .args(args)
         .env_clear()
-        // No home, so nothing of the tester's own is read or made.
-        .env("HOME", "/nonexistent")
+        .env("HOME", no_home())
         .envs(vars.iter().copied())
         .stdin(Stdio::null())
         .output()
@@ -49,6 +50,16 @@ fn run(args: &[&OsStr], vars: &[(&str, &str)]) -> Run {
     };
     assert!(!run.err.contains("panicked"), "{args:?}: {run:?}");
     run
+}
+
+/// A home folder that everybody may write into: no state folder is looked for in
+/// it, nor in the tester's own, so that nothing there is read or made.
+fn no_home() -> PathBuf {
+    let home = state_root().join("no-home");
+    let made = fs::DirBuilder::new().recursive(true).create(&home);
+    made.expect("make a home folder");
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o777)).expect("chmod");
+    home
 }
 
 impl Run {
