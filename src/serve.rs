@@ -16,7 +16,7 @@ use http::{Extensions, Method, StatusCode};
 use crate::app::error::{Refusal, respond as error_response};
 use crate::config::{Config, ConfigError, RecentConfig, ServedFolders, cgi_script};
 use crate::gateway::{self, Edge, MetaVariables, Mount, Patient, fastcgi};
-use crate::session::cookie::CookieScope;
+use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::{Opened, Session};
 use crate::{Request, Response};
 
@@ -270,10 +270,8 @@ fn answer(
     let config = Arc::clone(&served.config);
     let https = vars.is_https(config.trust_proxy);
     let now = served.now;
-    let path = config
-        .cookie_path
-        .clone()
-        .unwrap_or_else(|| mount.cookie_path().to_owned());
+    let path = config.cookie_path.as_ref().map(CookiePath::as_str);
+    let path = path.unwrap_or(mount.cookie_path()).to_owned();
     let cookies: Vec<Vec<u8>> = vars.all("HTTP_COOKIE").map(<[u8]>::to_vec).collect();
 
     let mut head = gateway::head(vars, mount)?;

@@ -27,7 +27,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::files::text;
 use crate::gateway::{ApplicationRoot, Environment, MetaVariables};
-use crate::session::cookie::CookieSettings;
+use crate::session::cookie::{CookiePath, CookieSettings};
 use crate::session::key::Key;
 use crate::session::redis::{Client, RedisUrl};
 use crate::session::revocation::{RevocationFiles, RevocationRedis, Revocations};
@@ -64,9 +64,11 @@ pub struct Config {
     /// `SESSION_COOKIE_*`, `PERMANENT_SESSION_LIFETIME`, `MAX_COOKIE_SIZE`.
     pub cookie: CookieSettings,
     /// `SESSION_COOKIE_PATH`; `None`: the mount.
-    pub cookie_path: Option<String>,
+    pub cookie_path: Option<CookiePath>,
     /// `SESSION_COOKIE_SECURE`; `None`: as the request came.
     pub cookie_secure: Option<bool>,
+    /// `SESSION_COOKIE_OMIT_SAMESITE`.
+    omit_same_site: bool,
     /// `SESSION_DIGEST`.
     pub digest: Digest,
     /// `SESSION_PERMANENT`: whether a login outlives the browser window.
@@ -151,7 +153,7 @@ impl Config {
         let variables = value::from_environment(environment)?;
         let given_dir = variables
             .iter()
-            .find(|(setting, _)| setting.name == "STATE_DIR")
+            .find(|(setting, raw)| setting.name == "STATE_DIR" && !raw.is_null())
             .map(|(_, raw)| raw.absolute().map_err(|wrong| raw.wrong(wrong)))
             .transpose()?;
         let state_dir = state_dir::find(given_dir.as_deref(), environment, served, euid);
@@ -170,16 +172,26 @@ impl Config {
         let looked_for = named.or_else(|| Some(state_dir.as_ref().ok()?.join("signet.toml")));
         let mut config = Self::defaults(state_dir, euid);
         config.file = looked_for;
-        let mut raws = match &file {
+        let mut given = match &file {
             Some(file) => value::from_toml(&file.text, &file.path)?,
             None => Vec::new(),
         };
+        let is_unset = |name| {
+            let mut unset = variables.iter().filter(|(_, raw)| raw.is_null());
+            unset.any(|(setting, _)| setting.name == name)
+        };
         if let Some(file) = &file {
             config.file_stamp = Some(file.stamp);
-            for (setting, raw) in &raws {
+            for (setting, raw) in &given {
                 if in_state_dir && setting.name == "STATE_DIR" {
                     let reason = "the file in the state directory cannot move it";
                     return Err(raw.error(ConfigProblem::Conflict(reason)));
+                }
+                if is_unset(setting.name) {
+                    // It has to be right all the same.
+                    let mut unused = Self::defaults(config.state_dir.clone(), euid);
+                    (setting.apply)(&mut unused, raw).map_err(|wrong| raw.wrong(wrong))?;
+                    continue;
                 }
                 (setting.apply)(&mut config, raw).map_err(|wrong| raw.wrong(wrong))?;
                 if setting.name == "SECRET_KEY" && file.mode & 0o077 != 0 {
@@ -203,15 +215,18 @@ impl Config {
                 }
             }
         }
-        for (setting, raw) in &variables {
-            (setting.apply)(&mut config, raw).map_err(|wrong| raw.wrong(wrong))?;
+        given.retain(|(setting, _)| !is_unset(setting.name));
+        for (setting, raw) in variables {
+            if !raw.is_null() {
+                (setting.apply)(&mut config, &raw).map_err(|wrong| raw.wrong(wrong))?;
+                given.push((setting, raw));
+            }
         }
-        raws.extend(variables);
         if config.given_state_dir.is_some() && config.given_state_dir != given_dir {
             config.state_dir =
                 state_dir::find(config.given_state_dir.as_deref(), environment, served, euid);
         }
-        config.check_prefix(&raws)?;
+        config.check_cookie(&given)?;
         config.place_key_file(environment, served);
         if let Some(Ok(dir)) = &config.session_file_dir {
             config.session_file_dir = Some(state_dir::check(dir, environment, served, euid));
@@ -331,20 +346,34 @@ impl Config {
         self.given_state_dir.as_ref().and(refused)
     }
 
-    /// The rules that browsers enforce on `__Host-` and `__Secure-` names
-    /// (RFC 6265bis, 4.1.3), so that a login does not vanish without a word.
+    /// The rules that browsers enforce on a cookie as a whole (RFC 6265bis, 5.7),
+    /// so that a login does not vanish without a word.
     ///
-    /// `raws` are all settings that were given, in order.
-    fn check_prefix(&mut self, raws: &[(&Setting, Raw)]) -> Result<(), ConfigError> {
-        let conflict = |name: &str, reason| {
-            let raw = raws.iter().rev().find(|(setting, _)| setting.name == name);
-            match raw {
-                Some((_, raw)) => Err(raw.error(ConfigProblem::Conflict(reason))),
-                // What was not given has its default, which is in no conflict.
-                None => Ok(()),
-            }
+    /// `given` are the settings that count, in order.
+    fn check_cookie(&mut self, given: &[(&Setting, Raw)]) -> Result<(), ConfigError> {
+        let raw_of = |name: &str| {
+            let mut last = given.iter().rev();
+            last.find_map(|(setting, raw)| (setting.name == name).then_some(raw))
         };
+        // What was not given has its default, which is in no conflict.
+        let conflict = |name: &str, reason| match raw_of(name) {
+            Some(raw) => Err(raw.error(ConfigProblem::Conflict(reason))),
+            None => Ok(()),
+        };
+        if self.omit_same_site {
+            conflict(
+                "SESSION_COOKIE_SAMESITE",
+                "cannot be set together with SESSION_COOKIE_OMIT_SAMESITE",
+            )?;
+            self.cookie.same_site = None;
+        }
         let name = &self.cookie.name;
+        if name.is_http_only() && !self.cookie.http_only {
+            conflict(
+                "SESSION_COOKIE_NAME",
+                "this prefix needs SESSION_COOKIE_HTTPONLY, which is set to false",
+            )?;
+        }
         if name.is_secure_only() {
             if self.cookie_secure == Some(false) {
                 conflict(
@@ -361,15 +390,16 @@ impl Config {
                     "the __Host- prefix allows no SESSION_COOKIE_DOMAIN",
                 )?;
             }
-            if self.cookie_path.as_deref().is_some_and(|path| path != "/") {
+            let root = CookiePath::root();
+            if self.cookie_path.as_ref().is_some_and(|path| *path != root) {
                 conflict(
                     "SESSION_COOKIE_NAME",
                     "the __Host- prefix allows no SESSION_COOKIE_PATH but \"/\"",
                 )?;
             }
-            self.cookie_path = Some("/".to_owned());
+            self.cookie_path = Some(root);
         }
-        if self.cookie.same_site == cookie::SameSite::None || self.cookie.partitioned {
+        if self.cookie.same_site == Some(cookie::SameSite::None) || self.cookie.partitioned {
             if self.cookie_secure == Some(false) {
                 conflict(
                     "SESSION_COOKIE_SECURE",

@@ -8,8 +8,7 @@ use cookie::SameSite;
 use super::error::WrongValue;
 use super::value::Raw;
 use super::{Config, RefusedKey, SessionType, StoreType};
-use crate::gateway::ApplicationRootError;
-use crate::session::cookie::{CookieNameError, CookieSettings};
+use crate::session::cookie::{CookieDomain, CookiePath, CookieSettings};
 use crate::session::key::Key;
 use crate::session::redis::RedisUrl;
 use crate::session::signing::Digest;
@@ -109,11 +108,9 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         default: "\"session\"",
         example: "\"login\"",
-        about: "The cookie's name. `__Host-` and `__Secure-` are held to their rules.",
+        about: "The cookie's name. The rules of browsers for `__Host-`, `__Secure-` and `__Http-` are checked at start.",
         apply: |config, raw| {
-            let name = raw.text()?.parse();
-            config.cookie.name =
-                name.map_err(|err: CookieNameError| WrongValue::new(err.to_string()))?;
+            config.cookie.name = raw.parsed()?;
             Ok(())
         },
     },
@@ -122,14 +119,9 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         default: "this host only",
         example: "\"example.org\"",
-        about: "The cookie's `Domain`: this host and those below it.",
+        about: "The cookie's `Domain`: that host and those below it. A name with a dot in it, or `localhost`.",
         apply: |config, raw| {
-            let domain = raw.text()?;
-            let plain = |b: u8| b.is_ascii_alphanumeric() || b"-.".contains(&b);
-            if domain.is_empty() || !domain.bytes().all(plain) {
-                return Err(WrongValue::new("expected a host name"));
-            }
-            config.cookie.domain = Some(domain.to_owned());
+            config.cookie.domain = raw.parsed_unless_empty::<CookieDomain>()?;
             Ok(())
         },
     },
@@ -140,13 +132,7 @@ pub const SETTINGS: &[Setting] = &[
         example: "\"/\"",
         about: "The cookie's `Path`, percent-encoded.",
         apply: |config, raw| {
-            let path = raw.text()?;
-            if !path.starts_with('/') || !path.bytes().all(|b| b.is_ascii_graphic() && b != b';') {
-                return Err(WrongValue::new(
-                    "expected a path that begins with / and has no blank, no ; and only ASCII",
-                ));
-            }
-            config.cookie_path = Some(path.to_owned());
+            config.cookie_path = raw.parsed_unless_empty::<CookiePath>()?;
             Ok(())
         },
     },
@@ -179,12 +165,25 @@ pub const SETTINGS: &[Setting] = &[
         example: "\"Strict\"",
         about: "`Lax`, `Strict` or `None` (which makes the cookie `Secure`).",
         apply: |config, raw| {
-            let choices = [
-                ("Lax", SameSite::Lax),
-                ("Strict", SameSite::Strict),
-                ("None", SameSite::None),
-            ];
-            config.cookie.same_site = raw.choice("expected Lax, Strict or None", &choices)?;
+            let text = raw.text()?;
+            // Werkzeug takes them in any case, too.
+            config.cookie.same_site = Some(match text.to_ascii_lowercase().as_str() {
+                "lax" => SameSite::Lax,
+                "strict" => SameSite::Strict,
+                "none" => SameSite::None,
+                _ => return Err(WrongValue::new("expected Lax, Strict or None").found(text)),
+            });
+            Ok(())
+        },
+    },
+    Setting {
+        name: "SESSION_COOKIE_OMIT_SAMESITE",
+        kind: Kind::Json,
+        default: "false",
+        example: "false",
+        about: "Whether the cookie has no `SameSite`, as by Flask's default, which its file cannot name. Not together with `SESSION_COOKIE_SAMESITE`.",
+        apply: |config, raw| {
+            config.omit_same_site = raw.bool()?;
             Ok(())
         },
     },
@@ -357,9 +356,7 @@ pub const SETTINGS: &[Setting] = &[
         example: "\"/app\"",
         about: "The path that all URLs begin with, if the program cannot find it by itself.",
         apply: |config, raw| {
-            let root = raw.text()?.parse();
-            config.application_root =
-                Some(root.map_err(|err: ApplicationRootError| WrongValue::new(err.to_string()))?);
+            config.application_root = Some(raw.parsed()?);
             Ok(())
         },
     },
@@ -414,6 +411,7 @@ impl Config {
             cookie: CookieSettings::default(),
             cookie_path: None,
             cookie_secure: None,
+            omit_same_site: false,
             digest: Digest::default(),
             session_permanent: false,
             application_root: None,

@@ -2,8 +2,10 @@
 //! variables, read as Flask's `from_prefixed_env` reads them.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
@@ -23,6 +25,8 @@ pub(super) struct Raw {
 
 #[derive(Clone, Debug)]
 pub(super) enum Written {
+    /// Only in the environment: TOML has none.
+    Null,
     Bool(bool),
     Integer(i64),
     Text(String),
@@ -33,6 +37,7 @@ pub(super) enum Written {
 impl Written {
     fn kind(&self) -> &'static str {
         match self {
+            Self::Null => "null",
             Self::Bool(_) => "a boolean",
             Self::Integer(_) => "an integer",
             Self::Text(_) => "a string",
@@ -70,6 +75,28 @@ impl Raw {
         match &self.written {
             Written::Text(text) => Ok(text),
             _ => Err(self.expected("expected text in quotes")),
+        }
+    }
+
+    /// Whether the setting is to have its default.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.written, Written::Null)
+    }
+
+    /// A text that a type reads, whose error is words without the value.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&self) -> Result<T, WrongValue> {
+        let parsed = self.text()?.parse();
+        parsed.map_err(|err: T::Err| WrongValue::new(err.to_string()))
+    }
+
+    /// As [`Raw::parsed`]; nothing for an empty text, which is what a file of
+    /// Flask's has in the place of `None`.
+    pub(super) fn parsed_unless_empty<T: FromStr<Err: Display>>(
+        &self,
+    ) -> Result<Option<T>, WrongValue> {
+        match self.text()? {
+            "" => Ok(None),
+            _ => self.parsed().map(Some),
         }
     }
 
@@ -162,6 +189,12 @@ pub(super) fn redirected<'v>(environment: &'v Environment, name: &str) -> Option
         .filter_map(|(variable, value)| Some((redirects(variable, name)?, value)))
         .min_by_key(|(redirects, _)| *redirects)
         .map(|(_, value)| value)
+        .filter(|value| !is_null(value))
+}
+
+/// Whether the text of a variable is JSON's null.
+fn is_null(value: &[u8]) -> bool {
+    value.trim_ascii() == b"null"
 }
 
 fn redirects(variable: &[u8], name: &str) -> Option<usize> {
@@ -292,8 +325,11 @@ fn is_of_a_service(name: &[u8], value: &[u8]) -> bool {
             .any(|(at, _)| is_word(&name[..at]) && is_variable(&name[at + 1..]))
 }
 
-/// JSON where it parses and the setting is no string, else text.
+/// JSON where it parses and the setting is no string, else text; null for both.
 fn read_text(text: &str, kind: Kind) -> Written {
+    if is_null(text.as_bytes()) {
+        return Written::Null;
+    }
     if kind == Kind::Text {
         return Written::Text(text.to_owned());
     }
@@ -305,7 +341,7 @@ fn read_text(text: &str, kind: Kind) -> Written {
 
 fn from_json(json: Json) -> Written {
     match json {
-        Json::Null => Written::Other("null"),
+        Json::Null => Written::Null,
         Json::Bool(value) => Written::Bool(value),
         Json::Number(number) => match number.as_i64() {
             Some(value) => Written::Integer(value),

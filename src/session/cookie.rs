@@ -7,17 +7,21 @@ use time::OffsetDateTime;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CookieName(String);
 
-/// The name is empty or no token.
+/// The name is empty, too long or no token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("must be a cookie name: letters, digits and !#$%&'*+-.^_`|~")]
+#[error("expected a cookie name: up to {MAX_NAME} letters, digits and !#$%&'*+-.^_`|~")]
 pub struct CookieNameError;
+
+/// Bytes of a cookie's name. Browsers drop a cookie whose name and value are
+/// longer than 4096 together (RFC 6265bis, 5.6); an id has 43.
+const MAX_NAME: usize = 4000;
 
 impl std::str::FromStr for CookieName {
     type Err = CookieNameError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        if name.is_empty() || !name.bytes().all(token) {
+        if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(token) {
             return Err(CookieNameError);
         }
         Ok(Self(name.to_owned()))
@@ -36,9 +40,14 @@ impl CookieName {
         self.has_prefix("__host-")
     }
 
-    /// `__Secure-` or `__Host-`: the browser demands `Secure`.
+    /// `__Secure-`, `__Http-` or `__Host-`: the browser demands `Secure`.
     pub fn is_secure_only(&self) -> bool {
-        self.is_host_only() || self.has_prefix("__secure-")
+        self.is_host_only() || self.is_http_only() || self.has_prefix("__secure-")
+    }
+
+    /// `__Http-` or `__Host-Http-`: the browser demands `HttpOnly`.
+    pub fn is_http_only(&self) -> bool {
+        self.has_prefix("__http-") || self.has_prefix("__host-http-")
     }
 
     fn has_prefix(&self, prefix: &str) -> bool {
@@ -48,17 +57,114 @@ impl CookieName {
     }
 }
 
+/// A cookie's `Domain` that some browser accepts, without the dot in front that
+/// browsers ignore (RFC 6265, 5.2.3).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CookieDomain(String);
+
+/// Why a text is no [`CookieDomain`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CookieDomainError {
+    /// It is no host name in ASCII: labels of 1 to 63 letters, digits, `-` and
+    /// `_` with dots between, 253 bytes in all (RFC 1123, 2.1).
+    #[error("expected a host name such as example.org (in ASCII, xn-- for other letters)")]
+    NotAHostName,
+    /// It is an IP address, which has no hosts below it.
+    #[error("expected a host name, not an IP address; without this setting the cookie works there")]
+    IpAddress,
+    /// It is a single label: browsers take it for a public suffix (`com`).
+    #[error(
+        "expected a host name with a dot in it; without this setting the cookie works at one host"
+    )]
+    OneLabel,
+}
+
+impl std::str::FromStr for CookieDomain {
+    type Err = CookieDomainError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let domain = text.trim_start_matches('.');
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        if domain.parse::<std::net::IpAddr>().is_ok() {
+            return Err(CookieDomainError::IpAddress);
+        }
+        if domain.len() > 253 || !domain.split('.').all(is_label) {
+            return Err(CookieDomainError::NotAHostName);
+        }
+        // A name that ends in a number is an IPv4 address (URL Standard, 3.5).
+        let last = domain.rsplit('.').next().unwrap_or_default();
+        let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+        let is_hex = hex.is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        if is_hex || last.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(CookieDomainError::IpAddress);
+        }
+        if !domain.contains('.') && !domain.eq_ignore_ascii_case("localhost") {
+            return Err(CookieDomainError::OneLabel);
+        }
+        Ok(Self(domain.to_owned()))
+    }
+}
+
+/// A cookie's `Path` that can be the beginning of an address.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CookiePath(String);
+
+/// The path is none that a browser sends a cookie back for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "expected a path that begins with /, percent-encoded, without ; and dot segments, up to 1024 bytes"
+)]
+pub struct CookiePathError;
+
+impl std::str::FromStr for CookiePath {
+    type Err = CookiePathError;
+
+    fn from_str(path: &str) -> Result<Self, Self::Err> {
+        // Browsers percent-encode these in an address, and compare the bytes
+        // (URL Standard, 1.3; RFC 6265, 5.1.4). `;` ends the attribute.
+        let plain = |b: u8| b.is_ascii_graphic() && !br#"";<>?#\^`{|}"#.contains(&b);
+        let is_dots = |segment: &str| {
+            let segment = segment.to_ascii_lowercase().replace("%2e", ".");
+            segment == "." || segment == ".."
+        };
+        // A longer attribute is ignored (RFC 6265bis, 5.6).
+        let good = path.starts_with('/')
+            && path.len() <= 1024
+            && path.bytes().all(plain)
+            && !path.split('/').any(is_dots);
+        good.then(|| Self(path.to_owned())).ok_or(CookiePathError)
+    }
+}
+
+impl CookiePath {
+    /// `/`
+    pub fn root() -> Self {
+        Self("/".to_owned())
+    }
+
+    /// The path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The attributes of the session's cookie, but for what a request decides.
 #[derive(Clone, Debug)]
 pub struct CookieSettings {
     /// `SESSION_COOKIE_NAME`.
     pub name: CookieName,
     /// `SESSION_COOKIE_DOMAIN`; `None`: this host only.
-    pub domain: Option<String>,
+    pub domain: Option<CookieDomain>,
     /// `SESSION_COOKIE_HTTPONLY`.
     pub http_only: bool,
-    /// `SESSION_COOKIE_SAMESITE`.
-    pub same_site: SameSite,
+    /// `SESSION_COOKIE_SAMESITE`; `None`: no such attribute.
+    pub same_site: Option<SameSite>,
     /// `SESSION_COOKIE_PARTITIONED`.
     pub partitioned: bool,
     /// `PERMANENT_SESSION_LIFETIME`, seconds.
@@ -78,7 +184,7 @@ impl Default for CookieSettings {
             name: CookieName("session".to_owned()),
             domain: None,
             http_only: true,
-            same_site: SameSite::Lax,
+            same_site: Some(SameSite::Lax),
             partitioned: false,
             lifetime: 31 * 24 * 60 * 60,
             absolute_lifetime: None,
@@ -174,7 +280,7 @@ fn attributes<'c>(
     cookie.set_same_site(settings.same_site);
     cookie.set_secure(scope.secure);
     if let Some(domain) = &settings.domain {
-        cookie.set_domain(domain.as_str());
+        cookie.set_domain(domain.0.as_str());
     }
     if settings.partitioned {
         cookie.set_partitioned(true);

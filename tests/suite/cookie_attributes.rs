@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::support::invariants::{COOKIE, NOTHING, assert_holds, checked};
 use crate::support::response::SetCookie;
 use crate::support::token::{Signer, encode};
-use crate::support::{Cgi, now};
+use crate::support::{Cgi, StateDir, now};
 
 /// Names and values of variables.
 type Vars = &'static [(&'static str, &'static str)];
@@ -42,10 +42,12 @@ fn attributes(cookie: &SetCookie) -> String {
 }
 
 #[rustfmt::skip]
-const ATTRIBUTES: [(&str, Vars, &str); 15] = [
+const ATTRIBUTES: [(&str, Vars, &str); 20] = [
     ("as it comes",     &[], "HttpOnly; Path=/app; SameSite=Lax"),
     ("https",           &[("HTTPS", "on")], "HttpOnly; Path=/app; SameSite=Lax; Secure"),
     ("domain",          &[("SIGNET_SESSION_COOKIE_DOMAIN", "example.org")],
+                        "Domain=example.org; HttpOnly; Path=/app; SameSite=Lax"),
+    ("leading dot",     &[("SIGNET_SESSION_COOKIE_DOMAIN", ".example.org")],
                         "Domain=example.org; HttpOnly; Path=/app; SameSite=Lax"),
     ("path",            &[("SIGNET_SESSION_COOKIE_PATH", "/")], "HttpOnly; Path=/; SameSite=Lax"),
     ("application root", &[("SIGNET_APPLICATION_ROOT", "/elsewhere")],
@@ -59,6 +61,14 @@ const ATTRIBUTES: [(&str, Vars, &str); 15] = [
                         "HttpOnly; Path=/app; SameSite=Lax"),
     ("strict",          &[("SIGNET_SESSION_COOKIE_SAMESITE", "Strict")],
                         "HttpOnly; Path=/app; SameSite=Strict"),
+    ("no SameSite",     &[("SIGNET_SESSION_COOKIE_OMIT_SAMESITE", "true")], "HttpOnly; Path=/app"),
+    ("SameSite",        &[("SIGNET_SESSION_COOKIE_OMIT_SAMESITE", "false")],
+                        "HttpOnly; Path=/app; SameSite=Lax"),
+    ("any case",        &[("SIGNET_SESSION_COOKIE_SAMESITE", "sTRICT")],
+                        "HttpOnly; Path=/app; SameSite=Strict"),
+    ("HttpOnly prefix", &[("SIGNET_SESSION_COOKIE_NAME", "__Host-Http-s"), ("SIGNET_SESSION_COOKIE_PATH", "/"),
+                          ("HTTPS", "on")],
+                        "HttpOnly; Path=/; SameSite=Lax; Secure"),
     ("cross-site",      &[("SIGNET_SESSION_COOKIE_SAMESITE", "None"), ("HTTPS", "on")],
                         "HttpOnly; Path=/app; SameSite=None; Secure"),
     ("partitioned",     &[("SIGNET_SESSION_COOKIE_PARTITIONED", "true"), ("HTTPS", "on")],
@@ -144,6 +154,11 @@ fn prefixes_have_rules() {
         ("__hOsT-s",   "SIGNET_SESSION_COOKIE_SECURE", "false"),
         ("__Secure-s", "SIGNET_SESSION_COOKIE_SECURE", "false"),
         ("__secure-s", "SIGNET_SESSION_COOKIE_SECURE", "false"),
+        ("__Http-s",   "SIGNET_SESSION_COOKIE_SECURE", "false"),
+        ("__Http-s",   "SIGNET_SESSION_COOKIE_HTTPONLY", "false"),
+        ("__hTTP-s",   "SIGNET_SESSION_COOKIE_HTTPONLY", "false"),
+        ("__Host-Http-s", "SIGNET_SESSION_COOKIE_HTTPONLY", "false"),
+        ("__Host-Http-s", "SIGNET_SESSION_COOKIE_DOMAIN", "example.org"),
     ];
     for (prefixed, setting, value) in cases {
         let name = format!("{prefixed} with {setting}={value}");
@@ -170,6 +185,96 @@ fn prefixes_have_rules() {
             assert!(!host || cookie.attribute("Path") == Some("/"), "{cookie:?}");
         }
     }
+}
+
+/// What no browser accepts or ever sends back, as tried in Chromium 156 (and by
+/// RFC 6265bis, 5.5 to 5.7): a login would vanish without a word.
+#[test]
+fn values_that_no_browser_accepts_are_refused_at_start() {
+    let label = format!("{}.example.org", "a".repeat(64));
+    let domain = format!("{}example.org", "abcdefg.".repeat(32));
+    let path = format!("/{}", "a".repeat(1024));
+    let long = "a".repeat(4096);
+    #[rustfmt::skip]
+    let cases: [(&str, &[&str]); 4] = [
+        ("DOMAIN", &["null.", ".", "..", "com", ".com", "intranet", "example.org.", "www..example.org",
+            ".example..org", "example.org:80", "http://example.org", "example.org/", "*.example.org",
+            "127.0.0.1", "192.0.2.7", "10.1", "example.127", "0x7f.0x1", "::1", "[::1]", "a b.org", "a;b.org",
+            "b\u{fc}cher.example", "user@example.org", "a,b.org", &label, &domain]),
+        ("PATH", &["app", "./app", "*", "http://example.org/", "/a;b", "/a b", "/a\tb", "/caf\u{e9}", "/a?b", "/a#b",
+            "/a\"b", "/a<b", "/a>b", "/a\\b", "/a^b", "/a`b", "/a{b", "/a}b", "/a|b", "/a/../b", "/..", "/.", "/a/./b",
+            "/a/%2e%2E/b", "/.%2e", &path]),
+        ("NAME", &["a=b", "a;b", "a b", "a,b", "\"a\"", "a/b", "caf\u{e9}", "a\tb", &long]),
+        ("SAMESITE", &["Sometimes", "omit", "unset", "\"Lax\"", "Lax;"]),
+    ];
+    for (setting, values) in cases {
+        for value in values {
+            let variable = format!("SIGNET_SESSION_COOKIE_{setting}");
+            let name = format!("{variable}={value}");
+            let out = Cgi::post("/login", "username=admin")
+                .var(&variable, value)
+                .run();
+            let response = assert_holds(&name, &out, NOTHING);
+            assert_eq!(response.status, 503, "{name}: {out}");
+            assert!(out.errors().contains(&variable), "{name}: {out}");
+            assert!(response.words().contains(&variable), "{name}: {out}");
+        }
+    }
+    let (label, path) = (format!("{}.org", "a".repeat(63)), &path[..1024]);
+    #[rustfmt::skip]
+    let cases: [(&str, &[&str]); 4] = [
+        ("DOMAIN", &["example.org", "EXAMPLE.org", ".example.org", "a_b.example.org", "-a.example.org", "localhost",
+            "xn--bcher-kva.example", "1.2.3.4a", "127.0.0.1.example", &label]),
+        ("PATH", &["/", "/app", "/app/", "/%61pp", "/a'b", "/a,b", "/a[b]", "/a~b", "/~ada/", "/a:b@c", "/...", "/.well-known",
+            "/%2e%2e%2e", path]),
+        ("NAME", &["session", "__Host", "!#$%&'*+-.^_`|~"]),
+        ("SAMESITE", &["Lax", "lax", "STRICT", "none"]),
+    ];
+    for (setting, values) in cases {
+        for value in values {
+            let variable = format!("SIGNET_SESSION_COOKIE_{setting}");
+            let cookie = login(value, &[(&variable, value)]);
+            let sent = match setting {
+                "DOMAIN" => cookie.attribute("Domain").map(str::to_owned),
+                "PATH" => cookie.attribute("Path").map(str::to_owned),
+                "NAME" => Some(cookie.name),
+                _ => cookie.attribute("SameSite").map(str::to_ascii_lowercase),
+            };
+            let want = match setting {
+                "SAMESITE" => value.to_ascii_lowercase(),
+                _ => value.trim_start_matches('.').to_owned(),
+            };
+            assert_eq!(sent, Some(want), "{variable}={value}");
+        }
+    }
+}
+
+/// Flask's file has no other way to say "none", as TOML has no null.
+#[test]
+fn an_empty_domain_or_path_in_the_file_is_the_default() {
+    let state = StateDir::new();
+    let toml = "SESSION_COOKIE_DOMAIN = \"\"\nSESSION_COOKIE_PATH = \"\"\n";
+    state.write("signet.toml", toml, 0o600);
+    let request = Cgi::post("/login", "username=admin").state(&state);
+    let cookie = checked("empty", request, COOKIE).cookies().pop();
+    assert_eq!(
+        attributes(&cookie.expect("a cookie")),
+        "HttpOnly; Path=/app; SameSite=Lax"
+    );
+}
+
+/// Flask's own default, which its file says by leaving the setting out: so the
+/// other way has a name of its own, which Flask passes over.
+#[test]
+fn no_same_site_excludes_a_value_for_it() {
+    const OMIT: (&str, &str) = ("SIGNET_SESSION_COOKIE_OMIT_SAMESITE", "true");
+    let request = |vars: &[(&str, &str)]| Cgi::post("/login", "username=a").vars(vars).run();
+    let out = request(&[OMIT, ("SIGNET_SESSION_COOKIE_SAMESITE", "Lax")]);
+    assert_eq!(assert_holds("both", &out, NOTHING).status, 503, "{out}");
+    assert!(out.errors().contains("SESSION_COOKIE_SAMESITE"), "{out}");
+    let out = request(&[OMIT, ("SIGNET_SESSION_COOKIE_SAMESITE", "null")]);
+    let response = assert_holds("null", &out, COOKIE);
+    assert!(!response.cookies()[0].has("SameSite"), "{out}");
 }
 
 /// MAX_COOKIE_SIZE counts the whole header value, as Werkzeug does: what is

@@ -8,6 +8,7 @@ mod wrong;
 use std::path::PathBuf;
 
 use crate::support::invariants::{COOKIE, assert_holds};
+use crate::support::response::Response;
 use crate::support::{Cgi, StateDir};
 
 const NAME: &str = "SIGNET_SESSION_COOKIE_NAME";
@@ -122,7 +123,7 @@ fn variables_of_services_and_links_are_no_settings() {
 /// text, which stays as it stands.
 #[test]
 fn values_of_the_environment() {
-    for text in ["true", "null", "1", "4.5", "yes-no"] {
+    for text in ["true", "1", "4.5", "yes-no", "nulls", "NULL"] {
         assert_eq!(cookie_name(text, login().var(NAME, text)), text);
     }
     #[rustfmt::skip]
@@ -145,6 +146,74 @@ fn values_of_the_environment() {
         assert_eq!(response.status, 303, "{name}: {out}");
         assert_eq!(response.cookies()[0].has(attribute), want, "{name}: {out}");
     }
+}
+
+/// As in Flask, whose `from_prefixed_env` makes it `None`, which is the default
+/// of most settings.
+#[test]
+fn null_in_the_environment_means_not_set() {
+    let plain = login().run().response();
+    let attributes = |response: &Response| {
+        let cookie = response.cookies().pop().expect("a cookie");
+        (cookie.name, cookie.attributes)
+    };
+    for setting in signet::config::SETTINGS {
+        for prefix in ["SIGNET_", "REDIRECT_SIGNET_"] {
+            for null in ["null", " null "] {
+                let variable = format!("{prefix}{}", setting.name);
+                let request = login().without(&format!("SIGNET_{}", setting.name));
+                let out = request.var(&variable, null).run();
+                assert_eq!(out.errors(), "", "{variable}");
+                let response = out.response();
+                assert_eq!(response.status, 303, "{variable}: {out}");
+                assert_eq!(attributes(&response), attributes(&plain), "{variable}");
+            }
+        }
+    }
+    let config = login().var("SIGNET_CONFIG", "null");
+    assert_eq!(cookie_name("SIGNET_CONFIG", config), "session");
+}
+
+/// A source that comes later: what the file says does not count, but it still
+/// has to be right.
+#[test]
+fn null_in_the_environment_overrides_the_file() {
+    let state = site(
+        "SESSION_COOKIE_NAME = \"by_toml\"\nSESSION_COOKIE_DOMAIN = \"example.org\"\n\
+         SESSION_COOKIE_SAMESITE = \"Strict\"\n",
+    );
+    let request = || login().state(&state);
+    assert_eq!(cookie_name("toml", request()), "by_toml");
+    let out = request()
+        .vars(&[(NAME, "null"), ("SIGNET_SESSION_COOKIE_DOMAIN", "null")])
+        .run();
+    let cookie = assert_holds("null", &out, COOKIE).cookies().pop();
+    let cookie = cookie.expect("a cookie");
+    assert_eq!((&*cookie.name, cookie.has("Domain")), ("session", false));
+    assert_eq!(cookie.attribute("SameSite"), Some("Strict"));
+    // The variable with the fewest REDIRECT_ counts, whatever it says.
+    let names = [
+        (
+            &[
+                (NAME, "null"),
+                ("REDIRECT_SIGNET_SESSION_COOKIE_NAME", "r1"),
+            ],
+            "session",
+        ),
+        (
+            &[
+                (NAME, "plain"),
+                ("REDIRECT_SIGNET_SESSION_COOKIE_NAME", "null"),
+            ],
+            "plain",
+        ),
+    ];
+    for (vars, want) in names {
+        assert_eq!(cookie_name(want, login().vars(vars)), want);
+    }
+    let wrong = site("SESSION_COOKIE_NAME = 5\n");
+    let out = login().state(&wrong).var(NAME, "null").run();
+    assert_eq!(out.response().status, 503, "{out}");
 }
 
 /// One file serves Flask's `from_file` and signet.
