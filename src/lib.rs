@@ -39,8 +39,9 @@
 pub mod app;
 pub mod cli;
 pub mod config;
-mod files;
+pub mod files;
 pub mod gateway;
+mod log;
 mod serve;
 pub mod session;
 

@@ -6,7 +6,9 @@
 //! debugging). What is wrong with the key is said in words for an owner who
 //! has no more than FTP, without naming a path.
 
+use std::borrow::Cow;
 use std::fmt::Display;
+use std::path::Path;
 
 use http::StatusCode;
 use http::header::{self, HeaderValue};
@@ -14,6 +16,7 @@ use http::header::{self, HeaderValue};
 use super::pages::{ErrorPage, Page, TemplateError};
 use crate::Response;
 use crate::config::{ConfigError, ConfigProblem, KeyError, Place, StateDirError, StateDirProblem};
+use crate::files::FileProblem;
 use crate::gateway::{BodyError, MetaVariableError, RequestError, ResponseError, log};
 use crate::serve::Context;
 use crate::session::SaveError;
@@ -345,11 +348,18 @@ fn key_file_fix(err: &KeyFileError, renew: &str) -> String {
     match err {
         KeyFileError::Weak { reason: WeakKey::ByteOrderMark, .. } => "The file with the secret key begins with a byte order mark. Save it as plain text without one.".to_owned(),
         KeyFileError::Weak { reason, .. } => format!("The secret key {reason}. {renew}"),
-        KeyFileError::Mode { .. } => format!("Other users of this computer can read the file with the secret key. In your FTP program or file manager, set its permissions to 600. If it has been so for long, get another key: {renew}"),
-        KeyFileError::Owner { .. } => format!("The file with the secret key belongs to another user than the one this program runs as. {renew}"),
-        KeyFileError::Refused { reason, .. } => format!("The file with the retired keys {reason}. {renew}"),
-        KeyFileError::NotPlain(_) => format!("What should be the file with the secret key is no plain file, or a link. {renew}"),
-        KeyFileError::Io { .. } => "The file with the secret key cannot be read or made. Look whether its folder exists, belongs to you, has permissions 700, and whether the disk is full.".to_owned(),
+        KeyFileError::File(err) => match &err.problem {
+            FileProblem::Readable { .. } | FileProblem::Writable { .. } => format!("Other users of this computer can read the file with the secret key. In your FTP program or file manager, set its permissions to 600. If it has been so for long, get another key: {renew}"),
+            FileProblem::Owner { .. } => format!("The file with the secret key belongs to another user than the one this program runs as. {renew}"),
+            FileProblem::NotAFile | FileProblem::Link | FileProblem::Names => format!("What should be the file with the secret key is not a regular file, or has a second name. {renew}"),
+            FileProblem::Damaged(_) | FileProblem::TooLarge(_) => format!("The file {} {}. {renew}", name_of(err.at()), err.problem),
+            _ => "The file with the secret key cannot be read or made. Look whether its folder exists, belongs to you, has permissions 700, and whether the disk is full.".to_owned(),
+        },
         KeyFileError::Random(_) => "This computer gives no random numbers for a secret key. Ask your host.".to_owned(),
     }
+}
+
+/// The name of a file or folder, without the path to it.
+fn name_of(path: &Path) -> Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
 }

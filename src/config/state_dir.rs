@@ -171,12 +171,17 @@ struct Places<'v> {
 }
 
 impl Places<'_> {
-    /// `HOME`, if it belongs to this user (no web server was seen to set it, and
-    /// a supervisor may leave that of the user who started it), else the home
-    /// folder in `/etc/passwd`. (A static program has no other source of it.)
+    /// `HOME`, unless it belongs to another user (no web server was seen to set
+    /// it, and a supervisor may leave that of the user who started it), else the
+    /// home folder in `/etc/passwd`. (A static program has no other source of
+    /// it.) A `HOME` that does not exist means that there is none.
     fn home(&self) -> Option<PathBuf> {
         let ours = |home: &&Path| {
-            home.is_absolute() && std::fs::metadata(home).is_ok_and(|meta| meta.uid() == self.euid)
+            home.is_absolute()
+                && match std::fs::metadata(home) {
+                    Ok(meta) => meta.uid() == self.euid,
+                    Err(err) => err.kind() == io::ErrorKind::NotFound,
+                }
         };
         if let Some(home) = self.environment.path("HOME").filter(ours) {
             return Some(home.to_owned());

@@ -1,7 +1,6 @@
 //! Exclusive locks on files (flock(2)), each waited for a limited time only.
 
 use std::fs::{File, TryLockError};
-use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::thread;
@@ -10,7 +9,8 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 
-use super::private::{self, OpenError, Opened};
+use super::FileProblem;
+use super::private::{self, Opened};
 
 /// How long a lock is waited for. A process holds one no longer than it takes
 /// to write a small file, but many may want the same one at once.
@@ -44,11 +44,11 @@ pub(crate) enum Attempt {
 /// # Errors
 ///
 /// As [`private::open`] and [`try_lock_file`].
-pub(crate) fn try_lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Attempt, OpenError> {
+pub(crate) fn try_lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Attempt, FileProblem> {
     let Some(file) = private::open(folder, name, true, euid)? else {
         return Ok(Attempt::Absent);
     };
-    if !try_lock_file(&file.file).map_err(OpenError::Io)? {
+    if !try_lock_file(&file.file)? {
         return Ok(Attempt::Held);
     }
     match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -66,15 +66,15 @@ pub(crate) fn try_lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Attemp
 ///
 /// # Errors
 ///
-/// As [`try_lock`], and `TimedOut`.
-pub(crate) fn lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Option<Opened>, OpenError> {
+/// As [`try_lock`], and [`FileProblem::Held`].
+pub(crate) fn lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Option<Opened>, FileProblem> {
     let mut wait = Wait::default();
     loop {
         match try_lock(folder, name, euid)? {
             Attempt::Locked(file) => return Ok(Some(file)),
             Attempt::Absent => return Ok(None),
-            Attempt::Held => wait.pause().map_err(OpenError::Io)?,
-            Attempt::Replaced => wait.count().map_err(OpenError::Io)?,
+            Attempt::Held => wait.pause()?,
+            Attempt::Replaced => wait.count()?,
         }
     }
 }
@@ -83,8 +83,8 @@ pub(crate) fn lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Option<Ope
 ///
 /// # Errors
 ///
-/// As [`try_lock_file`], and `TimedOut`.
-pub(crate) fn lock_file(file: &File) -> io::Result<()> {
+/// As [`try_lock_file`], and [`FileProblem::Held`].
+pub(crate) fn lock_file(file: &File) -> Result<(), FileProblem> {
     let mut wait = Wait::default();
     while !try_lock_file(file)? {
         wait.pause()?;
@@ -96,18 +96,17 @@ pub(crate) fn lock_file(file: &File) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// `Unsupported` if the file system has no locks, as some mounts of NFS and
-/// Lustre; else the system's reason.
-pub(crate) fn try_lock_file(file: &File) -> io::Result<bool> {
+/// [`FileProblem::NoLocks`] if the file system has none, as some mounts of NFS
+/// and Lustre; else the system's reason.
+pub(crate) fn try_lock_file(file: &File) -> Result<bool, FileProblem> {
     match file.try_lock() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(err)) => Err(match Errno::from_io_error(&err) {
-            Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP) => io::Error::new(
-                io::ErrorKind::Unsupported,
-                format!("this file system has no file locks: {err}"),
-            ),
-            _ => err,
+            Some(Errno::NOLCK | Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL) => {
+                FileProblem::NoLocks
+            }
+            _ => err.into(),
         }),
     }
 }
@@ -129,7 +128,7 @@ impl Default for Wait {
 }
 
 impl Wait {
-    fn pause(&mut self) -> io::Result<()> {
+    fn pause(&mut self) -> Result<(), FileProblem> {
         let pause = self.next;
         self.count()?;
         thread::sleep(pause);
@@ -137,12 +136,9 @@ impl Wait {
     }
 
     /// Counts an attempt that needs no pause as one that did.
-    fn count(&mut self) -> io::Result<()> {
+    fn count(&mut self) -> Result<(), FileProblem> {
         if self.waited >= PATIENCE {
-            return Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "other processes held its lock for 10 s",
-            ));
+            return Err(FileProblem::Held);
         }
         self.waited += self.next;
         self.next = match self.waited < LONG {

@@ -1,7 +1,150 @@
-//! The files that the program trusts, and how it writes its own.
+//! Files and folders: which of them are trusted, and how the program writes its
+//! own.
 //!
-//! The lowest module: it imports nothing of this crate.
+//! Below all other modules; of this crate it imports only the log.
 
 pub(crate) mod lock;
 pub(crate) mod private;
 pub(crate) mod text;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+/// A file or folder that is not used, and why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FileError {
+    /// The file or folder that was wanted.
+    pub path: PathBuf,
+    /// What on the way to it has the problem: a folder above it or a symbolic
+    /// link; `None` if it is `path` itself.
+    pub at: Option<PathBuf>,
+    /// What is wrong.
+    pub problem: FileProblem,
+}
+
+/// What is wrong with a file or folder.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileProblem {
+    /// It does not exist.
+    #[error("does not exist")]
+    Missing,
+    /// It belongs to a user who is not trusted.
+    #[error("belongs to another user (number {owner}; this program runs as user {euid})")]
+    Owner {
+        /// Who owns it.
+        owner: u32,
+        /// The effective user.
+        euid: u32,
+    },
+    /// Users who are not trusted can write it.
+    #[error("can be written by other users (mode {mode:04o}): chmod {wanted:o}")]
+    Writable {
+        /// The mode that it has.
+        mode: u32,
+        /// The mode that it should have.
+        wanted: u32,
+    },
+    /// It is secret, and users who are not trusted can read it.
+    #[error("can be read by other users (mode {mode:04o}): chmod {wanted:o}")]
+    Readable {
+        /// The mode that it has.
+        mode: u32,
+        /// The mode that it should have.
+        wanted: u32,
+    },
+    /// The effective user may not read it.
+    #[error(
+        "cannot be read: it belongs to user {owner} and has mode {mode:04o}, \
+         and this program runs as user {euid}"
+    )]
+    Unreadable {
+        /// Who owns it.
+        owner: u32,
+        /// The mode that it has.
+        mode: u32,
+        /// The effective user.
+        euid: u32,
+    },
+    /// It is not a folder.
+    #[error("is not a folder")]
+    NotAFolder,
+    /// It is a folder, a pipe, a socket or a device.
+    #[error("is not a regular file")]
+    NotAFile,
+    /// It is a symbolic link where none is allowed.
+    #[error("is a symbolic link")]
+    Link,
+    /// It has a second name, under which others may have put it there.
+    #[error("has more than one name (hard links)")]
+    Names,
+    /// It has more than this many bytes.
+    #[error("is larger than {0} bytes")]
+    TooLarge(usize),
+    /// What it holds is not what it should hold.
+    #[error("{0}")]
+    Damaged(&'static str),
+    /// Its file system has no locks (`flock`).
+    #[error("is on a file system without file locks")]
+    NoLocks,
+    /// Another process held its lock for too long.
+    #[error("is locked by another process")]
+    Held,
+    /// The web server hands its contents out.
+    #[error("lies in a folder that the web server serves")]
+    Served,
+    /// It is `/tmp` or the like, or lies there.
+    #[error("lies in a folder for temporary files")]
+    Temporary,
+    /// The system's reason.
+    #[error("{}", std::io::Error::from(*.0))]
+    System(Errno),
+}
+
+impl FileError {
+    /// `path` itself has the problem.
+    pub(crate) fn new(path: &Path, problem: impl Into<FileProblem>) -> Self {
+        Self {
+            path: path.to_owned(),
+            at: None,
+            problem: problem.into(),
+        }
+    }
+
+    /// What has the problem: `path`, or what lies on the way to it.
+    pub fn at(&self) -> &Path {
+        self.at.as_deref().unwrap_or(&self.path)
+    }
+}
+
+/// `PATH: reason`, or `PATH: FOLDER ABOVE IT: reason`.
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path.display())?;
+        if let Some(at) = &self.at {
+            write!(f, "{}: ", at.display())?;
+        }
+        self.problem.fmt(f)
+    }
+}
+
+impl std::error::Error for FileError {}
+
+impl From<Errno> for FileProblem {
+    fn from(err: Errno) -> Self {
+        match err {
+            Errno::NOENT => Self::Missing,
+            Errno::NOTDIR => Self::NotAFolder,
+            err => Self::System(err),
+        }
+    }
+}
+
+impl From<std::io::Error> for FileProblem {
+    fn from(err: std::io::Error) -> Self {
+        // Without a number: a name with a NUL in it.
+        Errno::from_io_error(&err).unwrap_or(Errno::INVAL).into()
+    }
+}

@@ -7,46 +7,38 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{
-    AtFlags, Dir, Mode, NFS_SUPER_MAGIC, OFlags, RenameFlags, fstatfs, mkdirat, openat, renameat,
-    renameat_with, statat, unlinkat,
+    AtFlags, Dir, FileType, Mode, NFS_SUPER_MAGIC, OFlags, RenameFlags, fstatfs, mkdirat, openat,
+    renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::path::Arg;
 use rustix::process::{Resource, getrlimit};
 
+use super::FileProblem;
+
 /// How the names of files begin that are not in place yet.
 pub(crate) const UNFINISHED: &str = ".new-";
 
-/// Why what was opened is not ours to use.
-#[derive(Debug)]
-pub(crate) enum OpenError {
-    /// The system's reason.
-    Io(io::Error),
-    /// Somebody else may have put it there, or can read or change it.
-    Refused(&'static str),
-}
-
-impl From<Errno> for OpenError {
-    fn from(err: Errno) -> Self {
-        Self::Io(err.into())
-    }
-}
-
 /// Opens the folder `name`, which may not be a link, in `parent`; `None` if
 /// there is none.
-pub(crate) fn open_folder(parent: impl AsFd, name: impl Arg) -> Result<Option<OwnedFd>, OpenError> {
+pub(crate) fn open_folder(
+    parent: impl AsFd,
+    name: impl Arg + Copy,
+) -> Result<Option<OwnedFd>, FileProblem> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match openat(parent, name, flags, Mode::empty()) {
+    match openat(&parent, name, flags, Mode::empty()) {
         Ok(fd) => Ok(Some(fd)),
         Err(Errno::NOENT) => Ok(None),
-        Err(Errno::NOTDIR | Errno::LOOP) => Err(OpenError::Refused("is no folder, or a link")),
+        Err(Errno::LOOP) => Err(FileProblem::Link),
+        // Of a link the kernel says the same.
+        Err(Errno::NOTDIR) => Err(link_or(FileProblem::NotAFolder, &parent, name)),
         Err(err) => Err(err.into()),
     }
 }
 
 /// Opens the folder `name` in `parent`, which is made, mode 0700, if there is
 /// none.
-pub(crate) fn make_folder(parent: impl AsFd, name: &str) -> Result<OwnedFd, OpenError> {
+pub(crate) fn make_folder(parent: impl AsFd, name: &str) -> Result<OwnedFd, FileProblem> {
     if let Some(folder) = open_folder(&parent, name)? {
         return Ok(folder);
     }
@@ -54,22 +46,14 @@ pub(crate) fn make_folder(parent: impl AsFd, name: &str) -> Result<OwnedFd, Open
         Ok(()) | Err(Errno::EXIST) => {}
         Err(err) => return Err(err.into()),
     }
-    open_folder(parent, name)?.ok_or(OpenError::Io(Errno::NOENT.into()))
+    open_folder(parent, name)?.ok_or(FileProblem::Missing)
 }
 
 /// Refuses a folder that belongs to another user than `euid`, or that others
 /// can look into.
-pub(crate) fn check_folder(folder: &OwnedFd, euid: u32) -> Result<(), OpenError> {
+pub(crate) fn check_folder(folder: &OwnedFd, euid: u32) -> Result<(), FileProblem> {
     let stat = rustix::fs::fstat(folder)?;
-    if stat.st_uid != euid {
-        return Err(OpenError::Refused("belongs to another user"));
-    }
-    if stat.st_mode & 0o077 != 0 {
-        return Err(OpenError::Refused(
-            "can be read or written by other users: chmod 700",
-        ));
-    }
-    Ok(())
+    private(stat.st_uid, stat.st_mode, euid, 0o700)
 }
 
 /// A file that is ours, and what it was when it was opened. Others put new
@@ -90,51 +74,78 @@ pub(crate) fn open(
     name: impl Arg + Copy,
     write: bool,
     euid: u32,
-) -> Result<Option<Opened>, OpenError> {
+) -> Result<Option<Opened>, FileProblem> {
     let access = if write { OFlags::RDWR } else { OFlags::RDONLY };
     let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match openat(&folder, name, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
         Err(Errno::NOENT) => return Ok(None),
         // A link; a socket or a pipe without a reader; a folder.
-        Err(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => return Err(OpenError::Refused(NOT_PLAIN)),
-        // The file itself, not the way to it.
-        Err(Errno::ACCESS) if statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() => {
-            return Err(OpenError::Refused(
-                "belongs to another user, or is locked away: chmod 600",
-            ));
-        }
+        Err(Errno::LOOP) => return Err(FileProblem::Link),
+        Err(Errno::NXIO | Errno::ISDIR) => return Err(FileProblem::NotAFile),
+        Err(Errno::ACCESS) => return Err(unreadable(&folder, name, euid)),
         Err(err) => return Err(err.into()),
     };
-    let meta = file.metadata().map_err(OpenError::Io)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(FileProblem::NotAFile);
+    }
     // No name left: it was replaced or removed just now, and was good before.
-    if !meta.is_file() || meta.nlink() > 1 {
-        return Err(OpenError::Refused(NOT_PLAIN));
+    if meta.nlink() > 1 {
+        return Err(FileProblem::Names);
     }
-    if meta.uid() != euid {
-        return Err(OpenError::Refused("belongs to another user"));
-    }
-    if meta.mode() & 0o077 != 0 {
-        return Err(OpenError::Refused(
-            "can be read or written by other users: chmod 600",
-        ));
-    }
+    private(meta.uid(), meta.mode(), euid, 0o600)?;
     Ok(Some(Opened { file, meta }))
 }
 
-const NOT_PLAIN: &str = "is not a regular file with one name";
+/// Refuses the owner and the mode of what is not private to `euid`.
+fn private(owner: u32, mode: u32, euid: u32, wanted: u32) -> Result<(), FileProblem> {
+    let mode = mode & 0o7777;
+    if owner != euid {
+        Err(FileProblem::Owner { owner, euid })
+    } else if mode & 0o022 != 0 {
+        Err(FileProblem::Writable { mode, wanted })
+    } else if mode & 0o077 != 0 {
+        Err(FileProblem::Readable { mode, wanted })
+    } else {
+        Ok(())
+    }
+}
+
+/// `problem`, unless it is that a symbolic link is there.
+fn link_or(problem: FileProblem, folder: impl AsFd, name: impl Arg) -> FileProblem {
+    let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+    let kind = stat.map(|stat| FileType::from_raw_mode(stat.st_mode));
+    match kind {
+        Ok(FileType::Symlink) => FileProblem::Link,
+        _ => problem,
+    }
+}
+
+/// Why the permission for a file was denied: its owner or mode, if not the way
+/// to it.
+fn unreadable(folder: impl AsFd, name: impl Arg, euid: u32) -> FileProblem {
+    match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => FileProblem::Unreadable {
+            owner: stat.st_uid,
+            mode: stat.st_mode & 0o7777,
+            euid,
+        },
+        Err(_) => Errno::ACCESS.into(),
+    }
+}
 
 impl Opened {
     /// All of it; more than `limit` bytes are refused, unread.
-    pub(crate) fn read(&self, limit: usize) -> Result<Vec<u8>, OpenError> {
+    pub(crate) fn read(&self, limit: usize) -> Result<Vec<u8>, FileProblem> {
         let length = usize::try_from(self.meta.len()).unwrap_or(usize::MAX);
         if length > limit {
-            return Err(OpenError::Refused("is too large"));
+            return Err(FileProblem::TooLarge(limit));
         }
         let mut bytes = Vec::with_capacity(length);
         // That far, and no read more to be told of the end.
         let mut file = (&self.file).take(self.meta.len());
-        file.read_to_end(&mut bytes).map_err(OpenError::Io)?;
+        file.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }

@@ -9,10 +9,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
 
 use super::hex;
 use crate::files::lock;
 use crate::files::private::{self, Placement};
+use crate::files::{FileError, FileProblem};
 
 /// Bytes a key must have: 128 bits.
 pub const MIN_LENGTH: usize = 16;
@@ -25,7 +27,7 @@ pub const FILE_NAME: &str = "secret_key";
 const LOCK_NAME: &str = ".lock";
 
 /// A key file larger than this is no key file.
-const MAX_FILE: u64 = 4096;
+const MAX_FILE: usize = 4096;
 
 /// Keys that stand in documentation, as they stand there.
 const PUBLISHED: [&[u8]; 4] = [
@@ -97,43 +99,9 @@ pub enum KeyFileError {
         /// What is wrong with the key.
         reason: WeakKey,
     },
-    /// A link, folder, pipe or device, or a file with a second name.
-    #[error("{0} is not a regular file with one name")]
-    NotPlain(PathBuf),
-    /// The file of retired keys is not ours to use.
-    #[error("{path} {reason}")]
-    Refused {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// Other users can read or write it.
-    #[error("{path} has mode {mode:04o}: other users can read it")]
-    Mode {
-        /// The key file.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
-    /// It belongs to somebody else.
-    #[error("{path} belongs to user {owner}, not to user {euid} as whom the program runs")]
-    Owner {
-        /// The key file.
-        path: PathBuf,
-        /// Its owner.
-        owner: u32,
-        /// Who we are.
-        euid: u32,
-    },
-    /// It cannot be read or made.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
+    /// The file, or the folder for it, is not used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The system gives no random bytes.
     #[error("no random bytes for a new key: {0}")]
     Random(getrandom::Error),
@@ -218,42 +186,39 @@ pub fn generate() -> Result<String, getrandom::Error> {
 ///
 /// Every [`KeyFileError`].
 pub fn read(path: &Path, euid: u32) -> Result<Key, KeyFileError> {
-    let failed = |source: io::Error| KeyFileError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |problem| FileError::new(path, problem);
     // NONBLOCK: opening a pipe that somebody planted must not wait.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match openat(CWD, path, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
-        Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => {
-            return Err(KeyFileError::NotPlain(path.to_owned()));
-        }
-        Err(err) => return Err(failed(err.into())),
+        Err(Errno::LOOP) => return Err(failed(FileProblem::Link).into()),
+        Err(Errno::NXIO) => return Err(failed(FileProblem::NotAFile).into()),
+        Err(err) => return Err(failed(err.into()).into()),
     };
-    let meta = file.metadata().map_err(failed)?;
+    let meta = file.metadata().map_err(|err| failed(err.into()))?;
+    if !meta.is_file() {
+        return Err(failed(FileProblem::NotAFile).into());
+    }
     // No name left: it was rotated just now, and was good before.
-    if !meta.is_file() || meta.nlink() > 1 || meta.len() > MAX_FILE {
-        return Err(KeyFileError::NotPlain(path.to_owned()));
+    if meta.nlink() > 1 {
+        return Err(failed(FileProblem::Names).into());
+    }
+    if meta.len() > MAX_FILE as u64 {
+        return Err(failed(FileProblem::TooLarge(MAX_FILE)).into());
     }
     if meta.uid() != euid && meta.uid() != 0 {
-        return Err(KeyFileError::Owner {
-            path: path.to_owned(),
-            owner: meta.uid(),
-            euid,
-        });
+        let owner = meta.uid();
+        return Err(failed(FileProblem::Owner { owner, euid }).into());
     }
     if meta.mode() & 0o077 != 0 {
-        return Err(KeyFileError::Mode {
-            path: path.to_owned(),
-            mode: meta.mode() & 0o7777,
-        });
+        let (mode, wanted) = (meta.mode() & 0o7777, 0o600);
+        return Err(failed(FileProblem::Readable { mode, wanted }).into());
     }
     let mut bytes = Vec::with_capacity(128);
     // That far, and no read more to be told of the end.
     file.take(meta.len())
         .read_to_end(&mut bytes)
-        .map_err(failed)?;
+        .map_err(|err| failed(err.into()))?;
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         if bytes.last() == Some(&b'\r') {
@@ -280,8 +245,8 @@ pub fn read_or_create(dir: &Path, euid: u32) -> Result<Key, KeyFileError> {
         return Ok(key);
     }
     let failed = |at: &Path| {
-        let path = at.to_owned();
-        move |source: io::Error| KeyFileError::Io { path, source }
+        let at = at.to_owned();
+        move |err: io::Error| FileError::new(&at, err)
     };
     let mut builder = std::fs::DirBuilder::new();
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -304,16 +269,13 @@ pub fn read_or_create(dir: &Path, euid: u32) -> Result<Key, KeyFileError> {
 ///
 /// # Errors
 ///
-/// [`KeyFileError::Io`].
+/// [`KeyFileError::File`].
 pub(super) fn lock(dir: &Path) -> Result<File, KeyFileError> {
     let lock = || {
         let file = open_lock(dir)?;
         lock::lock_file(&file).map(|()| file)
     };
-    lock().map_err(|source| KeyFileError::Io {
-        path: dir.join(LOCK_NAME),
-        source,
-    })
+    lock().map_err(|problem| FileError::new(&dir.join(LOCK_NAME), problem).into())
 }
 
 /// As [`lock`], but without waiting; `None` if another process holds it, or if
@@ -323,15 +285,15 @@ pub(super) fn try_lock(dir: &Path) -> Option<File> {
     lock::try_lock_file(&file).ok()?.then_some(file)
 }
 
-fn open_lock(dir: &Path) -> io::Result<File> {
-    create(&dir.join(LOCK_NAME), OFlags::empty())
+fn open_lock(dir: &Path) -> Result<File, FileProblem> {
+    Ok(create(&dir.join(LOCK_NAME), OFlags::empty())?)
 }
 
 /// Writes a new key to `path`, which must not exist.
 ///
 /// # Errors
 ///
-/// [`KeyFileError::Io`] if it exists or cannot be written, and
+/// [`KeyFileError::File`] if it exists or cannot be written, and
 /// [`KeyFileError::Random`].
 pub fn create_file(path: &Path) -> Result<(), KeyFileError> {
     let text = generate().map_err(KeyFileError::Random)?;
@@ -340,17 +302,12 @@ pub fn create_file(path: &Path) -> Result<(), KeyFileError> {
         file.write_all(text.as_bytes())?;
         file.sync_all()
     };
-    write().map_err(|source| KeyFileError::Io {
-        path: path.to_owned(),
-        source,
-    })
+    write().map_err(|err| FileError::new(path, err).into())
 }
 
 fn read_if_there(path: &Path, euid: u32) -> Result<Option<Key>, KeyFileError> {
     match read(path, euid) {
-        Err(KeyFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            Ok(None)
-        }
+        Err(KeyFileError::File(err)) if err.problem == FileProblem::Missing => Ok(None),
         outcome => outcome.map(Some),
     }
 }

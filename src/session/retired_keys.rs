@@ -11,7 +11,8 @@ use rustix::fs::CWD;
 
 use super::hex;
 use super::key::{self, FILE_NAME, Key, KeyFileError};
-use crate::files::private::{self, OpenError, Placement};
+use crate::files::private::{self, Placement};
+use crate::files::{FileError, FileProblem};
 
 /// The name of the file in the state directory.
 pub const RETIRED_FILE_NAME: &str = "retired_keys";
@@ -79,11 +80,11 @@ pub fn rotate(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<(), KeyF
     let mut retired = files.retired()?;
     retired.retain(|key| !key.is_over(lifetime, now));
     retired.push(Retired { at: now, key: old });
-    private::remove_unfinished(&folder).map_err(|err| files.failed(OpenError::Io(err)))?;
+    private::remove_unfinished(&folder).map_err(|err| files.failed(err.into()))?;
     // Retired first: at every moment the old key is in one of the files.
     files.write(&folder, &retired)?;
     private::put_synced(&folder, FILE_NAME, text.as_bytes(), Placement::Replace)
-        .map_err(|source| KeyFileError::Io { path, source })
+        .map_err(|err| FileError::new(&path, err).into())
 }
 
 /// The folder that holds both files.
@@ -95,9 +96,8 @@ struct KeyFiles<'d> {
 impl KeyFiles<'_> {
     fn folder(&self) -> Result<OwnedFd, KeyFileError> {
         let folder = private::open_folder(CWD, self.dir);
-        let gone = || OpenError::Io(std::io::ErrorKind::NotFound.into());
         folder
-            .and_then(|folder| folder.ok_or_else(gone))
+            .and_then(|folder| folder.ok_or(FileProblem::Missing))
             .map_err(|err| self.failed(err))
     }
 
@@ -120,7 +120,7 @@ impl KeyFiles<'_> {
                 })
             })
             .collect::<Option<_>>()
-            .ok_or_else(|| self.failed(OpenError::Refused("has a line that is no key")))
+            .ok_or_else(|| self.failed(FileProblem::Damaged("has a line that is not a key")))
     }
 
     fn write(&self, folder: &OwnedFd, retired: &[Retired]) -> Result<(), KeyFileError> {
@@ -134,14 +134,10 @@ impl KeyFiles<'_> {
             text.as_bytes(),
             Placement::Replace,
         )
-        .map_err(|err| self.failed(OpenError::Io(err)))
+        .map_err(|err| self.failed(err.into()))
     }
 
-    fn failed(&self, err: OpenError) -> KeyFileError {
-        let path = self.dir.join(RETIRED_FILE_NAME);
-        match err {
-            OpenError::Io(source) => KeyFileError::Io { path, source },
-            OpenError::Refused(reason) => KeyFileError::Refused { path, reason },
-        }
+    fn failed(&self, problem: FileProblem) -> KeyFileError {
+        FileError::new(&self.dir.join(RETIRED_FILE_NAME), problem).into()
     }
 }

@@ -10,7 +10,8 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use super::super::id::hash;
 use super::super::store::StoreError;
 use super::{MAX_MARKS, Marks, Revocations, Whose};
-use crate::files::private::{self, OpenError, Placement};
+use crate::files::private::{self, Placement};
+use crate::files::{FileError, FileProblem};
 
 /// Marks in files: 256 of them, so that a look-up reads one small file.
 #[derive(Clone, Debug)]
@@ -46,7 +47,8 @@ impl RevocationFiles {
             return Ok(Marks::default());
         };
         let bytes = file.read(MAX_MARKS).map_err(failed)?;
-        Marks::parse(&bytes).ok_or_else(|| failed(OpenError::Refused("has a line that is no mark")))
+        Marks::parse(&bytes)
+            .ok_or_else(|| failed(FileProblem::Damaged("has a line that is not a mark")))
     }
 
     fn mark(
@@ -60,10 +62,10 @@ impl RevocationFiles {
         marks.set(whose, now, self.lifetime);
         let text = marks.to_string();
         if text.len() > MAX_MARKS {
-            return Err(self.failed(OpenError::Refused("would be too large")));
+            return Err(self.failed(FileProblem::TooLarge(MAX_MARKS)));
         }
         private::put(folder, shard, text.as_bytes(), Placement::Replace)
-            .map_err(|err| self.failed(OpenError::Io(err)))
+            .map_err(|err| self.failed(err.into()))
     }
 
     /// One change at a time.
@@ -71,21 +73,17 @@ impl RevocationFiles {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let lock = openat(folder, ".lock", flags, Mode::RUSR | Mode::WUSR);
         let lock = File::from(lock.map_err(|err| self.failed(err.into()))?);
-        lock.lock().map_err(|err| self.failed(OpenError::Io(err)))?;
+        lock.lock().map_err(|err| self.failed(err.into()))?;
         Ok(lock)
     }
 
-    fn failed(&self, err: OpenError) -> StoreError {
-        failed(&self.dir, err)
+    fn failed(&self, problem: FileProblem) -> StoreError {
+        failed(&self.dir, problem)
     }
 }
 
-fn failed(dir: &Path, err: OpenError) -> StoreError {
-    let shown = dir.display();
-    StoreError::Unavailable(match err {
-        OpenError::Io(err) => format!("{shown}: {err}"),
-        OpenError::Refused(reason) => format!("{shown}: a file {reason}"),
-    })
+fn failed(dir: &Path, problem: FileProblem) -> StoreError {
+    StoreError::File(FileError::new(dir, problem))
 }
 
 impl Revocations for RevocationFiles {
@@ -105,14 +103,13 @@ impl Revocations for RevocationFiles {
                     .recursive(true)
                     .mode(0o700)
                     .create(&self.dir);
-                made.map_err(|err| self.failed(OpenError::Io(err)))?;
-                let gone = std::io::ErrorKind::NotFound;
+                made.map_err(|err| self.failed(err.into()))?;
                 self.folder()?
-                    .ok_or_else(|| self.failed(OpenError::Io(gone.into())))?
+                    .ok_or_else(|| self.failed(FileProblem::Missing))?
             }
         };
         let _lock = self.lock(&folder)?;
-        private::remove_unfinished(&folder).map_err(|err| self.failed(OpenError::Io(err)))?;
+        private::remove_unfinished(&folder).map_err(|err| self.failed(err.into()))?;
         let whose = Whose::of(user);
         whose
             .shards()

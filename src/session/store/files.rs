@@ -18,7 +18,8 @@ use super::super::id::SessionId;
 use super::super::record::{MAX_RECORD, Record};
 use super::{Change, Changing, Store, StoreError, Visit};
 use crate::files::lock::{self, Attempt};
-use crate::files::private::{self, OpenError, Opened, Placement, UNFINISHED};
+use crate::files::private::{self, Opened, Placement, UNFINISHED};
+use crate::files::{FileError, FileProblem};
 
 /// Seconds after which a file that was not put in place never will be.
 const ABANDONED: u64 = 3600;
@@ -79,9 +80,9 @@ impl Files {
                     .recursive(true)
                     .mode(0o700)
                     .create(&self.dir);
-                made.map_err(|err| unusable(&self.dir)(OpenError::Io(err)))?;
+                made.map_err(|err| unusable(&self.dir)(err.into()))?;
                 self.root()?
-                    .ok_or_else(|| unusable(&self.dir)(OpenError::Io(Errno::NOENT.into())))?
+                    .ok_or_else(|| unusable(&self.dir)(FileProblem::Missing))?
             }
         };
         let outer = private::make_folder(&root, &hash[..1]).map_err(unusable(&self.dir))?;
@@ -191,9 +192,7 @@ impl Files {
                     return Ok(());
                 }
                 for name in self.names(&inner, &shown, 0)? {
-                    let folder = inner
-                        .try_clone()
-                        .map_err(|err| error(OpenError::Io(err), &shown))?;
+                    let folder = inner.try_clone().map_err(|err| error(err.into(), &shown))?;
                     let place = Place {
                         folder,
                         shown: shown.join(&name),
@@ -211,8 +210,9 @@ impl Files {
     /// A folder below the root; one that is none, or was planted, is passed by.
     fn folder(&self, parent: &OwnedFd, name: &str) -> Result<Option<OwnedFd>, StoreError> {
         match private::open_folder(parent, name) {
-            Err(OpenError::Refused(_)) => Ok(None),
-            outcome => outcome.map_err(unusable(&self.dir)),
+            Ok(folder) => Ok(folder),
+            Err(FileProblem::Link | FileProblem::NotAFolder) => Ok(None),
+            Err(problem) => Err(unusable(&self.dir)(problem)),
         }
     }
 
@@ -377,7 +377,7 @@ fn put(place: &Place, record: &Record, placement: Placement) -> Result<(), Store
         if placement == Placement::New && err.kind() == io::ErrorKind::AlreadyExists {
             StoreError::IdInUse
         } else {
-            error(OpenError::Io(err), &place.shown)
+            error(err.into(), &place.shown)
         }
     })
 }
@@ -389,26 +389,23 @@ fn remove(place: &Place) -> Result<(), StoreError> {
     }
 }
 
-/// What came in a record's way.
-fn error(err: OpenError, path: &Path) -> StoreError {
-    match err {
-        OpenError::Io(err) => StoreError::Unavailable(format!("{}: {err}", path.display())),
-        OpenError::Refused(reason) => StoreError::Refused {
+/// What is wrong with a record: whether it is there cannot be known, or
+/// something else is in its place.
+fn error(problem: FileProblem, path: &Path) -> StoreError {
+    match problem {
+        FileProblem::System(_) | FileProblem::Held | FileProblem::NoLocks => {
+            StoreError::File(FileError::new(path, problem))
+        }
+        problem => StoreError::Refused {
             path: path.to_owned(),
-            reason,
+            reason: problem.to_string(),
         },
     }
 }
 
-/// What came in the way of the folders: then no session can be told from none.
-fn unusable(dir: &Path) -> impl Fn(OpenError) -> StoreError {
-    let shown = dir.display().to_string();
-    move |err| {
-        StoreError::Unavailable(match err {
-            OpenError::Io(err) => format!("{shown}: {err}"),
-            OpenError::Refused(reason) => format!("{shown} {reason}"),
-        })
-    }
+/// What is wrong with the folder of the store: no record can be read.
+fn unusable(dir: &Path) -> impl Fn(FileProblem) -> StoreError {
+    move |problem| StoreError::File(FileError::new(dir, problem))
 }
 
 fn is_record_name(name: &str) -> bool {

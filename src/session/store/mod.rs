@@ -12,6 +12,7 @@ pub use redis::Redis;
 
 use super::id::SessionId;
 use super::record::{DamagedRecord, Record};
+use crate::files::FileError;
 
 /// Why a store did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -20,14 +21,16 @@ pub enum StoreError {
     /// The system failed: nothing is known about any session.
     #[error("session store: {0}")]
     Unavailable(String),
-    /// Something lies in a record's place that is not ours to read. It is left
-    /// alone.
-    #[error("session store: {path} {reason}")]
+    /// A file or folder cannot be used: nothing is known about any session.
+    #[error("session store: {0}")]
+    File(FileError),
+    /// Something else than a record is in a record's place. It is left alone.
+    #[error("session store: {path}: {reason}")]
     Refused {
         /// The file, or the key.
         path: PathBuf,
         /// What is wrong with it.
-        reason: &'static str,
+        reason: String,
     },
     /// What lies there is no whole record.
     #[error("session store: {path} {reason}")]

@@ -337,11 +337,11 @@ fn in_redis<T>(
     client.run(talk).map_err(|err| match err {
         RedisError::TooLarge(_) => StoreError::Refused {
             path: key.into(),
-            reason: "is too large",
+            reason: "is too large".to_owned(),
         },
         RedisError::Refused(words) if words.starts_with("WRONGTYPE") => StoreError::Refused {
             path: key.into(),
-            reason: "is no string",
+            reason: "is not a string".to_owned(),
         },
         err => StoreError::Unavailable(format!("{}: {err}", client.place())),
     })
