@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 pub use pages::UnknownEndpoint;
 pub use pages::url_for;
+pub(crate) use site::BUILT_IN;
 
 use crate::{Edge, MetaVariables};
 

@@ -21,7 +21,8 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// here, and a text that grows does so well within a host's 64 MiB.
 const FUEL: u64 = 500_000;
 
-const BUILT_IN: [(&str, &str); 6] = [
+/// The built-in pages and what they include: name and source.
+pub(crate) const BUILT_IN: [(&str, &str); 6] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("error.html", include_str!("../../templates/error.html")),
     ("index.html", include_str!("../../templates/index.html")),

@@ -16,7 +16,7 @@ use rustix::process::umask;
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::{Failure, complain};
+use super::{Failure, complain, count};
 
 /// A worker that ends sooner than this is not started again at once.
 const SOON: Duration = Duration::from_secs(1);
@@ -96,7 +96,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     for _ in 0..workers {
         pool.push(Worker::start(&socket)?);
     }
-    complain(format_args!("signet: {workers} workers"));
+    complain(format_args!("signet: {}", count(workers.into(), "worker")));
     let mut outcome = Ok(());
     for signal in signals.forever() {
         if signal != SIGCHLD {

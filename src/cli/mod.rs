@@ -43,7 +43,7 @@ enum Command {
     Fastcgi(fastcgi::Arguments),
     /// Run one request as a web server would and print the answer
     Request(request::Arguments),
-    /// Print a file to install
+    /// Print a file to install or to change
     #[command(subcommand)]
     Print(print::Command),
 }
@@ -148,6 +148,14 @@ fn utc(seconds: u64) -> String {
             at.second()
         ),
         None => format!("{seconds} s"),
+    }
+}
+
+/// `1 session`, `2 sessions`.
+fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
     }
 }
 

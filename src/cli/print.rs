@@ -1,9 +1,11 @@
 //! `signet print`: the files that come with the program, from inside it.
 
 use clap::CommandFactory;
+use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 
 use super::{Arguments, Failure, print};
+use crate::app::BUILT_IN;
 use crate::config::SETTINGS;
 
 #[derive(Debug, clap::Subcommand)]
@@ -24,6 +26,18 @@ pub(super) enum Command {
     Systemd,
     /// A signet.toml with every setting, all commented out
     Toml,
+    /// The built-in pages as Jinja files, to change them
+    ///
+    /// Your own pages are read from TEMPLATES_DIR, or from the folder templates in
+    /// the state directory. To begin with one that is built in:
+    /// signet print templates index.html > ~/.signet/templates/index.html
+    Templates {
+        /// One of the files; all of them without it
+        #[arg(value_parser = template_names())]
+        name: Option<String>,
+    },
+    /// A shell script that says why signet.cgi, beside it, does not start
+    Probe,
     /// The manual page
     Man,
     /// Completions for a shell
@@ -43,6 +57,8 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Nginx => print(include_bytes!("../../deploy/nginx-fastcgi.conf")),
         Command::Systemd => print(include_bytes!("../../deploy/signet.service")),
         Command::Toml => print(toml().as_bytes()),
+        Command::Templates { name } => print(templates(name.as_deref()).as_bytes()),
+        Command::Probe => print(include_bytes!("../../deploy/probe.cgi")),
         Command::Man => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Arguments::command())
@@ -56,6 +72,23 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             print(&script)
         }
     }
+}
+
+fn template_names() -> PossibleValuesParser {
+    BUILT_IN.map(|(name, _)| name).into()
+}
+
+/// The source of the built-in file `name`; without a name those of all, each
+/// below a line with its name.
+fn templates(name: Option<&str>) -> String {
+    let wanted = |file: &&(&str, &str)| name.is_none_or(|name| name == file.0);
+    let files = BUILT_IN.iter().filter(wanted);
+    files
+        .map(|(file, source)| match name {
+            Some(_) => (*source).to_owned(),
+            None => format!("==> {file} <==\n{source}"),
+        })
+        .collect()
 }
 
 /// Every setting as a comment, with what it does and its default.

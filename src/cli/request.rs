@@ -11,7 +11,7 @@ use crate::Edge;
 /// environment, `signet.toml`, the state directory.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// GET, HEAD or POST
+    /// GET, HEAD, POST or another, in capital or small letters
     method: String,
     /// The URL's path below the mount, with its query: /login
     path: String,
@@ -27,6 +27,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments, edge: &Edge) -> Result<(), Failure> {
+    let method = arguments.method.to_ascii_uppercase();
     let body = form(&arguments.form)?;
     let mut vars: Vec<(OsString, OsString)> = Vec::new();
     let mut set = |name: &str, value: &str| vars.push((name.into(), value.into()));
@@ -46,7 +47,7 @@ pub(super) fn run(arguments: Arguments, edge: &Edge) -> Result<(), Failure> {
     set("SERVER_PORT", "80");
     set("REMOTE_ADDR", "127.0.0.1");
     set("HTTP_HOST", "localhost");
-    set("REQUEST_METHOD", &arguments.method);
+    set("REQUEST_METHOD", &method);
     set("SCRIPT_NAME", "");
     set("REQUEST_URI", &arguments.path);
     set("PATH_INFO", &percent_decode_str(path).decode_utf8_lossy());
@@ -54,7 +55,7 @@ pub(super) fn run(arguments: Arguments, edge: &Edge) -> Result<(), Failure> {
     if !arguments.cookie.is_empty() {
         set("HTTP_COOKIE", &arguments.cookie.join("; "));
     }
-    if arguments.method == "POST" {
+    if method == "POST" || !body.is_empty() {
         set("CONTENT_TYPE", "application/x-www-form-urlencoded");
         set("CONTENT_LENGTH", &body.len().to_string());
     }

@@ -1,6 +1,8 @@
 //! `signet sessions`: what a store keeps, and the end of it.
 
-use super::{Failure, complain, print, settings, utc};
+use serde_json::json;
+
+use super::{Failure, complain, count, print, settings, utc};
 use crate::Edge;
 use crate::config::Config;
 use crate::session::revocation::is_over;
@@ -17,6 +19,10 @@ pub(super) enum Command {
         /// Only those of this user
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
+        /// As a JSON array of objects: started and saved (Unix seconds), size
+        /// (bytes), user (null without a name)
+        #[arg(long)]
+        json: bool,
     },
     /// End sessions that began before now, wherever they are kept
     #[command(group = clap::ArgGroup::new("whose").required(true))]
@@ -37,13 +43,19 @@ pub(super) enum Command {
 pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
     let config = settings(edge)?;
     match command {
-        Command::List { user } => list(&*store(&config)?, user.as_deref(), edge.now),
+        Command::List { user, json } => {
+            let found = find(&*store(&config)?, user.as_deref(), edge.now)?;
+            list(&found, json)
+        }
         Command::Revoke { user, .. } => revoke(&config, user.as_deref(), edge.now),
         Command::Clean => {
             let removed = store(&config)?
                 .sweep(edge.now, usize::MAX)
                 .map_err(Failure::new)?;
-            complain(format_args!("signet: removed {removed}"));
+            complain(format_args!(
+                "signet: removed {}",
+                count(removed, "session")
+            ));
             Ok(())
         }
     }
@@ -56,25 +68,61 @@ fn store(config: &Config) -> Result<Box<dyn Store>, Failure> {
     })
 }
 
-fn list(store: &dyn Store, user: Option<&str>, now: u64) -> Result<(), Failure> {
+/// What `list` shows of a session; sorted, it is the order of the list.
+#[derive(Eq, Ord, PartialEq, PartialOrd)]
+struct Found {
+    started: u64,
+    saved: u64,
+    /// Bytes of its record.
+    size: usize,
+    user: Option<String>,
+}
+
+fn find(store: &dyn Store, user: Option<&str>, now: u64) -> Result<Vec<Found>, Failure> {
     let mut found = Vec::new();
     store
         .for_each(now, &mut |record, size| {
             if user.is_none() || record.user() == user {
-                let name: String = record.user().unwrap_or_default().escape_debug().collect();
-                found.push((record.started, record.saved, size, name));
+                found.push(Found {
+                    started: record.started,
+                    saved: record.saved,
+                    size,
+                    user: record.user().map(str::to_owned),
+                });
             }
             Visit::Next
         })
         .map_err(Failure::new)?;
     found.sort();
+    Ok(found)
+}
+
+fn list(found: &[Found], as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        let rows = found.iter().map(|found| {
+            json!({
+                "started": found.started,
+                "saved": found.saved,
+                "size": found.size,
+                "user": found.user,
+            })
+        });
+        return print(format!("{}\n", rows.collect::<serde_json::Value>()).as_bytes());
+    }
     let mut text = String::new();
-    for (started, saved, size, name) in &found {
+    for Found {
+        started,
+        saved,
+        size,
+        user,
+    } in found
+    {
         let (started, saved) = (utc(*started), utc(*saved));
+        let name = user.as_deref().unwrap_or_default().escape_debug();
         text.push_str(&format!("{started}  {saved}  {size:>6}  {name}\n"));
     }
     print(text.as_bytes())?;
-    complain(format_args!("signet: {} sessions", found.len()));
+    complain(format_args!("signet: {}", count(found.len(), "session")));
     Ok(())
 }
 
@@ -100,7 +148,8 @@ fn revoke(config: &Config, user: Option<&str>, now: u64) -> Result<(), Failure> 
         })
         .map_err(Failure::new)?;
     complain(format_args!(
-        "signet: sessions that began before now are over; removed {ended}"
+        "signet: sessions that began before now are over; removed {}",
+        count(ended, "session")
     ));
     Ok(())
 }

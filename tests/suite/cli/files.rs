@@ -6,8 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{BINARY, signet};
+use super::{BINARY, signet, state_dir};
 use crate::support::StateDir;
+use crate::support::html::words;
 use crate::support::response::Response;
 
 fn is_key(text: &str) -> bool {
@@ -79,10 +80,42 @@ fn files_are_printed_as_shipped() {
         ("proxy-fcgi", "deploy/apache/proxy-fcgi.conf"),
         ("nginx", "deploy/nginx-fastcgi.conf"),
         ("systemd", "deploy/signet.service"),
+        ("probe", "deploy/probe.cgi"),
     ] {
         let shipped = fs::read_to_string(root.join(path)).expect(path);
         assert_eq!(signet(&["print", name], &[]).done(), shipped, "{name}");
     }
+}
+
+/// Each is the file of that name, and together they make the built-in pages.
+#[test]
+fn templates_are_printed_one_by_one_and_together() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let state = StateDir::new();
+    let all = signet(&["print", "templates"], &[]).done();
+    let mut together = String::new();
+    for name in [
+        "base.html",
+        "error.html",
+        "index.html",
+        "login.html",
+        "logout.html",
+        "style.css",
+    ] {
+        let source = fs::read_to_string(folder.join(name)).expect(name);
+        let printed = signet(&["print", "templates", name], &[]).done();
+        assert_eq!(printed, source, "{name}");
+        together += &format!("==> {name} <==\n{source}");
+        state.write(&format!("templates/{name}"), printed, 0o600);
+    }
+    assert_eq!(all, together);
+    let page = |state: &StateDir| {
+        let vars = [state_dir(state), ("SIGNET_SECRET_KEY", crate::support::KEY)];
+        let answer = signet(&["request", "GET", "/login"], &vars).done();
+        words(Response::parse(answer.as_bytes()).expect("CGI").text())
+    };
+    assert_eq!(page(&state), page(&StateDir::new()));
+    signet(&["print", "templates", "nothing.html"], &[]).failed(2, &["nothing.html", "index.html"]);
 }
 
 /// As it comes it sets nothing; with every line uncommented it is a good

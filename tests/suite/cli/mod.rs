@@ -126,7 +126,7 @@ fn help_is_an_answer() {
         (&["help", "cookie", "decode"],  &["COOKIE", "--unverified"]),
         (&["request", "--help"],         &["METHOD", "PATH", "--cookie", "--form", "--header"]),
         (&["help", "request"],           &["METHOD", "PATH"]),
-        (&["print", "--help"],           &["htaccess", "lighttpd", "fcgid", "proxy-fcgi", "nginx", "systemd", "toml", "man", "completions"]),
+        (&["print", "--help"],           &["htaccess", "lighttpd", "fcgid", "proxy-fcgi", "nginx", "systemd", "toml", "templates", "probe", "man", "completions"]),
         (&["help", "print", "completions"], &["SHELL", "bash", "zsh", "fish"]),
     ];
     for (args, words) in commands {

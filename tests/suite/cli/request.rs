@@ -49,7 +49,7 @@ fn every_part_of_a_request() {
     let alice = format!("session={}", Signer::default().token(ALICE, now()));
     let header = format!("Cookie: {alice}");
     #[rustfmt::skip]
-    let cases: [(&[&str], u16, Option<&str>); 9] = [
+    let cases: [(&[&str], u16, Option<&str>); 10] = [
         (&["GET", "/", "--cookie", &alice],                     200, Some("alice")),
         (&["GET", "/?a=b&c", "--cookie", &alice],               200, Some("alice")),
         (&["GET", "/", "--cookie", "a=b", "--cookie", &alice],  200, Some("alice")),
@@ -58,7 +58,8 @@ fn every_part_of_a_request() {
         (&["--cookie", &alice, "GET", "/"],                     200, Some("alice")),
         (&["GET", "/nowhere"],                                  404, None),
         (&["DELETE", "/"],                                      405, None),
-        (&["get", "/"],                                         405, None),
+        (&["brew", "/"],                                        405, None),
+        (&["get", "/", "--cookie", &alice],                     200, Some("alice")),
     ];
     for (args, status, name) in cases {
         let response = answer(args);
@@ -68,6 +69,23 @@ fn every_part_of_a_request() {
     }
     let head = answer(&["HEAD", "/login"]);
     assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+/// A shell's user types a method in any case; a form is sent by each method.
+#[test]
+fn methods_in_any_case() {
+    for method in ["POST", "post", "Post"] {
+        let login = answer(&[method, "/login", "--form", "username=ada"]);
+        assert_eq!((login.status, login.cookies().len()), (303, 1), "{method}");
+    }
+    for (method, status) in [("head", 200), ("put", 405), ("Patch", 405), ("delete", 405)] {
+        let response = answer(&[method, "/login", "--form", "username=ada"]);
+        assert_eq!(
+            (response.status, response.cookies().len()),
+            (status, 0),
+            "{method}"
+        );
+    }
 }
 
 /// The shell's words are text: they are encoded as a browser does.

@@ -74,6 +74,68 @@ fn sessions_are_listed_by_user() {
 }
 
 #[test]
+fn sessions_are_listed_as_json() {
+    let site = Site::new("filesystem");
+    let listed = |arguments: &[&str]| -> serde_json::Value {
+        let run = site.command(&[&["list", "--json"], arguments].concat());
+        assert_eq!(run.err, "", "{run:?}");
+        serde_json::from_str(&run.done()).expect("JSON")
+    };
+    assert_eq!(listed(&[]), serde_json::json!([]));
+    let before = crate::support::now();
+    let names = ["ada", "zo\u{eb} \"q\" \\ \u{202e}"];
+    for name in ["ada", "zo%C3%AB+%22q%22+%5C+%E2%80%AE"] {
+        site.log_in(name);
+    }
+    let all = listed(&[]);
+    let mut users: Vec<&str> = Vec::new();
+    for session in all.as_array().expect("an array") {
+        let number = |field: &str| session[field].as_u64().expect("a number");
+        assert!(
+            (before..=crate::support::now()).contains(&number("started")),
+            "{session}"
+        );
+        assert!(number("saved") >= number("started"), "{session}");
+        assert!(number("size") > 20, "{session}");
+        assert_eq!(
+            session.as_object().map(serde_json::Map::len),
+            Some(4),
+            "{session}"
+        );
+        users.push(session["user"].as_str().expect("a name"));
+    }
+    users.sort_unstable();
+    assert_eq!(users, names);
+    assert_eq!(listed(&["--user", "ada"]).as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn numbers_agree_with_their_nouns() {
+    let site = Site::new("filesystem");
+    for (logins, says) in [(0, "0 sessions\n"), (1, "1 session\n"), (2, "2 sessions\n")] {
+        for _ in 0..logins {
+            site.log_in("ada");
+        }
+        for (arguments, before) in [
+            (&["list"][..], "signet: "),
+            (
+                &["revoke", "--all"],
+                "signet: sessions that began before now are over; removed ",
+            ),
+            (&["clean"], "signet: removed "),
+        ] {
+            let run = site.command(arguments);
+            let says = if arguments == ["clean"] {
+                "0 sessions\n"
+            } else {
+                says
+            };
+            assert_eq!(run.err, format!("{before}{says}"), "{arguments:?}");
+        }
+    }
+}
+
+#[test]
 fn sessions_of_one_user_or_all_are_ended() {
     for kind in ["filesystem", "cookie"] {
         let site = Site::new(kind);
