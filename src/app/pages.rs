@@ -3,9 +3,10 @@
 use askama::Template;
 use http::StatusCode;
 use http::header::{self, HeaderValue};
+use minijinja::HtmlEscape;
 
 use super::error::Refusal;
-use super::site;
+use super::site::{self, Rendered};
 use crate::Response;
 use crate::gateway::{Mount, log};
 use crate::serve::Context;
@@ -112,8 +113,18 @@ impl Page<'_> {
             ));
         }
         if let Some(dir) = &context.config.templates_dir()
-            && let Some(document) = site::render(dir, self, context.mount)?
+            && let Some(Rendered {
+                mut document,
+                undefined,
+            }) = site::render(dir, self, context.mount)?
         {
+            if let Some(undefined) = undefined {
+                let note = format!("{undefined}; nothing is shown in its place");
+                log(&note);
+                if context.config.debug {
+                    document.push_str(&format!("\n<pre>{}</pre>\n", HtmlEscape(&note)));
+                }
+            }
             return Ok(response(document, SITE_POLICY));
         }
         Ok(self.built_in_response(context.mount))

@@ -31,6 +31,14 @@ pub(crate) const BUILT_IN: [(&str, &str); 6] = [
     ("style.css", include_str!("../../templates/style.css")),
 ];
 
+/// A site's own page.
+pub(super) struct Rendered {
+    pub(super) document: String,
+    /// The first variable that is undefined and was shown as nothing, as Flask
+    /// shows it: file, line and name.
+    pub(super) undefined: Option<String>,
+}
+
 /// Renders the file in `dir` that stands for `page`; `None` if there is none.
 ///
 /// Files it extends or includes may be the site's own or built in.
@@ -38,7 +46,7 @@ pub(super) fn render(
     dir: &Path,
     page: &Page<'_>,
     mount: &Mount,
-) -> Result<Option<String>, TemplateError> {
+) -> Result<Option<Rendered>, TemplateError> {
     if std::fs::symlink_metadata(dir.join(page.file_name())).is_err() {
         return Ok(None);
     }
@@ -53,7 +61,7 @@ pub(super) fn render(
 /// Renders the built-in source of `page` by this engine.
 #[cfg(test)]
 pub(super) fn render_source(page: &Page<'_>, mount: &Mount) -> Result<String, TemplateError> {
-    render_with(page, mount, |name| Ok(built_in(name)))
+    render_with(page, mount, |name| Ok(built_in(name))).map(|page| page.document)
 }
 
 fn built_in(name: &str) -> Option<String> {
@@ -67,11 +75,12 @@ fn render_with(
     page: &Page<'_>,
     mount: &Mount,
     load: impl Fn(&str) -> Result<Option<String>, minijinja::Error> + Send + Sync + 'static,
-) -> Result<String, TemplateError> {
+) -> Result<Rendered, TemplateError> {
     let mut jinja = Environment::new();
     // Whatever a file is called, what a visitor typed is text.
     jinja.set_auto_escape_callback(|_| AutoEscape::Html);
-    jinja.set_undefined_behavior(UndefinedBehavior::Lenient);
+    // Errors name the variable.
+    jinja.set_debug(true);
     jinja.set_fuel(Some(FUEL));
     jinja.set_recursion_limit(50);
     jinja.set_loader(load);
@@ -81,20 +90,54 @@ fn render_with(
             .map_err(|err| minijinja::Error::new(ErrorKind::InvalidOperation, err.to_string()))?;
         with_query(url, &query)
     });
-    jinja
-        .get_template(page.file_name())
-        .and_then(|template| template.render(variables(page)))
-        .map_err(|err| TemplateError(with_causes(&err)))
+    let mut render = |undefined| {
+        jinja.set_undefined_behavior(undefined);
+        let template = jinja.get_template(page.file_name())?;
+        template.render(variables(page))
+    };
+    // In a test (`if`) an undefined variable is no mistake.
+    let undefined = match render(UndefinedBehavior::SemiStrict) {
+        Ok(document) => {
+            return Ok(Rendered {
+                document,
+                undefined: None,
+            });
+        }
+        Err(err) if is_undefined(&err) => with_causes(&err),
+        Err(err) => return Err(TemplateError(with_causes(&err))),
+    };
+    match render(UndefinedBehavior::Lenient) {
+        Ok(document) => Ok(Rendered {
+            document,
+            undefined: Some(undefined),
+        }),
+        Err(err) => Err(TemplateError(with_causes(&err))),
+    }
 }
 
+/// Whether the error, perhaps in an included file, is an undefined variable.
+fn is_undefined(err: &minijinja::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(err);
+    while let Some(inner) = cause {
+        let kind = inner.downcast_ref().map(minijinja::Error::kind);
+        if kind == Some(ErrorKind::UndefinedError) {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}
+
+/// The variables of the built-in page of that name. Pages that may include one
+/// another have the same ones.
 fn variables(page: &Page<'_>) -> Value {
     match *page {
         Page::Index {
             username,
             everywhere,
-        } => context! { username, everywhere },
-        Page::Logout { username } => context! { username },
-        Page::Login { username, error } => context! { username, error },
+        } => context! { username, everywhere, error => "" },
+        Page::Logout { username } => context! { username, everywhere => false, error => "" },
+        Page::Login { username, error } => context! { username, everywhere => false, error },
         Page::Error(ErrorPage {
             status,
             reason,

@@ -243,6 +243,7 @@ fn own_and_built_in_files_together() {
     let text = show("built-in", &state, Cgi::get("/")).text().to_owned();
     assert!(text.starts_with("<body>before "), "{text}");
     assert!(text.contains("name=\"username\""), "{text}");
+    assert!(!text.contains("class=\"error\""), "{text}");
 }
 
 /// A built-in page that others extend is replaced for them, too.
@@ -320,6 +321,67 @@ fn escaping_is_always_on() {
     );
     let state = site(&[("index.html", "{{ '<b>' }}{{ '<i>'|safe }}")]);
     assert_eq!(show("safe", &state, Cgi::get("/")).text(), "&lt;b&gt;<i>");
+}
+
+/// As in Flask the page is shown all the same; but a misspelt name is found: in
+/// the log by file, line and name, and with DEBUG on the page.
+#[test]
+fn an_undefined_variable_is_named() {
+    #[rustfmt::skip]
+    let cases: [(&str, &str, &str, &str); 12] = [
+        ("printed",      "<p>\n[{{ usrname }}]",                     "[]",    "index.html:2: undefined value: `usrname` is undefined"),
+        ("filtered",     "[{{ usrname|upper }}]",                    "[]",    "index.html:1: undefined value: `usrname` is undefined"),
+        ("joined",       "[{{ username ~ usrname }}]",               "[ada]", "`usrname` is undefined"),
+        ("an attribute", "[{{ username.first }}]",                   "[]",    "`username.first` is undefined"),
+        ("a loop",       "[{% for x in items %}{{ x }}{% endfor %}]", "[]",   "`items` is undefined"),
+        ("compared",     "[{% if role == 'admin' %}x{% endif %}]",   "[]",    "`role` is undefined"),
+        ("set",          "{% set a = usrname %}\n[{{ a }}]",         "[]",    "index.html:2: undefined value: `usrname` is undefined (from line 1)"),
+        ("included",     "[{% include 'part.html' %}]",              "[]",    "part.html:3"),
+        ("in a parent",  "{% extends 'layout.html' %}{% block b %}{% endblock %}", "[]", "layout.html:1"),
+        ("in a block",   "{% extends 'layout.html' %}\n{% block b %}{{ x }}{% endblock %}", "[]", "index.html:2"),
+        ("in a macro",   "{% macro m(a) %}[{{ a }}]{% endmacro %}{{ m() }}", "[]", "index.html:1: undefined value"),
+        ("of another page", "[{{ error_id }}]",                      "[]",    "`error_id` is undefined"),
+    ];
+    for (name, text, shown, wanted) in cases {
+        let state = site(&[
+            ("index.html", text),
+            ("part.html", "{#\n\n#}{{ usrname }}"),
+            ("layout.html", "[{% block b %}{% endblock %}{{ title }}]"),
+        ]);
+        for debug in ["false", "true"] {
+            let request = Cgi::get("/").cookie(logged_in("ada"));
+            let out = request.state(&state).var("SIGNET_DEBUG", debug).run();
+            let response = assert_holds(name, &out, NOTHING);
+            assert_eq!(response.status, 200, "{name}: {out}");
+            assert!(response.text().contains(shown), "{name}: {out}");
+            let log = out.errors();
+            assert!(log.contains(wanted), "{name}: {out}");
+            assert_eq!(log.lines().count(), 1, "{name}: {out}");
+            let on_page = unescape(response.text()).contains(wanted);
+            assert_eq!(on_page, debug == "true", "{name}: {out}");
+        }
+    }
+}
+
+/// What asks whether a variable is there is no mistake.
+#[test]
+fn tests_of_undefined_variables_are_no_mistakes() {
+    for text in [
+        "{% if usrname %}x{% else %}[]{% endif %}",
+        "{% if not usrname %}[]{% endif %}",
+        "[{{ 'x' if usrname }}]",
+        "[{{ usrname|default('') }}]",
+        "[{{ usrname or '' }}]",
+        "{% if usrname is defined %}x{% endif %}[]",
+        "{% if username and usrname %}x{% endif %}[]",
+        "{% set error = error|default('') %}[{{ error }}]",
+    ] {
+        let state = site(&[("index.html", text)]);
+        let request = Cgi::get("/").cookie(logged_in("ada"));
+        // Nothing on stderr, among others.
+        let response = show(text, &state, request.var("SIGNET_DEBUG", "true"));
+        assert_eq!(response.text(), "[]", "{text}");
+    }
 }
 
 /// What a visitor calls himself is never a template.
