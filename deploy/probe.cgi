@@ -118,6 +118,12 @@ check_modes() {
 check_other_file() { # the first four bytes
   case "$1 $2" in
     '35 33') check_script ;;
+    '239 187')
+      fault 'It begins with a byte order mark (BOM), and the system does not see the #! behind it.' \
+        'Save it as UTF-8 without BOM, and upload it again.' ;;
+    '255 254' | '254 255')
+      fault 'It is text in UTF-16, which the system does not read.' \
+        'Save it as UTF-8 without BOM, and upload it again.' ;;
     '127 69')
       fault 'The upload broke off after a few bytes.' "$once_more" ;;
     '80 75' | '31 139')

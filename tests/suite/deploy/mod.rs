@@ -2,6 +2,7 @@
 //! (The web servers' files are tested by `live`.)
 
 mod build;
+mod checkout;
 mod machines;
 mod probe;
 mod serve;

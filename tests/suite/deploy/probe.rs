@@ -111,6 +111,8 @@ fn each_fault_is_named_with_its_remedy() {
         ("another machine", made_for(243),                         0o755, "another machine",      "deploy/build"),
         ("no loader",       loader,                                0o755, "loader",               "static"),
         ("CR LF after #!",  b"#!/bin/sh\r\n".to_vec(),             0o755, "CR LF",                "LF"),
+        ("BOM before #!",   b"\xef\xbb\xbf#!/bin/sh\n".to_vec(), 0o755, "byte order mark",      "without BOM"),
+        ("UTF-16",          b"\xff\xfe#\0!\0/\0".to_vec(),       0o755, "UTF-16",               "without BOM"),
         ("#! to nowhere",   b"#!/nowhere/signet\n".to_vec(),       0o755, "not there",            "full path"),
     ];
     for (name, bytes, mode, fault, remedy) in cases {

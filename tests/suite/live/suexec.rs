@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
 use super::apache::{Started, configuration, start};
-use super::site::{Site, User};
+use super::site::{Site, User, set_mode};
 use super::{Live, Mount, Software, answers, beside, hostile, on_each, walk};
 use crate::support::http::{self, free_port};
 
@@ -207,6 +207,38 @@ fn everything_that_exists_is_served_as_before_under_suexec() {
             beside::the_program_answers_the_rest(mount);
         }
     });
+}
+
+/// The README's row on a probe that gives 500: what it must be like to answer.
+#[test]
+#[ignore = "needs Apache and root: run tests/run"]
+fn the_probe_answers_unless_it_cannot_start_itself() {
+    let live = set_up(Started::ByDaemon);
+    let port = live.mounts[0].port;
+    let web = "www/virtual/alice/html";
+    let htaccess = Site::shipped("apache/.htaccess");
+    let probe = Site::shipped("probe.cgi");
+    let with_cr = probe.replace('\n', "\r\n");
+    let with_mark = format!("\u{feff}{probe}");
+    for (folder, folder_mode, text, mode, status) in [
+        ("sound", 0o755, &probe, 0o755, 200),
+        ("folder-777", 0o777, &probe, 0o755, 500),
+        ("mode-644", 0o755, &probe, 0o644, 500),
+        ("cr-lf", 0o755, &with_cr, 0o755, 500),
+        ("mark", 0o755, &with_mark, 0o755, 500),
+    ] {
+        let at = format!("{web}/{folder}");
+        live.site.folder(&at, ALICE, 0o755);
+        live.site
+            .file(&format!("{at}/.htaccess"), &htaccess, ALICE, 0o644);
+        live.site
+            .file(&format!("{at}/probe.cgi"), text, ALICE, mode);
+        set_mode(&live.site.path().join(&at), folder_mode);
+        let reply = http::get(port, &format!("/{folder}/probe.cgi"), &[]);
+        assert_eq!(reply.status, status, "{folder}: {reply:?}");
+        let answers = reply.text().contains("There is no signet.cgi");
+        assert_eq!(answers, status == 200, "{folder}: {reply:?}");
+    }
 }
 
 /// The configuration's mode is no visitor's affair, nor is what it says.
