@@ -45,7 +45,7 @@ mod log;
 mod serve;
 pub mod session;
 
-pub use gateway::{Edge, Environment, MetaVariables, Mount};
+pub use gateway::{Edge, Entrance, Environment, MetaVariables, Mount};
 pub use serve::{respond, serve, serve_after};
 pub use session::{Flash, Session, USERNAME, Value};
 

@@ -1,4 +1,4 @@
-//! Lines for the owner on standard error.
+//! Lines for the owner on standard error, and writing to standard streams.
 //!
 //! The lowest module of all: a file whose mode is corrected is logged where it
 //! is opened.
@@ -6,9 +6,18 @@
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::stdio::stderr;
+
+/// How long a line may wait for room. A page matters more.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Writes one line for the owner to standard error: `signet: message`, control
-/// characters escaped. Never fails.
+/// characters escaped. Never fails, and never waits for longer than a second: a
+/// line that nobody reads is dropped.
 pub fn log(message: impl Display) {
     let mut line = String::from("signet: ");
     for c in message.to_string().chars() {
@@ -24,7 +33,10 @@ pub fn log(message: impl Display) {
         collected.as_mut().map(|lines| lines.push_str(&line))
     });
     if !matches!(collected, Ok(Some(()))) {
-        write_all(rustix::stdio::stderr(), line.as_bytes());
+        // A write to a full pipe would wait for its reader.
+        if wait_for_room(stderr(), Some(PATIENCE)).is_ok() {
+            let _ = write_all(stderr(), line.as_bytes(), Some(PATIENCE));
+        }
     }
 }
 
@@ -42,12 +54,42 @@ pub fn logged<T>(run: impl FnOnce() -> T) -> (T, String) {
     (outcome, lines.unwrap_or_default())
 }
 
-/// Writes all of `bytes`, unless the reader is gone or the write fails.
-pub(crate) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) {
+/// Writes all of `bytes`, also where `fd` is in non-blocking mode, which any
+/// process that shares it may have set.
+///
+/// # Errors
+///
+/// [`Errno::TIMEDOUT`] if nothing could be written for `patience` (`None`: as
+/// long as it takes); otherwise what the system says.
+pub(crate) fn write_all(
+    fd: BorrowedFd<'_>,
+    mut bytes: &[u8],
+    patience: Option<Duration>,
+) -> Result<(), Errno> {
     while !bytes.is_empty() {
-        match rustix::io::retry_on_intr(|| rustix::io::write(fd, bytes)) {
-            Ok(written) if written > 0 => bytes = &bytes[written..],
-            _ => return,
+        match rustix::io::write(fd, bytes) {
+            Ok(0) => return Err(Errno::IO),
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => wait_for_room(fd, patience)?,
+            Err(err) => return Err(err),
+        }
+    }
+    Ok(())
+}
+
+/// Waits until `fd` takes bytes, or has an error that the next write returns.
+fn wait_for_room(fd: BorrowedFd<'_>, patience: Option<Duration>) -> Result<(), Errno> {
+    let deadline = patience.map(|patience| Instant::now() + patience);
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let left = left.map(|left| Timespec::try_from(left).unwrap_or_default());
+        let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
+        match poll(&mut fds, left.as_ref()) {
+            Ok(0) => return Err(Errno::TIMEDOUT),
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(err) => return Err(err),
         }
     }
 }

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::stdio::{stderr, stdin, stdout};
-use signet::{Edge, Environment};
+use signet::{Edge, Entrance, Environment};
 
 /// The C library's allocator maps and unmaps memory page by page in a program
 /// as short as this one; this one maps 64 KiB once and uses it again.
@@ -42,14 +42,46 @@ extern "C" fn main(_argc: c_int, argv: *const *const c_char, envp: *const *const
         vars: Environment::from_entries(entries),
         argument: arguments.get(1).cloned(),
         now: now(),
-        euid: rustix::process::geteuid().as_raw(),
+        euid: effective_user(),
     };
     // A web server may pass the words of a query as arguments (RFC 3875, 4.4):
-    // under CGI a stranger writes argv, so decide before looking at it.
-    if edge.is_from_web_server() {
-        c_int::from(signet::app::serve(edge) != ExitCode::SUCCESS)
-    } else {
-        c_int::from(signet::cli::run(edge, arguments.into_iter().skip(1)))
+    // under CGI a visitor writes argv, so decide before looking at it.
+    let entrance = edge.entrance();
+    if entrance != Entrance::Cgi {
+        unblock_signals();
+    }
+    match entrance {
+        Entrance::Cgi | Entrance::FastCgi => {
+            c_int::from(signet::app::serve(entrance, edge) != ExitCode::SUCCESS)
+        }
+        Entrance::CommandLine => c_int::from(signet::cli::run(edge, arguments.into_iter().skip(1))),
+    }
+}
+
+/// A process inherits the signals that its parent had blocked. Blocked SIGTERM
+/// would never end this one, and blocked SIGCHLD never tell that a worker ended.
+fn unblock_signals() {
+    // SAFETY: both calls write to or read the set, which is here, and no more.
+    unsafe {
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
+}
+
+/// The effective user id, from where the kernel puts it for a new program: that
+/// saves a system call.
+fn effective_user() -> u32 {
+    // SAFETY: the C library reads its copy of the kernel's list, and sets errno
+    // (which is this thread's own) if there is no such entry.
+    let (user, errno) = unsafe {
+        *libc::__errno_location() = 0;
+        let user = libc::getauxval(libc::AT_EUID);
+        (user, *libc::__errno_location())
+    };
+    match u32::try_from(user) {
+        Ok(user) if errno == 0 => user,
+        _ => rustix::process::geteuid().as_raw(),
     }
 }
 

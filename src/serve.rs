@@ -15,7 +15,7 @@ use http::{Extensions, Method, StatusCode};
 
 use crate::app::error::{Refusal, respond as error_response};
 use crate::config::{Config, ConfigError, RecentConfig, ServedFolders, cgi_script};
-use crate::gateway::{self, Edge, MetaVariables, Mount, Patient, fastcgi};
+use crate::gateway::{self, Edge, Entrance, MetaVariables, Mount, Patient, fastcgi};
 use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::{Opened, Session};
 use crate::{Request, Response};
@@ -80,32 +80,36 @@ pub fn serve_after(
     check: impl FnMut(&Parts) -> Option<Response>,
     handler: impl FnMut(Request, &mut Session) -> Response,
 ) -> ExitCode {
-    serve_edge(Edge::of_this_process(), &[], check, handler)
+    let edge = Edge::of_this_process();
+    serve_edge(edge.entrance(), edge, &[], check, handler)
 }
 
 /// As [`serve_after`], for a process that has looked at its edge already.
 /// `routes` are the pages there are, for servers that do not tell them from
 /// where we are.
 pub(crate) fn serve_edge(
+    entrance: Entrance,
     edge: Edge,
     routes: &[&str],
     check: impl FnMut(&Parts) -> Option<Response>,
     handler: impl FnMut(Request, &mut Session) -> Response,
 ) -> ExitCode {
-    if edge.vars.is_of_cgi() {
-        answer_panics();
-        let mut stdin = Patient::new(rustix::stdio::stdin(), PATIENCE);
-        let length = gateway::longest(edge.vars.cgi_request());
-        let answer = respond(edge, &mut stdin, check, handler);
-        stdin.discard(length, rustix::stdio::stdout());
-        gateway::answer(&answer);
-        return ExitCode::SUCCESS;
+    match entrance {
+        Entrance::Cgi => {
+            answer_panics();
+            let mut stdin = Patient::new(rustix::stdio::stdin(), PATIENCE);
+            let length = gateway::longest(edge.vars.cgi_request());
+            let answer = respond(edge, &mut stdin, check, handler);
+            stdin.discard(length, rustix::stdio::stdout());
+            gateway::answer(&answer);
+            ExitCode::SUCCESS
+        }
+        Entrance::FastCgi => serve_fastcgi(edge, routes, check, handler),
+        Entrance::CommandLine => {
+            gateway::log("this is a CGI program: a web server starts it (or REQUEST_METHOD=GET)");
+            ExitCode::from(2)
+        }
     }
-    if fastcgi::is_listening(rustix::stdio::stdin()) {
-        return serve_fastcgi(edge, routes, check, handler);
-    }
-    gateway::log("this is a CGI program: a web server starts it (or REQUEST_METHOD=GET)");
-    ExitCode::from(2)
 }
 
 /// One worker: see [`fastcgi`].

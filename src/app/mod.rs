@@ -14,12 +14,18 @@ pub use pages::UnknownEndpoint;
 pub use pages::url_for;
 pub(crate) use site::BUILT_IN;
 
-use crate::{Edge, MetaVariables};
+use crate::{Edge, Entrance, MetaVariables};
 
 /// Serves what a web server started this process for with the built-in pages;
 /// see [`crate::serve`].
-pub fn serve(edge: Edge) -> ExitCode {
-    crate::serve::serve_edge(edge, &routes::ROUTES, routes::check, routes::handle)
+pub fn serve(entrance: Entrance, edge: Edge) -> ExitCode {
+    crate::serve::serve_edge(
+        entrance,
+        edge,
+        &routes::ROUTES,
+        routes::check,
+        routes::handle,
+    )
 }
 
 /// The built-in pages' answer to the request in `edge`, whole.

@@ -58,7 +58,7 @@ impl std::str::FromStr for Address {
         let address: SocketAddr = text
             .parse()
             .map_err(|_| "expected unix:/PATH or 127.0.0.1:PORT".to_owned())?;
-        if !address.ip().is_loopback() {
+        if !address.ip().to_canonical().is_loopback() {
             return Err("only loopback addresses: who can connect is believed".to_owned());
         }
         Ok(Self::Tcp(address))

@@ -10,12 +10,14 @@ mod sessions;
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::io::{self, Write};
 
 use clap::{CommandFactory, Parser, Subcommand};
+use rustix::io::Errno;
+use rustix::stdio::{stderr, stdout};
 
 use crate::Edge;
 use crate::config::{Config, ServedFolders};
+use crate::log::write_all;
 
 /// Flask's signed session as one CGI program.
 ///
@@ -125,12 +127,9 @@ fn finish(outcome: Result<(), Failure>) -> u8 {
 
 /// Writes to standard output; a reader that went away (`| head`) is no error.
 fn print(bytes: &[u8]) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(err) if err.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(format_args!("standard output: {err}")))
-        }
-        _ => Ok(()),
+    match write_all(stdout(), bytes, None) {
+        Ok(()) | Err(Errno::PIPE) => Ok(()),
+        Err(err) => Err(Failure::new(format_args!("standard output: {err}"))),
     }
 }
 
@@ -160,7 +159,8 @@ fn count(number: usize, noun: &str) -> String {
 }
 
 fn complain(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    // Nobody is left to tell that standard error does not work.
+    let _ = write_all(stderr(), format!("{line}\n").as_bytes(), None);
 }
 
 #[cfg(test)]

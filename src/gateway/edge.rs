@@ -4,11 +4,17 @@
 
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::io::Errno;
+use rustix::stdio::{stdin, stdout};
 
 use super::{Environment, fastcgi};
 use crate::log::write_all;
 pub use crate::log::{log, logged};
+
+/// How long a web server may take none of an answer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a process is given, once, when it starts.
 #[derive(Clone, Debug)]
@@ -36,11 +42,30 @@ impl Edge {
         }
     }
 
-    /// Whether a web server started this process: as a CGI program, or with a
-    /// listening socket as a FastCGI application.
-    pub fn is_from_web_server(&self) -> bool {
-        self.vars.is_of_cgi() || fastcgi::is_listening(rustix::stdio::stdin())
+    /// Who started this process, and with that what it is to do.
+    pub fn entrance(&self) -> Entrance {
+        // First: a FastCGI application may be started from inside a CGI request,
+        // and then has that request's environment.
+        if fastcgi::is_listening(stdin()) {
+            Entrance::FastCgi
+        } else if self.vars.is_of_cgi() {
+            Entrance::Cgi
+        } else {
+            Entrance::CommandLine
+        }
     }
+}
+
+/// The ways in which this program is started.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Entrance {
+    /// By a web server, for one request, which the environment describes.
+    Cgi,
+    /// By a web server or by `signet fastcgi`, with a listening socket as
+    /// descriptor 0 (FastCGI 1.0, section 2.2).
+    FastCgi,
+    /// By a person.
+    CommandLine,
 }
 
 /// Unix seconds; 0 if the clock stands before 1970.
@@ -61,5 +86,8 @@ pub fn answered() -> bool {
 /// Writes the answer; a web server that has gone away is no error.
 pub(crate) fn answer(bytes: &[u8]) {
     ANSWERED.store(true, Ordering::Relaxed);
-    write_all(rustix::stdio::stdout(), bytes);
+    match write_all(stdout(), bytes, Some(PATIENCE)) {
+        Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => {}
+        Err(err) => log(format_args!("the answer was not written: {err}")),
+    }
 }

@@ -18,7 +18,7 @@ mod request;
 mod response;
 
 pub use body::BodyError;
-pub use edge::{Edge, answered, log, logged};
+pub use edge::{Edge, Entrance, answered, log, logged};
 pub use environment::Environment;
 pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};

@@ -32,7 +32,8 @@ pub(crate) fn is_listening(fd: impl AsFd) -> bool {
 }
 
 /// `FCGI_WEB_SERVER_ADDRS` (section 3.2 of the specification): the addresses
-/// that may connect by TCP; `None` if it is unset.
+/// that may connect by TCP; `None` if it is unset. An IPv4 address in IPv6's form
+/// (`::ffff:127.0.0.1`) is that IPv4 address.
 ///
 /// # Errors
 ///
@@ -48,6 +49,7 @@ pub(crate) fn web_server_addrs(
         let address = address.trim();
         address
             .parse()
+            .map(|address: IpAddr| address.to_canonical())
             .map_err(|_| WebServerAddrsError(address.to_owned()))
     });
     addresses.collect::<Result<_, _>>().map(Some)

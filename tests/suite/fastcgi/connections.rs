@@ -150,7 +150,9 @@ fn web_server_addresses_are_honoured() {
         ("empty",              Some(""), true),
         ("this one",           Some("127.0.0.1"), true),
         ("among others",       Some("192.0.2.1, 127.0.0.1 ,::1"), true),
-        ("as a mapped IPv6",   Some("::1,192.0.2.1"), false),
+        ("IPv4 in IPv6",       Some("::1,::ffff:127.0.0.1"), true),
+        ("the same in hex",    Some("::FFFF:7f00:1"), true),
+        ("another in IPv6",    Some("::1,::ffff:192.0.2.1"), false),
         ("another",            Some("192.0.2.1"), false),
     ];
     for (name, addresses, served) in cases {

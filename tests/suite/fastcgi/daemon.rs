@@ -13,7 +13,7 @@ use super::{
     ping,
 };
 use crate::support::StateDir;
-use crate::support::application::{Application, lives, program_at, wait_until};
+use crate::support::application::{Application, at, lives, program_at, wait_until};
 use crate::support::cgi::compiled;
 use crate::support::fastcgi::request;
 use crate::support::output::Ended;
@@ -241,6 +241,32 @@ fn catches_sigterm(pid: Pid) -> bool {
     caught.is_ok_and(|caught| caught & (1 << (Signal::TERM.as_raw() - 1)) != 0)
 }
 
+/// A parent's blocked signals are inherited. They must not keep the daemon from
+/// hearing that it is to end, or that a worker has.
+#[test]
+fn blocked_signals_are_heard_all_the_same() {
+    let state = StateDir::new();
+    let blocked = || {
+        let mut command = at(&compiled("blocked", &[]), &state);
+        command.arg(env!("CARGO_BIN_EXE_signet"));
+        command
+    };
+    let daemon = Application::daemon(&mut blocked(), &socket(&state), &["--workers", "1"]);
+    wait_until("the worker runs", || daemon.children().len() == 1);
+    let before = daemon.children();
+    kill(before[0]);
+    wait_until("another one runs", || {
+        let now = daemon.children();
+        now.len() == 1 && now != before
+    });
+    assert_serves("afterwards", &daemon);
+    assert_ends_well(&daemon);
+
+    let worker = Application::worker(&mut blocked());
+    assert_serves("a worker of its own", &worker);
+    assert_ends_well(&worker);
+}
+
 /// K6: whoever can connect is believed, so nobody else may.
 #[test]
 fn who_may_connect() {
@@ -257,10 +283,11 @@ fn who_may_connect() {
     }
     let state = StateDir::new();
     #[rustfmt::skip]
-    let rows: [(&[&str], &str); 9] = [
+    let rows: [(&[&str], &str); 10] = [
         (&["--listen", "0.0.0.0:0"],                 "loopback"),
         (&["--listen", "[::]:0"],                    "loopback"),
         (&["--listen", "192.0.2.1:9000"],            "loopback"),
+        (&["--listen", "[::ffff:192.0.2.1]:0"],      "loopback"),
         (&["--listen", "localhost:9000"],            "127.0.0.1:PORT"),
         (&["--listen", "/run/socket"],               "unix:/PATH"),
         (&["--listen", "unix:socket"],               "absolute"),

@@ -52,6 +52,18 @@ fn a_request_is_finished_before_the_worker_ends() {
     }
 }
 
+/// `cgi-fcgi -connect SOCKET signet.cgi 2` in a CGI script starts the application
+/// with that request's environment. Descriptor 0 decides (FastCGI 1.0, 2.2).
+#[test]
+fn a_worker_started_inside_a_cgi_request_is_a_worker() {
+    let state = StateDir::new();
+    let mut command = program_at(&state);
+    command.envs(asks("POST", "/logout"));
+    let worker = Application::worker(&mut command);
+    assert_serves("the request of the socket", &worker);
+    assert_ends_well(&worker);
+}
+
 /// And a signal more changes nothing about that.
 #[test]
 fn asked_twice_it_still_finishes() {

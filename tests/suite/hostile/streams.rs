@@ -2,10 +2,12 @@
 //! or never ending, closed and full outputs; and little memory for all of it.
 
 use std::fs::File;
-use std::io::{ErrorKind, pipe};
+use std::io::{ErrorKind, PipeWriter, Read, Write, pipe};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::{assert_anonymous, assert_status};
 use crate::support::invariants::{Allowed, COOKIE, NOTHING, assert_holds, checked};
@@ -295,6 +297,68 @@ fn nobody_listens() {
         assert_eq!(out.status.code(), Some(0), "{name}: {out}");
         assert!(!out.errors().contains("panicked"), "{name}: {out}");
         assert_eq!((out.stdout.len(), &out.after), (0, &out.before), "{name}");
+    }
+}
+
+/// A page of more than a pipe holds.
+fn long_page() -> (StateDir, String) {
+    let state = StateDir::new();
+    let page = "0123456789abcdef".repeat(30_000);
+    state.write("templates/index.html", &page, 0o644);
+    (state, page)
+}
+
+/// The two ends of a pipe whose writer does not wait for room, and what is read
+/// from it once it is full.
+fn hasty_pipe() -> (PipeWriter, JoinHandle<Vec<u8>>) {
+    let (mut reader, writer) = pipe().expect("a pipe");
+    rustix::io::ioctl_fionbio(&writer, true).expect("non-blocking mode");
+    let read = thread::spawn(move || {
+        while rustix::io::ioctl_fionread(&reader).expect("a pipe") < 32 * 1024 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).expect("read the answer");
+        bytes
+    });
+    (writer, read)
+}
+
+/// Whoever shares the pipe may have put it into non-blocking mode: Node and
+/// terminals do. A write that would wait is no failure.
+#[test]
+fn answers_come_whole_through_a_pipe_that_does_not_wait() {
+    let (state, page) = long_page();
+    let (writer, read) = hasty_pipe();
+    let out = Cgi::get("/").state(&state).stdout(writer).run();
+    assert_eq!(out.errors(), "");
+    let answer = read.join().expect("it was read");
+    let answer = Response::parse(&answer).expect("an answer");
+    assert!(answer.text() == page, "{} bytes", answer.text().len());
+
+    // The command line prints by the same rule.
+    let (writer, read) = hasty_pipe();
+    let status = Command::new(env!("CARGO_BIN_EXE_signet"))
+        .args(["request", "GET", "/"])
+        .env_clear()
+        .env("SIGNET_STATE_DIR", state.path())
+        .stdout(writer)
+        .status();
+    assert_eq!(status.expect("run signet").code(), Some(0));
+    let answer = read.join().expect("it was read");
+    assert!(answer.ends_with(page.as_bytes()), "{} bytes", answer.len());
+}
+
+/// Nobody reads the error log, and it is full: the visitor waits for a moment.
+#[test]
+fn a_full_log_delays_an_answer_for_a_moment() {
+    for does_not_wait in [true, false] {
+        let (_reader, mut writer) = pipe().expect("a pipe");
+        rustix::io::ioctl_fionbio(&writer, true).expect("non-blocking mode");
+        while writer.write(&[b'x'; 4096]).is_ok() {}
+        rustix::io::ioctl_fionbio(&writer, does_not_wait).expect("its mode");
+        let broken = Cgi::get("/").var("SIGNET_BOGUS", "1").stderr(writer);
+        assert_status("log full", broken, 503);
     }
 }
 
