@@ -18,6 +18,8 @@ use crate::support::http::{free_port, get, post};
 struct Serve {
     child: Child,
     port: u16,
+    /// What it said before it gave its address.
+    said: Vec<String>,
 }
 
 /// The script with nothing in its environment but what it needs.
@@ -45,19 +47,19 @@ impl Serve {
             .process_group(0)
             .spawn()
             .expect("run deploy/serve");
-        let said = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        let lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
         let url = format!("http://127.0.0.1:{port}/");
-        let mut lines = Vec::new();
+        let mut said = Vec::new();
         // It says so when it answers, and not before.
-        for line in said.lines() {
+        for line in lines {
             let line = line.expect("read what it says");
             if line.contains(&url) {
-                return Self { child, port };
+                return Self { child, port, said };
             }
-            lines.push(line);
+            said.push(line);
         }
         let status = child.wait().expect("wait for it");
-        panic!("it ended, {status}, and said {lines:?}");
+        panic!("it ended, {status}, and said {said:?}");
     }
 
     /// Ends it as Ctrl-C does, or as a `kill`.
@@ -140,6 +142,38 @@ fn its_pages_say_why() {
     // What a person wrote there is theirs.
     let kept = fs::read_to_string(home.path().join(site).join("signet.toml"));
     assert_eq!(kept.expect("read it"), "DEBUG = true\n");
+}
+
+/// The build shows how far it is, in cargo's own words, and a newcomer is told
+/// how to change a page: the command is one to paste into a shell.
+#[test]
+#[ignore = "needs lighttpd: run tests/run"]
+fn it_shows_its_progress_and_how_to_change_a_page() {
+    let home = StateDir::new();
+    let serve = Serve::start(&home);
+    let said = serve.said.join("\n");
+    assert!(said.contains("Finished `release`"), "{said}");
+    let templates = home
+        .path()
+        .join(".local/state/signet-serve/state/templates");
+    assert!(said.contains(&*templates.to_string_lossy()), "{said}");
+
+    let command = serve
+        .said
+        .iter()
+        .find_map(|line| line.strip_prefix("deploy/serve:   "));
+    let command = command.unwrap_or_else(|| panic!("no command in {said}"));
+    let copied = Command::new("sh").args(["-c", command]).status();
+    assert!(copied.expect("run sh").success(), "{command}");
+    let page = templates.join("index.html");
+    let text = fs::read_to_string(&page).expect("the page");
+    fs::write(&page, text.replace("Welcome", "A page of my own")).expect("change it");
+    let index = get(serve.port, "/", &[]);
+    assert!(
+        index.text().contains("A page of my own"),
+        "{said}: {index:?}"
+    );
+    assert_eq!(serve.stop(Signal::TERM).code(), Some(0));
 }
 
 #[test]
