@@ -52,8 +52,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "SECRET_KEY",
         kind: Kind::Text,
-        default: "made by itself",
-        example: "\"64 hex digits from signet key new\"",
+        default: "created on the first request",
+        example: "\"<output of signet key new>\"",
         about: "The key that signs, at least 16 bytes. In `signet.toml` only if that file has mode 0600; better leave it to the key file.",
         apply: |config, raw| {
             let key = Key::new(raw.text()?.as_bytes().to_vec());
@@ -76,8 +76,8 @@ pub const SETTINGS: &[Setting] = &[
         name: "SECRET_KEY_FALLBACKS",
         kind: Kind::Json,
         default: "[]",
-        example: "[\"the key before this one\"]",
-        about: "Older keys, a list: cookies they signed are still read. Weak ones are not used.",
+        example: "[\"<the key before this one>\"]",
+        about: "Older keys, a list: cookies they signed are still read. Published or weak keys in it are not used.",
         apply: |config, raw| {
             config.fallbacks.clear();
             config.refused_fallbacks.clear();

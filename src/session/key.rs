@@ -12,6 +12,8 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::hex;
+use super::weak_key;
+pub use super::weak_key::WeakKey;
 use crate::files::lock;
 use crate::files::private::{self, Placement};
 use crate::files::{FileError, FileProblem};
@@ -29,32 +31,6 @@ const LOCK_NAME: &str = ".lock";
 /// A key file larger than this is no key file.
 const MAX_FILE: usize = 4096;
 
-/// Keys that stand in documentation, as they stand there.
-const PUBLISHED: [&[u8]; 4] = [
-    b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
-    b"_5#y2L\"F4Q8z\n\xec]/",
-    b"_5#y2L\"F4Q8z\\n\\xec]/",
-    b"A0Zr98j/3yX R~XHH!jmN]LWX/,?RT",
-];
-
-/// How the keys begin that people type in until they have a better one;
-/// compared by letters and digits only.
-const PLACEHOLDERS: [&str; 13] = [
-    "64hexdigits",
-    "changeme",
-    "changethis",
-    "replaceme",
-    "yoursecret",
-    "yourkey",
-    "mysecret",
-    "secretkey",
-    "supersecret",
-    "verysecret",
-    "thisisasecret",
-    "thisissecret",
-    "youwillneverguess",
-];
-
 /// One secret key. Its bytes never show in `Debug`.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Key(Vec<u8>);
@@ -65,26 +41,6 @@ pub struct Key(Vec<u8>);
 pub struct Keys {
     signing: Key,
     fallbacks: Vec<Key>,
-}
-
-/// Why a text may not be a key.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum WeakKey {
-    /// Nothing at all.
-    #[error("is empty")]
-    Empty,
-    /// Fewer than [`MIN_LENGTH`] bytes.
-    #[error("has {0} bytes, fewer than {MIN_LENGTH}")]
-    Short(usize),
-    /// A key that others know: from documentation, a placeholder, or one
-    /// character repeated.
-    #[error("is one that everybody knows")]
-    Known,
-    /// It begins with a byte order mark, which Flask would take for a part
-    /// of the key.
-    #[error("begins with a byte order mark")]
-    ByteOrderMark,
 }
 
 /// Why a key file was refused.
@@ -114,30 +70,8 @@ impl Key {
     ///
     /// Every [`WeakKey`].
     pub fn new(bytes: Vec<u8>) -> Result<Self, WeakKey> {
-        let letters = || {
-            bytes
-                .iter()
-                .filter(|b| b.is_ascii_alphanumeric())
-                .map(|b| char::from(b.to_ascii_lowercase()))
-        };
-        let placeholder = |known: &&str| letters().take(known.len()).eq(known.chars());
-        if bytes.is_empty() {
-            Err(WeakKey::Empty)
-        } else if [&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"]
-            .iter()
-            .any(|mark| bytes.starts_with(mark))
-        {
-            Err(WeakKey::ByteOrderMark)
-        } else if PUBLISHED.contains(&bytes.as_slice())
-            || PLACEHOLDERS.iter().any(placeholder)
-            || bytes.iter().all(|b| *b == bytes[0])
-        {
-            Err(WeakKey::Known)
-        } else if bytes.len() < MIN_LENGTH {
-            Err(WeakKey::Short(bytes.len()))
-        } else {
-            Ok(Self(bytes))
-        }
+        weak_key::check(&bytes)?;
+        Ok(Self(bytes))
     }
 
     /// The secret itself.
@@ -327,26 +261,5 @@ mod tests {
         let key = Key::new(b"a rather good key, this one".to_vec()).unwrap();
         let shown = format!("{:?}", Keys::new(key.clone(), vec![key]));
         assert!(!shown.contains("good") && shown.contains(".."), "{shown}");
-    }
-
-    #[test]
-    fn weak_keys_are_refused() {
-        #[rustfmt::skip]
-        let cases: [(&[u8], Result<(), WeakKey>); 11] = [
-            (b"", Err(WeakKey::Empty)),
-            (b"fifteen bytes..", Err(WeakKey::Short(15))),
-            (b"sixteen bytes...", Ok(())),
-            (b"changeme", Err(WeakKey::Known)),
-            (b"Change-Me, please! 0123456789", Err(WeakKey::Known)),
-            (b"your_secret_key_goes_here", Err(WeakKey::Known)),
-            (b"_5#y2L\"F4Q8z\n\xec]/", Err(WeakKey::Known)),
-            (b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf", Err(WeakKey::Known)),
-            (b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", Err(WeakKey::Known)),
-            (b"\xef\xbb\xbfsixteen bytes and more", Err(WeakKey::ByteOrderMark)),
-            (b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f", Ok(())),
-        ];
-        for (bytes, want) in cases {
-            assert_eq!(Key::new(bytes.to_vec()).map(|_| ()), want, "{bytes:?}");
-        }
     }
 }

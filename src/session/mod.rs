@@ -18,6 +18,7 @@ mod id;
 mod interface;
 mod merge;
 pub(crate) mod redis;
+mod weak_key;
 
 pub use dict::{Flash, Session, USERNAME};
 pub use id::SessionId;

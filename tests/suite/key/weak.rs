@@ -1,5 +1,12 @@
 //! Keys that anybody could guess, given as a setting.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use signet::config::SETTINGS;
+
 use super::{GOOD, assert_absent, assert_refused, assert_signed, login, login_at};
 use crate::hostile::cookies::user;
 use crate::support::invariants::{NOTHING, assert_holds};
@@ -8,8 +15,8 @@ use crate::support::{Cgi, StateDir, now};
 
 const ALICE: &str = r#"{"username":"alice"}"#;
 
-/// Refused wherever they stand: too short, or on the first page of every list.
-const WEAK: [&str; 11] = [
+/// Refused wherever they stand: too short, published, or a pattern.
+const WEAK: [&str; 21] = [
     "k3y-0f-15-bytes",
     "x",
     "dev",
@@ -21,6 +28,16 @@ const WEAK: [&str; 11] = [
     "change-me-change-me",
     "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
     r#"_5#y2L"F4Q8z\n\xec]/"#,
+    "\u{2}\u{1}thisismyscretkey\u{1}\u{2}\\e\\y\\y\\h",
+    r"\x02\x01thisismyscretkey\x01\x02\e\y\y\h",
+    "YOUR_OWN_RANDOM_GENERATED_SECRET_KEY",
+    "TEST_NON_DEV_SECRET",
+    "hard to guess string",
+    "0123456789abcdef",
+    "passwordpassword",
+    "abababababababab",
+    "my-very-own-secret-key",
+    "/run/secrets/secret_key",
 ];
 
 #[test]
@@ -49,12 +66,98 @@ fn weak_keys_are_refused() {
     assert_refused("Flask's as bytes", request, "", "SECRET_KEY");
 }
 
+/// What the documents and the shipped files give to a setting whose name has
+/// KEY, SECRET or PASSWORD in it, and every value in the table of settings.
+fn examples() -> BTreeSet<String> {
+    let quoted = |text: &str| -> Vec<String> {
+        let pieces = ['"', '\''].into_iter();
+        let pieces = pieces.flat_map(|quote| text.split(quote).skip(1).step_by(2));
+        pieces.map(str::to_owned).collect()
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["README.md", "CHANGELOG.md"].map(|name| root.join(name));
+    let shipped = ["deploy", "deploy/apache"].into_iter().flat_map(|folder| {
+        let entries = fs::read_dir(root.join(folder)).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").path())
+    });
+    let mut examples = BTreeSet::new();
+    for path in files
+        .into_iter()
+        .chain(shipped)
+        .filter(|path| path.is_file())
+    {
+        let text = fs::read_to_string(&path).expect("a text");
+        for line in text.lines() {
+            for name in ["KEY", "SECRET", "PASSWORD", "FALLBACKS"] {
+                if let Some((_, value)) = line.split_once(name) {
+                    examples.extend(quoted(value));
+                }
+            }
+        }
+    }
+    let toml = Command::new(env!("CARGO_BIN_EXE_signet"))
+        .args(["print", "toml"])
+        .output()
+        .expect("run signet");
+    let toml = String::from_utf8(toml.stdout).expect("UTF-8");
+    let values = toml.lines().filter(|line| line.starts_with('#'));
+    examples.extend(
+        values
+            .filter_map(|line| line.split_once(" = "))
+            .flat_map(|(_, value)| quoted(value)),
+    );
+    for setting in SETTINGS {
+        examples.extend(quoted(setting.example));
+        if setting.default.starts_with('"') {
+            examples.extend(quoted(setting.default));
+        }
+    }
+    // A shorter one is refused as such.
+    examples.retain(|text| text.len() >= 16);
+    examples
+}
+
+/// Whoever copies a line of the documents has no key by that.
+#[test]
+fn no_example_works_as_a_key() {
+    let examples = examples();
+    assert!(examples.len() > 5, "{examples:?}");
+    let list = serde_json::json!(examples).to_string();
+    for example in &examples {
+        let state = StateDir::new();
+        let file = state.write("key", example, 0o600);
+        let with = |name: &'static str, value: &str| {
+            let value = value.to_owned();
+            move |target: &str| {
+                Cgi::get(target)
+                    .without("SIGNET_SECRET_KEY")
+                    .var(name, &value)
+            }
+        };
+        assert_refused(
+            example,
+            with("SIGNET_SECRET_KEY", example),
+            "",
+            "SECRET_KEY",
+        );
+        let file = file.to_str().expect("UTF-8");
+        assert_refused(example, with("SIGNET_SECRET_KEY_FILE", file), "", "key");
+        let token = Signer::with_key(example).token(ALICE, now());
+        let out = Cgi::get("/")
+            .var("SIGNET_SECRET_KEY_FALLBACKS", &list)
+            .cookie(format!("session={token}"))
+            .run();
+        let response = assert_holds(example, &out, NOTHING);
+        assert_eq!((response.status, user(&response)), (200, None), "{example}");
+    }
+}
+
 /// Sixteen bytes are enough, whatever they look like to JSON.
 #[test]
 fn keys_are_text_as_it_stands() {
     for key in [
         "k3y-of-16-bytes!",
-        "1234567890987654",
+        "8305927146018359",
         "\"quoted-like-json\"",
         "[\"a\",\"list\",\"it\",\"seems\"]",
         "true-or-not-true",

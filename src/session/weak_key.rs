@@ -1,0 +1,622 @@
+//! Which texts are no secret: published keys, placeholders, patterns.
+//!
+//! The check runs at every start of the program, so each rule gives up after a
+//! few bytes of a random key. No rule refuses 16 or more random bytes, raw, in
+//! hex or in base64: the likeliest to do so takes one of 10^10 for a run.
+
+use super::key::MIN_LENGTH;
+
+/// Why a text may not be a key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WeakKey {
+    /// Nothing at all.
+    #[error("is empty")]
+    Empty,
+    /// Fewer than [`MIN_LENGTH`] bytes.
+    #[error("has {0} bytes, fewer than {MIN_LENGTH}")]
+    Short(usize),
+    /// It begins as a key does that stands in documentation, a tutorial, or a
+    /// program's defaults.
+    #[error("is a published example key")]
+    Published,
+    /// A text that is to be replaced: `<your key>`, `${SECRET_KEY}`, or words
+    /// such as "secret" and "key" only.
+    #[error("is a placeholder, not a random key")]
+    Placeholder,
+    /// The path of a file, or a URL.
+    #[error("is a path or a URL, not a key (SECRET_KEY_FILE takes a path)")]
+    Path,
+    /// Neighbours in the alphabet or on the keyboard, a short text repeated, or
+    /// few different bytes.
+    #[error("is a pattern: a run, a repetition, or few different characters")]
+    Pattern,
+    /// It begins with a byte order mark, which Flask would take for a part
+    /// of the key.
+    #[error("begins with a byte order mark")]
+    ByteOrderMark,
+}
+
+/// How published keys begin, as [`Letters`] reads them, and where they stand;
+/// sorted.
+const PUBLISHED: &str = include_str!("published_keys.tsv");
+
+/// The fewest letters that a row of [`PUBLISHED`] has.
+const HEAD: usize = 8;
+
+/// The first [`HEAD`] letters of each row, as a number: what is not among these
+/// is not published.
+static HEADS: [u64; rows()] = heads();
+
+/// Different bytes that a key has at least. Of 16 random bytes in hex, one of
+/// 10^12 has fewer.
+const MIN_DIFFERENT: usize = 6;
+
+/// Where a byte is on the keyboard: neighbours differ by one, and 0 is nowhere.
+static KEYBOARD: [u8; 256] = keyboard();
+
+/// Checks the bytes of a key.
+pub(super) fn check(key: &[u8]) -> Result<(), WeakKey> {
+    if key.is_empty() {
+        return Err(WeakKey::Empty);
+    }
+    if is_marked(key) {
+        return Err(WeakKey::ByteOrderMark);
+    }
+    let text = unquoted(key);
+    let letters = Letters::of(text, MOST_DIGITS);
+    if is_published(text, &letters) {
+        Err(WeakKey::Published)
+    } else if has_few_bytes(text) || is_run(text) || is_repetition(text) {
+        Err(WeakKey::Pattern)
+    } else if is_bracketed(text) || is_phrase(&letters) {
+        Err(WeakKey::Placeholder)
+    } else if is_path(text) {
+        Err(WeakKey::Path)
+    } else if key.len() < MIN_LENGTH {
+        Err(WeakKey::Short(key.len()))
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether it is a text of UTF-8 or UTF-16 after a byte order mark. Random bytes
+/// may begin like one.
+fn is_marked(key: &[u8]) -> bool {
+    let is_text = |units: &[u8], high: usize| units.iter().skip(high).step_by(2).all(|b| *b == 0);
+    match key {
+        [0xef, 0xbb, 0xbf, text @ ..] => std::str::from_utf8(text).is_ok(),
+        [0xff, 0xfe, units @ ..] => is_text(units, 1),
+        [0xfe, 0xff, units @ ..] => is_text(units, 0),
+        _ => false,
+    }
+}
+
+/// Without the quotes of Python around it, if it has them: `b'...'`.
+fn unquoted(key: &[u8]) -> &[u8] {
+    let inside = key.strip_prefix(b"b").unwrap_or(key);
+    match inside {
+        [b'\'', inside @ .., b'\''] | [b'"', inside @ .., b'"'] => inside,
+        _ => key,
+    }
+}
+
+/// The first letters and digits of a key, lower-case, by which its spellings are
+/// the same: Python's escapes are decoded, other ASCII characters left out, and
+/// a dot stands for each control character and each one above ASCII.
+struct Letters {
+    letters: [u8; LONGEST],
+    length: usize,
+    digits: usize,
+}
+
+/// Letters of a key that are looked at.
+const LONGEST: usize = 96;
+
+impl Letters {
+    /// Those of `text`, but no more than needed after `most_digits` digits.
+    fn of(text: &[u8], most_digits: usize) -> Self {
+        let mut found = Self {
+            letters: [0; LONGEST],
+            length: 0,
+            digits: 0,
+        };
+        let mut rest = text;
+        while let [byte, after @ ..] = rest
+            && found.length < LONGEST
+            && (found.digits <= most_digits || found.length < HEAD)
+        {
+            rest = after;
+            let byte = match byte {
+                b'\\' => match escaped(after) {
+                    Some((byte, after)) => {
+                        rest = after;
+                        byte
+                    }
+                    None => continue,
+                },
+                // The first byte of two that are one of Latin-1 in UTF-8.
+                0xc2 | 0xc3 if matches!(after.first(), Some(0x80..=0xbf)) => continue,
+                byte => *byte,
+            };
+            found.letters[found.length] = match byte {
+                b'0'..=b'9' => {
+                    found.digits += 1;
+                    byte
+                }
+                b'a'..=b'z' => byte,
+                b'A'..=b'Z' => byte.to_ascii_lowercase(),
+                b' '..=b'~' => continue,
+                _ => b'.',
+            };
+            found.length += 1;
+        }
+        found
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.letters[..self.length]
+    }
+}
+
+/// The byte that the escape after a backslash stands for, and what follows.
+fn escaped(rest: &[u8]) -> Option<(u8, &[u8])> {
+    let value = |digits: &[u8], base| {
+        let digits = std::str::from_utf8(digits).ok()?;
+        u8::from_str_radix(digits, base).ok()
+    };
+    match rest {
+        [b'x', high, low, after @ ..] => Some((value(&[*high, *low], 16)?, after)),
+        [b'0'..=b'7', ..] => {
+            let digits = rest.iter().take(3).take_while(|b| matches!(b, b'0'..=b'7'));
+            let (digits, after) = rest.split_at(digits.count());
+            Some((value(digits, 8)?, after))
+        }
+        [b'a' | b'b' | b'f' | b'n' | b'r' | b't' | b'v', after @ ..] => Some((0, after)),
+        _ => None,
+    }
+}
+
+fn is_published(text: &[u8], letters: &Letters) -> bool {
+    let head = letters.letters[..HEAD].iter();
+    let head = head.fold(0, |head, letter| head << 8 | u64::from(*letter));
+    if HEADS.binary_search(&head).is_err() {
+        return false;
+    }
+    let letters = Letters::of(text, LONGEST);
+    let mut rows = PUBLISHED.lines().filter_map(|row| row.split('\t').next());
+    rows.any(|published| letters.as_bytes().starts_with(published.as_bytes()))
+}
+
+const fn rows() -> usize {
+    let text = PUBLISHED.as_bytes();
+    let (mut rows, mut at) = (0, 0);
+    while at < text.len() {
+        if text[at] == b'\n' {
+            rows += 1;
+        }
+        at += 1;
+    }
+    rows
+}
+
+const fn heads<const ROWS: usize>() -> [u64; ROWS] {
+    let text = PUBLISHED.as_bytes();
+    let mut heads = [0; ROWS];
+    let (mut row, mut at) = (0, 0);
+    while row < ROWS {
+        let line = at;
+        while text[at] != b'\n' {
+            if at - line < HEAD {
+                heads[row] = heads[row] << 8 | text[at] as u64;
+            }
+            at += 1;
+        }
+        at += 1;
+        row += 1;
+    }
+    heads
+}
+
+/// Whether it is to be replaced: `<...>`, `[...]`, `{...}`, `${...}`, `%...%`.
+fn is_bracketed(text: &[u8]) -> bool {
+    let inside = text.strip_prefix(b"$").unwrap_or(text);
+    match inside {
+        [b'<', inside @ .., b'>']
+        | [b'[', inside @ .., b']']
+        | [b'{', inside @ .., b'}']
+        | [b'%', inside @ .., b'%'] => {
+            // Words: a random text of all characters may be in brackets, too.
+            let is_word = |b: &u8| b.is_ascii_alphabetic() || b"<[{%$_- .:}]>".contains(b);
+            inside.iter().all(is_word)
+        }
+        _ => false,
+    }
+}
+
+/// Whether all of it are words that placeholders are made of, and perhaps a few
+/// digits.
+fn is_phrase(letters: &Letters) -> bool {
+    let (letters, digits) = (letters.as_bytes(), letters.digits);
+    if digits > MOST_DIGITS || letters.len() == LONGEST || !letters.windows(4).any(is_telling) {
+        return false;
+    }
+    // Where a word may begin: after others, all of them known.
+    let mut begins = [false; LONGEST];
+    begins[0] = true;
+    for at in 0..letters.len() {
+        if !begins[at] {
+            continue;
+        }
+        let rest = &letters[at..];
+        begins[at + 1] |= rest[0].is_ascii_digit();
+        for word in words(rest[0]).split_ascii_whitespace() {
+            if rest.starts_with(word.as_bytes()) {
+                begins[at + word.len()] = true;
+            }
+        }
+    }
+    begins[letters.len()]
+}
+
+/// Digits that a placeholder may have.
+const MOST_DIGITS: usize = 8;
+
+/// How a word begins of which a placeholder has one at least. Without it, a
+/// phrase may be somebody's own.
+fn is_telling(stem: &[u8]) -> bool {
+    matches!(
+        stem,
+        b"secr"
+            | b"secu"
+            | b"s3cr"
+            | b"pass"
+            | b"chan"
+            | b"rand"
+            | b"repl"
+            | b"your"
+            | b"inse"
+            | b"exam"
+            | b"defa"
+            | b"deve"
+            | b"hell"
+    )
+}
+
+/// The words of placeholders that begin with `letter`.
+fn words(letter: u8) -> &'static str {
+    match letter {
+        b'a' => {
+            "a abc access account actual actually admin also am amazing an and any api app application apps as at auth aws"
+        }
+        b'b' => "bad bar base64 baz be been before best big bit bits blah but by",
+        b'c' => {
+            "can cannot cant change changed changeit characters chars chave clave client code com complex config consumer cookie cool create csrf custom"
+        }
+        b'd' => {
+            "data database db debug default demo dev devel develop developer development did django do docker does doesnt dont down dummy"
+        }
+        b'e' => "else email encryption enter env ever example extremely",
+        b'f' => "facebook fake fallback fastapi fill first fixme flask foo for from",
+        b'g' => "generate generated generator get go goes gonna google guess",
+        b'h' => "hard has hash have hello here hex hi hidden hide highly how",
+        b'i' => "i iam id if ill im in insecure insert int into is it its",
+        b'j' => "javascript js json just jwt",
+        b'k' => "k3y keep key keys know known knows",
+        b'l' => {
+            "ipsum laravel later least less like local localhost login lol long longer lorem love"
+        }
+        b'm' => "mac main make may me mine minimum more most must my mysql",
+        b'n' => "name need needs never new no nobody node non none not",
+        b'o' => "own oauth of ok on one only or our out over",
+        b'p' => {
+            "pass passphrase passwd password paste personal php phrase place placeholder please precious private probably prod production project public put python"
+        }
+        b'q' => "quite qwerty",
+        b'r' => {
+            "rails random randomly react real really redacted removed replace replaced required right"
+        }
+        b's' => {
+            "s3cr3t s3cret safe salt sample secr3t secret secreta secretkey secretkeys secrets secure security sekret sekrit server service session sessions set sh shh shhh shhhh should show sign signature signing simple site so some somekey someone something somewhere special spring storage string strong stuff super supersecret symfony"
+        }
+        b't' => {
+            "tell temp temporary test tester testing tests text that the then these they thing this ti tmp to todo token tokens too top tutorial twitter"
+        }
+        b'u' => {
+            "ultra un unguessable unique unknown unsafe until up update url us use used user username"
+        }
+        b'v' => "vagrant value var variable very",
+        b'w' => {
+            "want was we web webapp website what whatever when why will with wont word words works world would"
+        }
+        b'x' => "x xx xxx xxxx",
+        b'y' => "yet you youll your youre yours yourself",
+        _ => "",
+    }
+}
+
+/// Whether it is a URL, or the absolute path of a file.
+fn is_path(text: &[u8]) -> bool {
+    let in_scheme = |b: &u8| b.is_ascii_alphanumeric() || b"+.-".contains(b);
+    if let Some(scheme) = text.iter().take(12).position(|b| *b == b':')
+        && scheme > 0
+        && text[..scheme].iter().all(in_scheme)
+        && text[scheme..].starts_with(b"://")
+    {
+        return true;
+    }
+    let [b'/', names @ ..] = text else {
+        return false;
+    };
+    // Base64 has slashes, but also capitals or digits, and no other marks.
+    let is_mark = |b: &u8| b"._-~".contains(b);
+    names.contains(&b'/')
+        && names
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || *b == b'/' || is_mark(b))
+        && (names.iter().any(is_mark)
+            || !names
+                .iter()
+                .any(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
+}
+
+fn has_few_bytes(text: &[u8]) -> bool {
+    let mut seen = [0; MIN_DIFFERENT - 1];
+    let mut count = 0;
+    for byte in text {
+        if !seen[..count].contains(byte) {
+            if count == seen.len() {
+                return false;
+            }
+            seen[count] = *byte;
+            count += 1;
+        }
+    }
+    true
+}
+
+/// Whether all but a few bytes follow from those before them, upwards or
+/// downwards: `0123456789abcdef`, `qwertyuiopasdfgh`, `a1b2c3d4e5f6g7h8`.
+fn is_run(text: &[u8]) -> bool {
+    // Base64 of 16 bytes has 22 letters, and more surprises than that.
+    let most = if text.len() < 22 { 4 } else { 3 };
+    let mut surprises = 0;
+    for (at, byte) in text.iter().enumerate() {
+        let before = |back| Some(text[at.checked_sub(back)?]);
+        let follows = before(1).is_some_and(|before| {
+            let keys = [before, *byte].map(|b| KEYBOARD[usize::from(b)]);
+            alphabet(before).abs_diff(alphabet(*byte)) <= 1
+                || (keys[0].abs_diff(keys[1]) == 1 && keys[0] != 0 && keys[1] != 0)
+        }) || before(2)
+            .is_some_and(|before| alphabet(before).abs_diff(alphabet(*byte)) == 1);
+        surprises += usize::from(!follows);
+        if surprises > most {
+            return false;
+        }
+    }
+    true
+}
+
+/// Its place among digits and letters, or among the other bytes.
+fn alphabet(byte: u8) -> u16 {
+    match byte {
+        b'0'..=b'9' => u16::from(byte - b'0'),
+        b'a'..=b'z' => u16::from(byte - b'a') + 10,
+        b'A'..=b'Z' => u16::from(byte - b'A') + 10,
+        _ => u16::from(byte) + 100,
+    }
+}
+
+const fn keyboard() -> [u8; 256] {
+    let rows = b"1234567890 qwertyuiop asdfghjkl zxcvbnm";
+    let mut places = [0; 256];
+    let mut at = 0;
+    while at < rows.len() {
+        if rows[at] != b' ' {
+            places[rows[at] as usize] = at as u8 + 1;
+            places[rows[at].to_ascii_uppercase() as usize] = at as u8 + 1;
+        }
+        at += 1;
+    }
+    places
+}
+
+/// Whether a text shorter than a key fills it, one and a half times or more.
+fn is_repetition(text: &[u8]) -> bool {
+    let longest = (text.len() * 2 / 3).min(MIN_LENGTH - 1);
+    (1..=longest).any(|period| {
+        let same = |(byte, later): (&u8, &u8)| byte.eq_ignore_ascii_case(later);
+        text.iter().zip(&text[period..]).all(same)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+    #[test]
+    fn published_rows_are_sorted_and_as_they_are_compared() {
+        let rows: Vec<&str> = PUBLISHED
+            .lines()
+            .map(|row| row.split_once('\t').expect("a key and where it stands").0)
+            .collect();
+        for pair in rows.windows(2) {
+            assert!(pair[0] < pair[1], "{pair:?}: not sorted");
+            assert!(!pair[1].starts_with(pair[0]), "{pair:?}: one is enough");
+        }
+        for row in rows {
+            let escaped = row.replace('.', "\\x00");
+            let letters = Letters::of(escaped.as_bytes(), LONGEST);
+            assert_eq!(letters.as_bytes(), row.as_bytes());
+            assert!(row.len() >= HEAD, "{row}");
+        }
+    }
+
+    /// As Python reads them: raw, typed with its escapes, in UTF-8, quoted.
+    #[test]
+    fn every_spelling_of_a_published_key_is_refused() {
+        let rows: [&[&[u8]]; 5] = [
+            &[
+                b"\x02\x01thisismyscretkey\x01\x02\\e\\y\\y\\h",
+                br"\x02\x01thisismyscretkey\x01\x02\e\y\y\h",
+                br"\2\1thisismyscretkey\1\2\e\y\y\h",
+                br#""\2\1thisismyscretkey\1\2\\e\\y\\y\\h""#,
+            ],
+            &[
+                b"_5#y2L\"F4Q8z\n\xec]/",
+                b"_5#y2L\"F4Q8z\n\xc3\xac]/",
+                br#"_5#y2L"F4Q8z\n\xec]/"#,
+                br#"b'_5#y2L"F4Q8z\n\xec]/'"#,
+            ],
+            &[
+                b"\xfd{H\xe5<\x95\xf9\xe3\x96.5\xd1\x01O<!\xd5\xa2\xa0\x9fR\"\xa1\xa8",
+                br#"\xfd{H\xe5<\x95\xf9\xe3\x96.5\xd1\x01O<!\xd5\xa2\xa0\x9fR"\xa1\xa8"#,
+                "\u{fd}{H\u{e5}<\u{95}\u{f9}\u{e3}\u{96}.5\u{d1}\u{1}O<!\u{d5}\u{a2}\u{a0}\u{9f}R\"\u{a1}\u{a8}".as_bytes(),
+            ],
+            &[
+                b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+                b"192B9BDD22AB9ED4D12E236C78AFCB9A393EC15F71BBF5DC987D54727823BCBF",
+                b"192b9bdd-22ab-9ed4-d12e-236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+            ],
+            &[b"hard to guess string", b"HARD_TO_GUESS_STRING", b"hard-to-guess-string!"],
+        ];
+        for key in rows.into_iter().flatten() {
+            assert_eq!(
+                check(key),
+                Err(WeakKey::Published),
+                "{}",
+                key.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn weak_keys_are_refused_and_say_why() {
+        use WeakKey::*;
+        let rows: [(WeakKey, &[&str]); 7] = [
+            (Empty, &[""]),
+            (Short(15), &["fifteen bytes.."]),
+            (ByteOrderMark, &["\u{feff}sixteen bytes and more"]),
+            (
+                Published,
+                &[
+                    "TEST_NON_DEV_SECRET",
+                    "YOUR_OWN_RANDOM_GENERATED_SECRET_KEY",
+                    "CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET",
+                    "thisISaSECRET_1234",
+                    "c292a0a3aa32397cdb050e233733900f",
+                    "A0Zr98j/3yX R~XHH!jmN]LWX/,?RT",
+                    "you-will-never-guess",
+                    "django-insecure-8&$x1p7!q0v_z2m9w",
+                    "base64:2fl+Ktvkfl+Fuz4Qp/A75G2RTiWVA/ZoKZvp6fiiM10=",
+                    "ThisTokenIsNotSoSecretChangeIt",
+                    "Change-Me, please! 0123456789",
+                    "your_secret_key_goes_here",
+                    "changeme",
+                ],
+            ),
+            (
+                Placeholder,
+                &[
+                    "what_a_bad_secret_key",
+                    "super-very-top-secret",
+                    "flask-app-dev-secret-2024",
+                    "put your random key here",
+                    "a very long and random string",
+                    "my-super-s3cr3t-k3y",
+                    "development-only-key",
+                    "hello world hello world!",
+                    "<output of signet key new>",
+                    "[INSERT SECRET KEY HERE]",
+                    "{{ vault_secret_key }}",
+                    "${SIGNET_SECRET_KEY}",
+                    "%SIGNET_SECRET_KEY%",
+                ],
+            ),
+            (
+                Path,
+                &[
+                    "/home/alice/.signet/secret_key",
+                    "/run/secrets/key",
+                    "redis://127.0.0.1:6379",
+                    "unix:///run/redis/redis-server.sock",
+                ],
+            ),
+            (
+                Pattern,
+                &[
+                    "0123456789abcdef",
+                    "0123456789ABCDEF0123456789ABCDEF",
+                    "abcdefghijklmnop",
+                    "zyxwvutsrqponmlk",
+                    "1234567890123456",
+                    "9876543210987654",
+                    "qwertyuiopasdfgh",
+                    "QwErTyUiOpAsDfGh",
+                    "poiuytrewqlkjhgfdsa",
+                    "a1b2c3d4e5f6g7h8",
+                    "aabbccddeeffgghhii",
+                    "abcd1234efgh5678",
+                    "PasswordPassword",
+                    "abababababababab",
+                    "aaaaaaaaaaaaaaaa",
+                    "aaaabbbbccccdddd",
+                    "deadbeefdeadbeef",
+                    "hunter2!hunter2!hunt",
+                    "xyz-xyz-xyz-xyz-xyz",
+                    "\u{0}\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}\u{7}\u{8}\t\n\u{b}\u{c}\r\u{e}\u{f}",
+                ],
+            ),
+        ];
+        for (want, keys) in rows {
+            for key in keys {
+                assert_eq!(check(key.as_bytes()), Err(want), "{key}");
+            }
+        }
+        for key in [
+            "sixteen bytes...",
+            "the dog ate my 9 plums",
+            "a key for these tests, and no other",
+            "\"quoted-like-json\"",
+            "clé-de-vingt-octets",
+        ] {
+            assert_eq!(check(key.as_bytes()), Ok(()), "{key}");
+        }
+    }
+
+    /// Raw, in hex, and in base64 of both alphabets.
+    fn assert_random_keys_are_good(count: u64) {
+        let mut state = 0x5eed_u64;
+        let mut random = move || {
+            // SplitMix64.
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^ (mixed >> 31)
+        };
+        for number in 0..count {
+            let words: usize = if number % 8 < 4 { 2 } else { 4 };
+            let key: Vec<u8> = (0..words).flat_map(|_| random().to_le_bytes()).collect();
+            let key = match number % 4 {
+                0 => key,
+                1 => super::super::hex::encode(&key).into_bytes(),
+                2 => STANDARD.encode(&key).into_bytes(),
+                _ => URL_SAFE_NO_PAD.encode(&key).into_bytes(),
+            };
+            assert_eq!(check(&key), Ok(()), "{}", key.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn no_random_key_of_16_bytes_or_more_is_refused() {
+        assert_random_keys_are_good(40_000);
+    }
+
+    #[test]
+    #[ignore = "takes 10 s: run tests/run"]
+    fn none_of_a_million_random_keys_is_refused() {
+        assert_random_keys_are_good(1_000_000);
+    }
+}
