@@ -37,7 +37,7 @@ plain() {
 head_of_answer() { # STATUS
   [ -n "${GATEWAY_INTERFACE:-}${REQUEST_METHOD:-}" ] || return 0
   printf 'Status: %s\r\nContent-Type: text/plain; charset=utf-8\r\n' "$1"
-  printf 'X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n'
+  printf 'X-Content-Type-Options: nosniff\r\nCache-Control: no-store, no-cache\r\n\r\n'
   # An answer to HEAD has no body, and not every server takes one away.
   [ "${REQUEST_METHOD:-}" != HEAD ] || exit 0
 }

@@ -24,13 +24,26 @@ use crate::{Request, Response};
 /// this one is for those that have none.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What is said when even the error page cannot be said.
-const LAST_RESORT: &[u8] = b"Status: 500 Internal Server Error\r\n\
-    Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\nVary: Cookie\r\n\
-    X-Content-Type-Options: nosniff\r\n\
-    Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\r\n\
-    <!doctype html><html lang=\"en\"><title>Internal Server Error</title>\
-    <p>Something went wrong on this site.</p></html>\n";
+/// `Cache-Control` of a page for one visitor. Lynx and ELinks do not know
+/// `no-store`, and Lynx finds `no-cache` at the end only.
+macro_rules! private {
+    () => {
+        "no-store, no-cache"
+    };
+}
+
+/// The answer when the error page itself fails.
+const LAST_RESORT: &[u8] = concat!(
+    "Status: 500 Internal Server Error\r\n",
+    "Content-Type: text/html; charset=utf-8\r\n",
+    concat!("Cache-Control: ", private!(), "\r\n"),
+    "Vary: Cookie\r\n",
+    "X-Content-Type-Options: nosniff\r\n",
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\r\n",
+    "<!doctype html><html lang=\"en\"><title>Internal Server Error</title>",
+    "<p>Something went wrong on this site.</p></html>\n",
+)
+.as_bytes();
 
 /// What every request carries for the pages, besides its [`Mount`].
 #[derive(Clone, Debug)]
@@ -370,8 +383,8 @@ fn is_cross_origin(head: &Parts) -> bool {
     }
 }
 
-/// A page made from a session is for one visitor.
-fn keep_out_of_caches(response: &mut Response) {
+/// Marks a page as made for one visitor.
+pub(crate) fn keep_out_of_caches(response: &mut Response) {
     let headers = response.headers_mut();
     let names_cookie = headers.get_all(header::VARY).iter().any(|vary| {
         vary.to_str().is_ok_and(|vary| {
@@ -383,7 +396,8 @@ fn keep_out_of_caches(response: &mut Response) {
     if !names_cookie {
         headers.append(header::VARY, HeaderValue::from_static("Cookie"));
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let private = HeaderValue::from_static(private!());
+    headers.insert(header::CACHE_CONTROL, private);
 }
 
 /// Headers that every response has unless its page set its own.

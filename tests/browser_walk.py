@@ -5,7 +5,7 @@
                                    only the README's picture: the three screens in a row
 
 URL is where the index page is served, on 127.0.0.1: the walk needs a second
-site, and `localhost` is one.
+site, and `localhost` is one. The site has a `/favicon.ico` of one pixel.
 """
 
 import argparse
@@ -229,6 +229,11 @@ class Walk:
         self.pages += 1
         return look
 
+    def offline(self, is_offline):
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        limits = {"offline": is_offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.driver.execute_cdp_cmd("Network.emulateNetworkConditions", limits)
+
     def log_in(self, name):
         self.open("login")
         self.field().send_keys(name, Keys.ENTER)
@@ -297,9 +302,22 @@ class Walk:
         self.shows("You are not logged in", absent="Logged in as")
         assert self.driver.get_cookies() == [], self.driver.get_cookies()
 
+    def the_sites_icon(self):
+        """A browser asks for /favicon.ico by itself: the policy does not block it."""
+        self.open()
+        width = self.driver.execute_async_script(
+            """const icon = new Image();
+            icon.onload = icon.onerror = () => arguments[0](icon.naturalWidth);
+            icon.src = '/favicon.ico';"""
+        )
+        said = self.complaints()
+        assert (width, said) == (1, []), (width, said)
+
     def back_after_logging_out(self):
-        """No copy of a page from before is kept, neither by "back" nor further back."""
-        for detour in (False, True):
+        """After a logout "back" shows no page of the user's, neither one step nor two, nor
+        while the server cannot be reached. No header clears the browser's cache for that.
+        """
+        for detour, offline in ((False, False), (True, False), (True, True)):
             self.driver.delete_all_cookies()
             self.log_in("admin")
             if detour:
@@ -311,11 +329,16 @@ class Walk:
                 self.link("click here to log out")
             self.shows("You are not logged in")
             steps = -2 if detour else -1
+            self.offline(offline)
             self.driver.execute_script(f"window.left = true; history.go({steps})")
             left = "return !window.left && document.readyState === 'complete'"
             self.wait(lambda: self.driver.execute_script(left), "still")
-            self.shows("You are not logged in", absent="Logged in as")
+            if offline:
+                self.wait(lambda: "ERR_INTERNET_DISCONNECTED" in self.words(), "no error page")
+            else:
+                self.shows("You are not logged in", absent="Logged in as")
             assert self.driver.current_url == self.url, self.driver.current_url
+            self.offline(False)
         self.complaints()
 
 
@@ -328,7 +351,8 @@ def the_walk(driver, url):
             walk.a_refused_name()
             walk.a_long_name()
             walk.a_link_from_another_site()
-            walk.back_after_logging_out()
+    walk.the_sites_icon()
+    walk.back_after_logging_out()
     print(f"{walk.pages} pages looked at, pictures in {SCREENSHOTS}")
 
 

@@ -9,11 +9,17 @@ use super::error::Refusal;
 use super::site::{self, Rendered};
 use crate::Response;
 use crate::gateway::{Mount, log};
-use crate::serve::Context;
+use crate::serve::{Context, keep_out_of_caches};
 
 /// The hash of the one inline style, for the Content-Security-Policy; a test
-/// holds it against the page.
+/// compares it with the page.
 const STYLE: &str = "sha256-C3+nSLMD7E+iM+/9QVV+XkHacoGCp8+zesoN4a+Awmc=";
+
+/// The hash of the one inline script. It empties a page that is left, and loads
+/// it anew when the browser takes it back from memory: Chromium does so after a
+/// logout although the page says `no-store`, and `Clear-Site-Data: "cache"`, the
+/// other way to prevent it, takes Chromium seconds.
+const SCRIPT: &str = "sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA=";
 
 /// Why a site's own page could not be rendered.
 #[derive(Debug, thiserror::Error)]
@@ -125,14 +131,18 @@ impl Page<'_> {
                     document.push_str(&format!("\n<pre>{}</pre>\n", HtmlEscape(&note)));
                 }
             }
-            return Ok(response(document, SITE_POLICY));
+            let policy = format!("{SITE_POLICY}; script-src 'self' '{SCRIPT}'; {ALWAYS}");
+            return Ok(response(document, &policy));
         }
         Ok(self.built_in_response(context.mount))
     }
 
-    /// The built-in page as a response.
+    /// The built-in page as a response. It may load pictures of the site: a
+    /// browser asks for `/favicon.ico` by itself.
     pub(crate) fn built_in_response(&self, mount: &Mount) -> Response {
-        let policy = format!("default-src 'none'; style-src '{STYLE}'; {ALWAYS}");
+        let policy = format!(
+            "default-src 'none'; style-src '{STYLE}'; script-src '{SCRIPT}'; img-src 'self'; {ALWAYS}"
+        );
         response(self.built_in(mount), &policy)
     }
 
@@ -181,17 +191,14 @@ impl Page<'_> {
 const ALWAYS: &str = "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// A site's own pages may use the site's own files and inline styles; scripts
-/// only from files.
+/// only from files, but for the one in `base.html`.
 const SITE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
-    frame-ancestors 'none'";
+    img-src 'self' data:; object-src 'none'";
 
 fn response(document: String, policy: &str) -> Response {
     let mut response = cgi::html_response(StatusCode::OK, document);
-    // Every page shows who is logged in, or stands between two that do.
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
+    // Each page depends on who is logged in, or is shown between two that do.
+    keep_out_of_caches(&mut response);
     if let Ok(policy) = HeaderValue::from_str(policy) {
         response
             .headers_mut()
@@ -258,16 +265,18 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_has_the_hash_of_the_style_on_every_page() {
+    fn the_policy_has_the_hashes_of_style_and_script_on_every_page() {
         for page in PAGES {
             let document = page.built_in(&mount());
-            let start = document.find("<style>").unwrap() + "<style>".len();
-            let end = document.find("</style>").unwrap();
-            let hash = sha2::Sha256::digest(&document[start..end]);
-            let want = base64::engine::general_purpose::STANDARD.encode(hash);
-            assert_eq!(STYLE, format!("sha256-{want}"), "write this into STYLE");
-            assert_eq!(document.matches("<style").count(), 1);
-            assert!(!document.contains("<script") && !document.contains(" style="));
+            for (element, hash) in [("style", STYLE), ("script", SCRIPT)] {
+                let (_, rest) = document.split_once(&format!("<{element}>")).unwrap();
+                let (text, _) = rest.split_once(&format!("</{element}>")).unwrap();
+                let digest = sha2::Sha256::digest(text);
+                let want = base64::engine::general_purpose::STANDARD.encode(digest);
+                assert_eq!(hash, format!("sha256-{want}"), "the hash of {element}");
+                assert_eq!(document.matches(&format!("<{element}")).count(), 1);
+            }
+            assert!(!document.contains(" style="));
         }
     }
 }

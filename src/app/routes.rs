@@ -1,7 +1,7 @@
 //! The seed's three routes.
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 use super::error::{Refusal, respond};
 use super::pages::Page;
@@ -78,9 +78,9 @@ pub(crate) fn handle(request: Request, session: &mut Session) -> Response {
         .response(&context),
         Some(Route::Logout) if posted && has_field(request.body(), EVERYWHERE) => {
             session.end_everywhere();
-            logout(&context, session)
+            Ok(logout(&context, session))
         }
-        Some(Route::Logout) if posted || logs_out(&request) => logout(&context, session),
+        Some(Route::Logout) if posted || logs_out(&request) => Ok(logout(&context, session)),
         Some(Route::Logout) => {
             let username = username(session);
             Page::Logout {
@@ -125,20 +125,14 @@ fn login(context: &Context<'_>, session: &mut Session, body: &[u8]) -> Result<Re
     }
 }
 
-fn logout(context: &Context<'_>, session: &mut Session) -> Result<Response, Refusal> {
+fn logout(context: &Context<'_>, session: &mut Session) -> Response {
     // Remove the username from the session if it is there.
     session.remove(USERNAME);
     // A session that holds nothing but how long it lasts is over.
     if session.iter().all(|(key, _)| key == "_permanent") && !session.is_empty() {
         session.clear();
     }
-    let mut response = redirect(&context.mount.url_for("/"));
-    // The back button would otherwise show the page as it was: a browser may
-    // keep a page in memory that it may not store.
-    response
-        .headers_mut()
-        .insert("clear-site-data", HeaderValue::from_static("\"cache\""));
-    Ok(response)
+    redirect(&context.mount.url_for("/"))
 }
 
 fn username(session: &Session) -> String {

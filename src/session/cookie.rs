@@ -261,11 +261,12 @@ pub(super) fn line(
 }
 
 /// The `Set-Cookie` value that deletes the cookie: the same attributes, or the
-/// browser ignores it.
+/// browser ignores it. Dated one second after the epoch, as PHP does it: to some
+/// browsers 0 is no date.
 pub(super) fn deletion(settings: &CookieSettings, scope: CookieScope<'_>) -> String {
     let mut cookie = attributes(settings, scope, String::new());
     cookie.set_max_age(time::Duration::ZERO);
-    cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
+    cookie.set_expires(OffsetDateTime::UNIX_EPOCH + time::Duration::SECOND);
     cookie.to_string()
 }
 

@@ -1,27 +1,37 @@
-//! The pages as a person sees them: real Chromium before lighttpd, which runs
+//! The pages as a person sees them: real browsers before lighttpd, which runs
 //! the program by the configuration file as it is shipped.
 //!
-//! What is looked at, and how the README's picture is made, stands in
-//! `tests/browser_walk.py`.
+//! `tests/browser_walk.py` (Chromium, and the README's picture) and
+//! `tests/text_browsers.py` say what is looked at.
 
 use std::fs::{self, File};
 use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::support::StateDir;
 use crate::support::http::{Server, free_port};
 
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/venv/bin/python");
 const WALK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser_walk.py");
-const CONFIGURATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/lighttpd.conf");
+const TEXT_BROWSERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/text_browsers.py");
+const CONFIGURATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/lighttpd-rewrite.conf");
 
-#[test]
-#[ignore = "needs Chromium: run tests/run"]
-fn a_person_walks_through_the_pages() {
+/// A picture of one pixel, as PNG.
+const ICON: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCB\
+    d81ytgAAAABJRU5ErkJggg==";
+
+/// Runs one of the scripts on a new site, and asserts that it ends well.
+fn walk(script: &str) {
     let state = StateDir::new();
     let site = state.path().parent().expect("a folder around it");
     let programs = site.join("cgi-bin");
     fs::create_dir(&programs).expect("make cgi-bin");
     fs::copy(env!("CARGO_BIN_EXE_signet"), programs.join("signet.cgi")).expect("install signet");
+    fs::create_dir(site.join("htdocs")).expect("make htdocs");
+    let icon = STANDARD.decode(ICON).expect("base64");
+    fs::write(site.join("htdocs/favicon.ico"), icon).expect("write the icon");
 
     let port = free_port();
     let mut lighttpd = Command::new("lighttpd");
@@ -33,11 +43,23 @@ fn a_person_walks_through_the_pages() {
     let _server = Server::start(&mut lighttpd, port);
 
     let walk = Command::new(PYTHON)
-        .args(["-B", WALK, &format!("http://127.0.0.1:{port}/")])
+        .args(["-B", script, &format!("http://127.0.0.1:{port}/")])
         .output()
         .unwrap_or_else(|err| panic!("{PYTHON}: {err}; tests/run makes it"));
     let said = String::from_utf8_lossy(&walk.stdout);
     let failed = String::from_utf8_lossy(&walk.stderr);
     assert!(walk.status.success(), "{said}{failed}");
     print!("{said}");
+}
+
+#[test]
+#[ignore = "needs Chromium: run tests/run"]
+fn a_person_walks_through_the_pages() {
+    walk(WALK);
+}
+
+#[test]
+#[ignore = "needs Lynx and ELinks: run tests/run"]
+fn text_browsers_show_who_is_logged_in() {
+    walk(TEXT_BROWSERS);
 }

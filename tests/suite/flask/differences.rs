@@ -174,7 +174,7 @@ fn a_login_answers_otherwise_in_four_ways() {
         ("redirect to GET",   json!(flasks.status),                           json!(302), json!(ours.status), json!(303)),
         ("cookie's path",     json!(theirs.attribute("Path")),                json!("/"), json!(cookie.attribute("Path")), json!("/app")),
         ("sent across sites", json!(theirs.attribute("SameSite")),            Json::Null, json!(cookie.attribute("SameSite")), json!("Lax")),
-        ("kept by caches",    json!(flasks.header("cache-control")),          Json::Null, json!(ours.header("Cache-Control")), json!("no-store")),
+        ("kept by caches",    json!(flasks.header("cache-control")),          Json::Null, json!(ours.header("Cache-Control")), json!("no-store, no-cache")),
     ];
     for (what, flask_says, flask_should, signet_says, signet_should) in differences {
         assert_eq!(flask_says, flask_should, "{what}, Flask");

@@ -71,11 +71,14 @@ impl SetCookie {
             .as_deref()
     }
 
-    /// Whether it tells the browser to forget the cookie.
+    /// Whether it tells the browser to forget the cookie, in Flask's way or ours.
     pub(crate) fn deletes(&self) -> bool {
         self.value.is_empty()
             && (self.attribute("Max-Age") == Some("0")
-                || self.attribute("Expires") == Some("Thu, 01 Jan 1970 00:00:00 GMT"))
+                || matches!(
+                    self.attribute("Expires"),
+                    Some("Thu, 01 Jan 1970 00:00:00 GMT" | "Thu, 01 Jan 1970 00:00:01 GMT")
+                ))
     }
 }
 

@@ -60,7 +60,7 @@ fn show(name: &str, state: &StateDir, request: Cgi) -> Response {
     assert_eq!(response.cookies(), [], "{name}");
     assert!(!response.text().contains(MARKER), "{name}: {out}");
     let header = |wanted: &str| response.header(wanted).unwrap_or_default().to_owned();
-    assert_eq!(header("Cache-Control"), "no-store", "{name}");
+    assert_eq!(header("Cache-Control"), "no-store, no-cache", "{name}");
     assert_eq!(header("Vary"), "Cookie", "{name}");
     assert_eq!(header("X-Content-Type-Options"), "nosniff", "{name}");
     let policy = header("Content-Security-Policy");
