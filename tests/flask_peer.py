@@ -13,6 +13,7 @@ import sys
 import zlib
 from datetime import datetime, timedelta, timezone
 from importlib.metadata import version
+from pathlib import Path
 from unittest.mock import patch
 from uuid import UUID
 
@@ -23,6 +24,9 @@ from itsdangerous import TimestampSigner
 from itsdangerous.encoding import base64_decode
 from jinja2 import DictLoader
 from markupsafe import Markup
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "deploy"))
+import flask_signet  # noqa: E402
 
 PAGES = {
     "index.html": """<!doctype html>
@@ -103,15 +107,19 @@ def deeds(app):
 def make_app(setup):
     app = Flask(__name__)
     app.jinja_loader = DictLoader(PAGES)
-    app.secret_key = setup["key"]
-    app.config["SECRET_KEY_FALLBACKS"] = setup.get("fallbacks")
+    if "state_dir" in setup:
+        # Told nothing else than deploy/flask_signet.py tells it.
+        flask_signet.init_app(app, setup["state_dir"])
+    else:
+        app.secret_key = setup["key"]
+        app.config["SECRET_KEY_FALLBACKS"] = setup.get("fallbacks")
+        if setup["digest"] == "sha256":
+            app.session_interface = Sha256Session()
     app.config.update(setup.get("config", {}))
     app.testing = True
     # Answers with 500 as a deployed Flask does, instead of raising here.
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.logger.disabled = True
-    if setup["digest"] == "sha256":
-        app.session_interface = Sha256Session()
     tutorial(app)
     deeds(app)
     return app
@@ -247,6 +255,7 @@ class Dicts:
 class Peer:
     def __init__(self):
         self.sessions = []
+        self.shared = None
 
     def hello(self, _):
         return {name: version(name) for name in ("flask", "itsdangerous", "werkzeug")}
@@ -288,8 +297,12 @@ class Peer:
         values = TaggedJSONSerializer().loads(line["text"])
         return difference(self.sessions[line["number"]], values)
 
+    def share(self, line):
+        """Starts an app that goes on running, for requests without a set-up."""
+        self.shared = make_app(line["setup"])
+
     def request(self, line):
-        app = make_app(line["setup"])
+        app = make_app(line["setup"]) if line["setup"] else self.shared
         headers = {"Cookie": line["cookie"]} if line.get("cookie") else {}
         with at(line.get("now")):
             answer = app.test_client(use_cookies=False).open(

@@ -38,6 +38,8 @@ pub(super) enum Command {
     },
     /// A shell script that says why signet.cgi, beside it, does not start
     Probe,
+    /// A Python file with which a Flask app shares signet's login
+    Flask,
     /// The manual page
     Man,
     /// Completions for a shell
@@ -59,6 +61,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Toml => print(toml().as_bytes()),
         Command::Templates { name } => print(templates(name.as_deref()).as_bytes()),
         Command::Probe => print(include_bytes!("../../deploy/probe.cgi")),
+        Command::Flask => print(include_bytes!("../../deploy/flask_signet.py")),
         Command::Man => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Arguments::command())

@@ -81,6 +81,7 @@ fn files_are_printed_as_shipped() {
         ("nginx", "deploy/nginx-fastcgi.conf"),
         ("systemd", "deploy/signet.service"),
         ("probe", "deploy/probe.cgi"),
+        ("flask", "deploy/flask_signet.py"),
     ] {
         let shipped = fs::read_to_string(root.join(path)).expect(path);
         assert_eq!(signet(&["print", name], &[]).done(), shipped, "{name}");

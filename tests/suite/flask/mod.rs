@@ -7,6 +7,7 @@
 mod differences;
 mod exchange;
 mod headers;
+mod shared;
 mod walk;
 
 use std::collections::BTreeMap;
