@@ -207,7 +207,8 @@ pub(crate) fn respond_to(
     check: impl FnOnce(&Parts) -> Option<Response>,
     handler: impl FnOnce(Request, &mut Session) -> Response,
 ) -> Vec<u8> {
-    let config = load(edge, None, &ServedFolders::of_cgi(&vars));
+    let script = edge.argument.as_deref().map(Path::new);
+    let config = load(edge, script, &ServedFolders::of_cgi(&vars));
     respond_by(config, vars, edge.now, stdin, check, handler)
 }
 

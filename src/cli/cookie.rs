@@ -1,6 +1,7 @@
 //! `signet cookie`.
 
-use super::{Failure, complain, print, settings};
+use super::site;
+use super::{Failure, complain, print};
 use crate::Edge;
 use crate::session::DateTime;
 use crate::session::signing::{Signer, VerifyError, decode_payload};
@@ -42,7 +43,7 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
 }
 
 fn verify<'t>(token: &'t str, edge: &Edge) -> Result<&'t str, Failure> {
-    let config = settings(edge)?;
+    let config = site::settings(edge)?;
     let keys = config.existing_keys(edge.now).map_err(Failure::new)?;
     let signer = Signer::new(config.digest, keys);
     match signer.verify(token, config.cookie.lifetime, edge.now) {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Failure, complain, print, settings, utc};
+use super::site;
+use super::{Failure, complain, print, utc};
 use crate::Edge;
 use crate::config::RotateError;
 use crate::session::key;
@@ -33,13 +34,17 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
     match command {
-        Command::New { file: Some(path) } => key::create_file(&path).map_err(Failure::new),
+        Command::New { file: Some(path) } => {
+            site::check_path(path.parent().unwrap_or(&path), edge)?;
+            key::create_file(&path).map_err(Failure::new)
+        }
         Command::New { file: None } => {
             let text = key::generate().map_err(Failure::new)?;
             print(format!("{text}\n").as_bytes())
         }
         Command::Rotate => rotate(edge),
         Command::Check { file: Some(path) } => {
+            site::check_path(&path, edge)?;
             key::read(&path, edge.euid).map_err(Failure::new)?;
             print(format!("{} is good\n", path.display()).as_bytes())
         }
@@ -48,7 +53,7 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
 }
 
 fn rotate(edge: &Edge) -> Result<(), Failure> {
-    let config = settings(edge)?;
+    let config = site::settings(edge)?;
     config.rotate_key(edge.now).map_err(|err| match err {
         RotateError::NotOurs => Failure::new(err)
             .hint("set the new key there, and put the old one into SECRET_KEY_FALLBACKS, a list"),
@@ -62,7 +67,7 @@ fn rotate(edge: &Edge) -> Result<(), Failure> {
 }
 
 fn check(edge: &Edge) -> Result<(), Failure> {
-    let config = settings(edge)?;
+    let config = site::settings(edge)?;
     let keys = config.existing_keys(edge.now).map_err(Failure::new)?;
     for refused in &config.refused_fallbacks {
         complain(format_args!("signet: {refused}; it is not used"));

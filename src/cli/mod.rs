@@ -7,16 +7,19 @@ mod key;
 mod print;
 mod request;
 mod sessions;
+mod site;
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use rustix::io::Errno;
 use rustix::stdio::{stderr, stdout};
 
 use crate::Edge;
-use crate::config::{Config, ServedFolders};
 use crate::log::write_all;
 
 /// Flask's signed session as one CGI program.
@@ -54,7 +57,7 @@ enum Command {
 #[derive(Debug)]
 struct Failure {
     reason: String,
-    hint: Option<&'static str>,
+    hint: Option<String>,
 }
 
 impl Failure {
@@ -65,8 +68,8 @@ impl Failure {
         }
     }
 
-    fn hint(mut self, hint: &'static str) -> Self {
-        self.hint = Some(hint);
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 }
@@ -77,6 +80,11 @@ impl Failure {
 #[cold]
 #[inline(never)]
 pub fn run(edge: Edge, arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    // A script of settings that was started in a shell: the kernel puts its
+    // name before the arguments.
+    let argument = edge.argument.filter(|path| is_script(Path::new(path)));
+    let arguments = arguments.into_iter().skip(usize::from(argument.is_some()));
+    let edge = Edge { argument, ..edge };
     let arguments = std::iter::once(OsString::from("signet")).chain(arguments);
     let command = match Arguments::try_parse_from(arguments) {
         Ok(Arguments {
@@ -106,10 +114,12 @@ pub fn run(edge: Edge, arguments: impl IntoIterator<Item = OsString>) -> u8 {
     })
 }
 
-/// The settings of the site, as far as this environment names them.
-fn settings(edge: &Edge) -> Result<Config, Failure> {
-    let nothing = ServedFolders::default();
-    Config::load(&edge.vars, None, &nothing, edge.euid).map_err(Failure::new)
+/// Whether the file begins with `#!`.
+fn is_script(path: &Path) -> bool {
+    let mut start = [0; 2];
+    path.is_file()
+        && File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok())
+        && start == *b"#!"
 }
 
 fn finish(outcome: Result<(), Failure>) -> u8 {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{Failure, print};
+use super::{Failure, print, site};
 use crate::Edge;
 
 /// Settings come from where a web server's request would find them: the
@@ -75,6 +75,7 @@ pub(super) fn run(arguments: Arguments, edge: &Edge) -> Result<(), Failure> {
         vars.push((variable.into(), value.trim().into()));
     }
     let vars = vars.into_iter().collect();
+    site::check_request(edge)?;
     print(&crate::app::respond_to(vars, edge, &mut body.as_bytes()))
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{Failure, complain, count, print, settings, utc};
+use super::site;
+use super::{Failure, complain, count, print, utc};
 use crate::Edge;
 use crate::config::Config;
 use crate::session::revocation::is_over;
@@ -41,7 +42,7 @@ pub(super) enum Command {
 }
 
 pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
-    let config = settings(edge)?;
+    let config = site::settings(edge)?;
     match command {
         Command::List { user, json } => {
             let found = find(&*store(&config)?, user.as_deref(), edge.now)?;

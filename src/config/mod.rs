@@ -35,6 +35,7 @@ use crate::session::signing::{Digest, Signer};
 use crate::session::store::{Files, Redis, Store};
 use crate::session::{Home, SessionInterface};
 
+pub(crate) use account::user_name;
 pub use error::ConfigError;
 pub(crate) use error::{ConfigProblem, Place};
 pub(crate) use keys::Keeper;
@@ -340,6 +341,26 @@ impl Config {
         self.templates_dir.as_deref().filter(|dir| !dir.is_dir())
     }
 
+    /// `STATE_DIR`, if it was set.
+    pub(crate) fn given_state_dir(&self) -> Option<&Path> {
+        self.given_state_dir.as_deref()
+    }
+
+    /// The state folder, which need not exist yet, if there is a fit one.
+    pub(crate) fn state_dir(&self) -> Option<&Path> {
+        self.state_dir.as_deref().ok()
+    }
+
+    /// The settings file that was read.
+    pub(crate) fn settings_file(&self) -> Option<&Path> {
+        self.file.as_deref().filter(|_| self.file_stamp.is_some())
+    }
+
+    /// Whether sessions are kept nowhere but in Redis.
+    pub(crate) fn uses_redis_only(&self) -> bool {
+        self.session_type == SessionType::Stored(StoreType::Redis)
+    }
+
     /// What is wrong with `STATE_DIR`, if it was set.
     pub(crate) fn refused_state_dir(&self) -> Option<&StateDirError> {
         let refused = self.state_dir.as_ref().err();
@@ -410,6 +431,11 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Whether the environment has settings, right or wrong ones.
+pub(crate) fn has_settings(environment: &Environment) -> bool {
+    value::from_environment(environment).map_or(true, |variables| !variables.is_empty())
 }
 
 struct ConfigFile {

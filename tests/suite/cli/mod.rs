@@ -6,6 +6,7 @@ mod cookie;
 mod files;
 mod request;
 mod sessions;
+mod users;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -35,20 +36,21 @@ fn signet(args: &[&str], vars: &[(&str, &str)]) -> Run {
 
 #[track_caller]
 fn run(args: &[&OsStr], vars: &[(&str, &str)]) -> Run {
-    let output = Command::new(BINARY)
-        .args(args)
-        .env_clear()
-        .env("HOME", no_home())
-        .envs(vars.iter().copied())
-        .stdin(Stdio::null())
-        .output()
-        .expect("run signet");
+    let mut command = Command::new(BINARY);
+    command.args(args).env_clear().env("HOME", no_home());
+    command.envs(vars.iter().copied());
+    run_command(command)
+}
+
+#[track_caller]
+fn run_command(mut command: Command) -> Run {
+    let output = command.stdin(Stdio::null()).output().expect("run signet");
     let run = Run {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).expect("UTF-8 on stdout"),
         err: String::from_utf8(output.stderr).expect("UTF-8 on stderr"),
     };
-    assert!(!run.err.contains("panicked"), "{args:?}: {run:?}");
+    assert!(!run.err.contains("panicked"), "{command:?}: {run:?}");
     run
 }
 

@@ -16,7 +16,7 @@ mod fastcgi;
 mod fastcgi_ends;
 mod hostile;
 mod lighttpd;
-mod site;
+pub(crate) mod site;
 mod suexec;
 mod walk;
 

@@ -13,14 +13,14 @@ use crate::support::state_root;
 
 /// A user as the file system knows one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct User {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
 }
 
 impl User {
     /// Who runs these tests.
-    pub(super) fn current() -> Self {
+    pub(crate) fn current() -> Self {
         Self {
             uid: geteuid().as_raw(),
             gid: getegid().as_raw(),
@@ -28,7 +28,7 @@ impl User {
     }
 
     /// The user by this name, from `/etc/passwd`.
-    pub(super) fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         let passwd = fs::read_to_string("/etc/passwd").expect("read /etc/passwd");
         let line = passwd
             .lines()
@@ -44,20 +44,20 @@ impl User {
         }
     }
 
-    pub(super) fn is_root(self) -> bool {
+    pub(crate) fn is_root(self) -> bool {
         self.uid == 0
     }
 }
 
 /// A folder of mode 0755, removed when dropped.
 #[derive(Debug)]
-pub(super) struct Site {
+pub(crate) struct Site {
     path: PathBuf,
 }
 
 impl Site {
     /// Makes an empty one.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         // Started by root, Apache runs as another user, who may not enter a
         // checkout below /root; nobody else may write into /var/lib.
@@ -80,12 +80,12 @@ impl Site {
         Self { path }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Makes a folder, in one that exists, of exactly this mode.
-    pub(super) fn folder(&self, name: &str, owner: User, mode: u32) -> PathBuf {
+    pub(crate) fn folder(&self, name: &str, owner: User, mode: u32) -> PathBuf {
         let path = self.path.join(name);
         fs::create_dir(&path).unwrap_or_else(|err| panic!("{}: {err}", path.display()));
         give(&path, owner, mode);
@@ -93,7 +93,7 @@ impl Site {
     }
 
     /// Writes a file of exactly this mode.
-    pub(super) fn file(
+    pub(crate) fn file(
         &self,
         name: &str,
         text: impl AsRef<[u8]>,
@@ -108,7 +108,7 @@ impl Site {
 
     /// Writes a file as [`Site::file`] does, and the folders on its way, which
     /// get mode 0755.
-    pub(super) fn deep_file(&self, name: &str, text: impl AsRef<[u8]>, owner: User, mode: u32) {
+    pub(crate) fn deep_file(&self, name: &str, text: impl AsRef<[u8]>, owner: User, mode: u32) {
         let mut folder = PathBuf::new();
         for part in Path::new(name).parent().expect("a folder").components() {
             folder.push(part);
@@ -123,7 +123,7 @@ impl Site {
     ///
     /// Not by this process: what another test starts meanwhile would hold the
     /// file open for writing for a moment, and nobody could run it (ETXTBSY).
-    pub(super) fn program(&self, name: &str, owner: User) -> PathBuf {
+    pub(crate) fn program(&self, name: &str, owner: User) -> PathBuf {
         let path = self.path.join(name);
         let copied = Command::new("cp")
             .arg(env!("CARGO_BIN_EXE_signet"))
@@ -135,20 +135,20 @@ impl Site {
     }
 
     /// A file of `deploy/`, as it is shipped.
-    pub(super) fn shipped(name: &str) -> String {
+    pub(crate) fn shipped(name: &str) -> String {
         let path = Self::shipped_path(name);
         fs::read_to_string(&path).unwrap_or_else(|err| panic!("{}: {err}", path.display()))
     }
 
     /// Where a file of `deploy/` lies.
-    pub(super) fn shipped_path(name: &str) -> PathBuf {
+    pub(crate) fn shipped_path(name: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("deploy")
             .join(name)
     }
 
     /// `deploy/example.cgi`, with its two paths replaced and nothing else.
-    pub(super) fn example(&self, program: &Path, state: &Path) -> String {
+    pub(crate) fn example(&self, program: &Path, state: &Path) -> String {
         let text = Self::shipped("example.cgi");
         let text = text.replace("/home/alice/bin/signet", &program.to_string_lossy());
         let text = text.replace("/home/alice/.signet", &state.to_string_lossy());
@@ -170,6 +170,6 @@ fn give(path: &Path, owner: User, mode: u32) {
     set_mode(path, mode);
 }
 
-pub(super) fn set_mode(path: &Path, mode: u32) {
+pub(crate) fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("chmod");
 }

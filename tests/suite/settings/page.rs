@@ -2,10 +2,10 @@
 //! the line, the setting and what to do; never a value, never a path. The log
 //! has more.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::fs;
 
 use super::login;
+use crate::live::site::{Site, User, set_mode};
 use crate::support::invariants::{NOTHING, assert_holds};
 use crate::support::{Cgi, StateDir};
 
@@ -229,15 +229,14 @@ fn the_page_says_why_the_file_cannot_be_read() {
 #[test]
 #[ignore = "needs root: run tests/run"]
 fn a_file_of_another_user_is_called_unreadable() {
-    let folder = StateDir::new();
-    let path = folder.write("site.toml", "DEBUG = true\n", 0o600);
-    for folder in path.ancestors().skip(1) {
-        let mode = fs::metadata(folder).expect("a folder").permissions().mode();
-        if mode & 0o001 == 0 {
-            fs::set_permissions(folder, Permissions::from_mode(mode | 0o111)).expect("chmod");
-        }
-    }
-    chown(&path, Some(61_234), Some(61_234)).expect("chown");
+    let (site, alice) = (
+        Site::new(),
+        User {
+            uid: 61_234,
+            gid: 61_234,
+        },
+    );
+    let path = site.file("site.toml", "DEBUG = true\n", alice, 0o600);
     let nobody = || {
         login().var("SIGNET_CONFIG", &path).through(&[
             "setpriv",
@@ -259,7 +258,7 @@ fn a_file_of_another_user_is_called_unreadable() {
         ],
     );
     assert!(!page.contains("nobody"), "{page}");
-    fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("chmod");
+    set_mode(&path, 0o644);
     let out = nobody().run();
     assert!(!out.errors().contains("cannot be read"), "{out}");
 }
