@@ -132,7 +132,7 @@ fn set_up(started: Started) -> Live {
          SetEnv SIGNET_STATE_DIR {pretty}\n</Directory>\n\
          ScriptAlias /php/ /usr/lib/cgi-bin/\n\
          <Directory /usr/lib/cgi-bin>\nRequire all granted\n</Directory>\n\
-         AddHandler php-page .php\nAction php-page /php/php\n{hosts}\
+         AddHandler php-page .php .page\nAction php-page /php/php\n{hosts}\
          ScriptAlias /cgi-bin/ {site}/scripts/\n\
          <Directory {site}/scripts>\nRequire all granted\nAllowOverride None\n</Directory>\n",
         site = folder.display(),

@@ -63,6 +63,8 @@ pub(super) fn plant(site: &Site, folder: &str, base: &str, owner: User, php: &st
     ] {
         put(name, php, 0o755);
     }
+    // The host knows what this is, though its name ends in .cgi.
+    put("own.page.cgi", php, 0o755);
     for name in ["hello.cgi", "tool/index.cgi"] {
         put(name, PROGRAM, 0o755);
     }
@@ -79,7 +81,7 @@ pub(super) fn plant(site: &Site, folder: &str, base: &str, owner: User, php: &st
 pub(super) fn apache(folder: &str) -> String {
     format!(
         "<Directory {folder}>\nDirectoryIndex index.html index.php index.cgi\n\
-         <FilesMatch \"^(hello|index)\\.cgi$\">\nOptions +ExecCGI\nSetHandler cgi-script\n\
+         <FilesMatch \"^index\\.cgi$\">\nOptions +ExecCGI\nSetHandler cgi-script\n\
          </FilesMatch>\n</Directory>\n\
          <Directory {folder}/shop>\nAllowOverride Indexes\n</Directory>\n\
          <Directory {folder}/list>\nOptions +Indexes\n</Directory>\n\
@@ -114,6 +116,7 @@ pub(super) fn is_served_as_before(mount: &Mount) {
     // lighttpd knows no .htaccess, and is told by a name's end what a program is.
     let by_apache = [
         ("notes.cgi", "no program to this server"),
+        ("own.page.cgi/a?b=c", "php 42 /a b=c"),
         ("shop/", "php 42"),
         ("shop/order/7?x=1", "php 42"),
         ("front/", "php 42"),
