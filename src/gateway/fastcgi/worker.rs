@@ -70,8 +70,10 @@ pub(crate) fn work(
             }
         }
         let accepts = ends.is_none() && (peers.len() as u64) < room;
-        let ready = wait(listener, accepts, &asked_to_end, &peers)?;
-        if ready.ends && ends.is_none() {
+        // Once asked to end, we would be told so at once for as long as we wait.
+        let asked = ends.is_none().then_some(&asked_to_end);
+        let ready = wait(listener, accepts, asked, &peers)?;
+        if ready.ends {
             ends = Some(Instant::now() + GRACE);
         }
         if ready.comes
@@ -109,7 +111,7 @@ struct Ready {
 fn wait(
     listener: BorrowedFd<'_>,
     accepts: bool,
-    asked_to_end: &UnixStream,
+    asked_to_end: Option<&UnixStream>,
     peers: &[Peer],
 ) -> io::Result<Ready> {
     let listens = if accepts {
@@ -117,13 +119,7 @@ fn wait(
     } else {
         PollFlags::empty()
     };
-    let mut fds = vec![
-        PollFd::new(asked_to_end, PollFlags::IN),
-        // A pipe whose reader is gone: `signet fastcgi` started us, and asks us
-        // to end or has ended itself.
-        PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
-        PollFd::from_borrowed_fd(listener, listens),
-    ];
+    let mut fds = vec![PollFd::from_borrowed_fd(listener, listens)];
     fds.extend(peers.iter().map(|peer| {
         let interest = if peer.connection.output().is_empty() {
             PollFlags::IN
@@ -132,6 +128,14 @@ fn wait(
         };
         PollFd::new(&peer.socket, interest)
     }));
+    if let Some(asked_to_end) = asked_to_end {
+        fds.extend([
+            PollFd::new(asked_to_end, PollFlags::IN),
+            // A pipe whose reader is gone: `signet fastcgi` started us, and asks
+            // us to end or has ended itself.
+            PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
+        ]);
+    }
     let timeout = (!peers.is_empty()).then_some(Timespec {
         tv_sec: 1,
         tv_nsec: 0,
@@ -140,14 +144,14 @@ fn wait(
         Ok(_) | Err(Errno::INTR) => {}
         Err(err) => return Err(err.into()),
     }
-    let [signal, stdout, listens, peers @ ..] = fds.as_slice() else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
+    let asked = PollFlags::IN | PollFlags::ERR;
     Ok(Ready {
-        ends: !signal.revents().is_empty() || stdout.revents().contains(PollFlags::ERR),
-        comes: accepts && !listens.revents().is_empty(),
+        ends: fds[1 + peers.len()..]
+            .iter()
+            .any(|fd| fd.revents().intersects(asked)),
+        comes: accepts && !fds[0].revents().is_empty(),
         peers: (0..peers.len())
-            .filter(|at| !peers[*at].revents().is_empty())
+            .filter(|at| !fds[1 + at].revents().is_empty())
             .collect(),
     })
 }

@@ -84,8 +84,10 @@ fn a_request_that_does_not_arrive_is_waited_for_a_while() {
     let (_state, worker, _idle, _busy) = in_the_middle(&request(1, true, &index(), b"")[..50]);
     let since = Instant::now();
     worker.signal(Signal::TERM);
-    assert_eq!(worker.wait().status.code(), Some(0));
+    let ended = worker.wait();
+    assert_eq!(ended.status.code(), Some(0));
     assert!(since.elapsed() >= GRACE, "{:?}", since.elapsed());
+    assert!(ended.busy < GRACE / 5, "busy for {:?}", ended.busy);
 }
 
 /// What the owner changes counts from the next request on.
