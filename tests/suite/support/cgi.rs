@@ -59,15 +59,24 @@ pub(crate) struct Cgi {
     stdout: Option<Stdio>,
     stderr: Option<Stdio>,
     state: PathBuf,
-    // Dropped, and with it removed, after the run; `None` when shared.
-    own_state: Option<StateDir>,
+    own_state: OwnState,
+}
+
+/// Whether the state directory is this request's own.
+enum OwnState {
+    /// It is made for the run, and removed afterwards.
+    Unmade,
+    /// It is removed after the run.
+    Made {
+        _removed_when_dropped: StateDir,
+    },
+    Shared,
 }
 
 impl Cgi {
     /// A request for `target`, a path below the mount `/app` with an optional
     /// query: PATH_INFO, QUERY_STRING and REQUEST_URI follow it.
     pub(crate) fn new(method: &str, target: &str) -> Self {
-        let own_state = StateDir::new();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {
             vars: VARS
@@ -84,8 +93,8 @@ impl Cgi {
             patience: HANG,
             stdout: None,
             stderr: None,
-            state: own_state.path().to_owned(),
-            own_state: Some(own_state),
+            state: StateDir::unused_path(),
+            own_state: OwnState::Unmade,
         }
         .var("REQUEST_METHOD", method)
         .var("PATH_INFO", path)
@@ -220,7 +229,7 @@ impl Cgi {
 
     /// Uses `state` instead of a state directory of this request's own.
     pub(crate) fn state(mut self, state: &StateDir) -> Self {
-        self.own_state = None;
+        self.own_state = OwnState::Shared;
         self.state = state.path().to_owned();
         self.state_variable()
     }
@@ -228,7 +237,9 @@ impl Cgi {
     /// [`Cgi::state`], for a directory that nobody needs afterwards.
     pub(crate) fn owning(self, state: StateDir) -> Self {
         let mut cgi = self.state(&state);
-        cgi.own_state = Some(state);
+        cgi.own_state = OwnState::Made {
+            _removed_when_dropped: state,
+        };
         cgi
     }
 
@@ -239,6 +250,11 @@ impl Cgi {
 
     /// Makes the request.
     pub(crate) fn run(mut self) -> Output {
+        if matches!(self.own_state, OwnState::Unmade) {
+            self.own_state = OwnState::Made {
+                _removed_when_dropped: StateDir::at(self.state.clone()),
+            };
+        }
         let before = Snapshot::of(&self.state);
         let Ended {
             status,

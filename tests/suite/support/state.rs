@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, io, process};
 
@@ -15,6 +16,11 @@ use sha2::{Digest, Sha256};
 /// That is cargo's folder for tests, or, when the checkout itself lies in such
 /// a place, one in the home directory's cache.
 pub(crate) fn state_root() -> PathBuf {
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(find_state_root).clone()
+}
+
+fn find_state_root() -> PathBuf {
     let home = env::var_os("HOME").map(|home| Path::new(&home).join(".cache/signet-tests"));
     let cargo = Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
     let root = [cargo, home]
@@ -65,24 +71,52 @@ pub(crate) struct StateDir {
 impl StateDir {
     /// Makes one.
     pub(crate) fn new() -> Self {
+        Self::at(Self::unused_path())
+    }
+
+    /// Where nothing is yet, for [`StateDir::at`].
+    pub(super) fn unused_path() -> PathBuf {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let root = state_root();
-        let parent = loop {
+        loop {
             let number = COUNT.fetch_add(1, Ordering::Relaxed);
-            let parent = root.join(format!("state-{}-{number}", process::id()));
+            let parent = state_root().join(format!("state-{}-{number}", process::id()));
             // A killed run of the same process id may have left one behind.
-            match DirBuilder::new().mode(0o700).create(&parent) {
-                Ok(()) => break parent,
-                Err(err) if err.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(err) => panic!("{}: {err}", parent.display()),
+            if !parent.exists() {
+                return parent.join("state");
             }
-        };
-        let path = parent.join("state");
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .expect("make a state directory");
+        }
+    }
+
+    /// Makes one at an unused path.
+    pub(super) fn at(path: PathBuf) -> Self {
+        let parent = path.parent().expect("a folder of its own");
+        for folder in [parent, &path] {
+            let made = DirBuilder::new().mode(0o700).create(folder);
+            made.unwrap_or_else(|err| panic!("{}: {err}", folder.display()));
+        }
         Self { path }
+    }
+
+    /// Makes another one that holds the same files, of the same modes.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::new();
+        let mut folders = vec![PathBuf::new()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(self.path.join(&folder)).expect("list a folder") {
+                let entry = entry.expect("list a folder");
+                let about = entry.metadata().expect("look at what is listed");
+                let name = folder.join(entry.file_name());
+                let path = copy.path.join(&name);
+                if about.is_dir() {
+                    let mode = about.permissions().mode() & 0o7777;
+                    DirBuilder::new().mode(mode).create(path).expect("mkdir");
+                    folders.push(name);
+                } else {
+                    fs::copy(entry.path(), path).expect("copy a file");
+                }
+            }
+        }
+        copy
     }
 
     pub(crate) fn path(&self) -> &Path {
