@@ -67,7 +67,7 @@ pub(super) fn check(key: &[u8]) -> Result<(), WeakKey> {
     let letters = Letters::of(text, MOST_DIGITS);
     if is_published(text, &letters) {
         Err(WeakKey::Published)
-    } else if has_few_bytes(text) || is_run(text) || is_repetition(text) {
+    } else if key.len() >= MIN_LENGTH && is_pattern(text) {
         Err(WeakKey::Pattern)
     } else if is_bracketed(text) || is_phrase(&letters) {
         Err(WeakKey::Placeholder)
@@ -358,6 +358,10 @@ fn is_path(text: &[u8]) -> bool {
             || !names
                 .iter()
                 .any(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
+}
+
+fn is_pattern(text: &[u8]) -> bool {
+    has_few_bytes(text) || is_run(text) || is_repetition(text)
 }
 
 fn has_few_bytes(text: &[u8]) -> bool {
