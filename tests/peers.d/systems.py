@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,6 +17,12 @@ LIFETIME = 3600
 
 def said_by(*command):
     return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+
+
+def at_once(visit, visitors):
+    """What each of the visits returns; as many are made at a time as there are CPUs."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return list(threads.map(visit, visitors))
 
 
 class Peer:
@@ -74,13 +81,15 @@ class Signet(Peer):
         }
 
     def many(self, count):
-        browsers = [Browser(self) for _ in range(count)]
-        for number, browser in enumerate(browsers):
+        def store(number):
+            browser = Browser(self)
             browser.get(f"/set?number={number}")
-        return [browser.cookie for browser in browsers]
+            return browser.cookie
+
+        return at_once(store, range(count))
 
     def alive(self, cookies):
-        return sum("number" in Browser(self, cookie).values() for cookie in cookies)
+        return sum(at_once(lambda cookie: "number" in Browser(self, cookie).values(), cookies))
 
 
 class SignetCookie(Signet):
