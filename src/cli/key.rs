@@ -57,6 +57,8 @@ fn rotate(edge: &Edge) -> Result<(), Failure> {
     config.rotate_key(edge.now).map_err(|err| match err {
         RotateError::NotOurs => Failure::new(err)
             .hint("set the new key there, and put the old one into SECRET_KEY_FALLBACKS, a list"),
+        RotateError::Full(_) => Failure::new(err)
+            .hint("nothing was changed; to rotate at once, delete that file: who logged in before the last rotation has to log in again"),
         RotateError::Key(_) => Failure::new(err),
     })?;
     let end = utc(edge.now.saturating_add(config.cookie.lifetime));

@@ -64,9 +64,12 @@ pub enum RotateError {
     /// The settings name the key: whoever wrote them has to change it.
     #[error("the key is set by SECRET_KEY or SECRET_KEY_FILE, not by the state directory")]
     NotOurs,
-    /// There is no key, or no good one.
+    /// There is no key or no usable one, or the files of keys cannot be written.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// There is no room for the old key among the retired ones.
+    #[error(transparent)]
+    Full(retired_keys::RotateError),
 }
 
 impl Config {
@@ -132,8 +135,11 @@ impl Config {
             .state_dir
             .as_ref()
             .map_err(|err| KeyError::from(err.clone()))?;
-        retired_keys::rotate(dir, self.euid, self.cookie.lifetime, now).map_err(KeyError::File)?;
-        Ok(())
+        let rotated = retired_keys::rotate(dir, self.euid, self.cookie.lifetime, now);
+        rotated.map_err(|err| match err {
+            retired_keys::RotateError::File(err) => KeyError::File(err).into(),
+            full @ retired_keys::RotateError::Full { .. } => RotateError::Full(full),
+        })
     }
 
     /// What keeps sessions: a store, or the keys that sign and verify cookies.

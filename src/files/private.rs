@@ -166,7 +166,7 @@ pub(crate) enum Placement {
 /// power failure the file may be the old one, or empty on some file systems.
 pub(crate) fn put(
     folder: impl AsFd,
-    name: &str,
+    name: impl Arg + Copy,
     bytes: &[u8],
     placement: Placement,
 ) -> io::Result<()> {
@@ -183,7 +183,7 @@ pub(crate) fn put(
 /// As [`put`], for what has to outlast a power failure.
 pub(crate) fn put_synced(
     folder: impl AsFd,
-    name: &str,
+    name: impl Arg + Copy,
     bytes: &[u8],
     placement: Placement,
 ) -> io::Result<()> {
@@ -193,7 +193,7 @@ pub(crate) fn put_synced(
 
 fn put_with(
     folder: impl AsFd,
-    name: &str,
+    name: impl Arg + Copy,
     bytes: &[u8],
     placement: Placement,
     written: impl FnOnce(&File) -> io::Result<()>,
@@ -226,7 +226,7 @@ fn put_with(
     placed
 }
 
-fn rename_new(folder: impl AsFd, from: &str, to: &str) -> io::Result<()> {
+fn rename_new(folder: impl AsFd, from: &str, to: impl Arg + Copy) -> io::Result<()> {
     match renameat_with(&folder, from, &folder, to, RenameFlags::NOREPLACE) {
         // File systems without it, such as NFS.
         Err(Errno::INVAL | Errno::NOSYS) => match statat(&folder, to, AtFlags::SYMLINK_NOFOLLOW) {

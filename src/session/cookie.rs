@@ -3,6 +3,8 @@
 use cookie::{Cookie, Expiration, SameSite};
 use time::OffsetDateTime;
 
+use super::signing::MAX_PAYLOAD;
+
 /// A cookie's name: a token (RFC 6265, 4.1.1).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CookieName(String);
@@ -205,12 +207,21 @@ pub struct CookieScope<'r> {
 
 /// The session does not fit into a cookie; nothing was changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("session cookie has {size} bytes, more than MAX_COOKIE_SIZE {limit}; it was not sent")]
-pub struct CookieTooLarge {
-    /// Bytes of the whole `Set-Cookie` value.
-    pub size: usize,
-    /// `MAX_COOKIE_SIZE`.
-    pub limit: usize,
+pub enum CookieTooLarge {
+    /// The whole `Set-Cookie` value is larger than `MAX_COOKIE_SIZE`.
+    #[error("session cookie has {size} bytes, more than MAX_COOKIE_SIZE {limit}; it was not sent")]
+    Cookie {
+        /// Bytes of the value.
+        size: usize,
+        /// `MAX_COOKIE_SIZE`.
+        limit: usize,
+    },
+    /// The session is larger than what a cookie is expanded to when it is read.
+    #[error("session has {size} bytes of JSON, more than {MAX_PAYLOAD}; its cookie was not sent")]
+    Session {
+        /// Bytes of the session as JSON.
+        size: usize,
+    },
 }
 
 /// The values of all cookies called `name` in one `Cookie` header.
@@ -252,7 +263,7 @@ pub(super) fn line(
     }
     let line = cookie.to_string();
     if settings.max_size > 0 && line.len() > settings.max_size {
-        return Err(CookieTooLarge {
+        return Err(CookieTooLarge::Cookie {
             size: line.len(),
             limit: settings.max_size,
         });

@@ -282,7 +282,7 @@ impl SessionInterface<'_> {
             return Ok((None, false));
         }
         match self.token_line(&change.record(session.values().clone()), scope, signer) {
-            Err(CookieTooLarge { .. }) if let Some(store) = store => {
+            Err(_) if let Some(store) = store => {
                 Ok((Some(self.create(change, scope, store)?), true))
             }
             line => Ok((Some(line?), false)),
@@ -420,7 +420,9 @@ impl SessionInterface<'_> {
         } else {
             tagged_json::dumps(values)
         };
-        let token = signer.sign(&encode_payload(&json), *saved);
+        let size = json.len();
+        let payload = encode_payload(&json).ok_or(CookieTooLarge::Session { size })?;
+        let token = signer.sign(&payload, *saved);
         let expires = self.expires(is_permanent(values), *started, *saved);
         cookie::line(self.settings, scope, token, expires)
     }

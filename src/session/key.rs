@@ -4,7 +4,7 @@
 //! file; only one line ending at its end is not part of it (editors add one).
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -220,7 +220,9 @@ pub(super) fn try_lock(dir: &Path) -> Option<File> {
 }
 
 fn open_lock(dir: &Path) -> Result<File, FileProblem> {
-    Ok(create(&dir.join(LOCK_NAME), OFlags::empty())?)
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = openat(CWD, dir.join(LOCK_NAME), flags, Mode::RUSR | Mode::WUSR)?;
+    Ok(File::from(file))
 }
 
 /// Writes a new key to `path`, which must not exist.
@@ -232,9 +234,13 @@ fn open_lock(dir: &Path) -> Result<File, FileProblem> {
 pub fn create_file(path: &Path) -> Result<(), KeyFileError> {
     let text = generate().map_err(KeyFileError::Random)?;
     let write = || -> io::Result<()> {
-        let mut file = create(path, OFlags::EXCL)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        let folder = File::open(parent.unwrap_or(Path::new(".")))?;
+        // Whole or not there: a key cut off by a full disk would be refused.
+        private::put_synced(&folder, name, text.as_bytes(), Placement::New)
     };
     write().map_err(|err| FileError::new(path, err).into())
 }
@@ -244,12 +250,6 @@ fn read_if_there(path: &Path, euid: u32) -> Result<Option<Key>, KeyFileError> {
         Err(KeyFileError::File(err)) if err.problem == FileProblem::Missing => Ok(None),
         outcome => outcome.map(Some),
     }
-}
-
-fn create(path: &Path, more: OFlags) -> io::Result<File> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | more;
-    let file = File::from(openat(CWD, path, flags, Mode::from_raw_mode(0o600))?);
-    Ok(file)
 }
 
 #[cfg(test)]

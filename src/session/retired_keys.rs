@@ -5,20 +5,48 @@
 //! request that finds a line of no more use takes it out.
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::CWD;
 
 use super::hex;
 use super::key::{self, FILE_NAME, Key, KeyFileError};
+use super::tagged_json::DateTime;
 use crate::files::private::{self, Placement};
 use crate::files::{FileError, FileProblem};
 
 /// The name of the file in the state directory.
 pub const RETIRED_FILE_NAME: &str = "retired_keys";
 
-/// Bytes the file may have.
+/// Bytes that the file may have, when it is read and when it is written.
 const MAX_FILE: usize = 64 * 1024;
+
+/// Why the key in the state directory was not replaced.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RotateError {
+    /// The file of retired keys would be larger than what is read of it.
+    #[error("{} has {keys} keys and no room for another; {}", path.display(), room(*until))]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// How many keys it has.
+        keys: usize,
+        /// When the oldest of them is dropped, in Unix seconds.
+        until: u64,
+    },
+    /// One of the files is refused, or cannot be written.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+}
+
+fn room(until: u64) -> String {
+    let date = i64::try_from(until).ok();
+    match date.and_then(|date| DateTime::from_unix(date).ok()) {
+        Some(date) => format!("the oldest is dropped after {date}"),
+        None => "none is dropped in this age".to_owned(),
+    }
+}
 
 /// A key, and when it was retired, in Unix seconds.
 struct Retired {
@@ -51,7 +79,7 @@ pub fn read(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<Vec<Key>, 
             // If the file cannot be written, the expired keys stay in it, unused.
             let _ = files
                 .folder()
-                .and_then(|folder| files.write(&folder, &retired));
+                .and_then(|folder| files.write(&folder, &files.lines(&retired)));
         }
         retired.retain(|key| !key.is_over(lifetime, now));
     }
@@ -67,8 +95,8 @@ pub fn read(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<Vec<Key>, 
 ///
 /// # Errors
 ///
-/// Every [`KeyFileError`]; then the key is the one it was.
-pub fn rotate(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<(), KeyFileError> {
+/// Every [`RotateError`]; then the key is the one it was.
+pub fn rotate(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<(), RotateError> {
     let files = KeyFiles { dir, euid };
     let path = dir.join(FILE_NAME);
     // Without a key there is nothing to retire, and no folder to lock.
@@ -80,11 +108,21 @@ pub fn rotate(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<(), KeyF
     let mut retired = files.retired()?;
     retired.retain(|key| !key.is_over(lifetime, now));
     retired.push(Retired { at: now, key: old });
+    let lines = files.lines(&retired);
+    if lines.len() > MAX_FILE {
+        let oldest = retired.iter().map(|key| key.at).min();
+        return Err(RotateError::Full {
+            path: dir.join(RETIRED_FILE_NAME),
+            keys: retired.len() - 1,
+            until: oldest.unwrap_or(now).saturating_add(lifetime),
+        });
+    }
     private::remove_unfinished(&folder).map_err(|err| files.failed(err.into()))?;
     // Retired first: at every moment the old key is in one of the files.
-    files.write(&folder, &retired)?;
+    files.write(&folder, &lines)?;
     private::put_synced(&folder, FILE_NAME, text.as_bytes(), Placement::Replace)
-        .map_err(|err| FileError::new(&path, err).into())
+        .map_err(|err| KeyFileError::from(FileError::new(&path, err)))?;
+    Ok(())
 }
 
 /// The folder that holds both files.
@@ -123,18 +161,17 @@ impl KeyFiles<'_> {
             .ok_or_else(|| self.failed(FileProblem::Damaged("has a line that is not a key")))
     }
 
-    fn write(&self, folder: &OwnedFd, retired: &[Retired]) -> Result<(), KeyFileError> {
-        let text: String = retired
+    fn lines(&self, retired: &[Retired]) -> String {
+        retired
             .iter()
             .map(|Retired { at, key }| format!("{at} {}\n", hex::encode(key.as_bytes())))
-            .collect();
-        private::put_synced(
-            folder,
-            RETIRED_FILE_NAME,
-            text.as_bytes(),
-            Placement::Replace,
-        )
-        .map_err(|err| self.failed(err.into()))
+            .collect()
+    }
+
+    fn write(&self, folder: &OwnedFd, lines: &str) -> Result<(), KeyFileError> {
+        let bytes = lines.as_bytes();
+        private::put_synced(folder, RETIRED_FILE_NAME, bytes, Placement::Replace)
+            .map_err(|err| self.failed(err.into()))
     }
 
     fn failed(&self, problem: FileProblem) -> KeyFileError {

@@ -215,3 +215,68 @@ fn unsafe_files_of_retired_keys_are_refused() {
         assert!(response.text().contains("retired_keys"), "{name}: {out}");
     }
 }
+
+/// Retired keys of `digits` hex digits, as many as `signet key rotate` lets
+/// stand in the file.
+fn fill(state: &StateDir, digits: usize) -> usize {
+    let key: String = (1..=digits / 8)
+        .map(|n| format!("{:08x}", (n as u32).wrapping_mul(0x9e37_79b9)))
+        .collect();
+    let line = format!("{} {key}\n", now() - 60);
+    let count = 64 * 1024 / line.len();
+    state.write("retired_keys", line.repeat(count), 0o600);
+    count
+}
+
+/// What would be too large for the next request is not written.
+#[test]
+fn a_key_that_does_not_fit_among_the_retired_ones_is_not_rotated() {
+    for digits in [128, 2000, 8192] {
+        let state = StateDir::new();
+        let cookie = logged_in(&state);
+        let count = fill(&state, digits);
+        if digits > 128 {
+            // A key as `signet key new` makes it is shorter than these.
+            while signet(&state, &["key", "rotate"]).status.success() {}
+        }
+        let before = state.snapshot();
+        let output = signet(&state, &["key", "rotate"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{digits}: {said}");
+        assert_eq!(state.snapshot(), before, "{digits}: something was changed");
+        let keys = retired(&state).len();
+        for words in [
+            &*format!("{keys} keys"),
+            "retired_keys",
+            "GMT",
+            "nothing was changed",
+        ] {
+            assert!(said.contains(words), "{digits}: no {words:?}: {said}");
+        }
+        assert!(keys >= count, "{digits}");
+        assert!(is_believed(&state, &cookie) || digits > 128, "{digits}");
+        assert_eq!(
+            login_at(state.path()).run().response().status,
+            303,
+            "{digits}"
+        );
+    }
+}
+
+/// A key file is whole or not there: what a full disk cut off would be refused.
+#[test]
+fn a_key_file_that_cannot_be_written_whole_is_not_there() {
+    let state = StateDir::new();
+    let path = state.path().join("new_key");
+    let script = format!(
+        "ulimit -f 0; exec '{}' key new --file '{}'",
+        env!("CARGO_BIN_EXE_signet"),
+        path.display()
+    );
+    let output = Command::new("/bin/sh")
+        .args(["-c", &script])
+        .output()
+        .expect("sh");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(state.snapshot().names(), Vec::<&std::path::Path>::new());
+}

@@ -3,6 +3,8 @@
 
 use sha2::{Digest, Sha256};
 
+use signet::Session;
+
 use super::site::{NOW, Site};
 use crate::support::token::Signer;
 
@@ -131,4 +133,23 @@ fn a_session_at_the_limit_is_shown_though_it_cannot_be_prolonged() {
     assert_eq!(response.status, 200, "{response:?}");
     assert!(response.text().contains("Logged in as ada"));
     assert_eq!((response.cookies(), at_limit.cookie), (vec![], cookie));
+}
+
+/// A cookie can hold more, compressed, than is read of it.
+#[test]
+fn a_session_too_large_to_be_read_again_is_not_written() {
+    let large = |length: usize| "a".repeat(length);
+    for settings in [&[][..], &[("MAX_COOKIE_SIZE", "0")], &[OVERFLOW]] {
+        let site = Site::new(settings);
+        let mut ada = site.visitor();
+        ada.log_in(NOW, "ada");
+        let insert = |session: &mut Session| drop(session.insert("text", large(300_000)));
+        let (_, response) = ada.try_visit(NOW, insert);
+        assert_eq!(response.status, 500, "{settings:?}");
+        assert_eq!(response.cookies(), [], "{settings:?}");
+        assert_eq!(ada.user(NOW).as_deref(), Some("ada"), "{settings:?}");
+        ada.visit(NOW, |session| session.insert("text", large(260_000)));
+        let text = ada.visit(NOW, |session| session.get("text").cloned());
+        assert_eq!(text, Some(large(260_000).into()), "{settings:?}");
+    }
 }
