@@ -15,7 +15,7 @@ use http::{Extensions, Method, StatusCode};
 
 use crate::app::error::{Refusal, respond as error_response};
 use crate::config::{Config, ConfigError, RecentConfig, ServedFolders, cgi_script};
-use crate::gateway::{self, Edge, Entrance, MetaVariables, Mount, Patient, fastcgi};
+use crate::gateway::{self, Edge, Entrance, MetaVariables, Mount, Patient, Site, fastcgi};
 use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::{Opened, Session};
 use crate::{Request, Response};
@@ -286,7 +286,6 @@ fn answer(
         return Err(Refusal::new(status));
     }
     let config = Arc::clone(&served.config);
-    let https = vars.is_https(config.trust_proxy);
     let now = served.now;
     let path = config.cookie_path.as_ref().map(CookiePath::as_str);
     let path = path.unwrap_or(mount.cookie_path()).to_owned();
@@ -298,9 +297,11 @@ fn answer(
         Some(vars) => vars,
         None => return Err(Refusal::new(StatusCode::BAD_REQUEST)),
     };
-    if !head.method.is_safe() && is_cross_origin(&head) {
-        return Err(Refusal::new(StatusCode::FORBIDDEN));
+    let site = Site::new(vars, config.trust_proxy);
+    if !head.method.is_safe() {
+        site.check_origin()?;
     }
+    let https = site.is_https();
     if let Some(response) = check(&head) {
         return Ok(response);
     }
@@ -346,42 +347,6 @@ fn answer(
         keep_out_of_caches(&mut response);
     }
     Ok(response)
-}
-
-/// Whether another site's page made the browser send this (login CSRF, too).
-///
-/// `Sec-Fetch-Site` says it outright; browsers leave it out on plain HTTP,
-/// where `Origin` is held against `Host`. A client that sends neither is no
-/// browser, and carries no visitor's cookie that it was not given.
-fn is_cross_origin(head: &Parts) -> bool {
-    if let Some(site) = head.headers.get("sec-fetch-site") {
-        return !matches!(site.as_bytes(), b"same-origin" | b"none");
-    }
-    let Some(origin) = head.headers.get(header::ORIGIN) else {
-        return false;
-    };
-    let host = head
-        .headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    match (
-        origin
-            .to_str()
-            .ok()
-            .and_then(|origin| origin.split_once("://")),
-        host,
-    ) {
-        (Some((scheme, origin)), Some(host)) if !origin.is_empty() && !host.is_empty() => {
-            let port = match scheme {
-                "http" => ":80",
-                "https" => ":443",
-                _ => return true,
-            };
-            let plain = |host: &str| host.strip_suffix(port).unwrap_or(host).to_ascii_lowercase();
-            plain(origin) != plain(host)
-        }
-        _ => true,
-    }
 }
 
 /// Marks a page as made for one visitor.

@@ -17,7 +17,7 @@ use super::pages::{ErrorPage, Page, TemplateError};
 use crate::Response;
 use crate::config::{ConfigError, ConfigProblem, KeyError, Place, StateDirError, StateDirProblem};
 use crate::files::FileProblem;
-use crate::gateway::{BodyError, MetaVariableError, RequestError, ResponseError, log};
+use crate::gateway::{BodyError, CrossOrigin, MetaVariableError, RequestError, ResponseError, log};
 use crate::serve::Context;
 use crate::session::SaveError;
 use crate::session::cookie::CookieTooLarge;
@@ -152,6 +152,19 @@ impl From<RequestError> for Refusal {
         match err {
             RequestError::MetaVariable(err) => err.into(),
             RequestError::TooLong => Self::new(StatusCode::URI_TOO_LONG),
+        }
+    }
+}
+
+impl From<CrossOrigin> for Refusal {
+    fn from(err: CrossOrigin) -> Self {
+        let refusal = Self::new(StatusCode::FORBIDDEN);
+        match err {
+            CrossOrigin::Told => refusal,
+            CrossOrigin::Differs { .. } => refusal.because(err).fixed_by(
+                "If you came from this very site, it is behind a proxy that hides its address. \
+                 The web server's error log has both addresses and what to set.",
+            ),
         }
     }
 }

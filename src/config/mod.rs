@@ -26,7 +26,7 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::files::text;
-use crate::gateway::{ApplicationRoot, Environment, MetaVariables};
+use crate::gateway::{ApplicationRoot, Environment, MetaVariables, TrustProxy};
 use crate::session::cookie::{CookiePath, CookieSettings};
 use crate::session::key::Key;
 use crate::session::redis::{Client, RedisUrl};
@@ -78,8 +78,8 @@ pub struct Config {
     pub application_root: Option<ApplicationRoot>,
     /// `MAX_CONTENT_LENGTH`, bytes.
     pub max_content_length: u64,
-    /// `TRUST_PROXY`: whether `X-Forwarded-Proto` is believed.
-    pub trust_proxy: bool,
+    /// `TRUST_PROXY`.
+    pub trust_proxy: TrustProxy,
     /// `DEBUG`: whether pages say what only stderr should.
     pub debug: bool,
     templates_dir: Option<PathBuf>,

@@ -8,6 +8,7 @@ use cookie::SameSite;
 use super::error::WrongValue;
 use super::value::Raw;
 use super::{Config, RefusedKey, SessionType, StoreType};
+use crate::gateway::TrustProxy;
 use crate::session::cookie::{CookieDomain, CookiePath, CookieSettings};
 use crate::session::key::Key;
 use crate::session::redis::RedisUrl;
@@ -365,9 +366,9 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Json,
         default: "false",
         example: "true",
-        about: "Whether a proxy's `X-Forwarded-Proto` is believed. Only where every request passes the proxy.",
+        about: "Whether a proxy's `X-Forwarded-Host`, `-Port` and `-Proto` are believed, or with `\"forwarded\"` its `Forwarded`. Only where every request passes the proxy.",
         apply: |config, raw| {
-            config.trust_proxy = raw.bool()?;
+            config.trust_proxy = raw.trust_proxy()?;
             Ok(())
         },
     },
@@ -416,7 +417,7 @@ impl Config {
             session_permanent: false,
             application_root: None,
             max_content_length: 65_536,
-            trust_proxy: false,
+            trust_proxy: TrustProxy::Off,
             debug: false,
             templates_dir: None,
             session_type: SessionType::default(),

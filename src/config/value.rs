@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, ConfigProblem, Place, WrongValue};
 use super::table::{Kind, SETTINGS, Setting};
 use crate::files::text::{NotText, line_at};
-use crate::gateway::Environment;
+use crate::gateway::{Environment, TrustProxy};
 
 /// A value before its setting has read it.
 #[derive(Clone, Debug)]
@@ -127,6 +127,16 @@ impl Raw {
                 }
             }
             _ => Err(wrong()),
+        }
+    }
+
+    /// `false`, `true` or `"forwarded"`.
+    pub(super) fn trust_proxy(&self) -> Result<TrustProxy, WrongValue> {
+        match (&self.written, self.bool()) {
+            (Written::Text(text), _) if text == "forwarded" => Ok(TrustProxy::Forwarded),
+            (_, Ok(true)) => Ok(TrustProxy::XForwarded),
+            (_, Ok(false)) => Ok(TrustProxy::Off),
+            (_, Err(_)) => Err(self.expected("expected true, false or \"forwarded\"")),
         }
     }
 

@@ -14,6 +14,7 @@ mod environment;
 pub(crate) mod fastcgi;
 mod meta;
 mod mount;
+mod origin;
 mod request;
 mod response;
 
@@ -22,9 +23,11 @@ pub use edge::{Edge, Entrance, answered, log, logged};
 pub use environment::Environment;
 pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
+pub use origin::TrustProxy;
 pub use response::ResponseError;
 
 pub(crate) use body::{Patient, announced, longest, read_body};
 pub(crate) use edge::{answer, now};
+pub(crate) use origin::{CrossOrigin, Site};
 pub(crate) use request::{RequestError, head};
 pub(crate) use response::serialize;

@@ -112,9 +112,10 @@ fn attributes_follow_settings_and_mount() {
 #[test]
 fn secure_follows_the_request() {
     const TRUST: (&str, &str) = ("SIGNET_TRUST_PROXY", "true");
+    const RFC7239: (&str, &str) = ("SIGNET_TRUST_PROXY", "forwarded");
     const FORWARDED: (&str, &str) = ("HTTP_X_FORWARDED_PROTO", "https");
     #[rustfmt::skip]
-    let cases: [(&str, Vars, bool); 19] = [
+    let cases: [(&str, Vars, bool); 22] = [
         ("nothing",              &[], false),
         ("on",                   &[("HTTPS", "on")], true),
         ("ON",                   &[("HTTPS", "ON")], true),
@@ -134,6 +135,9 @@ fn secure_follows_the_request() {
         ("forwarded, trusted",   &[FORWARDED, TRUST], true),
         ("forwarded http",       &[("HTTP_X_FORWARDED_PROTO", "http"), TRUST], false),
         ("trust, no header",     &[TRUST], false),
+        ("another field",        &[FORWARDED, RFC7239], false),
+        ("RFC 7239",             &[("HTTP_FORWARDED", "proto=http, proto=https"), RFC7239], true),
+        ("RFC 7239, not asked",  &[("HTTP_FORWARDED", "proto=https"), TRUST], false),
     ];
     for (name, vars, want) in cases {
         assert_eq!(login(name, vars).has("Secure"), want, "{name}");

@@ -2,7 +2,7 @@
 //! the last bit, fields nobody asked for, and posts from other people's pages.
 
 use super::assert_status;
-use crate::support::invariants::{COOKIE, MARKER, NOTHING, checked};
+use crate::support::invariants::{COOKIE, MARKER, NOTHING, assert_holds, checked};
 use crate::support::response::Response;
 use crate::support::token::Signer;
 use crate::support::{Cgi, now};
@@ -284,12 +284,71 @@ fn posts_from_other_pages() {
             }
         }
     }
+    // Each line of a field that stands twice has to be the site's.
+    let twice = Cgi::post("/login", LOGIN)
+        .var(ORIGIN, "http://example.org")
+        .raw("HTTP_ORIGIN=http://evil.example");
+    assert_status("two origins", twice, 403);
     let bytes = Cgi::post("/login", LOGIN).bytes(ORIGIN.as_bytes(), b"http://\xff");
     assert_status("an origin of bytes", bytes, 403);
     let no_host = Cgi::post("/login", LOGIN)
         .var(ORIGIN, "http://example.org")
         .without("HTTP_HOST");
     assert_status("an origin, no host", no_host, 403);
+}
+
+/// nginx's `proxy_pass` sends its own idea of Host. The owner learns from the
+/// log which setting lets the site's own forms through.
+#[test]
+fn a_refused_origin_is_logged_with_the_setting_to_use() {
+    const FORWARDED: (&str, &str) = ("HTTP_X_FORWARDED_HOST", "example.org");
+    const TRUST: &str = "SIGNET_TRUST_PROXY";
+    let post = || {
+        Cgi::post("/login", LOGIN)
+            .var("HTTP_HOST", "127.0.0.1:8080")
+            .var("HTTP_ORIGIN", "http://example.org")
+    };
+    #[rustfmt::skip]
+    let cases = [
+        (post(), &["\"http://example.org\"", "\"127.0.0.1:8080\"", "(Host)", "TRUST_PROXY = true", "\"forwarded\""][..]),
+        (post().vars(&[FORWARDED]), &["\"127.0.0.1:8080\"", "TRUST_PROXY = true"]),
+        (post().vars(&[FORWARDED, (TRUST, "forwarded")]), &["Forwarded with host="]),
+        (post().vars(&[(TRUST, "true")]), &["X-Forwarded-Host"]),
+        (post().bytes(b"HTTP_ORIGIN", b"http://\x1b[2Jevil\xff\xe2\x80\xae\nsignet: "), &[r"\x1b[2Jevil\xff\xe2\x80\xae\nsignet: "]),
+        (post().var("HTTP_ORIGIN", "x".repeat(10_000)), &["xxx...\""]),
+    ];
+    for (cgi, wanted) in cases {
+        let out = cgi.run();
+        let page = assert_holds("refused", &out, NOTHING);
+        assert_eq!(page.status, 403, "{out}");
+        let errors = out.errors();
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        assert!(errors.len() < 1000, "{errors}");
+        for words in wanted {
+            assert!(errors.contains(words), "{words} in {errors}");
+        }
+        let words = page.words();
+        let (_, number) = words.split_once("number ").expect("a number");
+        let number = number.split(' ').next().expect("a number");
+        assert!(
+            errors.starts_with(&format!("signet: error {number}: ")),
+            "{errors}"
+        );
+        assert!(!words.contains("127.0.0.1"), "{words}");
+    }
+    for trusting in [
+        post().vars(&[FORWARDED, (TRUST, "true")]),
+        post().vars(&[
+            ("HTTP_FORWARDED", "for=_a;host=example.org"),
+            (TRUST, "forwarded"),
+        ]),
+        post().var("HTTP_HOST", "example.org:80"),
+        post()
+            .var("HTTP_ORIGIN", "https://example.org")
+            .var("HTTP_HOST", "example.org:80"),
+    ] {
+        assert_eq!(checked("own", trusting, COOKIE).status, 303);
+    }
 }
 
 /// F-13: logging out twice is logging out; a visitor who has no session gets

@@ -138,31 +138,7 @@ fn nginx_with(
 ) -> Live {
     let (site, daemon, socket) = with_daemon(base, settings);
     let location = location.replace("unix:/run/signet/socket", &socket.address());
-    let port = free_port();
-    let folder = site.path().display();
-    let user = match User::current().is_root() {
-        true => "user www-data;\n",
-        false => "",
-    };
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|what| format!("{what}_temp_path {folder}/run/{what};\n"))
-        .concat();
-    let text = format!(
-        "daemon off;\n{user}pid {folder}/run/nginx.pid;\nerror_log {folder}/errors.log;\n\
-         events {{}}\nhttp {{\naccess_log off;\n{temporary}\
-         server {{\nlisten 127.0.0.1:{port};\nroot {folder}/htdocs;\n\
-         location {base}/ {{\n{location}}}\n}}\n}}\n"
-    );
-    let configuration = site.file("nginx.conf", text, User::current(), 0o644);
-    let log = File::create(site.path().join("start.log"));
-    let mut nginx = Command::new("nginx");
-    nginx
-        .arg("-e")
-        .arg(site.path().join("errors.log"))
-        .arg("-c")
-        .arg(configuration)
-        .stderr(log.expect("make a log of the start"));
-    let server = Server::start(&mut nginx, port);
+    let (server, port) = start_nginx(&site, &format!("location {base}/ {{\n{location}}}\n"));
     let mount = Mount {
         // It sends who asks for a location without its slash to that slash.
         folder: !base.is_empty(),
@@ -175,6 +151,34 @@ fn nginx_with(
         daemon: Some(daemon),
         site,
     }
+}
+
+/// nginx with these lines in its one server, on a site that has `run`.
+pub(super) fn start_nginx(site: &Site, lines: &str) -> (Server, u16) {
+    let port = free_port();
+    let folder = site.path().display();
+    let user = match User::current().is_root() {
+        true => "user www-data;\n",
+        false => "",
+    };
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|what| format!("{what}_temp_path {folder}/run/{what};\n"))
+        .concat();
+    let text = format!(
+        "daemon off;\n{user}pid {folder}/run/nginx.pid;\nerror_log {folder}/errors.log;\n\
+         events {{}}\nhttp {{\naccess_log off;\n{temporary}\
+         server {{\nlisten 127.0.0.1:{port};\nroot {folder}/htdocs;\n{lines}}}\n}}\n"
+    );
+    let configuration = site.file("nginx.conf", text, User::current(), 0o644);
+    let log = File::create(site.path().join("start.log"));
+    let mut nginx = Command::new("nginx");
+    nginx
+        .arg("-e")
+        .arg(site.path().join("errors.log"))
+        .arg("-c")
+        .arg(configuration)
+        .stderr(log.expect("make a log of the start"));
+    (Server::start(&mut nginx, port), port)
 }
 
 fn with_daemon(base: &str, settings: &[(&str, &str)]) -> (Site, Daemon, Socket) {
@@ -197,7 +201,7 @@ fn define_mount(base: &str) -> String {
     }
 }
 
-fn start_apache(site: &Site, modules: &[&str], more: &str) -> (Server, u16) {
+pub(super) fn start_apache(site: &Site, modules: &[&str], more: &str) -> (Server, u16) {
     let (folder, port) = (site.path(), free_port());
     let more = format!("DocumentRoot {}/htdocs\n{more}", folder.display());
     let text = apache::configuration(folder, port, Started::ByDaemon, modules, &more);

@@ -18,7 +18,7 @@ const SET_UPS: [(&str, &[&str]); 3] = [
     ("lighttpd-rewrite.conf", &[""]),
 ];
 
-fn start(configuration: &'static str, bases: &[&'static str]) -> Live {
+pub(super) fn start(configuration: &'static str, bases: &[&'static str]) -> Live {
     // It keeps the user that starts it.
     let owner = User::current();
     let site = Site::new();

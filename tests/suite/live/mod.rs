@@ -16,6 +16,7 @@ mod fastcgi;
 mod fastcgi_ends;
 mod hostile;
 mod lighttpd;
+mod proxy;
 pub(crate) mod site;
 mod suexec;
 mod walk;

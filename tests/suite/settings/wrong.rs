@@ -88,6 +88,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("TEMPLATES_DIR",              "\"templates\"",    "templates"),
     ("TEMPLATES_DIR",              "[]",               "./templates"),
     ("TRUST_PROXY",                "\"127.0.0.1\"",    "127.0.0.1"),
+    ("TRUST_PROXY",                "\"Forwarded\"",    "x-forwarded"),
+    ("TRUST_PROXY",                "[\"forwarded\"]",  "2"),
     ("NO_SUCH_SETTING",            "1",                "1"),
     ("SESION_COOKIE_NAME",         "\"typo\"",         "typo"),
     ("SESSION_COOKIE_NAME_",       "\"typo\"",         "typo"),
