@@ -15,7 +15,9 @@ use http::{Extensions, Method, StatusCode};
 
 use crate::app::error::{Refusal, respond as error_response};
 use crate::config::{Config, ConfigError, RecentConfig, ServedFolders, cgi_script};
-use crate::gateway::{self, Edge, Entrance, MetaVariables, Mount, Patient, Site, fastcgi};
+use crate::gateway::{
+    self, Announced, Edge, Entrance, MetaVariables, Mount, Patient, Site, fastcgi,
+};
 use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::{Opened, Session};
 use crate::{Request, Response};
@@ -305,18 +307,13 @@ fn answer(
     if let Some(response) = check(&head) {
         return Ok(response);
     }
-    let announced = match head.method {
-        Method::POST => Some(gateway::announced(vars, config.max_content_length)?),
-        _ => None,
-    };
+    let limit = config.max_content_length;
+    let announced = Announced::new(&head.method, vars, limit)?;
     let keeper = config.keeper(now)?;
     for refused in &config.refused_fallbacks {
         gateway::log(format_args!("{refused}; it is not used"));
     }
-    let body = match announced {
-        Some(announced) => gateway::read_body(announced, config.max_content_length, stdin)?,
-        None => Vec::new(),
-    };
+    let body = gateway::read_body(announced, limit, stdin)?;
 
     let sessions = config.session_interface(&keeper)?;
     let headers = cookies.iter().map(Vec::as_slice);

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use http::Method;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
 
@@ -45,26 +46,54 @@ pub enum BodyError {
     Read(io::Error),
 }
 
-/// How much body the request announces; `None` if it ends with the input.
-pub(crate) fn announced(vars: &MetaVariables, limit: u64) -> Result<Option<u64>, BodyError> {
-    if let Some(length) = vars.content_length()? {
-        return if length > limit {
-            Err(BodyError::TooLarge { limit })
-        } else {
-            Ok(Some(length))
-        };
-    }
-    // Apache takes the chunks apart and passes the coding's name on.
-    match vars.get("HTTP_TRANSFER_ENCODING") {
-        Some(coding) if coding.eq_ignore_ascii_case(b"chunked") => Ok(None),
-        Some(_) => Err(BodyError::TransferCoding),
-        None => Err(BodyError::LengthRequired),
+/// How long the body is that a request announces.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Announced {
+    /// There is none, or none that is of interest.
+    Nothing,
+    /// So many bytes.
+    Bytes(u64),
+    /// As long as the input: chunked.
+    ToTheEnd,
+}
+
+impl Announced {
+    /// What the request says, up to `limit` bytes.
+    ///
+    /// The body of a GET, HEAD or TRACE has no meaning (RFC 9110, 9.3.1, 9.3.2
+    /// and 9.3.8): it is not read, so that nothing it says delays a page. POST,
+    /// PUT, PATCH and QUERY have one and have to say its length (15.5.12). With
+    /// any other method there is one if the request says so.
+    pub(crate) fn new(
+        method: &Method,
+        vars: &MetaVariables,
+        limit: u64,
+    ) -> Result<Self, BodyError> {
+        if matches!(method.as_str(), "GET" | "HEAD" | "TRACE") {
+            return Ok(Self::Nothing);
+        }
+        if let Some(length) = vars.content_length()? {
+            return if length > limit {
+                Err(BodyError::TooLarge { limit })
+            } else {
+                Ok(Self::Bytes(length))
+            };
+        }
+        // Apache takes the chunks apart and passes the coding's name on.
+        match vars.get("HTTP_TRANSFER_ENCODING") {
+            Some(coding) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Self::ToTheEnd),
+            Some(_) => Err(BodyError::TransferCoding),
+            None if matches!(method.as_str(), "POST" | "PUT" | "PATCH" | "QUERY") => {
+                Err(BodyError::LengthRequired)
+            }
+            None => Ok(Self::Nothing),
+        }
     }
 }
 
-/// Reads the body that [`announced`] measured.
+/// Reads the body that a request announces, up to `limit` bytes.
 pub(crate) fn read_body(
-    announced: Option<u64>,
+    announced: Announced,
     limit: u64,
     stdin: &mut impl Read,
 ) -> Result<Vec<u8>, BodyError> {
@@ -73,12 +102,16 @@ pub(crate) fn read_body(
         _ => BodyError::Read(err),
     };
     let mut body = Vec::new();
-    let most = announced.unwrap_or(limit.saturating_add(1));
+    let most = match announced {
+        Announced::Nothing => return Ok(body),
+        Announced::Bytes(length) => length,
+        Announced::ToTheEnd => limit.saturating_add(1),
+    };
     let got = stdin.take(most).read_to_end(&mut body).map_err(failed)? as u64;
     match announced {
-        Some(length) if got < length => Err(BodyError::Short { got, length }),
-        None if got > limit => Err(BodyError::TooLarge { limit }),
-        _ => Ok(body),
+        Announced::Bytes(length) if got < length => Err(BodyError::Short { got, length }),
+        Announced::ToTheEnd if got > limit => Err(BodyError::TooLarge { limit }),
+        Announced::Nothing | Announced::Bytes(_) | Announced::ToTheEnd => Ok(body),
     }
 }
 
@@ -161,7 +194,7 @@ mod tests {
     fn a_silent_client_is_not_waited_for() {
         let (reader, _writer) = io::pipe().unwrap();
         let mut stdin = Patient::new(reader, Duration::from_millis(5));
-        let outcome = read_body(Some(3), 10, &mut stdin);
+        let outcome = read_body(Announced::Bytes(3), 10, &mut stdin);
         assert!(matches!(outcome, Err(BodyError::TimedOut)), "{outcome:?}");
     }
 
@@ -170,14 +203,16 @@ mod tests {
         let read = |announced, input: &[u8]| {
             read_body(announced, 4, &mut &*input).map_err(|err| err.to_string())
         };
+        use Announced::{Bytes, Nothing, ToTheEnd};
         type Outcome<'t> = Result<&'t [u8], &'t str>;
         #[rustfmt::skip]
-        let cases: [(&str, Option<u64>, &[u8], Outcome<'_>); 5] = [
-            ("exact", Some(3), b"abc", Ok(b"abc")),
-            ("trailing bytes stay unread", Some(3), b"abc\r\n", Ok(b"abc")),
-            ("cut short", Some(4), b"ab", Err("body ended after 2 of 4 bytes")),
-            ("chunked, at the limit", None, b"abcd", Ok(b"abcd")),
-            ("chunked, over the limit", None, b"abcde", Err("body is larger than 4 bytes")),
+        let cases: [(&str, Announced, &[u8], Outcome<'_>); 6] = [
+            ("none", Nothing, b"abc", Ok(b"")),
+            ("exact", Bytes(3), b"abc", Ok(b"abc")),
+            ("trailing bytes stay unread", Bytes(3), b"abc\r\n", Ok(b"abc")),
+            ("cut short", Bytes(4), b"ab", Err("body ended after 2 of 4 bytes")),
+            ("chunked, at the limit", ToTheEnd, b"abcd", Ok(b"abcd")),
+            ("chunked, over the limit", ToTheEnd, b"abcde", Err("body is larger than 4 bytes")),
         ];
         for (name, announced, input, want) in cases {
             let want = want.map(<[u8]>::to_vec).map_err(str::to_owned);

@@ -26,7 +26,7 @@ pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
 pub use origin::TrustProxy;
 pub use response::ResponseError;
 
-pub(crate) use body::{Patient, announced, longest, read_body};
+pub(crate) use body::{Announced, Patient, longest, read_body};
 pub(crate) use edge::{answer, now};
 pub(crate) use origin::{CrossOrigin, Site};
 pub(crate) use request::{RequestError, head};

@@ -47,6 +47,55 @@ fn a_page_that_looks_at_no_session_sets_no_cookie_and_may_be_cached() {
     assert!(response.cookies().is_empty(), "{out}");
 }
 
+/// RFC 9110, 9.3: a GET, HEAD or TRACE has no body that means anything. RFC
+/// 9110, 15.5.12: whoever has to send one has to say its length.
+#[test]
+fn the_body_of_each_method_is_read_by_the_same_rules() {
+    const CHUNKED: (&str, &str) = ("HTTP_TRANSFER_ENCODING", "chunked");
+    // What a method makes of a body that is announced, and of one that is not.
+    let announced = [
+        "POST", "PUT", "PATCH", "QUERY", "DELETE", "OPTIONS", "PROPFIND",
+    ];
+    let required = |method| matches!(method, "POST" | "PUT" | "PATCH" | "QUERY");
+    let echo = |method, length: &str, more: &[(&str, &str)]| {
+        let cgi = Cgi::new(method, "/").program(example("echo"));
+        let cgi = match length {
+            "-" => cgi,
+            length => cgi.var("CONTENT_LENGTH", length),
+        };
+        let out = cgi
+            .var("SIGNET_MAX_CONTENT_LENGTH", "6")
+            .vars(more)
+            .body("hello!!")
+            .run();
+        let response = out.response();
+        (response.status, response.text().to_owned())
+    };
+    for method in announced {
+        let heard = |body: &str| (200, format!("{method} {body:?}\n"));
+        let none = || if required(method) { 411 } else { 200 };
+        assert_eq!(echo(method, "5", &[]), heard("hello"), "{method}");
+        assert_eq!(echo(method, "0", &[]), heard(""), "{method}");
+        assert_eq!(echo(method, "6", &[CHUNKED]), heard("hello!"), "{method}");
+        assert_eq!(echo(method, "-", &[]).0, none(), "{method}: no length");
+        assert_eq!(echo(method, "", &[]).0, none(), "{method}: empty length");
+        assert_eq!(echo(method, "7", &[]).0, 413, "{method}: too long");
+        assert_eq!(echo(method, "-", &[CHUNKED]).0, 413, "{method}: too long");
+        assert_eq!(echo(method, "+5", &[]).0, 400, "{method}: no number");
+        let gzip = [("HTTP_TRANSFER_ENCODING", "gzip, chunked")];
+        assert_eq!(echo(method, "-", &gzip).0, 400, "{method}: another coding");
+    }
+    for method in ["GET", "HEAD", "TRACE"] {
+        for length in ["-", "5", "7", "+5", "99999999999999999999"] {
+            let heard = match method {
+                "HEAD" => String::new(),
+                method => format!("{method} \"\"\n"),
+            };
+            assert_eq!(echo(method, length, &[]), (200, heard), "{method} {length}");
+        }
+    }
+}
+
 #[test]
 fn without_a_web_server_it_says_so() {
     let out = counter("/").bare().run();

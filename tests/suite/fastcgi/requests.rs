@@ -89,6 +89,28 @@ fn the_body_ends_where_content_length_says() {
     assert_ends_well(&worker);
 }
 
+/// A program built on the library gets the body of each method whole, as by CGI
+/// (`library` has the rules).
+#[test]
+fn the_body_of_each_method_arrives() {
+    let state = StateDir::new();
+    let worker = Application::worker(&mut at(&example("echo"), &state));
+    let mut client = worker.connect();
+    let body = "x".repeat(60_000);
+    for method in ["POST", "PUT", "PATCH", "DELETE", "QUERY", "PROPFIND"] {
+        let sized = with(asks(method, "/"), "CONTENT_LENGTH", body.len().to_string());
+        let chunked = with(asks(method, "/"), "HTTP_TRANSFER_ENCODING", "chunked");
+        for params in [sized, chunked] {
+            let answer = exchange(&mut client, 1, &params, body.as_bytes());
+            assert_eq!(answer.text(), format!("{method} {body:?}\n"), "{method}");
+        }
+    }
+    let get = with(asks("GET", "/"), "CONTENT_LENGTH", "5");
+    let answer = exchange(&mut client, 1, &get, b"hello");
+    assert_eq!(answer.text(), "GET \"\"\n");
+    assert_ends_well(&worker);
+}
+
 /// Section 3.5 and 5.1: kept or closed, as each request says.
 #[test]
 fn connections_are_kept_as_asked() {
