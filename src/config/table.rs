@@ -280,7 +280,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         default: "\"redis://127.0.0.1:6379\"",
         example: "\"unix:///run/redis/redis-server.sock\"",
-        about: "Where Redis is: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `unix:///PATH?db=DATABASE`. Set beside signed cookies, it lets all machines know who logged out everywhere.",
+        about: "Where Redis is: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `unix:///PATH?db=DATABASE`; parts may be left out, as for redis-py. There is no TLS. Set beside signed cookies, it lets all machines know who logged out everywhere.",
         apply: |config, raw| {
             let url = RedisUrl::parse(raw.text()?);
             config.redis = Some(url.map_err(|err| WrongValue::new(err.to_string()))?);

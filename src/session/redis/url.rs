@@ -5,11 +5,16 @@ use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
+const DEFAULT_HOST: &str = "localhost";
 const DEFAULT_PORT: u16 = 6379;
 
-/// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or
-/// `unix://[USER:PASSWORD@]/PATH[?db=DATABASE]`, as redis-py reads them. The
-/// password never shows.
+/// `redis://[[USER][:PASSWORD]@][HOST][:PORT][/DATABASE]`, or
+/// `unix://[[USER][:PASSWORD]@]/PATH`, both with the options `db`, `username`
+/// and `password` after a `?`, as redis-py 8.1 reads them: `db` counts before
+/// the database in the path, user and password before those in the options.
+///
+/// Where redis-py ignores a part (a path that is not a number) or hands it to a
+/// class (other options), it is an error. The password never shows.
 #[derive(Clone, Eq, PartialEq)]
 pub struct RedisUrl {
     pub(super) endpoint: Endpoint,
@@ -30,31 +35,45 @@ pub(super) struct Login {
     pub(super) password: String,
 }
 
-/// Why a text is no [`RedisUrl`]. It is not repeated, as it may hold a password.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+/// Why a text is not a [`RedisUrl`]. It is not repeated, as it may hold a password.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedisUrlError {
     /// It begins with neither.
     #[error("expected redis://HOST:PORT/DATABASE or unix:///PATH?db=DATABASE")]
     Scheme,
-    /// `rediss://`
-    #[error("TLS is not supported: use redis:// on a private network, or a tunnel")]
-    Tls,
-    /// The host is missing or has what no host has.
+    /// `rediss://`, or an option of TLS.
+    #[error(
+        "{0} asks for TLS, which is not supported: use redis:// on a private network \
+         or through a tunnel (stunnel), or unix://"
+    )]
+    Tls(&'static str),
+    /// The host has what no host has.
     #[error("has no good host name")]
     Host,
-    /// The port is no number from 1 to 65535.
-    #[error("has no good port")]
+    /// The port is not a number up to 65535.
+    #[error("has no good port: expected HOST:PORT")]
     Port,
-    /// The socket's path is not absolute.
-    #[error("has no absolute path: unix:///PATH")]
+    /// The socket's path is not absolute, or stands after a host.
+    #[error("has no absolute path: expected unix:///PATH")]
     Path,
-    /// The database is no number, or something else stands there.
-    #[error("has no good database number")]
+    /// The database is not a number.
+    #[error("has no good database: expected a number, as in redis://HOST/1 or ?db=1")]
     Database,
     /// User or password are not percent-encoded UTF-8.
     #[error("has a user or password that is not percent-encoded text")]
     Login,
+    /// An `@` after the first of `/`, `?` and `#`: that was in the password.
+    #[error("has an @ after a /, ? or #: in a user or password write them as %2F, %3F, %23")]
+    Unescaped,
+    /// An option that is not one of `db`, `username` and `password`.
+    #[error(
+        "has the option {0:?}, which is not supported: take it out (there are db, username, password)"
+    )]
+    Option(String),
+    /// Something after a `#`.
+    #[error("has a part after #, which is not supported: take it out")]
+    Fragment,
 }
 
 impl RedisUrl {
@@ -65,19 +84,47 @@ impl RedisUrl {
     /// [`RedisUrlError`].
     pub fn parse(text: &str) -> Result<Self, RedisUrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(RedisUrlError::Scheme)?;
-        let (login, rest) = match rest.rsplit_once('@') {
-            Some((login, rest)) => (Some(Login::parse(login)?), rest),
-            None => (None, rest),
-        };
+        let (place, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+        match fragment {
+            "" => {}
+            fragment if fragment.contains('@') => return Err(RedisUrlError::Unescaped),
+            _ => return Err(RedisUrlError::Fragment),
+        }
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (login, host) = place.rsplit_once('@').unwrap_or(("", place));
+        let options = Options::parse(query)?;
         let (endpoint, database) = match scheme {
-            "redis" => tcp(rest)?,
-            "unix" => unix(rest)?,
-            "rediss" => return Err(RedisUrlError::Tls),
+            "redis" => {
+                let database = match options.database {
+                    Some(database) => database,
+                    None => path_database(path)?,
+                };
+                let endpoint = match host {
+                    "" => Endpoint::parse(DEFAULT_HOST),
+                    port if port.starts_with(':') => {
+                        Endpoint::parse(&format!("{DEFAULT_HOST}{port}"))
+                    }
+                    host => Endpoint::parse(host),
+                };
+                (endpoint?, database)
+            }
+            "unix" => (unix(host, path)?, options.database.unwrap_or(0)),
+            "rediss" => return Err(RedisUrlError::Tls("rediss://")),
             _ => return Err(RedisUrlError::Scheme),
+        };
+        let (user, password) = login.split_once(':').unwrap_or((login, ""));
+        let login = Login {
+            user: non_empty(decoded(user)?)
+                .or(options.user)
+                .unwrap_or_default(),
+            password: non_empty(decoded(password)?)
+                .or(options.password)
+                .unwrap_or_default(),
         };
         Ok(Self {
             endpoint,
-            login,
+            login: (!login.user.is_empty() || !login.password.is_empty()).then_some(login),
             database,
         })
     }
@@ -101,17 +148,44 @@ impl Default for RedisUrl {
     }
 }
 
-impl Login {
-    fn parse(text: &str) -> Result<Self, RedisUrlError> {
-        let (user, password) = text.split_once(':').ok_or(RedisUrlError::Login)?;
-        let decoded = |text| {
-            let text = percent_decode_str(text).decode_utf8();
-            text.map(String::from).map_err(|_| RedisUrlError::Login)
-        };
-        Ok(Self {
-            user: decoded(user)?,
-            password: decoded(password)?,
-        })
+/// What stands after the `?`.
+#[derive(Default)]
+struct Options {
+    database: Option<u32>,
+    user: Option<String>,
+    password: Option<String>,
+}
+
+impl Options {
+    /// Of an option that is given twice the first counts, and none without a
+    /// value.
+    fn parse(query: &str) -> Result<Self, RedisUrlError> {
+        let mut options = Self::default();
+        for option in query.split('&') {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            if name.contains('@') {
+                return Err(RedisUrlError::Unescaped);
+            }
+            if value.is_empty() {
+                continue;
+            }
+            let text = || decoded(&value.replace('+', " "));
+            match name {
+                "db" if options.database.is_none() => {
+                    let database = number(&text()?).ok_or(RedisUrlError::Database)?;
+                    options.database = Some(database);
+                }
+                "username" => options.user = options.user.or(Some(text()?)),
+                "password" => options.password = options.password.or(Some(text()?)),
+                "db" => {}
+                _ if query.contains('@') => return Err(RedisUrlError::Unescaped),
+                name if name.starts_with("ssl") => {
+                    return Err(RedisUrlError::Tls("its option ssl"));
+                }
+                name => return Err(RedisUrlError::Option(name.to_owned())),
+            }
+        }
+        Ok(options)
     }
 }
 
@@ -122,41 +196,48 @@ impl Endpoint {
             Some(text) => text.split_once(']').ok_or(RedisUrlError::Host)?,
             None => text.split_at(text.find(':').unwrap_or(text.len())),
         };
+        let host = percent_decode_str(host).decode_utf8();
+        let host = host.map_err(|_| RedisUrlError::Host)?.to_lowercase();
         if host.is_empty() || !host.bytes().all(|b| b.is_ascii_graphic() && b != b'/') {
             return Err(RedisUrlError::Host);
         }
         let port = match port.strip_prefix(':') {
-            Some(digits) => number(digits).filter(|port| *port != 0),
-            None if port.is_empty() => Some(DEFAULT_PORT),
-            None => None,
+            None if !port.is_empty() => return Err(RedisUrlError::Port),
+            None | Some("" | "0") => DEFAULT_PORT,
+            Some(digits) => number(digits).ok_or(RedisUrlError::Port)?,
         };
-        Ok(Self::Tcp {
-            host: host.to_owned(),
-            port: port.ok_or(RedisUrlError::Port)?,
-        })
+        Ok(Self::Tcp { host, port })
     }
 }
 
-fn tcp(text: &str) -> Result<(Endpoint, u32), RedisUrlError> {
-    let (place, database) = text.split_once('/').unwrap_or((text, ""));
-    let database = match database {
-        "" => Some(0),
-        digits => number(digits),
-    };
-    let database = database.ok_or(RedisUrlError::Database)?;
-    Ok((Endpoint::parse(place)?, database))
-}
-
-fn unix(text: &str) -> Result<(Endpoint, u32), RedisUrlError> {
-    let (path, database) = match text.split_once('?') {
-        Some((path, query)) => (path, query.strip_prefix("db=").and_then(number)),
-        None => (text, Some(0)),
-    };
-    if !path.starts_with('/') || path.contains('\0') {
+fn unix(host: &str, path: &str) -> Result<Endpoint, RedisUrlError> {
+    let path = percent_decode_str(path).decode_utf8();
+    let path = path.map_err(|_| RedisUrlError::Path)?;
+    if !host.is_empty() || !path.starts_with('/') || path.contains('\0') {
         return Err(RedisUrlError::Path);
     }
-    let database = database.ok_or(RedisUrlError::Database)?;
-    Ok((Endpoint::Unix(PathBuf::from(path)), database))
+    Ok(Endpoint::Unix(PathBuf::from(path.into_owned())))
+}
+
+/// The database in the path of a URL, which may be empty.
+fn path_database(path: &str) -> Result<u32, RedisUrlError> {
+    if path.contains('@') {
+        return Err(RedisUrlError::Unescaped);
+    }
+    let path = decoded(path).map_err(|_| RedisUrlError::Database)?;
+    match path.trim_matches('/') {
+        "" => Ok(0),
+        digits => number(digits).ok_or(RedisUrlError::Database),
+    }
+}
+
+fn decoded(text: &str) -> Result<String, RedisUrlError> {
+    let text = percent_decode_str(text).decode_utf8();
+    text.map(String::from).map_err(|_| RedisUrlError::Login)
+}
+
+fn non_empty(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// Digits only: Rust's own parser lets `+1` through.
@@ -191,43 +272,88 @@ impl fmt::Debug for RedisUrl {
 mod tests {
     use super::*;
 
+    /// Expected values: what redis-py 8.1.0 makes of them, by
+    /// `ConnectionPool.from_url(url).make_connection()`.
     #[test]
     fn urls_are_read_as_redis_py_reads_them() {
         #[rustfmt::skip]
         let cases = [
-            ("redis://localhost",              "RedisUrl(localhost:6379, 0)"),
-            ("redis://localhost/",             "RedisUrl(localhost:6379, 0)"),
-            ("redis://127.0.0.1:7000/3",       "RedisUrl(127.0.0.1:7000, 3)"),
-            ("redis://[::1]:7000/3",           "RedisUrl([::1]:7000, 3)"),
-            ("redis://[::1]",                  "RedisUrl([::1]:6379, 0)"),
-            ("redis://:secret@redis.local/1",  "RedisUrl(redis.local:6379, 1)"),
-            ("redis://u:s%40e:c@redis.local",  "RedisUrl(redis.local:6379, 0)"),
-            ("unix:///run/redis/redis.sock",   "RedisUrl(/run/redis/redis.sock, 0)"),
-            ("unix:///run/redis.sock?db=12",   "RedisUrl(/run/redis.sock, 12)"),
-            ("unix://u:secret@/run/redis.sock", "RedisUrl(/run/redis.sock, 0)"),
+            // URL                               endpoint             database  user, password
+            ("redis://localhost",                "localhost:6379",         0, "", ""),
+            ("redis://localhost/",               "localhost:6379",         0, "", ""),
+            ("redis://LocalHost",                "localhost:6379",         0, "", ""),
+            ("redis://127.0.0.1:7000/3",         "127.0.0.1:7000",         3, "", ""),
+            ("redis://[::1]:7000/3",             "[::1]:7000",             3, "", ""),
+            ("redis://[::1]",                    "[::1]:6379",             0, "", ""),
+            ("redis://h%2eexample",              "h.example:6379",         0, "", ""),
+            ("redis://",                         "localhost:6379",         0, "", ""),
+            ("redis:///1",                       "localhost:6379",         1, "", ""),
+            ("redis://:7000/1",                  "localhost:7000",         1, "", ""),
+            ("redis://h:",                       "h:6379",                 0, "", ""),
+            ("redis://h:0",                      "h:6379",                 0, "", ""),
+            ("redis://:secret@redis.local/1",    "redis.local:6379",       1, "", "secret"),
+            ("redis://u:s%40e:c@redis.local",    "redis.local:6379",       0, "u", "s@e:c"),
+            ("redis://u:p@w@h",                  "h:6379",                 0, "u", "p@w"),
+            ("redis://:@h",                      "h:6379",                 0, "", ""),
+            ("redis://@h",                       "h:6379",                 0, "", ""),
+            ("redis://u@h",                      "h:6379",                 0, "u", ""),
+            ("redis://u:@h",                     "h:6379",                 0, "u", ""),
+            ("redis://u%40x@h",                  "h:6379",                 0, "u@x", ""),
+            ("redis://user%zz@h",                "h:6379",                 0, "user%zz", ""),
+            ("redis://h?db=1",                   "h:6379",                 1, "", ""),
+            ("redis://h/?db=1",                  "h:6379",                 1, "", ""),
+            ("redis://h/2?db=1",                 "h:6379",                 1, "", ""),
+            ("redis://h/2?db=",                  "h:6379",                 2, "", ""),
+            ("redis://h/2?db",                   "h:6379",                 2, "", ""),
+            ("redis://h?db=2&db=3",              "h:6379",                 2, "", ""),
+            ("redis://h?db=%31&",                "h:6379",                 1, "", ""),
+            ("redis://h//1/",                    "h:6379",                 1, "", ""),
+            ("redis://h/%31",                    "h:6379",                 1, "", ""),
+            ("redis://h?",                       "h:6379",                 0, "", ""),
+            ("redis://h?password=p&username=u",  "h:6379",                 0, "u", "p"),
+            ("redis://a:b@h?password=p&username=u", "h:6379",              0, "a", "b"),
+            ("redis://h?password=p@w",           "h:6379",                 0, "", "p@w"),
+            ("unix:///run/redis/redis.sock",     "/run/redis/redis.sock",  0, "", ""),
+            ("unix:///run/redis.sock?db=12",     "/run/redis.sock",       12, "", ""),
+            ("unix:///run/re%20dis.sock",        "/run/re dis.sock",       0, "", ""),
+            ("unix:///run/redis.sock/3",         "/run/redis.sock/3",      0, "", ""),
+            ("unix:///run/redis@1.sock?db=1",    "/run/redis@1.sock",      1, "", ""),
+            ("unix://u:secret@/run/redis.sock",  "/run/redis.sock",        0, "u", "secret"),
+            ("unix://:secret@/run/redis.sock?db=2", "/run/redis.sock",     2, "", "secret"),
+            ("unix://@/run/redis.sock",          "/run/redis.sock",        0, "", ""),
         ];
-        for (text, want) in cases {
+        for (text, endpoint, database, user, password) in cases {
             let url = RedisUrl::parse(text).unwrap_or_else(|err| panic!("{text}: {err}"));
-            assert_eq!(format!("{url:?}"), want, "{text}");
+            assert_eq!(url.endpoint.to_string(), endpoint, "{text}");
+            assert_eq!(url.database, database, "{text}");
+            let login = url.login.map(|login| (login.user, login.password));
+            let want = (user.to_owned(), password.to_owned());
+            assert_eq!(login.unwrap_or_default(), want, "{text}");
         }
-        let url = RedisUrl::parse("redis://ada:s%40e%3Ac@host").unwrap();
-        let Login { user, password } = url.login.unwrap();
-        assert_eq!((user.as_str(), password.as_str()), ("ada", "s@e:c"));
     }
 
+    /// Those that redis-py refuses, or of which it ignores a part.
     #[test]
-    fn what_is_no_url_is_an_error() {
+    fn a_part_that_is_not_supported_is_named() {
         use RedisUrlError as E;
+        let option = |name: &str| E::Option(name.to_owned());
         #[rustfmt::skip]
         let cases = [
             ("", E::Scheme), ("localhost:6379", E::Scheme), ("http://localhost", E::Scheme),
-            ("rediss://localhost", E::Tls), ("redis://", E::Host), ("redis://:6379", E::Host),
-            ("redis://a b", E::Host), ("redis://[::1", E::Host), ("redis://[::1]x", E::Port),
-            ("redis://h:0", E::Port), ("redis://h:65536", E::Port), ("redis://h:+1", E::Port),
-            ("redis://h:", E::Port), ("redis://h/x", E::Database), ("redis://h/-1", E::Database),
-            ("redis://h/1?x=y", E::Database), ("unix://run/redis.sock", E::Path),
-            ("unix:///run/redis.sock?db=", E::Database), ("unix:///s?database=1", E::Database),
-            ("redis://secret@h", E::Login), ("redis://u:%ff@h", E::Login),
+            ("REDIS://h", E::Scheme), (" redis://h", E::Scheme), ("unix:/run/redis.sock", E::Scheme),
+            ("rediss://localhost", E::Tls("rediss://")), ("redis://h?ssl=true", E::Tls("its option ssl")),
+            ("redis://h?ssl_cert_reqs=none", E::Tls("its option ssl")),
+            ("redis://a b", E::Host), ("redis://[]", E::Host), ("redis://h ", E::Host), ("redis://[::1", E::Host),
+            ("redis://[::1]x", E::Port), ("redis://h:65536", E::Port), ("redis://h:+1", E::Port),
+            ("redis://h:x", E::Port), ("redis://h/x", E::Database), ("redis://h/-1", E::Database),
+            ("redis://h/1/2", E::Database), ("redis://h?db=x", E::Database), ("redis://h?db=-1", E::Database),
+            ("redis://h/1?x=y", option("x")), ("redis://h?DB=1", option("DB")),
+            ("redis://h?socket_timeout=5", option("socket_timeout")), ("redis://h?host=x", option("host")),
+            ("redis://h/1#x", E::Fragment),
+            ("unix://", E::Path), ("unix://run/redis.sock", E::Path), ("unix:///s?database=1", option("database")),
+            ("redis://u:%ff@h", E::Login),
+            ("redis://u:p/w@h", E::Unescaped), ("redis://:12/34@h", E::Unescaped),
+            ("redis://:12?34@h", E::Unescaped), ("redis://:12?a=34@h", E::Unescaped), ("redis://:12#34@h", E::Unescaped),
         ];
         for (text, want) in cases {
             assert_eq!(RedisUrl::parse(text), Err(want), "{text}");

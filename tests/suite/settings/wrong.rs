@@ -63,7 +63,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("SESSION_OVERFLOW",           "true",             "Redis"),
     ("SESSION_REDIS",              "6379",             "localhost:6379"),
     ("SESSION_REDIS",              "\"rediss://h\"",   "rediss://redis.example"),
-    ("SESSION_REDIS",              "\"unix://redis.sock\"", "redis://:6379"),
+    ("SESSION_REDIS",              "\"unix://redis.sock\"", "redis://:x"),
     ("SESSION_TYPE",               "\"files\"",        "Redis"),
     ("SESSION_TYPE",               "1",                "memcached"),
     ("SESSION_COOKIE_NAME",        "\"a b\"",          "a b"),

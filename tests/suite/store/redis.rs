@@ -208,13 +208,39 @@ fn a_password_or_a_user_opens_it() {
     }
 }
 
+/// The forms that redis-py reads, by what arrives at a server.
+#[test]
+#[ignore = "needs redis-server: run tests/run"]
+fn urls_as_redis_py_reads_them_reach_their_database() {
+    let server = RedisServer::shared();
+    let (port, unix) = (server.port, server.unix_url());
+    #[rustfmt::skip]
+    let cases = [
+        (format!("redis://:@127.0.0.1:{port}"),        0),
+        (format!("redis://127.0.0.1:{port}?db=11"),    11),
+        (format!("redis://127.0.0.1:{port}/11?db=12"), 12),
+        (format!("{unix}?db=13"),                      13),
+        (unix.replace("/redis.sock", "/redis%2esock"), 0),
+    ];
+    for (text, database) in cases {
+        let url = RedisUrl::parse(&text).expect("a URL");
+        let store = Redis::at(url, "of a URL:".to_owned(), LIFETIME);
+        let id = id();
+        let created = store.create(&id, &record(now(), r#"{"n":1}"#));
+        assert!(created.is_ok(), "{text}: {created:?}");
+        let key = format!("\"of a URL:{}\"", id.hash());
+        let there = server.ask(&format!("SELECT {database}\r\nEXISTS {key}"));
+        assert!(there.ends_with(":1\r\n"), "{text}: {there:?}");
+    }
+}
+
 /// What lies under a session's key and is none is left alone, and no session.
 #[test]
 #[ignore = "needs redis-server: run tests/run"]
 fn what_is_no_record_is_no_session() {
     let rows: [(&str, &[&str], &str); 5] = [
-        ("a list", &["RPUSH", "1"], "is no string"),
-        ("a hash", &["HSET", "a", "1"], "is no string"),
+        ("a list", &["RPUSH", "1"], "is not a string"),
+        ("a hash", &["HSET", "a", "1"], "is not a string"),
         ("a word", &["SET", "word"], "is damaged"),
         ("nothing", &["SET", "\"\""], "is damaged"),
         ("too much", &["SETRANGE", "262145", "x"], "is too large"),
