@@ -26,6 +26,18 @@ pub(super) struct Arrived {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Broken;
 
+/// What a connection is waited for. The later ones are closed first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Phase {
+    /// The peer takes an answer.
+    Answered,
+    /// A request arrives. A new connection is here, too: its request is on the
+    /// way.
+    Arriving,
+    /// A request was answered, and nothing of another one has arrived.
+    Idle,
+}
+
 /// The state of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Connection {
@@ -33,8 +45,10 @@ pub(super) struct Connection {
     input: Vec<u8>,
     output: Vec<u8>,
     request: Option<Current>,
-    /// Whether a request was served before.
-    served: bool,
+    /// Requests that were served.
+    served: u64,
+    /// No request is served behind the next one.
+    is_surplus: bool,
     ends: bool,
 }
 
@@ -210,8 +224,8 @@ impl Connection {
                 current.id,
                 ProtocolStatus::RequestComplete,
             );
-            self.served = true;
-            self.ends |= !current.keep;
+            self.served += 1;
+            self.ends |= !current.keep || self.is_surplus;
         }
     }
 
@@ -230,6 +244,18 @@ impl Connection {
         }
         record::write(&mut self.output, record::GET_VALUES_RESULT, 0, &values);
         Ok(())
+    }
+
+    /// Closes the connection behind its next answer, although the web server
+    /// asked to keep it. That loses nothing: a request that follows an answer is
+    /// sent when the answer was read, and with it the end.
+    pub(super) fn close_after_answer(&mut self) {
+        self.is_surplus = true;
+    }
+
+    /// How many requests were served.
+    pub(super) fn served(&self) -> u64 {
+        self.served
     }
 
     /// What is to be sent to the peer.
@@ -255,10 +281,22 @@ impl Connection {
         self.ends && self.output.is_empty()
     }
 
-    /// Whether a request was served, and nothing of another one has arrived.
-    /// A new connection is not idle: its request is on the way.
-    pub(super) fn is_idle(&self) -> bool {
-        self.served && self.request.is_none() && self.input.is_empty() && self.output.is_empty()
+    pub(super) fn phase(&self) -> Phase {
+        if !self.output.is_empty() {
+            Phase::Answered
+        } else if self.served > 0 && self.request.is_none() && self.input.is_empty() {
+            Phase::Idle
+        } else {
+            Phase::Arriving
+        }
+    }
+
+    /// Bytes of a body that have arrived and are kept, of a request that has not
+    /// arrived as a whole.
+    pub(super) fn body(&self) -> usize {
+        let request = self.request.as_ref();
+        let sends_body = request.filter(|current| current.vars.is_some());
+        sends_body.map_or(0, |current| current.body.len() + self.input.len())
     }
 }
 
@@ -336,7 +374,7 @@ mod tests {
         connection.answer(b"y");
         let sent = connection.output().len();
         connection.sent(sent);
-        assert!(connection.is_idle() && !connection.is_over());
+        assert!(connection.phase() == Phase::Idle && !connection.is_over());
     }
 
     /// What is not for us is answered by the specification's records.

@@ -13,6 +13,7 @@
 mod connection;
 #[cfg(test)]
 mod mutations;
+mod program;
 mod record;
 mod worker;
 

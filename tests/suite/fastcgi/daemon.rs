@@ -103,6 +103,52 @@ fn a_killed_worker_is_replaced() {
     assert_eq!(replaced, 3, "{said}");
 }
 
+/// Workers that are woken in vain cost more than the request: 64 of them served a
+/// third of what 2 did.
+#[test]
+fn one_connection_wakes_one_worker() {
+    const WORKERS: usize = 16;
+    const REQUESTS: usize = 300;
+    let state = StateDir::new();
+    let daemon = daemon(&state, WORKERS);
+    let workers = daemon.children();
+    // Those that only begin are busy with themselves.
+    wait_until("all of them wait", || {
+        let before = waits(&workers);
+        std::thread::sleep(Duration::from_millis(50));
+        waits(&workers) == before
+    });
+    let (before, since) = (waits(&workers), Instant::now());
+    for _ in 0..REQUESTS {
+        assert_serves("one of many", &daemon);
+    }
+    let waits = waits(&workers) - before;
+    // Each of them also looks around once a second.
+    let seconds = since.elapsed().as_secs() + 1;
+    let ticks = WORKERS * usize::try_from(seconds).expect("a moment");
+    assert!(
+        waits < 3 * REQUESTS + 2 * ticks,
+        "{waits} times, {ticks} ticks"
+    );
+    assert_ends_well(&daemon);
+}
+
+/// How often these processes have waited for something.
+fn waits(pids: &[Pid]) -> usize {
+    let waits = |pid: &Pid| -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero()));
+        let status = status.expect("it lives");
+        let mut lines = status.lines();
+        let number = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        number
+            .expect("the kernel counts them")
+            .trim()
+            .parse()
+            .expect("a number")
+    };
+    pids.iter().map(waits).sum()
+}
+
 /// One that cannot live is started again, and not as fast as the machine can.
 #[test]
 fn workers_that_fail_at_once_are_not_started_in_a_hurry() {

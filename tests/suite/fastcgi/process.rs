@@ -1,6 +1,8 @@
 //! The worker as a process: the signals that end it, and the files that change
 //! while it lives.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -9,7 +11,7 @@ use super::{
     answered, asks, assert_ends_well, assert_pong, assert_serves, exchange, index, index_of,
     logged_in, login, ping, with,
 };
-use crate::support::application::{Application, program_at};
+use crate::support::application::{Application, at, program_at};
 use crate::support::fastcgi::{Client, request};
 use crate::support::redis::RedisServer;
 use crate::support::token::Signer;
@@ -62,6 +64,61 @@ fn a_worker_started_inside_a_cgi_request_is_a_worker() {
     let worker = Application::worker(&mut command);
     assert_serves("the request of the socket", &worker);
     assert_ends_well(&worker);
+}
+
+/// Whoever has connected waits for an answer, although no worker has accepted the
+/// connection yet.
+#[test]
+fn connections_that_wait_to_be_accepted_are_served_before_the_worker_ends() {
+    let whole = request(1, false, &login(FORM), FORM.as_bytes());
+    type Start = fn(&mut Command) -> Application;
+    let starts: [(&str, Start); 2] = [
+        ("unix", Application::worker),
+        ("TCP", Application::worker_on_tcp),
+    ];
+    for (name, start) in starts {
+        let state = StateDir::new();
+        let worker = start(&mut program_at(&state));
+        assert_serves(name, &worker);
+        worker.signal(Signal::STOP);
+        let mut queue: Vec<Client> = (0..20)
+            .map(|_| {
+                let mut client = worker.connect();
+                client.send(&whole);
+                client
+            })
+            .collect();
+        worker.signal(Signal::TERM);
+        worker.signal(Signal::CONT);
+        for client in &mut queue {
+            assert_eq!(logged_in(&answered(client, 1)), "ada", "{name}");
+        }
+        assert_eq!(worker.wait().status.code(), Some(0), "{name}");
+    }
+}
+
+/// Nor does it go on for ever while others go on to connect.
+#[test]
+fn a_worker_that_is_asked_to_end_ends_under_load() {
+    let state = StateDir::new();
+    let worker = Application::worker(&mut program_at(&state));
+    assert_serves("before", &worker);
+    let address = worker.address();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let whole = request(1, false, &index(), b"");
+                while let Ok(mut client) = address.connect() {
+                    // The last ones are closed unread.
+                    if client.try_send(&whole).is_ok() {
+                        client.try_answer(1);
+                    }
+                }
+            });
+        }
+        worker.signal(Signal::TERM);
+        assert_eq!(worker.wait().status.code(), Some(0));
+    });
 }
 
 /// And a signal more changes nothing about that.
@@ -203,6 +260,38 @@ fn a_connection_to_redis_is_kept_while_it_is_good() {
         log_in_is_seen();
     }
     assert_ends_well(&worker);
+}
+
+/// A file that was uploaded under another name and then renamed is the one that
+/// the web server starts next: the worker ends, after what it has begun.
+#[test]
+fn a_worker_ends_when_its_file_is_replaced() {
+    let state = StateDir::new();
+    let file = |name: &str| state.path().join(name);
+    let put = |to: &Path| {
+        let copied = Command::new("cp")
+            .arg(env!("CARGO_BIN_EXE_signet"))
+            .arg(to)
+            .status();
+        assert!(copied.expect("start cp").success());
+    };
+    put(&file("signet.cgi"));
+    let worker = Application::worker(&mut at(&file("signet.cgi"), &state));
+    let whole = request(1, true, &login(FORM), FORM.as_bytes());
+    let mut idle = worker.connect();
+    assert_eq!(exchange(&mut idle, 1, &index(), b"").status, 200);
+    let mut busy = worker.connect();
+    busy.send(&[&ping(), &whole[..50]].concat());
+    assert_pong("in the middle", &mut busy);
+    put(&file("new"));
+    std::fs::rename(file("new"), file("signet.cgi")).expect("rename");
+    idle.assert_closed("the worker ends");
+    busy.send(&whole[50..]);
+    assert_eq!(logged_in(&answered(&mut busy, 1)), "ada");
+    let ended = worker.wait();
+    let said = String::from_utf8(ended.stderr).expect("UTF-8");
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    assert!(said.contains("another file"), "{said}");
 }
 
 /// A time is asked for at each request: a token of this very second is not

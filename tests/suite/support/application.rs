@@ -60,10 +60,31 @@ pub(crate) fn program_at(state: &StateDir) -> Command {
     at(Path::new(env!("CARGO_BIN_EXE_signet")), state)
 }
 
+/// Where an application listens.
 #[derive(Debug)]
-enum Address {
+pub(crate) enum Address {
     Unix(UnixAddress),
     Tcp(TcpAddress),
+}
+
+impl Address {
+    pub(crate) fn connect(&self) -> io::Result<Client> {
+        let socket: OwnedFd = match self {
+            Self::Unix(address) => {
+                let socket = steadily(|| UnixStream::connect_addr(address))?;
+                socket.set_read_timeout(Some(HANG))?;
+                socket.set_write_timeout(Some(HANG))?;
+                socket.into()
+            }
+            Self::Tcp(address) => {
+                let socket = steadily(|| TcpStream::connect(address))?;
+                socket.set_read_timeout(Some(HANG))?;
+                socket.set_write_timeout(Some(HANG))?;
+                socket.into()
+            }
+        };
+        Ok(Client::new(File::from(socket)))
+    }
 }
 
 /// A running application, killed when dropped.
@@ -133,21 +154,11 @@ impl Application {
     }
 
     pub(crate) fn try_connect(&self) -> io::Result<Client> {
-        let socket: OwnedFd = match &self.address {
-            Address::Unix(address) => {
-                let socket = steadily(|| UnixStream::connect_addr(address))?;
-                socket.set_read_timeout(Some(HANG))?;
-                socket.set_write_timeout(Some(HANG))?;
-                socket.into()
-            }
-            Address::Tcp(address) => {
-                let socket = steadily(|| TcpStream::connect(address))?;
-                socket.set_read_timeout(Some(HANG))?;
-                socket.set_write_timeout(Some(HANG))?;
-                socket.into()
-            }
-        };
-        Ok(Client::new(File::from(socket)))
+        self.address.connect()
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
     }
 
     pub(crate) fn pid(&self) -> Pid {

@@ -1,0 +1,143 @@
+//! The file that this process runs, and whether another one has replaced it.
+
+use std::ffi::OsStr;
+use std::fs::Metadata;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// What the kernel appends to the name of a running file that was removed.
+const DELETED: &[u8] = b" (deleted)";
+
+/// The file that was started.
+#[derive(Debug)]
+pub(super) struct ProgramFile {
+    path: PathBuf,
+    started: Identity,
+    /// Another file at `path`, as it was at the last look.
+    seen: Option<(Identity, Version)>,
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+/// Length and last change: a file that is still being written changes them.
+type Version = (u64, i64, i64);
+
+impl ProgramFile {
+    /// The file of this process; `None` without `/proc`.
+    pub(super) fn of_this_process() -> Option<Self> {
+        let link = Path::new("/proc/self/exe");
+        Self::new(std::fs::read_link(link).ok()?, link)
+    }
+
+    /// `path` as the name of the file that `started` names.
+    fn new(mut path: PathBuf, started: &Path) -> Option<Self> {
+        let started = identity(&std::fs::metadata(started).ok()?);
+        // It may have been replaced since it was started.
+        let name = path.as_os_str().as_bytes();
+        if let Some(before) = name.strip_suffix(DELETED)
+            && !path.exists()
+        {
+            path = PathBuf::from(OsStr::from_bytes(before));
+        }
+        Some(Self {
+            path,
+            started,
+            seen: None,
+        })
+    }
+
+    /// Whether another program has taken the place of the one that was started,
+    /// and has stayed as it is since the last call.
+    ///
+    /// While there is none, or one that cannot be executed, ours goes on.
+    pub(super) fn is_replaced(&mut self) -> bool {
+        let now = std::fs::metadata(&self.path)
+            .ok()
+            .filter(|meta| meta.is_file() && meta.mode() & 0o111 != 0)
+            .map(|meta| (identity(&meta), version(&meta)))
+            .filter(|(identity, _)| *identity != self.started);
+        let before = std::mem::replace(&mut self.seen, now);
+        now.is_some() && now == before
+    }
+}
+
+fn identity(meta: &Metadata) -> Identity {
+    (meta.dev(), meta.ino())
+}
+
+fn version(meta: &Metadata) -> Version {
+    (meta.len(), meta.mtime(), meta.mtime_nsec())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A folder that is removed when dropped.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("signet-{}-{name}", std::process::id()));
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+
+        fn write(&self, name: &str, text: &str, mode: u32) -> PathBuf {
+            let path = self.0.join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            path
+        }
+
+        fn rename(&self, from: &str, to: &str) {
+            fs::rename(self.0.join(from), self.0.join(to)).unwrap();
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_program_is_replaced_by_one_that_is_complete_and_can_be_started() {
+        let folder = Folder::new("replaced");
+        let path = folder.write("program", "old", 0o755);
+        let mut program = ProgramFile::new(path.clone(), &path).unwrap();
+        let mut twice = || [program.is_replaced(), program.is_replaced()];
+        assert_eq!(twice(), [false; 2], "as it was");
+        folder.rename("program", "before");
+        assert_eq!(twice(), [false; 2], "removed");
+        folder.write("program", "new", 0o644);
+        assert_eq!(twice(), [false; 2], "not executable yet");
+        folder.write("program", "newer", 0o755);
+        assert_eq!(twice(), [false, true], "unchanged at the second look");
+        folder.write("program", "still being written", 0o755);
+        assert_eq!(twice(), [false, true], "changed since");
+        folder.rename("before", "program");
+        assert_eq!(twice(), [false; 2], "the old one again");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert_eq!(twice(), [false; 2], "a folder");
+    }
+
+    #[test]
+    fn a_program_that_was_removed_before_the_first_look_has_its_name() {
+        let folder = Folder::new("removed");
+        let before = folder.write("before", "old", 0o755);
+        let path = folder.write("program", "new", 0o755);
+        let link = PathBuf::from(format!("{} (deleted)", path.display()));
+        let mut program = ProgramFile::new(link, &before).unwrap();
+        assert_eq!(
+            [program.is_replaced(), program.is_replaced()],
+            [false, true]
+        );
+    }
+}
