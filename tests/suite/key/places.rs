@@ -5,6 +5,7 @@ use std::os::unix::fs::chown;
 use std::path::Path;
 
 use super::{GOOD, assert_signed, login, login_at, mode};
+use crate::support::application::WITHOUT_SYSTEM_STATE;
 use crate::support::{Cgi, StateDir};
 
 /// Names and values of variables.
@@ -243,5 +244,6 @@ fn with_passwd(request: Cgi, root: &StateDir, passwd: &str) -> Cgi {
         "/bin/mount --bind '{}' /etc/passwd && exec \"$0\" \"$@\"",
         file.display()
     );
-    request.through(&["/usr/bin/unshare", "--mount", "/bin/sh", "-c", &script])
+    let passwd = ["/bin/sh", "-c", &script];
+    request.through(&[&WITHOUT_SYSTEM_STATE[..], &passwd].concat())
 }
