@@ -6,6 +6,7 @@
 
 mod client;
 mod resp;
+mod socket;
 mod url;
 
 pub(crate) use client::{Client, Connection, RedisError};
