@@ -277,10 +277,15 @@ impl Config {
                 Home::Cookie(signer, overflow.transpose()?)
             }
         };
+        let revocations = self.revocations();
+        // Both share its time to wait for Redis, if they are there.
+        if let Some(client) = self.redis_client.get() {
+            client.begin_request();
+        }
         Ok(SessionInterface {
             settings: &self.cookie,
             home,
-            revocations: self.revocations(),
+            revocations,
         })
     }
 
