@@ -79,6 +79,16 @@ impl Serve {
     }
 }
 
+impl Drop for Serve {
+    fn drop(&mut self) {
+        // A test that failed left it running.
+        if let Ok(None) = self.child.try_wait() {
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            let _ = self.child.wait();
+        }
+    }
+}
+
 /// Asserts that no process of the group is at work, or is not for long: the
 /// program of the last request may be on its way out, and whether the dead are
 /// collected at once is up to the first process of the machine.
@@ -153,7 +163,7 @@ fn it_shows_its_progress_and_how_to_change_a_page() {
     let home = StateDir::new();
     let serve = Serve::start(&home);
     let said = serve.said.join("\n");
-    assert!(said.contains("Finished `release`"), "{said}");
+    assert!(said.contains("Finished `dev`"), "{said}");
     let templates = home
         .path()
         .join(".local/state/signet-serve/state/templates");
