@@ -10,7 +10,7 @@
 #![expect(unsafe_code, reason = "a C main: its symbol, its lists, SIGPIPE")]
 
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
-use std::os::fd::IntoRawFd;
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
@@ -47,15 +47,20 @@ extern "C" fn main(_argc: c_int, argv: *const *const c_char, envp: *const *const
     // A web server may pass the words of a query as arguments (RFC 3875, 4.4):
     // under CGI a visitor writes argv, so decide before looking at it.
     let entrance = edge.entrance();
-    if entrance != Entrance::Cgi {
-        unblock_signals();
-    }
     match entrance {
-        Entrance::Cgi | Entrance::FastCgi => {
-            c_int::from(signet::app::serve(entrance, edge) != ExitCode::SUCCESS)
+        Entrance::Cgi => {}
+        Entrance::FastCgi => {
+            unblock_signals();
+            name_process();
         }
-        Entrance::CommandLine => c_int::from(signet::cli::run(edge, arguments.into_iter().skip(1))),
+        Entrance::CommandLine => {
+            unblock_signals();
+            let sockets = passed_sockets(&edge.vars);
+            let arguments = arguments.into_iter().skip(1);
+            return c_int::from(signet::cli::run(edge, sockets, arguments));
+        }
     }
+    c_int::from(signet::app::serve(entrance, edge) != ExitCode::SUCCESS)
 }
 
 /// A process inherits the signals that its parent had blocked. Blocked SIGTERM
@@ -67,6 +72,26 @@ fn unblock_signals() {
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
     }
+}
+
+/// What `ps` and `top` call this process: "signet", however its file is called.
+fn name_process() {
+    // SAFETY: the kernel copies the name.
+    unsafe { libc::prctl(libc::PR_SET_NAME, c"signet".as_ptr()) };
+}
+
+/// The sockets that systemd has opened for this process: descriptors 3 and up
+/// (sd_listen_fds(3)).
+fn passed_sockets(vars: &Environment) -> Vec<OwnedFd> {
+    let end = 3_i32.saturating_add(vars.passed_sockets(std::process::id()));
+    (3..end)
+        .map_while(|fd| {
+            // SAFETY: this fails where the descriptor is not open.
+            let is_open = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } == 0;
+            // SAFETY: it is open, and nothing here has looked at it before.
+            is_open.then(|| unsafe { OwnedFd::from_raw_fd(fd) })
+        })
+        .collect()
 }
 
 /// The effective user id, from where the kernel puts it for a new program: that

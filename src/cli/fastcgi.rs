@@ -1,34 +1,42 @@
 //! `signet fastcgi`: workers on a socket, for web servers that start none.
 
+use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs::Permissions;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::Mode;
+use rustix::net::{AddressFamily, Shutdown, getsockname, shutdown};
 use rustix::process::umask;
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::{Failure, complain, count};
+use crate::Edge;
+use crate::gateway::fastcgi::{ProgramFile, RUNNING, is_listening};
 
 /// A worker that ends sooner than this is not started again at once.
 const SOON: Duration = Duration::from_secs(1);
 
-/// A web server's process ids differ, and so do its ways to start us: lighttpd
-/// and Apache's mod_fcgid start workers by themselves, with the socket as
-/// standard input, and need none of this. For nginx and mod_proxy_fcgi.
+/// Workers for nginx and Apache's mod_proxy_fcgi. lighttpd and mod_fcgid start
+/// workers by themselves and need none of this.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Where to listen: unix:PATH, or 127.0.0.1:PORT
+    ///
+    /// A socket that systemd passes (see signet.socket) takes its place. Every user
+    /// of the machine can connect to a TCP port and pose as the web server.
     #[arg(long, value_name = "ADDRESS")]
-    listen: Address,
+    listen: Option<Address>,
     /// How many processes serve
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1000))]
     workers: u16,
@@ -72,31 +80,22 @@ fn permissions(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "expected octal digits such as 660".to_owned())
 }
 
-pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments {
-        listen,
-        workers,
-        mode,
-    } = arguments;
-    let failed = |err: io::Error| match &listen {
-        Address::Unix(path) => Failure::new(format_args!("{}: {err}", path.display())),
-        Address::Tcp(address) => Failure::new(format_args!("{address}: {err}")),
-    };
+pub(super) fn run(arguments: Arguments, sockets: Vec<OwnedFd>, edge: &Edge) -> Result<(), Failure> {
     // Before the first worker, whose end would not be heard of.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGCHLD]).map_err(Failure::new)?;
-    let socket: OwnedFd = match &listen {
-        Address::Unix(path) => bind_unix(path, mode).map_err(failed)?.into(),
-        Address::Tcp(address) => TcpListener::bind(address).map_err(failed)?.into(),
-    };
-    let bound = match &listen {
-        Address::Unix(path) => file_at(path),
-        Address::Tcp(_) => None,
+    let listener = Listener::new(arguments.listen, arguments.mode, sockets)?;
+    let program = Program {
+        file: ProgramFile::of_this_process(),
+        script: edge.argument.clone(),
     };
     let mut pool = Vec::new();
-    for _ in 0..workers {
-        pool.push(Worker::start(&socket)?);
+    for _ in 0..arguments.workers {
+        pool.push(Worker::start(&program, &listener)?);
     }
-    complain(format_args!("signet: {}", count(workers.into(), "worker")));
+    complain(format_args!(
+        "signet: {}",
+        count(arguments.workers.into(), "worker")
+    ));
     let mut outcome = Ok(());
     for signal in signals.forever() {
         if signal != SIGCHLD {
@@ -104,20 +103,98 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         outcome = pool
             .iter_mut()
-            .try_for_each(|worker| worker.look_after(&socket));
+            .try_for_each(|worker| worker.look_after(&program, &listener));
         if outcome.is_err() {
             break;
         }
     }
+    listener.refuse_connections();
     pool.iter_mut().for_each(Worker::ask_to_end);
     pool.iter_mut().for_each(Worker::wait);
-    // Not one that another daemon has put in its place.
-    if let Address::Unix(path) = &listen
-        && file_at(path) == bound
-    {
-        let _ = std::fs::remove_file(path);
-    }
+    listener.remove();
     outcome
+}
+
+/// The socket of all workers.
+struct Listener {
+    socket: OwnedFd,
+    /// Where it is in the file system, if it is our own, and which file that was.
+    file: Option<(PathBuf, Option<(u64, u64)>)>,
+}
+
+impl Listener {
+    fn new(listen: Option<Address>, mode: u32, mut passed: Vec<OwnedFd>) -> Result<Self, Failure> {
+        let reason = match (passed.pop(), listen) {
+            (Some(socket), _) if passed.is_empty() => return Self::passed(socket),
+            (None, Some(address)) => return Self::bind(address, mode),
+            (None, None) => "no socket to listen on",
+            (Some(_), _) => "systemd has passed more than one socket",
+        };
+        Err(Failure::new(reason)
+            .hint("give --listen unix:/PATH, or one ListenStream= in a socket unit of systemd"))
+    }
+
+    fn bind(address: Address, mode: u32) -> Result<Self, Failure> {
+        let failed =
+            |address: &dyn Display, err: io::Error| Failure::new(format_args!("{address}: {err}"));
+        Ok(match address {
+            Address::Unix(path) => {
+                let socket = bind_unix(&path, mode).map_err(|err| failed(&path.display(), err))?;
+                let bound = file_at(&path);
+                Self {
+                    socket: socket.into(),
+                    file: Some((path, bound)),
+                }
+            }
+            Address::Tcp(address) => {
+                let socket = TcpListener::bind(address).map_err(|err| failed(&address, err))?;
+                Self {
+                    socket: socket.into(),
+                    file: None,
+                }
+            }
+        })
+    }
+
+    /// A socket that systemd has opened, and keeps when we end.
+    fn passed(socket: OwnedFd) -> Result<Self, Failure> {
+        if !is_listening(&socket) {
+            return Err(Failure::new("the socket from systemd does not listen")
+                .hint("in the socket unit, use ListenStream= and Accept=no"));
+        }
+        let address = getsockname(&socket).map_err(Failure::new)?;
+        let is_near = match SocketAddr::try_from(address.clone()) {
+            Ok(address) => address.ip().to_canonical().is_loopback(),
+            Err(_) => address.address_family() == AddressFamily::UNIX,
+        };
+        if !is_near {
+            return Err(
+                Failure::new("the socket from systemd is open to other machines")
+                    .hint("use a unix socket or a loopback address: who can connect is believed"),
+            );
+        }
+        Ok(Self { socket, file: None })
+    }
+
+    /// Those who connect from now on are refused, so that none of them can come
+    /// when the last worker has left. The workers serve those who came before.
+    ///
+    /// A TCP socket would forget them; there, who comes in the last moment is cut
+    /// off. systemd's socket stays, for the process that it starts next.
+    fn refuse_connections(&self) {
+        if self.file.is_some() {
+            let _ = shutdown(&self.socket, Shutdown::Both);
+        }
+    }
+
+    /// Removes the socket's file, and not one that another daemon has put there.
+    fn remove(self) {
+        if let Some((path, bound)) = self.file
+            && file_at(&path) == bound
+        {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 /// A socket that a process left behind when it was killed is replaced.
@@ -147,6 +224,44 @@ fn file_at(path: &Path) -> Option<(u64, u64)> {
     Some((meta.dev(), meta.ino()))
 }
 
+/// What a worker runs.
+struct Program {
+    file: Option<ProgramFile>,
+    /// The script of settings that we were started by.
+    script: Option<OsString>,
+}
+
+impl Program {
+    /// Starts the file that has our program's name now, which may be a newer one,
+    /// or our own if that one cannot be started.
+    fn start(&self, listener: &Listener) -> io::Result<Child> {
+        let path = self.file.as_ref().map(ProgramFile::path);
+        match path.map(|path| self.start_file(path, listener)) {
+            Some(Ok(child)) => return Ok(child),
+            Some(Err(err)) => complain(format_args!(
+                "signet: {}: {err}; starting the program that is running",
+                path.unwrap_or(Path::new(RUNNING)).display()
+            )),
+            None => {}
+        }
+        self.start_file(Path::new(RUNNING), listener)
+    }
+
+    fn start_file(&self, file: &Path, listener: &Listener) -> io::Result<Child> {
+        Command::new(file)
+            .arg0("signet")
+            .args(&self.script)
+            // They are for this process.
+            .env_remove("LISTEN_PID")
+            .env_remove("LISTEN_FDS")
+            .env_remove("LISTEN_FDNAMES")
+            .stdin(listener.socket.try_clone()?)
+            // The worker ends when nobody holds the other end of it.
+            .stdout(Stdio::piped())
+            .spawn()
+    }
+}
+
 /// This program again, with the socket as its standard input.
 struct Worker {
     child: Child,
@@ -154,13 +269,8 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(socket: &OwnedFd) -> Result<Self, Failure> {
-        let stdin = socket.try_clone().map_err(Failure::new)?;
-        let child = Command::new("/proc/self/exe")
-            .stdin(stdin)
-            // The worker ends when nobody holds the other end of it.
-            .stdout(Stdio::piped())
-            .spawn();
+    fn start(program: &Program, listener: &Listener) -> Result<Self, Failure> {
+        let child = program.start(listener);
         Ok(Self {
             child: child.map_err(|err| Failure::new(format_args!("worker: {err}")))?,
             since: Instant::now(),
@@ -168,7 +278,7 @@ impl Worker {
     }
 
     /// Starts another one in its place if it has ended.
-    fn look_after(&mut self, socket: &OwnedFd) -> Result<(), Failure> {
+    fn look_after(&mut self, program: &Program, listener: &Listener) -> Result<(), Failure> {
         let Ok(Some(status)) = self.child.try_wait() else {
             return Ok(());
         };
@@ -176,7 +286,7 @@ impl Worker {
             "signet: worker ended, {status}; starting another"
         ));
         thread::sleep(SOON.saturating_sub(self.since.elapsed()));
-        *self = Self::start(socket)?;
+        *self = Self::start(program, listener)?;
         Ok(())
     }
 

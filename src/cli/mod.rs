@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -75,11 +76,12 @@ impl Failure {
 }
 
 /// Runs the command line in `arguments` (without the program's own name).
+/// `sockets` are those that systemd has opened for this process.
 ///
 /// Returns the exit code: 0 on success, 1 if the command failed, 2 if it was not understood.
 #[cold]
 #[inline(never)]
-pub fn run(edge: Edge, arguments: impl IntoIterator<Item = OsString>) -> u8 {
+pub fn run(edge: Edge, sockets: Vec<OwnedFd>, arguments: impl IntoIterator<Item = OsString>) -> u8 {
     // A script of settings that was started in a shell: the kernel puts its
     // name before the arguments.
     let argument = edge.argument.filter(|path| is_script(Path::new(path)));
@@ -108,7 +110,7 @@ pub fn run(edge: Edge, arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Key(command) => key::run(command, &edge),
         Command::Cookie(command) => cookie::run(command, &edge),
         Command::Sessions(command) => sessions::run(command, &edge),
-        Command::Fastcgi(arguments) => fastcgi::run(arguments),
+        Command::Fastcgi(arguments) => fastcgi::run(arguments, sockets, &edge),
         Command::Request(arguments) => request::run(arguments, &edge),
         Command::Print(command) => print::run(command),
     })

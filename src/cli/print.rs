@@ -24,6 +24,8 @@ pub(super) enum Command {
     Nginx,
     /// A service of systemd that runs `signet fastcgi`
     Systemd,
+    /// The socket of that service, which systemd keeps open during a restart
+    SystemdSocket,
     /// A signet.toml with every setting, all commented out
     Toml,
     /// The built-in pages as Jinja files, to change them
@@ -58,6 +60,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::ProxyFcgi => print(include_bytes!("../../deploy/apache/proxy-fcgi.conf")),
         Command::Nginx => print(include_bytes!("../../deploy/nginx-fastcgi.conf")),
         Command::Systemd => print(include_bytes!("../../deploy/signet.service")),
+        Command::SystemdSocket => print(include_bytes!("../../deploy/signet.socket")),
         Command::Toml => print(toml().as_bytes()),
         Command::Templates { name } => print(templates(name.as_deref()).as_bytes()),
         Command::Probe => print(include_bytes!("../../deploy/probe.cgi")),

@@ -10,8 +10,7 @@ use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 
 use super::FileProblem;
-use super::private;
-use super::trusted::Opened;
+use super::private::{self, Opened};
 
 /// How long a lock is waited for. A process holds one no longer than it takes
 /// to write a small file, but many may want the same one at once.

@@ -30,6 +30,15 @@ impl Environment {
             .any(|(name, _)| name == b"GATEWAY_INTERFACE" || name == b"REQUEST_METHOD")
     }
 
+    /// How many sockets systemd says it has opened for the process `pid`, from
+    /// descriptor 3 on (sd_listen_fds(3)).
+    pub fn passed_sockets(&self, pid: u32) -> i32 {
+        let number = |name| std::str::from_utf8(self.get(name)?).ok();
+        let is_ours = number("LISTEN_PID").is_some_and(|text| text.parse() == Ok(pid));
+        let sockets = number("LISTEN_FDS").filter(|_| is_ours);
+        sockets.and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
     /// The request of a CGI process.
     pub(crate) fn cgi_request(&self) -> &MetaVariables {
         &self.0

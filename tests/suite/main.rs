@@ -36,5 +36,4 @@ mod rfc3875;
 mod settings;
 mod store;
 mod templates;
-mod trusted;
 mod walk;

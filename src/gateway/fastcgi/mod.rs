@@ -23,6 +23,7 @@ use std::os::fd::AsFd;
 use super::mount::{tidy, visible_path};
 use super::{Environment, MetaVariables, log};
 
+pub(crate) use program::{ProgramFile, RUNNING};
 pub(crate) use worker::work;
 
 /// Whether `fd` is a socket that listens: then a web server started us as a

@@ -6,12 +6,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+/// The file that this process runs, whatever has become of its name.
+pub(crate) const RUNNING: &str = "/proc/self/exe";
+
 /// What the kernel appends to the name of a running file that was removed.
 const DELETED: &[u8] = b" (deleted)";
 
 /// The file that was started.
 #[derive(Debug)]
-pub(super) struct ProgramFile {
+pub(crate) struct ProgramFile {
     path: PathBuf,
     started: Identity,
     /// Another file at `path`, as it was at the last look.
@@ -26,8 +29,8 @@ type Version = (u64, i64, i64);
 
 impl ProgramFile {
     /// The file of this process; `None` without `/proc`.
-    pub(super) fn of_this_process() -> Option<Self> {
-        let link = Path::new("/proc/self/exe");
+    pub(crate) fn of_this_process() -> Option<Self> {
+        let link = Path::new(RUNNING);
         Self::new(std::fs::read_link(link).ok()?, link)
     }
 
@@ -46,6 +49,12 @@ impl ProgramFile {
             started,
             seen: None,
         })
+    }
+
+    /// What to start for another process of this program: the file that has its
+    /// name now.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether another program has taken the place of the one that was started,

@@ -41,7 +41,6 @@ fn new_keys_are_written() {
         );
         let out = Command::new("/bin/sh")
             .args(["-c", &script])
-            .env_clear()
             .output()
             .expect("sh");
         assert!(out.status.success() && out.stdout.is_empty(), "{out:?}");
@@ -81,6 +80,7 @@ fn files_are_printed_as_shipped() {
         ("proxy-fcgi", "deploy/apache/proxy-fcgi.conf"),
         ("nginx", "deploy/nginx-fastcgi.conf"),
         ("systemd", "deploy/signet.service"),
+        ("systemd-socket", "deploy/signet.socket"),
         ("probe", "deploy/probe.cgi"),
         ("flask", "deploy/flask_signet.py"),
     ] {

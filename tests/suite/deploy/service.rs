@@ -1,4 +1,4 @@
-//! `deploy/signet.service`, as systemd reads it. (`live` starts the daemon by its
+//! `deploy/signet.service` and its socket, as systemd reads them. (`live` starts the daemon by its
 //! words.)
 
 use std::fs;
@@ -20,18 +20,30 @@ fn systemd_takes_the_service() {
     // It looks whether the program is there.
     let text = text.replace(program, env!("CARGO_BIN_EXE_signet"));
     let unit = folder.write("signet.service", text, 0o644);
-    for arguments in [
-        &["verify"][..],
-        &["security", "--offline=true", "--threshold=10"],
+    let socket = fs::read_to_string(shipped("signet.socket")).expect("the socket unit");
+    let listens = socket
+        .lines()
+        .find_map(|line| line.strip_prefix("ListenStream="));
+    assert_eq!(
+        listens,
+        Some("/run/signet/socket"),
+        "as the service without it"
+    );
+    let socket = folder.write("signet.socket", socket, 0o644);
+    let both = [&unit, &socket];
+    for (arguments, units) in [
+        (&["verify"][..], &both[..]),
+        (&["security", "--offline=true", "--threshold=10"], &[&unit]),
     ] {
         let output = Command::new("systemd-analyze")
             .args(arguments)
-            .arg(&unit)
+            .args(units)
             .output()
             .expect("start systemd-analyze");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {said}");
         // It only warns of a directive that it does not know.
-        assert!(!said.contains("signet.service"), "{arguments:?}: {said}");
+        let warned = ["signet.service", "signet.socket"].map(|unit| said.contains(unit));
+        assert_eq!(warned, [false, false], "{arguments:?}: {said}");
     }
 }

@@ -1,9 +1,14 @@
 //! `signet fastcgi`: its socket, and the workers that it keeps alive.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::net::UnixListener;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,9 +18,11 @@ use super::{
     ping,
 };
 use crate::support::StateDir;
-use crate::support::application::{Application, at, lives, program_at, wait_until};
+use crate::support::application::{
+    Address, Application, HANG, activated, at, lives, program_at, wait_until,
+};
 use crate::support::cgi::compiled;
-use crate::support::fastcgi::request;
+use crate::support::fastcgi::{Client, request};
 use crate::support::output::Ended;
 
 const FORM: &str = "username=ada";
@@ -115,7 +122,7 @@ fn one_connection_wakes_one_worker() {
     // Those that only begin are busy with themselves.
     wait_until("all of them wait", || {
         let before = waits(&workers);
-        std::thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
         waits(&workers) == before
     });
     let (before, since) = (waits(&workers), Instant::now());
@@ -311,6 +318,233 @@ fn blocked_signals_are_heard_all_the_same() {
     let worker = Application::worker(&mut blocked());
     assert_serves("a worker of its own", &worker);
     assert_ends_well(&worker);
+}
+
+/// A process that does nothing until this is dropped.
+struct Paused(Pid);
+
+impl Paused {
+    fn new(pid: Pid) -> Self {
+        kill_process(pid, Signal::STOP).expect("it runs");
+        Self(pid)
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        let _ = kill_process(self.0, Signal::CONT);
+    }
+}
+
+/// Whoever has connected is answered, although no worker has accepted the
+/// connection yet.
+#[test]
+fn connections_that_wait_to_be_accepted_are_served_before_the_daemon_ends() {
+    let state = StateDir::new();
+    let daemon = daemon(&state, 1);
+    assert_serves("before", &daemon);
+    let paused = Paused::new(daemon.children()[0]);
+    let whole = request(1, false, &login(FORM), FORM.as_bytes());
+    let mut queue: Vec<Client> = (0..20)
+        .map(|_| {
+            let mut client = daemon.connect();
+            client.send(&whole);
+            client
+        })
+        .collect();
+    daemon.signal(Signal::TERM);
+    // From now on nobody can come too late.
+    wait_until("the socket is shut", || daemon.try_connect().is_err());
+    drop(paused);
+    for client in &mut queue {
+        assert_eq!(logged_in(&answered(client, 1)), "ada");
+    }
+    assert_eq!(daemon.wait().status.code(), Some(0));
+}
+
+/// Connects to `address` and asks for the index, again and again, until nobody
+/// listens there, `over` is set or the test has failed; returns how often. Each
+/// connection that can be made has to be answered.
+fn visit(address: &Address, over: &AtomicBool) -> usize {
+    let whole = request(1, false, &index_of("ada"), b"");
+    let (mut served, since) = (0, Instant::now());
+    while !over.load(Ordering::Relaxed)
+        && since.elapsed() < 3 * HANG
+        && let Ok(mut client) = address.connect()
+    {
+        client.send(&whole);
+        assert_eq!(answered(&mut client, 1).status, 200);
+        served += 1;
+    }
+    served
+}
+
+#[test]
+fn whoever_can_connect_is_answered_also_in_the_end() {
+    for _ in 0..5 {
+        let state = StateDir::new();
+        let daemon = daemon(&state, 2);
+        let (address, over) = (daemon.address(), AtomicBool::new(false));
+        thread::scope(|scope| {
+            let visitors: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| visit(address, &over)))
+                .collect();
+            assert_serves("under load", &daemon);
+            daemon.signal(Signal::TERM);
+            for visitor in visitors {
+                visitor.join().expect("all were answered");
+            }
+        });
+        assert_eq!(daemon.wait().status.code(), Some(0));
+    }
+}
+
+/// systemd keeps the socket while the daemon is replaced: whoever connects
+/// meanwhile waits.
+#[test]
+fn a_restart_loses_nothing_where_systemd_holds_the_socket() {
+    let state = StateDir::new();
+    let listener = UnixListener::bind(socket(&state)).expect("listen");
+    // Its own socket it does not open then.
+    let other = format!("unix:{}", state.path().join("other").display());
+    let more = ["--listen", &other, "--workers", "2"];
+    let start = || Application::activated(&state, &listener, &more);
+    let mut daemon = start();
+    assert_serves("the first", &daemon);
+    let address = Address::Unix(listener.local_addr().expect("its address"));
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let visitors: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| visit(&address, &over)))
+            .collect();
+        for _ in 0..5 {
+            assert_ends_well(&daemon);
+            daemon = start();
+            assert_serves("the next", &daemon);
+        }
+        over.store(true, Ordering::Relaxed);
+        for visitor in visitors {
+            assert!(visitor.join().expect("all were answered") > 0);
+        }
+    });
+    assert_ends_well(&daemon);
+    assert!(socket(&state).exists(), "it is systemd's to remove");
+    assert!(!state.path().join("other").exists());
+}
+
+/// One socket that listens, where only this machine can connect.
+#[test]
+fn sockets_of_systemd_that_are_refused() {
+    let state = StateDir::new();
+    let tcp = |address| OwnedFd::from(TcpListener::bind(address).expect("listen"));
+    let near = || tcp("127.0.0.1:0");
+    let connected = || OwnedFd::from(UnixStream::pair().expect("a pair").0);
+    let listen = &["--listen", "unix:/run/x"];
+    type Words<'t> = &'t [&'t str];
+    #[rustfmt::skip]
+    let cases: [(&str, OwnedFd, Words<'_>, Words<'_>, &str); 7] = [
+        ("open to the world",  tcp("0.0.0.0:0"), &[],    &[],                  "other machines"),
+        ("connected",          connected(),      &[],    &[],                  "does not listen"),
+        ("also with --listen", connected(),      listen, &[],                  "does not listen"),
+        ("of another process", near(),           &[],    &["LISTEN_PID", "1"], "no socket"),
+        ("no number",          near(),           &[],    &["LISTEN_FDS", "x"], "no socket"),
+        ("none",               near(),           &[],    &["LISTEN_FDS", "0"], "no socket"),
+        ("negative",           near(),           &[],    &["LISTEN_FDS", "-1"], "no socket"),
+    ];
+    for (name, socket, more, variable, word) in cases {
+        let mut command = activated(&state, &socket, more);
+        if let [variable, value] = variable {
+            command.env(variable, value);
+        }
+        let out = command.output().expect("run signet");
+        let said = String::from_utf8(out.stderr).expect("UTF-8");
+        assert_eq!(out.status.code(), Some(1), "{name}: {said}");
+        assert!(said.contains(word), "{name}: {said}");
+    }
+}
+
+/// As systemd itself passes it.
+#[test]
+#[ignore = "needs systemd-socket-activate: run tests/run"]
+fn systemd_passes_a_socket() {
+    let state = StateDir::new();
+    let path = socket(&state);
+    let mut command = at(Path::new("/usr/bin/systemd-socket-activate"), &state);
+    let passed = ["SIGNET_STATE_DIR", "SIGNET_SECRET_KEY"];
+    command
+        .arg(format!("--listen={}", path.display()))
+        .args(passed.map(|name| format!("--setenv={name}")))
+        .args([env!("CARGO_BIN_EXE_signet"), "fastcgi"]);
+    let daemon = Application::at_path(&mut command, &path);
+    wait_until("it listens", || path.exists());
+    assert_serves("the first connection starts the daemon", &daemon);
+    assert_serves("the next", &daemon);
+    assert_eq!(daemon.end().status.code(), Some(0));
+}
+
+/// `ps` and `top` show the workers by the program's name.
+#[test]
+fn workers_are_called_signet() {
+    let state = StateDir::new();
+    let daemon = daemon(&state, 2);
+    let of = |pid: &Pid, file: &str| {
+        let path = format!("/proc/{}/{file}", pid.as_raw_nonzero());
+        String::from_utf8(fs::read(path).expect("it lives")).expect("UTF-8")
+    };
+    wait_until("each has its name", || {
+        let workers = daemon.children();
+        workers
+            .iter()
+            .all(|pid| (&*of(pid, "comm"), &*of(pid, "cmdline")) == ("signet\n", "signet\0"))
+    });
+    assert_ends_well(&daemon);
+}
+
+/// A new file under the program's name is what the next workers run, and no
+/// request is lost in between.
+#[test]
+fn workers_run_the_file_that_has_replaced_theirs() {
+    let state = StateDir::new();
+    let file = |name: &str| state.path().join(name);
+    let put = |name: &str| {
+        let copied = Command::new("cp")
+            .arg(env!("CARGO_BIN_EXE_signet"))
+            .arg(file(name))
+            .status();
+        assert!(copied.expect("start cp").success());
+        fs::metadata(file(name)).expect("it is there").ino()
+    };
+    put("signet.cgi");
+    let mut command = at(&file("signet.cgi"), &state);
+    let daemon = Application::daemon(&mut command, &socket(&state), &["--workers", "2"]);
+    assert_serves("the old one", &daemon);
+    let (address, over) = (daemon.address(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let visitor = scope.spawn(|| visit(address, &over));
+        let new = put("new");
+        fs::rename(file("new"), file("signet.cgi")).expect("rename");
+        wait_until("both run the new one", || {
+            let runs_it = |pid: &Pid| {
+                let exe = fs::metadata(format!("/proc/{}/exe", pid.as_raw_nonzero()));
+                exe.is_ok_and(|exe| exe.ino() == new)
+            };
+            let workers = daemon.children();
+            workers.len() == 2 && workers.iter().all(runs_it)
+        });
+        over.store(true, Ordering::Relaxed);
+        assert!(visitor.join().expect("all were answered") > 0);
+    });
+    // Without a file to start, what runs is started again.
+    fs::remove_file(file("signet.cgi")).expect("it is there");
+    let before = daemon.children();
+    before.iter().copied().for_each(kill);
+    wait_until("others run", || {
+        let now = daemon.children();
+        now.len() == 2 && !now.iter().any(|pid| before.contains(pid))
+    });
+    assert_serves("the one that was removed", &daemon);
+    let said = assert_ends_well(&daemon);
+    assert_eq!(said.matches("another file").count(), 2, "{said}");
 }
 
 /// K6: whoever can connect is believed, so nobody else may.

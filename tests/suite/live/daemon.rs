@@ -1,17 +1,19 @@
 //! `signet fastcgi`, started by the words of `deploy/signet.service`.
 
 use std::fs::OpenOptions;
-use std::os::unix::net::UnixStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::apache::server_user;
-use super::site::{Site, User};
+use super::site::{Site, User, give};
 use crate::support::http::{connect, free_port};
 use crate::support::steady::steadily;
 
@@ -23,12 +25,24 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) enum Socket {
     Unix(PathBuf),
     Tcp(u16),
+    /// systemd's, by `deploy/signet.socket`: this test keeps it open.
+    Passed(PathBuf, Arc<UnixListener>),
 }
 
 impl Socket {
     /// The unit's own socket, with `run` in `site` for `/run`.
     pub(super) fn unix(site: &Site) -> Self {
-        Self::Unix(site.path().join("run/signet/socket"))
+        let folder = site.folder("run/signet", server_user(), 0o750);
+        Self::Unix(folder.join("socket"))
+    }
+
+    /// That of the socket unit, in a folder of the server's user.
+    pub(super) fn passed(site: &Site) -> Self {
+        let owner = server_user();
+        let path = site.folder("run/signet", owner, 0o750).join("socket");
+        let listener = UnixListener::bind(&path).expect("listen");
+        give(&path, owner, 0o660);
+        Self::Passed(path, Arc::new(listener))
     }
 
     pub(super) fn tcp() -> Self {
@@ -38,14 +52,16 @@ impl Socket {
     /// As `--listen` takes it, and nginx.
     pub(super) fn address(&self) -> String {
         match self {
-            Self::Unix(path) => format!("unix:{}", path.display()),
+            Self::Unix(path) | Self::Passed(path, _) => format!("unix:{}", path.display()),
             Self::Tcp(port) => format!("127.0.0.1:{port}"),
         }
     }
 
     fn accepts(&self) -> bool {
         match self {
-            Self::Unix(path) => steadily(|| UnixStream::connect(path)).is_ok(),
+            Self::Unix(path) | Self::Passed(path, _) => {
+                steadily(|| UnixStream::connect(path)).is_ok()
+            }
             Self::Tcp(port) => connect(*port).is_ok(),
         }
     }
@@ -65,7 +81,6 @@ impl Daemon {
     /// folder `run`; what the daemon says goes to `daemon.log`.
     pub(super) fn start(site: &Site, socket: Socket, more: &[(&str, &str)]) -> Self {
         let (root, owner) = (User::current(), server_user());
-        site.folder("run/signet", owner, 0o750);
         site.folder("bin", root, 0o755);
         let state = site.folder("state", owner, 0o700);
         let program = site.program("bin/signet", root);
@@ -79,7 +94,18 @@ impl Daemon {
         assert!(words.contains(" unix:%t/signet/socket "), "{words}");
         let words = words.replace("unix:%t/signet/socket", &socket.address());
         let log = OpenOptions::new().append(true).open(log);
-        let mut command = Command::new(program);
+        let mut command = match &socket {
+            Socket::Unix(_) | Socket::Tcp(_) => Command::new(program),
+            Socket::Passed(_, listener) => {
+                let listener = listener.try_clone().expect("a descriptor more");
+                let script = "export LISTEN_FDS=1 LISTEN_PID=$$\n\
+                              exec \"$0\" \"$@\" 3<&0 </dev/null";
+                let mut command = Command::new("/bin/sh");
+                command.args(["-c", script]).arg(program);
+                command.stdin(OwnedFd::from(listener));
+                command
+            }
+        };
         command
             .args(words.split(' '))
             .env_clear()

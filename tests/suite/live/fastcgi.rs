@@ -87,9 +87,20 @@ pub(super) fn mod_fcgid(base: &'static str) -> Live {
 
 /// By TCP below a path, else by the unit's own socket.
 pub(super) fn mod_proxy_fcgi(base: &'static str, settings: &[(&str, &str)]) -> Live {
-    let (site, daemon, socket) = with_daemon(base, settings);
+    mod_proxy_fcgi_at(socket_for(base), base, settings)
+}
+
+/// [`mod_proxy_fcgi`] before a daemon at the socket that `socket` makes.
+pub(super) fn mod_proxy_fcgi_at(
+    socket: fn(&Site) -> Socket,
+    base: &'static str,
+    settings: &[(&str, &str)],
+) -> Live {
+    let (site, daemon, socket) = with_daemon(socket, settings);
     let backend = match &socket {
-        Socket::Unix(path) => format!("unix:{}|fcgi://localhost", path.display()),
+        Socket::Unix(path) | Socket::Passed(path, _) => {
+            format!("unix:{}|fcgi://localhost", path.display())
+        }
         Socket::Tcp(port) => format!("fcgi://127.0.0.1:{port}"),
     };
     let more = format!(
@@ -118,6 +129,15 @@ pub(super) fn mod_proxy_fcgi(base: &'static str, settings: &[(&str, &str)]) -> L
 
 /// See [`mod_proxy_fcgi`]. The location is as the shipped file describes it.
 pub(super) fn nginx(base: &'static str, settings: &[(&str, &str)]) -> Live {
+    nginx_at(socket_for(base), base, settings)
+}
+
+/// [`nginx`] before a daemon at the socket that `socket` makes.
+pub(super) fn nginx_at(
+    socket: fn(&Site) -> Socket,
+    base: &'static str,
+    settings: &[(&str, &str)],
+) -> Live {
     let shipped = Site::shipped("nginx-fastcgi.conf");
     let start = format!("#   location {base}/ {{\n");
     let (_, location) = shipped.split_once(&start).expect("a location");
@@ -126,17 +146,18 @@ pub(super) fn nginx(base: &'static str, settings: &[(&str, &str)]) -> Live {
         "/etc/nginx/nginx-fastcgi.conf",
         &Site::shipped_path("nginx-fastcgi.conf").to_string_lossy(),
     );
-    nginx_with(["nginx", "nginx, /app"], base, &location, settings)
+    nginx_with(["nginx", "nginx, /app"], socket, base, &location, settings)
 }
 
 /// nginx with the lines in `location`, which name a socket of the shipped file.
 fn nginx_with(
     names: [&'static str; 2],
+    socket: fn(&Site) -> Socket,
     base: &'static str,
     location: &str,
     settings: &[(&str, &str)],
 ) -> Live {
-    let (site, daemon, socket) = with_daemon(base, settings);
+    let (site, daemon, socket) = with_daemon(socket, settings);
     let location = location.replace("unix:/run/signet/socket", &socket.address());
     let (server, port) = start_nginx(&site, &format!("location {base}/ {{\n{location}}}\n"));
     let mount = Mount {
@@ -181,15 +202,20 @@ pub(super) fn start_nginx(site: &Site, lines: &str) -> (Server, u16) {
     (Server::start(&mut nginx, port), port)
 }
 
-fn with_daemon(base: &str, settings: &[(&str, &str)]) -> (Site, Daemon, Socket) {
+/// See [`mod_proxy_fcgi`].
+fn socket_for(base: &str) -> fn(&Site) -> Socket {
+    match base {
+        "" => Socket::unix,
+        _ => |_| Socket::tcp(),
+    }
+}
+
+fn with_daemon(socket: fn(&Site) -> Socket, settings: &[(&str, &str)]) -> (Site, Daemon, Socket) {
     let site = Site::new();
     for folder in ["run", "htdocs"] {
         site.folder(folder, User::current(), 0o755);
     }
-    let socket = match base {
-        "" => Socket::unix(&site),
-        _ => Socket::tcp(),
-    };
+    let socket = socket(&site);
     let daemon = Daemon::start(&site, socket.clone(), settings);
     (site, daemon, socket)
 }
@@ -307,7 +333,7 @@ fn without_path_info_by_fastcgi() {
         "fastcgi_pass unix:/run/signet/socket;\ninclude /etc/nginx/fastcgi_params;\n";
     for base in BASES {
         let names = ["nginx by fastcgi_params", "nginx by fastcgi_params, /app"];
-        let live = nginx_with(names, base, STOCK, &[]);
+        let live = nginx_with(names, socket_for(base), base, STOCK, &[]);
         let mount = &live.mounts[0];
         walk::log_in_and_out(mount);
         let odd = http::get(mount.port, &format!("//evil.example/..{base}/login"), &[]);
@@ -316,7 +342,13 @@ fn without_path_info_by_fastcgi() {
         assert_eq!(target, mount.url("/login"), "{}", mount.name);
 
         let root = if base.is_empty() { "/" } else { base };
-        let live = nginx_with(names, base, STOCK, &[("SIGNET_APPLICATION_ROOT", root)]);
+        let live = nginx_with(
+            names,
+            socket_for(base),
+            base,
+            STOCK,
+            &[("SIGNET_APPLICATION_ROOT", root)],
+        );
         let mount = &live.mounts[0];
         walk::log_in_and_out(mount);
         walk::follow_every_link(mount);

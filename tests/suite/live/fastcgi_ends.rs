@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::fastcgi::{lighttpd, mod_fcgid, mod_proxy_fcgi, nginx};
+use super::daemon::Socket;
+use super::fastcgi::{lighttpd, mod_fcgid, mod_proxy_fcgi, mod_proxy_fcgi_at, nginx, nginx_at};
 use super::{Live, Mount, is_ours};
 use crate::support::html::words;
 
@@ -99,74 +100,120 @@ const SETTINGS: [(&str, &str); 1] = [("SIGNET_SESSION_TYPE", "filesystem")];
 #[test]
 #[ignore = "needs Apache and nginx: run tests/run"]
 fn a_restarted_daemon_loses_no_session() {
-    for mut live in [nginx("", &SETTINGS), mod_proxy_fcgi("", &SETTINGS)] {
-        let mount = live.mounts[0].clone();
-        let daemon = live.daemon.as_mut().expect("a daemon");
-        let (right, over) = (AtomicUsize::new(0), AtomicBool::new(false));
-        thread::scope(|scope| {
-            for number in 0..4 {
-                let (mount, right, over) = (&mount, &right, &over);
-                scope.spawn(move || visit(mount, &format!("visitor{number}"), right, over));
-            }
-            let answers_come = || {
-                let wanted = right.load(Ordering::Relaxed) + 40;
-                wait_until(&mount, "answers", || right.load(Ordering::Relaxed) > wanted);
+    for live in [nginx("", &SETTINGS), mod_proxy_fcgi("", &SETTINGS)] {
+        assert_survives_restarts(live, &AtomicUsize::new(0));
+    }
+}
+
+/// With the socket unit, nobody notices.
+#[test]
+#[ignore = "needs Apache and nginx: run tests/run"]
+fn a_restart_is_not_noticed_where_systemd_holds_the_socket() {
+    for live in [
+        nginx_at(Socket::passed, "", &SETTINGS),
+        mod_proxy_fcgi_at(Socket::passed, "", &SETTINGS),
+    ] {
+        let failed = AtomicUsize::new(0);
+        let name = live.mounts[0].name;
+        assert_survives_restarts(live, &failed);
+        assert_eq!(failed.into_inner(), 0, "{name}: 502 or 503");
+    }
+}
+
+/// Restarts the daemon under load. `failed` counts the answers of a server that
+/// found nobody there.
+fn assert_survives_restarts(mut live: Live, failed: &AtomicUsize) {
+    let mount = live.mounts[0].clone();
+    let daemon = live.daemon.as_mut().expect("a daemon");
+    let (right, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for number in 0..4 {
+            let load = Load {
+                mount: &mount,
+                right: &right,
+                failed,
+                over: &over,
             };
-            for _ in 0..5 {
-                answers_come();
-                daemon.restart();
-            }
+            scope.spawn(move || load.visit(&format!("visitor{number}")));
+        }
+        let answers_come = || {
+            let wanted = right.load(Ordering::Relaxed) + 40;
+            wait_until(&mount, "answers", || right.load(Ordering::Relaxed) > wanted);
+        };
+        for _ in 0..5 {
             answers_come();
-            over.store(true, Ordering::Relaxed);
-        });
-        mount.assert_log();
+            daemon.restart();
+        }
+        answers_come();
+        over.store(true, Ordering::Relaxed);
+    });
+    mount.assert_log();
+    // Nobody who has connected was cut off.
+    let log = fs::read_to_string(live.site.path().join("errors.log")).expect("the server's log");
+    for word in ["reset by peer", "prematurely closed"] {
+        assert!(!log.contains(word), "{}: {log}", mount.name);
     }
 }
 
-/// Logs in, and looks at the index with that session again and again; between,
-/// somebody else logs in and looks once.
-fn visit(mount: &Mount, user: &str, right: &AtomicUsize, over: &AtomicBool) {
-    let cookie = log_in(mount, user);
-    while !over.load(Ordering::Relaxed) {
-        for cookie in [&cookie, &log_in(mount, user)] {
-            if look(mount, user, cookie) {
-                right.fetch_add(1, Ordering::Relaxed);
+/// Visitors who count what they see.
+struct Load<'t> {
+    mount: &'t Mount,
+    right: &'t AtomicUsize,
+    failed: &'t AtomicUsize,
+    over: &'t AtomicBool,
+}
+
+impl Load<'_> {
+    /// Logs in, and looks at the index with that session again and again; between,
+    /// somebody else logs in and looks once.
+    fn visit(&self, user: &str) {
+        let cookie = self.log_in(user);
+        // A test that has failed does not say that it is over.
+        let since = Instant::now();
+        while !self.over.load(Ordering::Relaxed) && since.elapsed() < 4 * PATIENCE {
+            for cookie in [&cookie, &self.log_in(user)] {
+                if self.look(user, cookie) {
+                    self.right.fetch_add(1, Ordering::Relaxed);
+                }
             }
         }
+        assert_logged_in(self.mount, "at the end", &cookie, user);
     }
-    assert_logged_in(mount, "at the end", &cookie, user);
-}
 
-/// Logs in, as often as it takes, and returns the Cookie header's value.
-fn log_in(mount: &Mount, user: &str) -> String {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = mount.post("/login", &[], &format!("username={user}"));
-        if is_ours(&answer) {
-            mount.assert_ours("login", &answer);
-            assert_eq!(answer.status, 303, "{}: {answer:?}", mount.name);
-            let cookies = answer.cookies();
-            return format!("{}={}", cookies[0].name, cookies[0].value);
+    /// Logs in, as often as it takes, and returns the Cookie header's value.
+    fn log_in(&self, user: &str) -> String {
+        let mount = self.mount;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = mount.post("/login", &[], &format!("username={user}"));
+            if is_ours(&answer) {
+                mount.assert_ours("login", &answer);
+                assert_eq!(answer.status, 303, "{}: {answer:?}", mount.name);
+                let cookies = answer.cookies();
+                return format!("{}={}", cookies[0].name, cookies[0].value);
+            }
+            self.assert_nobody_was_there(answer.status);
+            assert!(Instant::now() < deadline, "{}: no login", mount.name);
         }
-        assert_nobody_was_there(mount, answer.status);
-        assert!(Instant::now() < deadline, "{}: no login", mount.name);
     }
-}
 
-/// Whether the program showed the index; if so, it is to know the visitor.
-fn look(mount: &Mount, user: &str, cookie: &str) -> bool {
-    let index = mount.get("/", &[&format!("Cookie: {cookie}")]);
-    if !is_ours(&index) {
-        assert_nobody_was_there(mount, index.status);
-        return false;
+    /// Whether the program showed the index; if so, it is to know the visitor.
+    fn look(&self, user: &str, cookie: &str) -> bool {
+        let mount = self.mount;
+        let index = mount.get("/", &[&format!("Cookie: {cookie}")]);
+        if !is_ours(&index) {
+            self.assert_nobody_was_there(index.status);
+            return false;
+        }
+        mount.assert_ours("index", &index);
+        let says = words(index.text());
+        let wanted = format!("Logged in as {user}");
+        assert!(says.contains(&wanted), "{}: {says}", mount.name);
+        true
     }
-    mount.assert_ours("index", &index);
-    let says = words(index.text());
-    let wanted = format!("Logged in as {user}");
-    assert!(says.contains(&wanted), "{}: {says}", mount.name);
-    true
-}
 
-fn assert_nobody_was_there(mount: &Mount, status: u16) {
-    assert!(matches!(status, 502 | 503), "{}: {status}", mount.name);
+    fn assert_nobody_was_there(&self, status: u16) {
+        assert!(matches!(status, 502 | 503), "{}: {status}", self.mount.name);
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
 }

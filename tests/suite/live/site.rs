@@ -163,7 +163,7 @@ impl Drop for Site {
     }
 }
 
-fn give(path: &Path, owner: User, mode: u32) {
+pub(super) fn give(path: &Path, owner: User, mode: u32) {
     if owner != User::current() {
         chown(path, Some(owner.uid), Some(owner.gid)).expect("chown");
     }

@@ -7,7 +7,6 @@ mod damage;
 mod ends;
 mod everywhere;
 mod faults;
-mod hanging;
 mod ids;
 mod limits;
 mod overflow;

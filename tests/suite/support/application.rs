@@ -1,7 +1,6 @@
 //! The program as a FastCGI application: started as a web server starts it,
 //! with a listening socket for standard input, or as a daemon.
 
-use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
@@ -44,38 +43,6 @@ pub(super) fn is_of_the_program(name: &[u8]) -> bool {
     name.starts_with(b"SIGNET_") || PLACES.contains(&name)
 }
 
-/// Leaves out of what a command inherits all that the program would take for
-/// settings of this machine's site. `HOME` stays.
-pub(crate) fn without_settings(command: &mut Command) -> &mut Command {
-    let given: Vec<OsString> = command.get_envs().map(|(name, _)| name.into()).collect();
-    for (name, _) in env::vars_os() {
-        let settings = is_of_the_program(name.as_encoded_bytes()) && name != "HOME";
-        if settings && !given.contains(&name) {
-            command.env_remove(&name);
-        }
-    }
-    command
-}
-
-/// Starts the rest of a command line where there is no `/var/lib/signet`, in which
-/// this machine may have a site. Needs root.
-pub(crate) const WITHOUT_SYSTEM_STATE: [&str; 5] = [
-    "/usr/bin/unshare",
-    "--mount",
-    "/bin/sh",
-    "-c",
-    r#"if [ -e /var/lib/signet ]; then
-        before=$PWD && cd /var/lib && /bin/mount -t tmpfs none /var/lib || exit
-        # Relative paths lead below what was mounted.
-        for name in *; do
-            [ -d "$name" ] && [ "$name" != signet ] && /bin/mkdir "/var/lib/$name" &&
-                /bin/mount --no-canonicalize --bind "./$name" "/var/lib/$name"
-        done
-        cd "$before"
-    fi
-    exec "$0" "$@""#,
-];
-
 /// A program, with no more of an environment than the tests' key and this state
 /// directory.
 pub(crate) fn at(program: &Path, state: &StateDir) -> Command {
@@ -91,6 +58,19 @@ pub(crate) fn at(program: &Path, state: &StateDir) -> Command {
 /// The program [`at`] this state directory.
 pub(crate) fn program_at(state: &StateDir) -> Command {
     at(Path::new(env!("CARGO_BIN_EXE_signet")), state)
+}
+
+/// The command `signet fastcgi`, to which `socket` is passed as systemd does it:
+/// as descriptor 3 (sd_listen_fds(3)).
+pub(crate) fn activated(state: &StateDir, socket: &OwnedFd, more: &[&str]) -> Command {
+    let script = "export LISTEN_FDS=${LISTEN_FDS-1} LISTEN_PID=${LISTEN_PID-$$}\n\
+                  exec \"$0\" fastcgi \"$@\" 3<&0 </dev/null";
+    let mut command = at(Path::new("/bin/sh"), state);
+    command
+        .args(["-c", script, env!("CARGO_BIN_EXE_signet")])
+        .args(more)
+        .stdin(socket.try_clone().expect("a descriptor more"));
+    command
 }
 
 /// Where an application listens.
@@ -158,11 +138,24 @@ impl Application {
     pub(crate) fn daemon(command: &mut Command, socket: &Path, more: &[&str]) -> Self {
         let listen = format!("unix:{}", socket.display());
         command.args(["fastcgi", "--listen", &listen]).args(more);
-        let address = UnixAddress::from_pathname(socket).expect("a path of a socket");
-        let daemon = Self::start(command.stdin(Stdio::null()), Address::Unix(address));
+        let daemon = Self::at_path(command, socket);
         let listens = || daemon.try_connect().is_ok();
         wait_until("the daemon listens", listens);
         daemon
+    }
+
+    /// An application that listens at `socket` by itself.
+    pub(crate) fn at_path(command: &mut Command, socket: &Path) -> Self {
+        let address = UnixAddress::from_pathname(socket).expect("a path of a socket");
+        Self::start(command.stdin(Stdio::null()), Address::Unix(address))
+    }
+
+    /// `signet fastcgi`, to which this socket is passed as systemd passes one.
+    pub(crate) fn activated(state: &StateDir, listener: &UnixListener, more: &[&str]) -> Self {
+        let address = listener.local_addr().expect("its address");
+        let socket = listener.try_clone().expect("a descriptor more");
+        let mut command = activated(state, &OwnedFd::from(socket), more);
+        Self::start(&mut command, Address::Unix(address))
     }
 
     fn start(command: &mut Command, address: Address) -> Self {
