@@ -259,7 +259,7 @@ fn respond_by(
             .is_err_and(|refusal| refusal.is_because(err))
     {
         gateway::log(format_args!(
-            "STATE_DIR {err}; nothing in it is read, be it settings, pages, \
+            "{err}; nothing in it is read, be it settings, pages, \
              or who was logged out everywhere"
         ));
     }

@@ -15,8 +15,8 @@ use http::header::{self, HeaderValue};
 
 use super::pages::{ErrorPage, Page, TemplateError};
 use crate::Response;
-use crate::config::{ConfigError, ConfigProblem, KeyError, Place, StateDirError, StateDirProblem};
-use crate::files::FileProblem;
+use crate::config::{ConfigError, ConfigProblem, KeyError, Place, StateDirError};
+use crate::files::{FileError, FileProblem};
 use crate::gateway::{BodyError, CrossOrigin, MetaVariableError, RequestError, ResponseError, log};
 use crate::serve::Context;
 use crate::session::SaveError;
@@ -206,9 +206,8 @@ impl From<SaveError> for Refusal {
             SaveError::NoRevocations => Self::new(StatusCode::SERVICE_UNAVAILABLE)
                 .because(err)
                 .fixed_by(place_fix(
-                    &StateDirProblem::Nowhere,
+                    &StateDirError::NoneFound(Vec::new()),
                     "what ends sessions",
-                    "STATE_DIR",
                 )),
             SaveError::Random(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR).because(err),
         }
@@ -245,7 +244,7 @@ impl From<StoreError> for Refusal {
 
 impl From<StateDirError> for Refusal {
     fn from(err: StateDirError) -> Self {
-        let fix = place_fix(&err.problem, "its sessions", "SESSION_FILE_DIR");
+        let fix = place_fix(&err, "its sessions");
         Self::new(StatusCode::SERVICE_UNAVAILABLE)
             .because(err)
             .fixed_by(fix)
@@ -306,14 +305,27 @@ fn config_fix(err: &ConfigError) -> String {
         }
         ConfigProblem::NotText(err) => format!("{err}."),
         ConfigProblem::Exposed => "it has a password, and other users of this computer can read the file. In your FTP program or file manager, set the file's permissions to 600.".to_owned(),
-        ConfigProblem::Missing => "there is no such file. The variable SIGNET_CONFIG or SSL_SIGNET_CONFIG names it.".to_owned(),
-        ConfigProblem::Unreadable { .. } => "the file cannot be read by the user that the web server runs this program as. If it holds no key or password, set its permissions to 644 in your FTP program or file manager; otherwise ask your host to give it to that user.".to_owned(),
-        ConfigProblem::NotAFile => "this is a folder or something else, not a file. Move it away.".to_owned(),
-        ConfigProblem::TooLarge(limit) => format!("the file is larger than {limit} bytes."),
-        ConfigProblem::Writable => "every user of this computer can change the file. In your FTP program or file manager, set its permissions to 644, or to 600 if it holds a key or password.".to_owned(),
-        ConfigProblem::Io(_) => "the file cannot be read. Check that it and its folder belong to you.".to_owned(),
+        ConfigProblem::File(err) => config_file_fix(err),
     };
     format!("{place}: {remedy}")
+}
+
+/// What is wrong with the settings file itself.
+fn config_file_fix(err: &FileError) -> String {
+    if err.at.is_some() {
+        return file_fix(err);
+    }
+    match err.problem {
+        FileProblem::Missing => "there is no such file. The variable SIGNET_CONFIG or SSL_SIGNET_CONFIG names it.".to_owned(),
+        FileProblem::Unreadable { .. } => "the file cannot be read by the user that the web server runs this program as. If it holds no key or password, set its permissions to 644 in your FTP program or file manager; otherwise ask your host to give it to that user.".to_owned(),
+        FileProblem::NotAFile => "this is a folder or something else, not a file. Move it away.".to_owned(),
+        FileProblem::TooLarge(limit) => format!("the file is larger than {limit} bytes."),
+        FileProblem::Writable { mode, .. } => {
+            let who = if mode & 0o002 != 0 { "every user" } else { "another user" };
+            format!("{who} of this computer can change the file. In your FTP program or file manager, set its permissions to 644, or to 600 if it holds a key or password.")
+        }
+        _ => file_fix(err),
+    }
 }
 
 /// What the owner can do about it with a file manager.
@@ -324,35 +336,22 @@ fn key_fix(err: &KeyError) -> String {
         KeyError::File(err) => key_file_fix(err, "Delete the file secret_key; a good key is made at the next visit. (Everybody has to log in again.)"),
         KeyError::NamedFile(err) => key_file_fix(err, "Write 64 random letters and digits into the file that the setting SECRET_KEY_FILE names, or take the setting out."),
         KeyError::Retired(err) => key_file_fix(err, "Delete the file retired_keys. (Who logged in before the last change of the key has to log in again.)"),
-        KeyError::StateDir(err) => place_fix(&err.problem, "its secret key", "SECRET_KEY_FILE"),
+        KeyError::StateDir(err) => place_fix(err, "its secret key"),
     }
 }
 
-/// What the owner can do about the folder for `what`. `setting` names such a
-/// folder, and so does `STATE_DIR`.
-fn place_fix(problem: &StateDirProblem, what: &str, setting: &str) -> String {
-    match problem {
-        StateDirProblem::Nowhere => format!(
+/// What the owner can do about the folder for `what`.
+fn place_fix(err: &StateDirError, what: &str) -> String {
+    match err {
+        StateDirError::NoneFound(_) => format!(
             "There is no safe place for {what}. Three ways to give it one: make a folder for it outside the web folders, permissions 700, and name it in the setting STATE_DIR; or ask your host to run CGI programs as your own user; or have the administrator make /var/lib/signet for the web server's user."
         ),
-        StateDirProblem::Served => format!(
-            "The folder for {what} lies where the web server shows files to everybody. Choose a folder outside the web folders (beside public_html, not in it) for the setting STATE_DIR or {setting}."
-        ),
-        StateDirProblem::Temporary => format!(
-            "The folder for {what} lies in a place for temporary files, which others use too. Choose another for the setting STATE_DIR or {setting}."
-        ),
-        StateDirProblem::Writable => format!(
-            "Other users of this computer can write into the folder for {what}, or into one above it. In your FTP program or file manager, set its permissions to 700."
-        ),
-        StateDirProblem::Owner => format!(
-            "The folder for {what}, or one above it, belongs to another user than the one this program runs as. Choose another for the setting STATE_DIR or {setting}."
-        ),
-        StateDirProblem::NotAFolder => format!(
-            "What should be the folder for {what} is a file. Move it away, or choose another for the setting STATE_DIR or {setting}."
-        ),
-        StateDirProblem::Io(_) => format!(
-            "The folder for {what} cannot be looked at. Choose another for the setting STATE_DIR or {setting}."
-        ),
+        StateDirError::Named { setting, error } => {
+            let fix = file_fix(error);
+            format!(
+                "The folder for {what}, which the setting {setting} names, cannot be used. {fix}"
+            )
+        }
     }
 }
 
@@ -361,14 +360,66 @@ fn key_file_fix(err: &KeyFileError, renew: &str) -> String {
     match err {
         KeyFileError::Weak { reason: WeakKey::ByteOrderMark, .. } => "The file with the secret key begins with a byte order mark. Save it as plain text without one.".to_owned(),
         KeyFileError::Weak { reason, .. } => format!("The secret key {reason}. {renew}"),
-        KeyFileError::File(err) => match &err.problem {
-            FileProblem::Readable { .. } | FileProblem::Writable { .. } => format!("Other users of this computer can read the file with the secret key. In your FTP program or file manager, set its permissions to 600. If it has been so for long, get another key: {renew}"),
-            FileProblem::Owner { .. } => format!("The file with the secret key belongs to another user than the one this program runs as. {renew}"),
-            FileProblem::NotAFile | FileProblem::Link | FileProblem::Names => format!("What should be the file with the secret key is not a regular file, or has a second name. {renew}"),
-            FileProblem::Damaged(_) | FileProblem::TooLarge(_) => format!("The file {} {}. {renew}", name_of(err.at()), err.problem),
-            _ => "The file with the secret key cannot be read or made. Look whether its folder exists, belongs to you, has permissions 700, and whether the disk is full.".to_owned(),
-        },
+        KeyFileError::File(err) => {
+            let fix = file_fix(err);
+            let renew = match err.problem {
+                FileProblem::Readable { .. } | FileProblem::Writable { .. } => format!(" Other users may know the key by now. To replace it: {renew}"),
+                FileProblem::System(_) | FileProblem::NoLocks | FileProblem::Held => String::new(),
+                _ => format!(" {renew}"),
+            };
+            format!("The file with the secret key cannot be used. {fix}{renew}")
+        }
         KeyFileError::Random(_) => "This computer gives no random numbers for a secret key. Ask your host.".to_owned(),
+    }
+}
+
+/// What is wrong with a file or folder, and what its owner can do about it with
+/// a file manager. It is named without the path to it.
+fn file_fix(err: &FileError) -> String {
+    let name = name_of(err.at());
+    match &err.problem {
+        FileProblem::Missing => format!("“{name}” does not exist."),
+        FileProblem::Owner { .. } => {
+            format!("“{name}” belongs to another user than the one this program runs as.")
+        }
+        FileProblem::Writable { mode, wanted } => {
+            let wanted = match wanted & 0o077 {
+                0 => format!("{wanted:o}"),
+                _ => format!("{wanted:o}, or to 700 if nobody else has to enter it"),
+            };
+            format!(
+                "Other users of this computer can write to “{name}”, which has permissions {mode:o}. In your FTP program or file manager, set them to {wanted}."
+            )
+        }
+        FileProblem::Readable { mode, wanted } => format!(
+            "Other users of this computer can read “{name}”, which has permissions {mode:o}. In your FTP program or file manager, set them to {wanted:o}."
+        ),
+        FileProblem::Unreadable { mode, .. } => format!(
+            "This program may not read “{name}”: it belongs to another user, or its permissions, {mode:o}, are too strict."
+        ),
+        FileProblem::NotAFolder => format!("“{name}” is not a folder. Move it away."),
+        FileProblem::NotAFile => format!("“{name}” is not a regular file. Move it away."),
+        FileProblem::Link => {
+            format!("“{name}” is a symbolic link. Put what it leads to in its place.")
+        }
+        FileProblem::Names => format!(
+            "“{name}” has a second name (a hard link). Copy it, delete it, and give the copy its name."
+        ),
+        FileProblem::TooLarge(limit) => format!("“{name}” is larger than {limit} bytes."),
+        FileProblem::Damaged(what) => format!("“{name}” {what}."),
+        FileProblem::NoLocks => format!("“{name}” lies on a file system without file locks."),
+        FileProblem::Held => {
+            format!("“{name}” is in use by other requests. Try again in a minute.")
+        }
+        FileProblem::Served => format!(
+            "“{name}” lies where the web server shows files to everybody. Choose a folder outside the web folders (beside public_html, not in it)."
+        ),
+        FileProblem::Temporary => format!(
+            "“{name}” lies in a place for temporary files, which other users share. Choose another folder."
+        ),
+        FileProblem::System(_) => format!(
+            "“{name}” cannot be read or made. Check that its folder exists, belongs to you and has permissions 700, and that the disk is not full."
+        ),
     }
 }
 

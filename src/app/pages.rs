@@ -122,7 +122,7 @@ impl Page<'_> {
             && let Some(Rendered {
                 mut document,
                 undefined,
-            }) = site::render(dir, self, context.mount)?
+            }) = site::render(dir, context.config.euid(), self, context.mount)?
         {
             if let Some(undefined) = undefined {
                 let note = format!("{undefined}; nothing is shown in its place");

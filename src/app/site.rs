@@ -1,21 +1,20 @@
 //! A site's own pages: Jinja files in `TEMPLATES_DIR`, with the variables of
 //! the built-in page of the same name and a Flask-like `url_for`.
 
-use std::fs::File;
-use std::io::Read;
+use std::io;
 use std::path::{Component, Path};
 
 use minijinja::value::{Kwargs, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::pages::{ErrorPage, Page, TemplateError, url_for};
 use crate::files::text;
+use crate::files::trusted::{Anywhere, TrustedFolder};
 use crate::gateway::Mount;
 
 /// Bytes of one file.
-const MAX_FILE: u64 = 1024 * 1024;
+const MAX_FILE: usize = 1024 * 1024;
 
 /// Instructions of one page, and what it writes and joins: an endless loop ends
 /// here, and a text that grows does so well within a host's 64 MiB.
@@ -40,18 +39,24 @@ pub(super) struct Rendered {
 }
 
 /// Renders the file in `dir` that stands for `page`; `None` if there is none.
+/// `euid` is the effective user.
 ///
 /// Files it extends or includes may be the site's own or built in.
 pub(super) fn render(
     dir: &Path,
+    euid: u32,
     page: &Page<'_>,
     mount: &Mount,
 ) -> Result<Option<Rendered>, TemplateError> {
-    if std::fs::symlink_metadata(dir.join(page.file_name())).is_err() {
+    // Most sites have none: then nothing else is looked at.
+    if let Err(err) = std::fs::symlink_metadata(dir.join(page.file_name()))
+        && let io::ErrorKind::NotFound | io::ErrorKind::NotADirectory = err.kind()
+    {
         return Ok(None);
     }
-    let dir = dir.to_owned();
-    render_with(page, mount, move |name| match read(&dir, name)? {
+    let folder = TrustedFolder::find(dir, euid, &Anywhere)
+        .map_err(|err| TemplateError(format!("{}: {err}", page.file_name())))?;
+    render_with(page, mount, move |name| match read(&folder, name)? {
         Some(source) => Ok(Some(source)),
         None => Ok(built_in(name)),
     })
@@ -163,34 +168,24 @@ fn with_query(mut url: String, query: &Kwargs) -> Result<String, minijinja::Erro
     Ok(url)
 }
 
-/// Reads a regular file below `dir`; `None` if there is none.
-fn read(dir: &Path, name: &str) -> Result<Option<String>, minijinja::Error> {
+/// Reads a file below `folder`; `None` if there is none.
+fn read(folder: &TrustedFolder, name: &str) -> Result<Option<String>, minijinja::Error> {
     let refused = |reason: String| {
         minijinja::Error::new(ErrorKind::InvalidOperation, format!("{name}: {reason}"))
     };
-    let inside = Path::new(name)
+    let path = Path::new(name);
+    let inside = path
         .components()
         .all(|part| matches!(part, Component::Normal(_)));
     if !inside || name.contains('\0') {
         return Err(refused("lies outside the folder".to_owned()));
     }
-    // NONBLOCK: a pipe in a file's place must not be waited for.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match openat(CWD, dir.join(name), flags, Mode::empty()) {
-        Ok(fd) => File::from(fd),
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(err) => return Err(refused(err.to_string())),
+    let opened = folder.open_below(path);
+    let Some(file) = opened.map_err(|err| refused(err.reason()))? else {
+        return Ok(None);
     };
-    let meta = file.metadata().map_err(|err| refused(err.to_string()))?;
-    if !meta.is_file() {
-        return Err(refused("is not a regular file".to_owned()));
-    }
-    if meta.len() > MAX_FILE {
-        return Err(refused(format!("is larger than {MAX_FILE} bytes")));
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE)
-        .read_to_end(&mut bytes)
+    let bytes = file
+        .read(MAX_FILE)
         .map_err(|err| refused(err.to_string()))?;
     let source = text::decode(&bytes).map_err(|err| {
         let reason = format!("{name}:{}: {err}", err.line());

@@ -44,6 +44,7 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
         }
         Command::Rotate => rotate(edge),
         Command::Check { file: Some(path) } => {
+            let path = std::path::absolute(&path).map_err(Failure::new)?;
             site::check_path(&path, edge)?;
             key::read(&path, edge.euid).map_err(Failure::new)?;
             print(format!("{} is good\n", path.display()).as_bytes())

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::{Failure, complain};
 use crate::Edge;
 use crate::config::{self, Config, ConfigError, Place, ServedFolders};
+use crate::files::accounts::user_name;
 
 /// The user who may read and write whatever others own.
 const ROOT: u32 = 0;
@@ -132,7 +133,7 @@ fn check_existence(config: &Config, edge: &Edge) -> Result<(), Failure> {
     if config.state_dir().is_some_and(Path::is_dir) || config.uses_redis_only() {
         return Ok(());
     }
-    let user = config::user_name(edge.euid);
+    let user = user_name(edge.euid);
     let reason = match config.state_dir() {
         Some(dir) => format!("there is no state folder {} of {user}", dir.display()),
         None => format!("there is no state folder of {user}"),
@@ -146,7 +147,7 @@ fn check_existence(config: &Config, edge: &Edge) -> Result<(), Failure> {
 /// Says once where settings and state come from, unless `STATE_DIR` says it.
 fn say_sources(config: &Config) {
     if let Some(err) = config.refused_state_dir() {
-        complain(format_args!("signet: STATE_DIR {err}; it is not used"));
+        complain(format_args!("signet: {err}; it is not used"));
     }
     if config.given_state_dir().is_some() {
         return;
@@ -164,7 +165,7 @@ fn say_sources(config: &Config) {
 
 /// The failure of a command on what belongs to `owner`.
 fn of_another(what: impl std::fmt::Display, owner: u32, euid: u32) -> Failure {
-    let (owner_name, user) = (config::user_name(owner), config::user_name(euid));
+    let (owner_name, user) = (user_name(owner), user_name(euid));
     let sudo_name = match owner_name.strip_prefix("user ") {
         Some(_) => format!("'#{owner}'"),
         None => owner_name.clone(),

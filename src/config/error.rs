@@ -4,11 +4,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::account::user_name;
 use super::table::SETTINGS;
+use crate::files::FileError;
 use crate::files::text::NotText;
 
 /// Why the settings are not usable. Shown, it is a line for the log: with the
@@ -54,19 +53,8 @@ pub(crate) enum ConfigProblem {
     NotText(NotText),
     /// Other users can read a file with a password in it.
     Exposed,
-    /// There is no such file.
-    Missing,
-    /// The user that the program runs as may not read the file.
-    Unreadable {
-        user: String,
-    },
-    NotAFile,
-    /// The file has more bytes than this.
-    TooLarge(u64),
-    /// Every user can write the file.
-    Writable,
-    /// The system's reason why it cannot be read.
-    Io(String),
+    /// The file is not used.
+    File(Box<FileError>),
 }
 
 /// What is wrong with a value.
@@ -105,14 +93,14 @@ impl fmt::Display for WrongValue {
 }
 
 impl ConfigError {
-    pub(super) fn file(path: &Path, problem: ConfigProblem) -> Self {
+    pub(super) fn file(err: FileError) -> Self {
         Self {
             place: Place::File {
-                path: path.to_owned(),
+                path: err.path.clone(),
                 line: None,
             },
             setting: None,
-            problem,
+            problem: ConfigProblem::File(Box::new(err)),
         }
     }
 
@@ -125,18 +113,6 @@ impl ConfigError {
                 similar: similar(name),
             },
         }
-    }
-
-    /// The file at `path` could not be opened or read by the user `euid`.
-    pub(super) fn unreadable(path: &Path, err: &io::Error, euid: u32) -> Self {
-        let problem = match err.kind() {
-            io::ErrorKind::NotFound => ConfigProblem::Missing,
-            io::ErrorKind::PermissionDenied => ConfigProblem::Unreadable {
-                user: user_name(euid),
-            },
-            _ => ConfigProblem::Io(err.to_string()),
-        };
-        Self::file(path, problem)
     }
 
     /// The setting's name if a visitor may see it: one that exists, resembles
@@ -197,16 +173,7 @@ impl fmt::Display for ConfigError {
             ConfigProblem::Exposed => {
                 f.write_str("has a password in a file that other users can read: chmod 600")
             }
-            ConfigProblem::Missing => f.write_str("there is no such file"),
-            ConfigProblem::Unreadable { user } => write!(
-                f,
-                "cannot be read: permission denied for {user}, the user that this program runs \
-                 as; make {user} the file's owner, or chmod 644 if it holds no key or password"
-            ),
-            ConfigProblem::NotAFile => f.write_str("is not a regular file"),
-            ConfigProblem::TooLarge(limit) => write!(f, "is larger than {limit} bytes"),
-            ConfigProblem::Writable => f.write_str("can be written by every user: chmod o-w"),
-            ConfigProblem::Io(reason) => write!(f, "cannot be read: {reason}"),
+            ConfigProblem::File(err) => f.write_str(&err.reason()),
         }
     }
 }

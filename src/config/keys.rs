@@ -1,9 +1,9 @@
 //! Where the secret key comes from, and what keeps sessions.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{Config, ServedFolders, SessionType, StateDirError, StoreType, state_dir};
-use crate::gateway::Environment;
+use super::{Config, SessionType, StateDirError, StoreType};
+use crate::files::trusted::TrustedFolder;
 use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
 use crate::session::retired_keys;
 use crate::session::signing::Signer;
@@ -13,7 +13,6 @@ use crate::session::signing::Signer;
 pub(super) enum RefusedKey {
     Weak(WeakKey),
     Exposed(PathBuf),
-    Place(StateDirError),
 }
 
 impl From<RefusedKey> for KeyError {
@@ -21,7 +20,6 @@ impl From<RefusedKey> for KeyError {
         match refused {
             RefusedKey::Weak(reason) => Self::Weak(reason),
             RefusedKey::Exposed(path) => Self::Exposed(path),
-            RefusedKey::Place(err) => Self::StateDir(err),
         }
     }
 }
@@ -89,23 +87,27 @@ impl Config {
     ///
     /// Every [`KeyError`], also if there is no key yet.
     pub fn existing_keys(&self, now: u64) -> Result<Keys, KeyError> {
-        self.keys_by(|dir, euid| key::read(&dir.join(key::FILE_NAME), euid), now)
+        self.keys_by(key::read_own, now)
     }
 
     fn keys_by(
         &self,
-        in_state_dir: impl Fn(&Path, u32) -> Result<Key, KeyFileError>,
+        in_state_dir: impl Fn(&TrustedFolder) -> Result<Key, KeyFileError>,
         now: u64,
     ) -> Result<Keys, KeyError> {
         let mut fallbacks = self.fallbacks.clone();
         let signing = match (&self.secret_key, &self.secret_key_file) {
             (Some(Ok(key)), _) => key.clone(),
             (Some(Err(refused)), _) => return Err(refused.clone().into()),
-            (None, Some(path)) => key::read(path, self.euid).map_err(KeyError::NamedFile)?,
+            (None, Some(file)) => {
+                let file = file.clone().map_err(KeyFileError::from);
+                file.and_then(|file| key::read_from(&file))
+                    .map_err(KeyError::NamedFile)?
+            }
             (None, None) => {
                 let dir = self.state_dir.as_ref().map_err(Clone::clone)?;
-                let signing = in_state_dir(dir, self.euid)?;
-                let retired = retired_keys::read(dir, self.euid, self.cookie.lifetime, now);
+                let signing = in_state_dir(dir)?;
+                let retired = retired_keys::read(dir, self.cookie.lifetime, now);
                 fallbacks.extend(retired.map_err(KeyError::Retired)?);
                 signing
             }
@@ -116,7 +118,7 @@ impl Config {
     /// The key file in the state directory, if that is where the key is from.
     pub(crate) fn own_key_file(&self) -> Option<PathBuf> {
         match (&self.secret_key, &self.secret_key_file, &self.state_dir) {
-            (None, None, Ok(dir)) => Some(dir.join(key::FILE_NAME)),
+            (None, None, Ok(dir)) => Some(dir.path().join(key::FILE_NAME)),
             _ => None,
         }
     }
@@ -135,7 +137,7 @@ impl Config {
             .state_dir
             .as_ref()
             .map_err(|err| KeyError::from(err.clone()))?;
-        let rotated = retired_keys::rotate(dir, self.euid, self.cookie.lifetime, now);
+        let rotated = retired_keys::rotate(dir, self.cookie.lifetime, now);
         rotated.map_err(|err| match err {
             retired_keys::RotateError::File(err) => KeyError::File(err).into(),
             full @ retired_keys::RotateError::Full { .. } => RotateError::Full(full),
@@ -156,14 +158,5 @@ impl Config {
                 Keeper::Visitor(self.signer.get_or_init(|| signer))
             }
         })
-    }
-
-    /// A key file named by hand has to lie as safely as our own.
-    pub(super) fn place_key_file(&mut self, environment: &Environment, served: &ServedFolders) {
-        if let (None, Some(path)) = (&self.secret_key, &self.secret_key_file)
-            && let Err(err) = state_dir::check_key_place(path, environment, served, self.euid)
-        {
-            self.secret_key = Some(Err(RefusedKey::Place(err)));
-        }
     }
 }

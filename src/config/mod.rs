@@ -6,7 +6,6 @@
 //! of `REDIRECT_` before that). Never `HTTP_*`, which clients write; never the
 //! parameters of a FastCGI request, which every process that can connect writes.
 
-mod account;
 mod error;
 mod keys;
 mod recent;
@@ -16,17 +15,15 @@ mod table;
 mod value;
 
 use std::ffi::OsStr;
-use std::fs::{File, Metadata};
-use std::io::Read;
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
-
-use crate::files::text;
-use crate::gateway::{ApplicationRoot, Environment, MetaVariables, TrustProxy};
+use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile, TrustedFolder};
+use crate::files::{FileError, text};
+use crate::gateway::{ApplicationRoot, Environment, MetaVariables, TrustProxy, log};
 use crate::session::cookie::{CookiePath, CookieSettings};
 use crate::session::key::Key;
 use crate::session::redis::{Client, RedisUrl};
@@ -35,7 +32,6 @@ use crate::session::signing::{Digest, Signer};
 use crate::session::store::{Files, Redis, Store};
 use crate::session::{Home, SessionInterface};
 
-pub(crate) use account::user_name;
 pub use error::ConfigError;
 pub(crate) use error::{ConfigProblem, Place};
 pub(crate) use keys::Keeper;
@@ -43,12 +39,16 @@ use keys::RefusedKey;
 pub use keys::{KeyError, RotateError};
 pub(crate) use recent::RecentConfig;
 pub use served::ServedFolders;
-pub use state_dir::{StateDirError, StateDirProblem};
+use state_dir::PrivatePlaces;
+pub use state_dir::{StateDirError, StateDirSource, Tried};
 pub use table::{SETTINGS, Setting};
 use value::Raw;
 
 /// Bytes of a `signet.toml` that is read.
-const MAX_FILE: u64 = 64 * 1024;
+const MAX_FILE: usize = 64 * 1024;
+
+/// The name of the settings file in the state folder.
+const FILE_NAME: &str = "signet.toml";
 
 /// All settings of one process.
 #[derive(Clone, Debug)]
@@ -58,9 +58,10 @@ pub struct Config {
     fallbacks: Vec<Key>,
     /// Why some of `SECRET_KEY_FALLBACKS` verify nothing.
     pub refused_fallbacks: Vec<String>,
-    secret_key_file: Option<PathBuf>,
+    given_key_file: Option<PathBuf>,
+    secret_key_file: Option<Result<TrustedFile, FileError>>,
     given_state_dir: Option<PathBuf>,
-    state_dir: Result<PathBuf, StateDirError>,
+    state_dir: Result<TrustedFolder, StateDirError>,
     euid: u32,
     /// `SESSION_COOKIE_*`, `PERMANENT_SESSION_LIFETIME`, `MAX_COOKIE_SIZE`.
     pub cookie: CookieSettings,
@@ -92,7 +93,8 @@ pub struct Config {
     /// Made when it was first asked for, and connected when it has to.
     redis_client: OnceLock<Arc<Client>>,
     key_prefix: String,
-    session_file_dir: Option<Result<PathBuf, StateDirError>>,
+    given_session_dir: Option<PathBuf>,
+    session_file_dir: Option<Result<TrustedFolder, StateDirError>>,
     /// Where settings were read from, or looked for.
     file: Option<PathBuf>,
     file_stamp: Option<Stamp>,
@@ -157,20 +159,35 @@ impl Config {
             .find(|(setting, raw)| setting.name == "STATE_DIR" && !raw.is_null())
             .map(|(_, raw)| raw.absolute().map_err(|wrong| raw.wrong(wrong)))
             .transpose()?;
-        let state_dir = state_dir::find(given_dir.as_deref(), environment, served, euid);
-
-        let named = config_file(environment)?.or_else(|| {
-            script
-                .filter(|path| is_script(path, euid))
-                .map(Path::to_owned)
-        });
-        let in_state_dir = named.is_none();
-        let file = match (&named, &state_dir) {
-            (Some(path), _) => Some(read_file(path, euid)?),
-            (None, Ok(dir)) => read_file_if_there(&dir.join("signet.toml"), euid)?,
-            (None, Err(_)) => None,
+        let places = PrivatePlaces {
+            environment,
+            served,
+            euid,
         };
-        let looked_for = named.or_else(|| Some(state_dir.as_ref().ok()?.join("signet.toml")));
+        let state_dir = places.find(given_dir.as_deref());
+
+        let named = match (config_file(environment)?, script) {
+            (Some(path), _) => {
+                let file = TrustedFile::find(&path, euid, &Anywhere)
+                    .and_then(|file| file.open(Readers::Anybody));
+                Some((path, file.map_err(ConfigError::file)?))
+            }
+            (None, Some(path)) => open_script(path, euid),
+            (None, None) => None,
+        };
+        let in_state_dir = named.is_none();
+        let (looked_for, file) = match (named, &state_dir) {
+            (Some((path, opened)), _) => (Some(path), Some(opened)),
+            (None, Ok(dir)) => {
+                let opened = dir.open_public(FILE_NAME).map_err(ConfigError::file)?;
+                (Some(dir.path().join(FILE_NAME)), opened)
+            }
+            (None, Err(_)) => (None, None),
+        };
+        let file = match (&looked_for, file) {
+            (Some(path), Some(opened)) => Some(ConfigFile::read(path, &opened)?),
+            _ => None,
+        };
         let mut config = Self::defaults(state_dir, euid);
         config.file = looked_for;
         let mut given = match &file {
@@ -224,23 +241,21 @@ impl Config {
             }
         }
         if config.given_state_dir.is_some() && config.given_state_dir != given_dir {
-            config.state_dir =
-                state_dir::find(config.given_state_dir.as_deref(), environment, served, euid);
+            config.state_dir = places.find(config.given_state_dir.as_deref());
         }
         config.check_cookie(&given)?;
-        config.place_key_file(environment, served);
-        if let Some(Ok(dir)) = &config.session_file_dir {
-            config.session_file_dir = Some(state_dir::check(dir, environment, served, euid));
+        if let (None, Some(path)) = (&config.secret_key, &config.given_key_file) {
+            config.secret_key_file = Some(places.key_file(path));
+        }
+        if let Some(dir) = &config.given_session_dir {
+            config.session_file_dir = Some(places.folder("SESSION_FILE_DIR", dir));
         }
         Ok(config)
     }
 
     /// What is left when [`Config::load`] failed: enough to say so.
     pub(crate) fn unusable(environment: &Environment, euid: u32) -> Self {
-        let nowhere = StateDirError {
-            path: PathBuf::from("state directory"),
-            problem: StateDirProblem::Nowhere,
-        };
+        let nowhere = StateDirError::NoneFound(Vec::new());
         let mut config = Self::defaults(Err(nowhere), euid);
         config.debug = value::debug_in_environment(environment);
         config
@@ -262,10 +277,15 @@ impl Config {
                 Home::Cookie(signer, overflow.transpose()?)
             }
         };
+        let revocations = self.revocations();
+        // Both share its time to wait for Redis, if they are there.
+        if let Some(client) = self.redis_client.get() {
+            client.begin_request();
+        }
         Ok(SessionInterface {
             settings: &self.cookie,
             home,
-            revocations: self.revocations(),
+            revocations,
         })
     }
 
@@ -285,9 +305,7 @@ impl Config {
     fn store_of(&self, kind: StoreType) -> Result<Box<dyn Store>, StateDirError> {
         let lifetime = self.cookie.lifetime;
         Ok(match kind {
-            StoreType::Filesystem => {
-                Box::new(Files::new(self.session_file_dir()?, self.euid, lifetime))
-            }
+            StoreType::Filesystem => Box::new(Files::in_folder(self.session_file_dir()?, lifetime)),
             StoreType::Redis => {
                 let prefix = self.key_prefix.clone();
                 Box::new(Redis::new(self.redis(), prefix, lifetime))
@@ -298,13 +316,17 @@ impl Config {
     /// Where sessions of a user are marked as ended; `None` without a place.
     pub fn revocations(&self) -> Option<Box<dyn Revocations>> {
         let lifetime = self.cookie.lifetime;
+        let sessions;
         let dir = match self.session_type {
-            SessionType::Stored(StoreType::Filesystem) => self.session_file_dir().ok()?,
+            SessionType::Stored(StoreType::Filesystem) => {
+                sessions = self.session_file_dir().ok()?;
+                &sessions
+            }
             // Of several machines with one key, each has to see the marks.
             SessionType::Cookie
                 if self.redis.is_none() && self.overflow != Some(StoreType::Redis) =>
             {
-                self.state_dir.clone().ok()?
+                self.state_dir.as_ref().ok()?
             }
             _ => {
                 let prefix = self.key_prefix.clone();
@@ -312,7 +334,7 @@ impl Config {
                 return Some(Box::new(marks));
             }
         };
-        let dir = dir.join("ended");
+        let dir = dir.path().join("ended");
         Some(Box::new(RevocationFiles::new(dir, self.euid, lifetime)))
     }
 
@@ -321,11 +343,25 @@ impl Config {
         Arc::clone(self.redis_client.get_or_init(client))
     }
 
-    fn session_file_dir(&self) -> Result<PathBuf, StateDirError> {
+    fn session_file_dir(&self) -> Result<TrustedFolder, StateDirError> {
         match &self.session_file_dir {
             Some(dir) => dir.clone(),
-            None => Ok(self.state_dir.clone()?.join("sessions")),
+            None => {
+                let state_dir = self.state_dir.as_ref().map_err(Clone::clone)?;
+                Ok(state_dir.own_subfolder("sessions"))
+            }
         }
+    }
+
+    /// `SECRET_KEY_FILE`, if that is where the key is from.
+    fn named_key_file(&self) -> Option<PathBuf> {
+        self.secret_key_file.as_ref()?;
+        self.given_key_file.clone()
+    }
+
+    /// The effective user.
+    pub(crate) fn euid(&self) -> u32 {
+        self.euid
     }
 
     /// Where a site's own pages may lie: `TEMPLATES_DIR`, or `templates/` in
@@ -333,7 +369,7 @@ impl Config {
     pub fn templates_dir(&self) -> Option<PathBuf> {
         self.templates_dir
             .clone()
-            .or_else(|| Some(self.state_dir.as_ref().ok()?.join("templates")))
+            .or_else(|| Some(self.state_dir.as_ref().ok()?.path().join("templates")))
     }
 
     /// `TEMPLATES_DIR`, if it was set to what is no folder.
@@ -348,7 +384,7 @@ impl Config {
 
     /// The state folder, which need not exist yet, if there is a fit one.
     pub(crate) fn state_dir(&self) -> Option<&Path> {
-        self.state_dir.as_deref().ok()
+        Some(self.state_dir.as_ref().ok()?.path())
     }
 
     /// The settings file that was read.
@@ -464,75 +500,58 @@ fn config_file(environment: &Environment) -> Result<Option<PathBuf>, ConfigError
 ///
 /// Under CGI a query can put any word there, too. So the argument counts only
 /// if it is the very file that the server says it started (`SCRIPT_FILENAME`).
+///
+/// suEXEC starts it by its name alone; then the path is the server's.
 pub(crate) fn cgi_script<'a>(
     argument: Option<&'a OsStr>,
-    request: &MetaVariables,
+    request: &'a MetaVariables,
 ) -> Option<&'a Path> {
-    let path = Path::new(argument?);
-    let started = std::fs::metadata(request.path("SCRIPT_FILENAME")?).ok()?;
-    let named = std::fs::symlink_metadata(path).ok()?;
+    let argument = Path::new(argument?);
+    let path = request.path("SCRIPT_FILENAME")?;
+    let started = std::fs::metadata(path).ok()?;
+    let named = std::fs::symlink_metadata(argument).ok()?;
+    let path = if argument.is_absolute() {
+        argument
+    } else {
+        path
+    };
     is_same_file(&named, &started).then_some(path)
 }
 
-/// Whether a first argument is a script of settings: it has to begin with `#!`,
-/// not be the program itself, belong to `euid` or root, and be writable by
-/// nobody else.
-fn is_script(path: &Path, euid: u32) -> bool {
-    // Without following a link, as suEXEC has it; a FIFO must not be opened.
-    let Ok(meta) = std::fs::symlink_metadata(path) else {
-        return false;
-    };
+/// Opens a script of settings: it has to begin with `#!`, not be the program
+/// itself or a symbolic link (as suEXEC has it), and be trusted. One that is not
+/// trusted is not read, and logged.
+fn open_script(path: &Path, euid: u32) -> Option<(PathBuf, Opened)> {
+    let path = std::path::absolute(path).ok()?;
+    let meta = std::fs::symlink_metadata(&path).ok()?;
     let itself = std::fs::metadata("/proc/self/exe").ok();
-    if !meta.is_file()
-        || itself.is_some_and(|itself| is_same_file(&meta, &itself))
-        || (meta.uid() != euid && meta.uid() != 0)
-        || meta.mode() & 0o022 != 0
-    {
-        return false;
+    if !meta.is_file() || itself.is_some_and(|itself| is_same_file(&meta, &itself)) {
+        return None;
     }
+    let opened = TrustedFile::find(&path, euid, &Anywhere)
+        .and_then(|file| file.open(Readers::Anybody))
+        .inspect_err(|err| log(format_args!("the settings in {err}; they are not read")))
+        .ok()?;
     let mut start = [0; 2];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && &start == b"#!"
+    opened.file.read_exact_at(&mut start, 0).ok()?;
+    (&start == b"#!").then_some((path, opened))
 }
 
 fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-fn read_file_if_there(path: &Path, euid: u32) -> Result<Option<ConfigFile>, ConfigError> {
-    match std::fs::symlink_metadata(path) {
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        _ => read_file(path, euid).map(Some),
+impl ConfigFile {
+    fn read(path: &Path, opened: &Opened) -> Result<Self, ConfigError> {
+        let bytes = opened
+            .read(MAX_FILE)
+            .map_err(|problem| ConfigError::file(FileError::new(path, problem)))?;
+        let text = text::decode(&bytes).map_err(|err| value::not_text(&bytes, path, err))?;
+        Ok(Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            mode: opened.meta.mode(),
+            stamp: stamp_of(&opened.meta),
+        })
     }
-}
-
-fn read_file(path: &Path, euid: u32) -> Result<ConfigFile, ConfigError> {
-    let unreadable = |err| ConfigError::unreadable(path, &err, euid);
-    let refused = |problem| Err(ConfigError::file(path, problem));
-    // NONBLOCK: a pipe that somebody planted must not make us wait.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = openat(CWD, path, flags, Mode::empty()).map_err(|err| unreadable(err.into()))?;
-    let file = File::from(fd);
-    let meta = file.metadata().map_err(unreadable)?;
-    if !meta.is_file() {
-        return refused(ConfigProblem::NotAFile);
-    }
-    if meta.len() > MAX_FILE {
-        return refused(ConfigProblem::TooLarge(MAX_FILE));
-    }
-    if meta.mode() & 0o002 != 0 {
-        return refused(ConfigProblem::Writable);
-    }
-    let mut bytes = Vec::new();
-    // To the length that was checked, and no further.
-    file.take(meta.len())
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    let text = text::decode(&bytes).map_err(|err| value::not_text(&bytes, path, err))?;
-    Ok(ConfigFile {
-        path: path.to_owned(),
-        text: text.to_owned(),
-        mode: meta.mode(),
-        stamp: stamp_of(&meta),
-    })
 }

@@ -105,7 +105,7 @@ impl Config {
             (SessionType::Cookie, Some(path)) => {
                 vec![path.with_file_name(retired_keys::RETIRED_FILE_NAME), path]
             }
-            (SessionType::Cookie, None) => self.secret_key_file.clone().into_iter().collect(),
+            (SessionType::Cookie, None) => self.named_key_file().into_iter().collect(),
         };
         let keys = keys.into_iter().map(|path| {
             let state = stamp(&path);

@@ -1,61 +1,86 @@
-//! Where the key may lie: the state directory, and what makes a place unfit.
+//! Where the program keeps its files: the state folder, and what makes a folder
+//! unfit for it.
 //!
 //! No name is safe in a folder that a web server serves, and `/tmp` belongs to
 //! everybody (and is emptied at each restart where it does not).
 
+use std::fmt;
 use std::fs::Metadata;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::ServedFolders;
 use super::value::as_path;
+use crate::files::trusted::{Place, TrustedFile, TrustedFolder};
+use crate::files::{FileError, FileProblem, accounts};
 use crate::gateway::Environment;
 
-/// Why a place is unfit for a key.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{path}: {problem}")]
-pub struct StateDirError {
-    /// The folder (or, where it lies, the key file).
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub problem: StateDirProblem,
-}
-
-/// What is wrong with a state directory.
+/// Why there is no folder for what the program keeps.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum StateDirProblem {
-    /// No place was fit: no home folder that is ours, no `/var/lib/signet`.
-    #[error(
-        "no place for the secret key: set STATE_DIR, or make /var/lib/signet owned by this user"
-    )]
-    Nowhere,
-    /// The web server hands its files out.
-    #[error("lies in a folder that the web server serves")]
-    Served,
-    /// `/tmp` and its like.
-    #[error("lies in a folder for temporary files")]
-    Temporary,
-    /// Somebody else can put files there.
-    #[error("can be written by other users")]
-    Writable,
-    /// It belongs to somebody else.
-    #[error("belongs to another user")]
-    Owner,
-    /// It is no folder.
-    #[error("is not a folder")]
-    NotAFolder,
-    /// The system's reason.
-    #[error("{0}")]
-    Io(String),
+pub enum StateDirError {
+    /// The folder that a setting names cannot be used.
+    #[error("{setting} {error}")]
+    Named {
+        /// The setting.
+        setting: &'static str,
+        /// What is wrong.
+        error: FileError,
+    },
+    /// No setting names a folder, and none of those that are tried without one
+    /// can be used.
+    #[error("no folder for the secret key: {}; set STATE_DIR", Tried::list(.0))]
+    NoneFound(Vec<Tried>),
 }
 
-impl From<io::Error> for StateDirProblem {
-    fn from(err: io::Error) -> Self {
-        Self::Io(err.to_string())
+/// A state folder that was tried.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tried {
+    /// How it was come by.
+    pub source: StateDirSource,
+    /// What is wrong with it.
+    pub error: FileError,
+}
+
+/// By what a state folder is found that no setting names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StateDirSource {
+    /// The first folder in `$STATE_DIRECTORY`, as systemd gives it.
+    StateDirectory,
+    /// `signet` in `$XDG_STATE_HOME`.
+    XdgStateHome,
+    /// `.signet` in the home folder.
+    Home,
+    /// `/var/lib/signet`, which an administrator makes.
+    System,
+}
+
+impl Tried {
+    fn list(tried: &[Self]) -> String {
+        let tried: Vec<String> = tried.iter().map(Self::to_string).collect();
+        tried.join("; ")
     }
 }
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.source {
+            StateDirSource::StateDirectory => "$STATE_DIRECTORY ",
+            StateDirSource::XdgStateHome => "$XDG_STATE_HOME ",
+            StateDirSource::Home => "home folder ",
+            StateDirSource::System => "",
+        })?;
+        self.error.fmt(f)
+    }
+}
+
+/// Where an administrator makes a state folder.
+const SYSTEM: &str = "/var/lib/signet";
+
+/// Folders for temporary files.
+const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
 /// Names that folders have whose files the web serves.
 const SERVED_NAMES: [&str; 9] = [
@@ -70,111 +95,89 @@ const SERVED_NAMES: [&str; 9] = [
     "docs",
 ];
 
-/// Finds the state directory: the one given, else the first fit place.
-pub(super) fn find(
-    given: Option<&Path>,
-    environment: &Environment,
-    served: &ServedFolders,
-    euid: u32,
-) -> Result<PathBuf, StateDirError> {
-    if served.is_from_peer() {
-        // Which place it is does not depend on what the peer says.
-        let found = find(given, environment, &ServedFolders::default(), euid)?;
-        return check(&found, environment, served, euid);
-    }
-    let places = Places {
-        environment,
-        served,
-        euid,
-    };
-    if let Some(dir) = given {
-        return places.check_folder(dir);
-    }
-    // systemd gives several separated by colons; the first is the main one.
-    let service = environment
-        .get("STATE_DIRECTORY")
-        .and_then(|dirs| dirs.split(|b| *b == b':').next())
-        .map(|dir| as_path(dir).to_owned());
-    let xdg = environment
-        .path("XDG_STATE_HOME")
-        .map(|dir| dir.join("signet"));
-    let in_home = places
-        .home()
-        .filter(|home| {
-            std::fs::metadata(home).is_ok_and(|meta| meta.uid() == euid && meta.mode() & 0o022 == 0)
-        })
-        .map(|home| home.join(".signet"));
-    let admins = Path::new("/var/lib/signet");
-    let admins = std::fs::metadata(admins)
-        .is_ok_and(|meta| meta.is_dir() && meta.uid() == euid)
-        .then(|| admins.to_owned());
+/// Where what the program keeps may lie: not in a folder that the web server
+/// serves, and not in one for temporary files.
+#[derive(Clone, Copy)]
+pub(super) struct PrivatePlaces<'v> {
+    pub(super) environment: &'v Environment,
+    pub(super) served: &'v ServedFolders,
+    pub(super) euid: u32,
+}
 
-    let mut refused = None;
-    for dir in [service, xdg, in_home, admins].into_iter().flatten() {
-        if !dir.is_absolute() {
-            continue;
+impl PrivatePlaces<'_> {
+    /// Finds the state folder: the one given, else the first fit one.
+    pub(super) fn find(&self, given: Option<&Path>) -> Result<TrustedFolder, StateDirError> {
+        if self.served.is_from_peer() {
+            // Which folder it is does not depend on what the peer says.
+            let served = &ServedFolders::default();
+            let found = PrivatePlaces { served, ..*self }.find(given)?;
+            return self.folder("STATE_DIR", found.path());
         }
-        match places.check_folder(&dir) {
-            Ok(dir) => return Ok(dir),
-            Err(err) => refused = refused.or(Some(err)),
+        match given {
+            Some(dir) => self.folder("STATE_DIR", dir),
+            None => self.search(),
         }
     }
-    Err(refused.unwrap_or(StateDirError {
-        path: PathBuf::from("state directory"),
-        problem: StateDirProblem::Nowhere,
-    }))
-}
 
-/// Whether a folder named by hand is fit for what a state directory holds;
-/// returns it resolved.
-pub(super) fn check(
-    dir: &Path,
-    environment: &Environment,
-    served: &ServedFolders,
-    euid: u32,
-) -> Result<PathBuf, StateDirError> {
-    let places = Places {
-        environment,
-        served,
-        euid,
-    };
-    places.check_folder(dir)
-}
-
-/// Whether a key file named by hand lies in a fit place.
-pub(super) fn check_key_place(
-    path: &Path,
-    environment: &Environment,
-    served: &ServedFolders,
-    euid: u32,
-) -> Result<(), StateDirError> {
-    let places = Places {
-        environment,
-        served,
-        euid,
-    };
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    match places.check_way(folder) {
-        Ok(_) => Ok(()),
-        Err(problem) => Err(StateDirError {
-            path: folder.to_owned(),
-            problem,
-        }),
+    fn search(&self) -> Result<TrustedFolder, StateDirError> {
+        let mut tried = Vec::new();
+        // systemd gives several separated by colons; the first is the main one.
+        let service = self.environment.get("STATE_DIRECTORY");
+        let service = service
+            .and_then(|dirs| dirs.split(|b| *b == b':').next())
+            .map(|dir| (StateDirSource::StateDirectory, as_path(dir).to_owned()));
+        let xdg = self.environment.path("XDG_STATE_HOME");
+        let xdg = xdg.map(|dir| (StateDirSource::XdgStateHome, dir.join("signet")));
+        for (source, path) in service.into_iter().chain(xdg) {
+            // A relative one counts as not set (XDG Base Directory, 0.8).
+            if path.is_absolute() {
+                match self.usable(&path) {
+                    Ok(folder) => return Ok(folder),
+                    Err(error) => tried.push(Tried { source, error }),
+                }
+            }
+        }
+        match self.in_home() {
+            Ok(folder) => return Ok(folder),
+            Err(error) => tried.push(Tried {
+                source: StateDirSource::Home,
+                error,
+            }),
+        }
+        let system = Path::new(SYSTEM);
+        let missing = || FileError::new(system, FileProblem::Missing);
+        let made = |folder: &TrustedFolder| folder.missing() == 0;
+        match self.usable(system) {
+            Ok(folder) if made(&folder) => return Ok(folder),
+            Ok(_) => tried.push(Tried {
+                source: StateDirSource::System,
+                error: missing(),
+            }),
+            Err(error) => tried.push(Tried {
+                source: StateDirSource::System,
+                error,
+            }),
+        }
+        Err(StateDirError::NoneFound(tried))
     }
-}
 
-/// What a place is checked against.
-struct Places<'v> {
-    environment: &'v Environment,
-    served: &'v ServedFolders,
-    euid: u32,
-}
+    /// `.signet` in the home folder, which has to exist.
+    fn in_home(&self) -> Result<TrustedFolder, FileError> {
+        let Some(home) = self.home() else {
+            let problem = FileProblem::Damaged("names no home folder for this user");
+            return Err(FileError::new(Path::new("/etc/passwd"), problem));
+        };
+        let folder = self.usable(&home.join(".signet"))?;
+        match folder.missing() {
+            0 | 1 => Ok(folder),
+            _ => Err(FileError::new(&home, FileProblem::Missing)),
+        }
+    }
 
-impl Places<'_> {
     /// `HOME`, unless it belongs to another user (no web server was seen to set
     /// it, and a supervisor may leave that of the user who started it), else the
-    /// home folder in `/etc/passwd`. (A static program has no other source of
-    /// it.) A `HOME` that does not exist means that there is none.
+    /// home folder in `/etc/passwd`. A `HOME` that does not exist means that
+    /// there is none.
     fn home(&self) -> Option<PathBuf> {
         let ours = |home: &&Path| {
             home.is_absolute()
@@ -183,140 +186,65 @@ impl Places<'_> {
                     Err(err) => err.kind() == io::ErrorKind::NotFound,
                 }
         };
-        if let Some(home) = self.environment.path("HOME").filter(ours) {
-            return Some(home.to_owned());
-        }
-        let passwd = std::fs::read("/etc/passwd").ok()?;
-        passwd.split(|b| *b == b'\n').find_map(|line| {
-            let mut fields = line.split(|b| *b == b':');
-            let uid: u32 = std::str::from_utf8(fields.nth(2)?).ok()?.parse().ok()?;
-            let home = as_path(fields.nth(2)?);
-            (uid == self.euid && home.is_absolute()).then(|| home.to_owned())
-        })
-    }
-
-    /// Checks a state directory that may not exist yet; returns it resolved.
-    fn check_folder(&self, dir: &Path) -> Result<PathBuf, StateDirError> {
-        let refuse = |problem| {
-            Err(StateDirError {
-                path: dir.to_owned(),
-                problem,
-            })
-        };
-        match self.check_way(dir) {
-            Ok((_, Some(meta))) if meta.uid() != self.euid => refuse(StateDirProblem::Owner),
-            Ok((_, Some(meta))) if meta.mode() & 0o022 != 0 => refuse(StateDirProblem::Writable),
-            Ok((resolved, _)) => Ok(resolved),
-            Err(problem) => refuse(problem),
+        match self.environment.path("HOME").filter(ours) {
+            Some(home) => Some(home.to_owned()),
+            None => accounts::home(self.euid),
         }
     }
 
-    /// Checks every folder on the way to `dir`; returns it resolved, and what
-    /// it is, if it exists.
-    fn check_way(&self, dir: &Path) -> Result<(PathBuf, Option<Metadata>), StateDirProblem> {
-        let mut way = Way::to(dir);
-        if way.bends() {
-            way = Way::to(&canonical(dir)?);
-        }
-        if ["/tmp", "/var/tmp", "/dev/shm"]
-            .iter()
-            .any(|tmp| way.path.starts_with(tmp))
-        {
-            return Err(StateDirProblem::Temporary);
-        }
-        if self.has_served_name(&way.path) {
-            return Err(StateDirProblem::Served);
-        }
-        for (depth, meta) in way.folders.iter().enumerate() {
-            if !meta.is_dir() {
-                return Err(StateDirProblem::NotAFolder);
-            }
-            // A served root folder would make every place a served one.
-            if depth > 0 && self.served.contains(meta) {
-                return Err(StateDirProblem::Served);
-            }
-            if meta.uid() != self.euid && meta.uid() != 0 {
-                return Err(StateDirProblem::Owner);
-            }
-            let sticky = meta.mode() & 0o1000 != 0;
-            if meta.mode() & 0o002 != 0 && !sticky {
-                return Err(StateDirProblem::Writable);
-            }
-        }
-        match way.end {
-            None => Ok((way.path, way.folders.pop())),
-            Some(err) if err.kind() == io::ErrorKind::NotFound => Ok((way.path, None)),
-            Some(err) => Err(err.into()),
-        }
+    /// A folder that is our own, or that we can make.
+    fn usable(&self, path: &Path) -> Result<TrustedFolder, FileError> {
+        let folder = TrustedFolder::find(path, self.euid, self)?;
+        folder.check_own()?;
+        folder.check_makeable()?;
+        Ok(folder)
+    }
+
+    /// The folder that a setting names: our own, or one that does not exist yet.
+    pub(super) fn folder(
+        &self,
+        setting: &'static str,
+        path: &Path,
+    ) -> Result<TrustedFolder, StateDirError> {
+        let found = TrustedFolder::find(path, self.euid, self)
+            .and_then(|folder| folder.check_own().map(|()| folder));
+        found.map_err(|error| StateDirError::Named { setting, error })
+    }
+
+    /// The key file that a setting names.
+    pub(super) fn key_file(&self, path: &Path) -> Result<TrustedFile, FileError> {
+        TrustedFile::find(path, self.euid, self)
     }
 
     /// A part named like a document root, below the home folder (whose own
     /// name says nothing) or below `/var/www` (which is not itself served).
-    fn has_served_name(&self, dir: &Path) -> bool {
-        let named = |dir: &Path| {
-            dir.components().any(|part| {
-                matches!(part, Component::Normal(name)
-                    if name.to_str().is_some_and(|name| SERVED_NAMES.contains(&name)))
-            })
+    fn has_served_name(&self, path: &Path) -> bool {
+        let named = |path: &Path| {
+            let mut names = path.as_os_str().as_bytes().split(|b| *b == b'/');
+            names.any(|name| SERVED_NAMES.iter().any(|served| served.as_bytes() == name))
         };
         // Few have such a name anywhere, and finding the home folder is work.
-        named(dir)
+        named(path)
             && named(
                 self.home()
-                    .and_then(|home| dir.strip_prefix(home).ok())
-                    .or_else(|| dir.strip_prefix("/var/www").ok())
-                    .unwrap_or(dir),
+                    .and_then(|home| path.strip_prefix(home).ok())
+                    .or_else(|| path.strip_prefix("/var/www").ok())
+                    .unwrap_or(path),
             )
     }
 }
 
-/// The folders from the root to a place, each looked at once: they are what
-/// most system calls of a request go into.
-struct Way {
-    path: PathBuf,
-    folders: Vec<Metadata>,
-    /// Why `folders` ends before `path` does.
-    end: Option<io::Error>,
-}
-
-impl Way {
-    fn to(dir: &Path) -> Self {
-        let mut way = Self {
-            path: PathBuf::with_capacity(dir.as_os_str().len()),
-            folders: Vec::with_capacity(16),
-            end: None,
-        };
-        for part in dir.components() {
-            way.path.push(part);
-            if way.end.is_none() {
-                match std::fs::symlink_metadata(&way.path) {
-                    Ok(meta) => way.folders.push(meta),
-                    Err(err) => way.end = Some(err),
-                }
-            }
+impl Place for PrivatePlaces<'_> {
+    fn refuses_folder(&self, path: &Path, folder: &Metadata) -> Option<FileProblem> {
+        if TEMPORARY.iter().any(|tmp| path.as_os_str() == *tmp) {
+            return Some(FileProblem::Temporary);
         }
-        way
+        // A served root folder would make every place a served one.
+        let is_served = self.served.contains(folder) && path.as_os_str() != "/";
+        is_served.then_some(FileProblem::Served)
     }
 
-    /// Whether there are links or dots in it.
-    fn bends(&self) -> bool {
-        self.folders.iter().any(Metadata::is_symlink)
-            || self
-                .path
-                .components()
-                .any(|part| part == Component::ParentDir)
-    }
-}
-
-/// `dir` without links and dots, as far as it exists.
-fn canonical(dir: &Path) -> io::Result<PathBuf> {
-    match std::fs::canonicalize(dir) {
-        Err(err) if err.kind() == io::ErrorKind::NotFound => {
-            match (dir.parent(), dir.file_name()) {
-                (Some(parent), Some(name)) => Ok(canonical(parent)?.join(name)),
-                _ => Err(err),
-            }
-        }
-        outcome => outcome,
+    fn refuses_path(&self, path: &Path) -> Option<FileProblem> {
+        self.has_served_name(path).then_some(FileProblem::Served)
     }
 }

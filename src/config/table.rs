@@ -8,6 +8,7 @@ use cookie::SameSite;
 use super::error::WrongValue;
 use super::value::Raw;
 use super::{Config, RefusedKey, SessionType, StoreType};
+use crate::files::trusted::TrustedFolder;
 use crate::gateway::TrustProxy;
 use crate::session::cookie::{CookieDomain, CookiePath, CookieSettings};
 use crate::session::key::Key;
@@ -67,9 +68,9 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         default: "`secret_key` in the state directory",
         example: "\"/home/alice/.signet/secret_key\"",
-        about: "A file whose text is the key, mode 0600, outside every served folder. It must exist.",
+        about: "A file whose text is the key, outside every served folder, that nobody else can read or write. It may be a symbolic link. It must exist.",
         apply: |config, raw| {
-            config.secret_key_file = Some(raw.absolute()?);
+            config.given_key_file = Some(raw.absolute()?);
             Ok(())
         },
     },
@@ -255,7 +256,7 @@ pub const SETTINGS: &[Setting] = &[
         example: "\"/home/alice/sessions\"",
         about: "The folder for sessions, outside every served folder, mode 700. It is made if it is not there.",
         apply: |config, raw| {
-            config.session_file_dir = Some(Ok(raw.absolute()?));
+            config.given_session_dir = Some(raw.absolute()?);
             Ok(())
         },
     },
@@ -398,13 +399,14 @@ pub const SETTINGS: &[Setting] = &[
 
 impl Config {
     pub(super) fn defaults(
-        state_dir: Result<std::path::PathBuf, super::StateDirError>,
+        state_dir: Result<TrustedFolder, super::StateDirError>,
         euid: u32,
     ) -> Self {
         Self {
             secret_key: None,
             fallbacks: Vec::new(),
             refused_fallbacks: Vec::new(),
+            given_key_file: None,
             secret_key_file: None,
             given_state_dir: None,
             state_dir,
@@ -425,6 +427,7 @@ impl Config {
             redis: None,
             redis_client: OnceLock::new(),
             key_prefix: "session:".to_owned(),
+            given_session_dir: None,
             session_file_dir: None,
             file: None,
             file_stamp: None,

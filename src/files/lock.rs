@@ -10,7 +10,8 @@ use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
 
 use super::FileProblem;
-use super::private::{self, Opened};
+use super::private;
+use super::trusted::Opened;
 
 /// How long a lock is waited for. A process holds one no longer than it takes
 /// to write a small file, but many may want the same one at once.

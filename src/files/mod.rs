@@ -3,14 +3,18 @@
 //!
 //! Below all other modules; of this crate it imports only the log.
 
+pub(crate) mod accounts;
 pub(crate) mod lock;
 pub(crate) mod private;
 pub(crate) mod text;
+pub(crate) mod trusted;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+
+use accounts::user_name;
 
 /// A file or folder that is not used, and why.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -32,7 +36,10 @@ pub enum FileProblem {
     #[error("does not exist")]
     Missing,
     /// It belongs to a user who is not trusted.
-    #[error("belongs to another user (number {owner}; this program runs as user {euid})")]
+    #[error(
+        "belongs to another user ({}; this program runs as {})",
+        user_name(*.owner), user_name(*.euid)
+    )]
     Owner {
         /// Who owns it.
         owner: u32,
@@ -57,8 +64,9 @@ pub enum FileProblem {
     },
     /// The effective user may not read it.
     #[error(
-        "cannot be read: it belongs to user {owner} and has mode {mode:04o}, \
-         and this program runs as user {euid}"
+        "cannot be read: permission denied for {}, as whom this program runs; \
+         it belongs to {} and has mode {mode:04o}",
+        user_name(*.euid), user_name(*.owner)
     )]
     Unreadable {
         /// Who owns it.
@@ -113,6 +121,23 @@ impl FileError {
         }
     }
 
+    /// `at`, which may be `path` itself, has the problem.
+    pub(crate) fn on_the_way(path: &Path, at: &Path, problem: FileProblem) -> Self {
+        Self {
+            path: path.to_owned(),
+            at: (at != path).then(|| at.to_owned()),
+            problem,
+        }
+    }
+
+    /// As shown, but without `path`.
+    pub(crate) fn reason(&self) -> String {
+        match &self.at {
+            Some(at) => format!("{}: {}", at.display(), self.problem),
+            None => self.problem.to_string(),
+        }
+    }
+
     /// What has the problem: `path`, or what lies on the way to it.
     pub fn at(&self) -> &Path {
         self.at.as_deref().unwrap_or(&self.path)
@@ -122,11 +147,7 @@ impl FileError {
 /// `PATH: reason`, or `PATH: FOLDER ABOVE IT: reason`.
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.path.display())?;
-        if let Some(at) = &self.at {
-            write!(f, "{}: ", at.display())?;
-        }
-        self.problem.fmt(f)
+        write!(f, "{}: {}", self.path.display(), self.reason())
     }
 }
 

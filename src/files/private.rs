@@ -1,9 +1,9 @@
 //! Small private files that are whole or not there: what is opened is checked,
 //! what is written is put in place by a rename.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{
@@ -15,6 +15,7 @@ use rustix::path::Arg;
 use rustix::process::{Resource, getrlimit};
 
 use super::FileProblem;
+use super::trusted::{self, Access, Opened, Readers};
 
 /// How the names of files begin that are not in place yet.
 pub(crate) const UNFINISHED: &str = ".new-";
@@ -49,19 +50,23 @@ pub(crate) fn make_folder(parent: impl AsFd, name: &str) -> Result<OwnedFd, File
     open_folder(parent, name)?.ok_or(FileProblem::Missing)
 }
 
-/// Refuses a folder that belongs to another user than `euid`, or that others
-/// can look into.
-pub(crate) fn check_folder(folder: &OwnedFd, euid: u32) -> Result<(), FileProblem> {
+/// Refuses a folder that belongs to another user than `euid`, that others can
+/// write, or, if `readers` are trusted ones only, that others can look into.
+pub(crate) fn check_folder(
+    folder: &OwnedFd,
+    euid: u32,
+    readers: Readers,
+) -> Result<(), FileProblem> {
     let stat = rustix::fs::fstat(folder)?;
-    private(stat.st_uid, stat.st_mode, euid, 0o700)
-}
-
-/// A file that is ours, and what it was when it was opened. Others put new
-/// files in its place, and never write into it.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) file: File,
-    pub(crate) meta: Metadata,
+    let access = Access {
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        mode: stat.st_mode,
+    };
+    match readers {
+        Readers::Anybody => trusted::check_own(access, folder.as_fd(), euid, 0o700),
+        Readers::Trusted => check_private(access, folder.as_fd(), euid, 0o700),
+    }
 }
 
 /// Opens the file `name` in `folder`, for reading and, with `write`, for a
@@ -76,39 +81,30 @@ pub(crate) fn open(
     euid: u32,
 ) -> Result<Option<Opened>, FileProblem> {
     let access = if write { OFlags::RDWR } else { OFlags::RDONLY };
-    let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match openat(&folder, name, flags, Mode::empty()) {
-        Ok(fd) => File::from(fd),
-        Err(Errno::NOENT) => return Ok(None),
-        // A link; a socket or a pipe without a reader; a folder.
-        Err(Errno::LOOP) => return Err(FileProblem::Link),
-        Err(Errno::NXIO | Errno::ISDIR) => return Err(FileProblem::NotAFile),
-        Err(Errno::ACCESS) => return Err(unreadable(&folder, name, euid)),
-        Err(err) => return Err(err.into()),
+    let opened = match trusted::open(&folder, name, access) {
+        Err(FileProblem::Missing) => return Ok(None),
+        Err(FileProblem::System(Errno::ACCESS)) => return Err(unreadable(&folder, name, euid)),
+        opened => opened?,
     };
-    let meta = file.metadata()?;
-    if !meta.is_file() {
-        return Err(FileProblem::NotAFile);
-    }
     // No name left: it was replaced or removed just now, and was good before.
-    if meta.nlink() > 1 {
+    if opened.meta.nlink() > 1 {
         return Err(FileProblem::Names);
     }
-    private(meta.uid(), meta.mode(), euid, 0o600)?;
-    Ok(Some(Opened { file, meta }))
+    check_private((&opened.meta).into(), opened.file.as_fd(), euid, 0o600)?;
+    Ok(Some(opened))
 }
 
-/// Refuses the owner and the mode of what is not private to `euid`.
-fn private(owner: u32, mode: u32, euid: u32, wanted: u32) -> Result<(), FileProblem> {
-    let mode = mode & 0o7777;
-    if owner != euid {
-        Err(FileProblem::Owner { owner, euid })
-    } else if mode & 0o022 != 0 {
-        Err(FileProblem::Writable { mode, wanted })
-    } else if mode & 0o077 != 0 {
-        Err(FileProblem::Readable { mode, wanted })
-    } else {
-        Ok(())
+/// Refuses what is not private to `euid`. It should have the mode `wanted`.
+fn check_private(
+    access: Access,
+    fd: BorrowedFd<'_>,
+    euid: u32,
+    wanted: u32,
+) -> Result<(), FileProblem> {
+    trusted::check_own(access, fd, euid, wanted)?;
+    match access.mode & 0o077 {
+        0 => Ok(()),
+        _ => Err(trusted::readable(access.mode, wanted)),
     }
 }
 
@@ -132,21 +128,6 @@ fn unreadable(folder: impl AsFd, name: impl Arg, euid: u32) -> FileProblem {
             euid,
         },
         Err(_) => Errno::ACCESS.into(),
-    }
-}
-
-impl Opened {
-    /// All of it; more than `limit` bytes are refused, unread.
-    pub(crate) fn read(&self, limit: usize) -> Result<Vec<u8>, FileProblem> {
-        let length = usize::try_from(self.meta.len()).unwrap_or(usize::MAX);
-        if length > limit {
-            return Err(FileProblem::TooLarge(limit));
-        }
-        let mut bytes = Vec::with_capacity(length);
-        // That far, and no read more to be told of the end.
-        let mut file = (&self.file).take(self.meta.len());
-        file.read_to_end(&mut bytes)?;
-        Ok(bytes)
     }
 }
 

@@ -4,18 +4,17 @@
 //! file; only one line ending at its end is not part of it (editors add one).
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::io::Errno;
 
 use super::hex;
 use super::weak_key;
 pub use super::weak_key::WeakKey;
 use crate::files::lock;
 use crate::files::private::{self, Placement};
+use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem};
 
 /// Bytes a key must have: 128 bits.
@@ -111,61 +110,73 @@ pub fn generate() -> Result<String, getrandom::Error> {
     Ok(hex::encode(&bytes))
 }
 
-/// Reads the key in `path`, for a process of user `euid`.
+/// Reads the key in the file `path`, absolute, for a process of user `euid`.
 ///
-/// The checks are made on what was opened: a regular file with one name, owned
-/// by `euid` or root, readable by its owner only.
+/// It may be a symbolic link and belong to root or the owner of the program; it
+/// has to be a regular file with one name that nobody else can write or read, or
+/// that lies in a folder which nobody else can enter.
 ///
 /// # Errors
 ///
 /// Every [`KeyFileError`].
 pub fn read(path: &Path, euid: u32) -> Result<Key, KeyFileError> {
-    let failed = |problem| FileError::new(path, problem);
-    // NONBLOCK: opening a pipe that somebody planted must not wait.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match openat(CWD, path, flags, Mode::empty()) {
-        Ok(fd) => File::from(fd),
-        Err(Errno::LOOP) => return Err(failed(FileProblem::Link).into()),
-        Err(Errno::NXIO) => return Err(failed(FileProblem::NotAFile).into()),
-        Err(err) => return Err(failed(err.into()).into()),
-    };
-    let meta = file.metadata().map_err(|err| failed(err.into()))?;
-    if !meta.is_file() {
-        return Err(failed(FileProblem::NotAFile).into());
+    read_from(&TrustedFile::find(path, euid, &Anywhere)?)
+}
+
+/// As [`read`], from a file that was found before.
+pub(crate) fn read_from(file: &TrustedFile) -> Result<Key, KeyFileError> {
+    let opened = file.open(Readers::Trusted)?;
+    take(&opened).map_err(|err| err.at(file.named()))
+}
+
+/// Reads the key in the state folder, which only its owner may read.
+///
+/// # Errors
+///
+/// Every [`KeyFileError`], also if there is none.
+pub(crate) fn read_own(folder: &TrustedFolder) -> Result<Key, KeyFileError> {
+    let path = || folder.path().join(FILE_NAME);
+    let key = read_if_there(folder)?;
+    key.ok_or_else(|| FileError::new(&path(), FileProblem::Missing).into())
+}
+
+fn read_if_there(folder: &TrustedFolder) -> Result<Option<Key>, KeyFileError> {
+    let opened = folder.open_own(FILE_NAME)?;
+    let key = opened.map(|opened| take(&opened)).transpose();
+    key.map_err(|err| err.at(&folder.path().join(FILE_NAME)))
+}
+
+/// Why an open file gives no key.
+enum NoKey {
+    Weak(WeakKey),
+    File(FileProblem),
+}
+
+impl NoKey {
+    fn at(self, path: &Path) -> KeyFileError {
+        match self {
+            Self::Weak(reason) => KeyFileError::Weak {
+                path: path.to_owned(),
+                reason,
+            },
+            Self::File(problem) => FileError::new(path, problem).into(),
+        }
     }
-    // No name left: it was rotated just now, and was good before.
-    if meta.nlink() > 1 {
-        return Err(failed(FileProblem::Names).into());
-    }
-    if meta.len() > MAX_FILE as u64 {
-        return Err(failed(FileProblem::TooLarge(MAX_FILE)).into());
-    }
-    if meta.uid() != euid && meta.uid() != 0 {
-        let owner = meta.uid();
-        return Err(failed(FileProblem::Owner { owner, euid }).into());
-    }
-    if meta.mode() & 0o077 != 0 {
-        let (mode, wanted) = (meta.mode() & 0o7777, 0o600);
-        return Err(failed(FileProblem::Readable { mode, wanted }).into());
-    }
-    let mut bytes = Vec::with_capacity(128);
-    // That far, and no read more to be told of the end.
-    file.take(meta.len())
-        .read_to_end(&mut bytes)
-        .map_err(|err| failed(err.into()))?;
+}
+
+/// The key in an open file.
+fn take(file: &Opened) -> Result<Key, NoKey> {
+    let mut bytes = file.read(MAX_FILE).map_err(NoKey::File)?;
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         if bytes.last() == Some(&b'\r') {
             bytes.pop();
         }
     }
-    Key::new(bytes).map_err(|reason| KeyFileError::Weak {
-        path: path.to_owned(),
-        reason,
-    })
+    Key::new(bytes).map_err(NoKey::Weak)
 }
 
-/// Reads the key in the state directory `dir`, or makes both.
+/// Reads the key in the state folder, or makes both.
 ///
 /// Of many processes that find no key, one makes it, under a lock, as a whole
 /// file put in place by a rename; the others read that one.
@@ -173,29 +184,20 @@ pub fn read(path: &Path, euid: u32) -> Result<Key, KeyFileError> {
 /// # Errors
 ///
 /// Every [`KeyFileError`]. A key that is there but refused is never replaced.
-pub fn read_or_create(dir: &Path, euid: u32) -> Result<Key, KeyFileError> {
-    let path = dir.join(FILE_NAME);
-    if let Some(key) = read_if_there(&path, euid)? {
+pub(crate) fn read_or_create(folder: &TrustedFolder) -> Result<Key, KeyFileError> {
+    if let Some(key) = read_if_there(folder)? {
         return Ok(key);
     }
-    let failed = |at: &Path| {
-        let at = at.to_owned();
-        move |err: io::Error| FileError::new(&at, err)
-    };
-    let mut builder = std::fs::DirBuilder::new();
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(dir).map_err(failed(dir))?;
-
-    let _lock = lock(dir)?;
-    if let Some(key) = read_if_there(&path, euid)? {
+    let opened = folder.make(Readers::Anybody)?;
+    let _lock = lock(folder.path())?;
+    if let Some(key) = read_if_there(folder)? {
         return Ok(key);
     }
     let text = generate().map_err(KeyFileError::Random)?;
-    let folder = File::open(dir).map_err(failed(dir))?;
-    private::remove_unfinished(&folder)
-        .and_then(|()| private::put_synced(&folder, FILE_NAME, text.as_bytes(), Placement::New))
-        .map_err(failed(&path))?;
-    read(&path, euid)
+    private::remove_unfinished(&opened)
+        .and_then(|()| private::put_synced(&opened, FILE_NAME, text.as_bytes(), Placement::New))
+        .map_err(|err| FileError::new(&folder.path().join(FILE_NAME), err))?;
+    read_own(folder)
 }
 
 /// The lock that a process holds while it creates or changes a key in `dir`.
@@ -243,13 +245,6 @@ pub fn create_file(path: &Path) -> Result<(), KeyFileError> {
         private::put_synced(&folder, name, text.as_bytes(), Placement::New)
     };
     write().map_err(|err| FileError::new(path, err).into())
-}
-
-fn read_if_there(path: &Path, euid: u32) -> Result<Option<Key>, KeyFileError> {
-    match read(path, euid) {
-        Err(KeyFileError::File(err)) if err.problem == FileProblem::Missing => Ok(None),
-        outcome => outcome.map(Some),
-    }
 }
 
 #[cfg(test)]

@@ -5,14 +5,13 @@
 //! request that finds a line of no more use takes it out.
 
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
-
-use rustix::fs::CWD;
+use std::path::PathBuf;
 
 use super::hex;
 use super::key::{self, FILE_NAME, Key, KeyFileError};
 use super::tagged_json::DateTime;
 use crate::files::private::{self, Placement};
+use crate::files::trusted::{Readers, TrustedFolder};
 use crate::files::{FileError, FileProblem};
 
 /// The name of the file in the state directory.
@@ -67,12 +66,16 @@ impl Retired {
 /// # Errors
 ///
 /// Every [`KeyFileError`], as for the key itself.
-pub fn read(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<Vec<Key>, KeyFileError> {
-    let files = KeyFiles { dir, euid };
+pub(crate) fn read(
+    folder: &TrustedFolder,
+    lifetime: u64,
+    now: u64,
+) -> Result<Vec<Key>, KeyFileError> {
+    let files = KeyFiles(folder);
     let mut retired = files.retired()?;
     if retired.iter().any(|key| key.is_over(lifetime, now)) {
         // A request does not wait for another process that changes the file.
-        if let Some(_lock) = key::try_lock(dir) {
+        if let Some(_lock) = key::try_lock(folder.path()) {
             // Read again under the lock: a key may have been retired meanwhile.
             retired = files.retired()?;
             retired.retain(|key| !key.is_over(lifetime, now));
@@ -96,13 +99,13 @@ pub fn read(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<Vec<Key>, 
 /// # Errors
 ///
 /// Every [`RotateError`]; then the key is the one it was.
-pub fn rotate(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<(), RotateError> {
-    let files = KeyFiles { dir, euid };
-    let path = dir.join(FILE_NAME);
+pub(crate) fn rotate(dir: &TrustedFolder, lifetime: u64, now: u64) -> Result<(), RotateError> {
+    let files = KeyFiles(dir);
+    let path = dir.path().join(FILE_NAME);
     // Without a key there is nothing to retire, and no folder to lock.
-    key::read(&path, euid)?;
-    let _lock = key::lock(dir)?;
-    let old = key::read(&path, euid)?;
+    key::read_own(dir)?;
+    let _lock = key::lock(dir.path())?;
+    let old = key::read_own(dir)?;
     let text = key::generate().map_err(KeyFileError::Random)?;
     let folder = files.folder()?;
     let mut retired = files.retired()?;
@@ -112,7 +115,7 @@ pub fn rotate(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<(), Rota
     if lines.len() > MAX_FILE {
         let oldest = retired.iter().map(|key| key.at).min();
         return Err(RotateError::Full {
-            path: dir.join(RETIRED_FILE_NAME),
+            path: dir.path().join(RETIRED_FILE_NAME),
             keys: retired.len() - 1,
             until: oldest.unwrap_or(now).saturating_add(lifetime),
         });
@@ -126,24 +129,16 @@ pub fn rotate(dir: &Path, euid: u32, lifetime: u64, now: u64) -> Result<(), Rota
 }
 
 /// The folder that holds both files.
-struct KeyFiles<'d> {
-    dir: &'d Path,
-    euid: u32,
-}
+struct KeyFiles<'d>(&'d TrustedFolder);
 
 impl KeyFiles<'_> {
     fn folder(&self) -> Result<OwnedFd, KeyFileError> {
-        let folder = private::open_folder(CWD, self.dir);
-        folder
-            .and_then(|folder| folder.ok_or(FileProblem::Missing))
-            .map_err(|err| self.failed(err))
+        let folder = self.0.open(Readers::Anybody)?;
+        folder.ok_or_else(|| FileError::new(self.0.path(), FileProblem::Missing).into())
     }
 
     fn retired(&self) -> Result<Vec<Retired>, KeyFileError> {
-        let path = self.dir.join(RETIRED_FILE_NAME);
-        let file =
-            private::open(CWD, path.as_path(), false, self.euid).map_err(|err| self.failed(err))?;
-        let Some(file) = file else {
+        let Some(file) = self.0.open_own(RETIRED_FILE_NAME)? else {
             return Ok(Vec::new());
         };
         let bytes = file.read(MAX_FILE).map_err(|err| self.failed(err))?;
@@ -175,6 +170,6 @@ impl KeyFiles<'_> {
     }
 
     fn failed(&self, problem: FileProblem) -> KeyFileError {
-        FileError::new(&self.dir.join(RETIRED_FILE_NAME), problem).into()
+        FileError::new(&self.0.path().join(RETIRED_FILE_NAME), problem).into()
     }
 }

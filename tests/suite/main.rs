@@ -36,4 +36,5 @@ mod rfc3875;
 mod settings;
 mod store;
 mod templates;
+mod trusted;
 mod walk;

@@ -5,7 +5,9 @@
 //! announces before it has arrived.
 
 mod client;
+mod pause;
 mod resp;
+mod socket;
 mod url;
 
 pub(crate) use client::{Client, Connection, RedisError};

@@ -11,6 +11,7 @@ use super::super::id::hash;
 use super::super::store::StoreError;
 use super::{MAX_MARKS, Marks, Revocations, Whose};
 use crate::files::private::{self, Placement};
+use crate::files::trusted::Readers;
 use crate::files::{FileError, FileProblem};
 
 /// Marks in files: 256 of them, so that a look-up reads one small file.
@@ -35,7 +36,8 @@ impl RevocationFiles {
     fn folder(&self) -> Result<Option<OwnedFd>, StoreError> {
         let folder = private::open_folder(CWD, &self.dir).map_err(|err| self.failed(err))?;
         if let Some(folder) = &folder {
-            private::check_folder(folder, self.euid).map_err(|err| self.failed(err))?;
+            private::check_folder(folder, self.euid, Readers::Trusted)
+                .map_err(|err| self.failed(err))?;
         }
         Ok(folder)
     }

@@ -5,20 +5,19 @@
 //! whoever changes a record locks the file itself, and looks afterwards
 //! whether it is still the one of that name.
 
-use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Stat, statat, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, Stat, statat, unlinkat};
 use rustix::io::Errno;
 
 use super::super::id::SessionId;
 use super::super::record::{MAX_RECORD, Record};
 use super::{Change, Changing, Store, StoreError, Visit};
 use crate::files::lock::{self, Attempt};
-use crate::files::private::{self, Opened, Placement, UNFINISHED};
+use crate::files::private::{self, Placement, UNFINISHED};
+use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFolder};
 use crate::files::{FileError, FileProblem};
 
 /// Seconds after which a file that was not put in place never will be.
@@ -27,6 +26,8 @@ const ABANDONED: u64 = 3600;
 /// A folder of session records.
 #[derive(Clone, Debug)]
 pub struct Files {
+    folder: Result<TrustedFolder, FileError>,
+    /// Its path.
     dir: PathBuf,
     euid: u32,
     lifetime: u64,
@@ -40,22 +41,37 @@ struct Place {
 }
 
 impl Files {
-    /// The store in `dir`, which is made, mode 0700, when the first session
-    /// needs it. It has to belong to `euid`. `lifetime` is in seconds.
+    /// The store in `dir`, an absolute path, which is made, mode 0700, when the
+    /// first session needs it. It has to belong to `euid`, and only trusted users
+    /// may be able to put another folder in its place. `lifetime` is in seconds.
     pub fn new(dir: PathBuf, euid: u32, lifetime: u64) -> Self {
         Self {
+            folder: TrustedFolder::find(&dir, euid, &Anywhere),
             dir,
             euid,
             lifetime,
         }
     }
 
+    /// The store in a folder that was found before; see [`Files::new`].
+    pub(crate) fn in_folder(folder: TrustedFolder, lifetime: u64) -> Self {
+        Self {
+            dir: folder.path().to_owned(),
+            euid: folder.euid(),
+            folder: Ok(folder),
+            lifetime,
+        }
+    }
+
+    fn trusted(&self) -> Result<&TrustedFolder, StoreError> {
+        let folder = self.folder.as_ref();
+        folder.map_err(|err| StoreError::File(err.clone()))
+    }
+
     fn root(&self) -> Result<Option<OwnedFd>, StoreError> {
-        let Some(root) = private::open_folder(CWD, &self.dir).map_err(unusable(&self.dir))? else {
-            return Ok(None);
-        };
-        private::check_folder(&root, self.euid).map_err(unusable(&self.dir))?;
-        Ok(Some(root))
+        self.trusted()?
+            .open(Readers::Trusted)
+            .map_err(StoreError::File)
     }
 
     /// Where the record of `id` lies; `None` if there cannot be one.
@@ -73,18 +89,10 @@ impl Files {
     /// Where a new record of `id` goes.
     fn new_place(&self, id: &SessionId) -> Result<Place, StoreError> {
         let hash = id.hash();
-        let root = match self.root()? {
-            Some(root) => root,
-            None => {
-                let made = DirBuilder::new()
-                    .recursive(true)
-                    .mode(0o700)
-                    .create(&self.dir);
-                made.map_err(|err| unusable(&self.dir)(err.into()))?;
-                self.root()?
-                    .ok_or_else(|| unusable(&self.dir)(FileProblem::Missing))?
-            }
-        };
+        let root = self
+            .trusted()?
+            .make(Readers::Trusted)
+            .map_err(StoreError::File)?;
         let outer = private::make_folder(&root, &hash[..1]).map_err(unusable(&self.dir))?;
         let inner = private::make_folder(&outer, &hash[1..3]).map_err(unusable(&self.dir))?;
         Ok(self.at(inner, &hash))

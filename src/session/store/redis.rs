@@ -8,15 +8,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::id::SessionId;
 use super::super::record::{MAX_RECORD, Record};
 use super::super::redis::{Client, Connection, RedisError, RedisUrl, Reply};
 use super::{Change, Changing, Store, StoreError, Visit};
 
-/// How often a change is tried anew because somebody was faster.
-const TRIES: u64 = 1000;
+/// How long a change is tried again because other requests were faster.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Bytes that a key or a status may have.
 const SHORT: usize = 4096;
@@ -260,7 +260,9 @@ pub(in super::super) fn change(
     mut step: impl FnMut(Option<Vec<u8>>) -> Result<Step, StoreError>,
 ) -> Result<bool, StoreError> {
     let lifetime = milliseconds(lifetime);
-    for tries in 0..TRIES {
+    let began = Instant::now();
+    let mut tries = 0;
+    while began.elapsed() < LONGEST {
         let outcome = in_redis(client, key, |redis| {
             let watch: &[&[u8]] = &[b"WATCH", key.as_bytes()];
             let get: &[&[u8]] = &[b"GET", key.as_bytes()];
@@ -288,11 +290,13 @@ pub(in super::super) fn change(
         }
         // Many at once: each its own while, or all would meet again.
         let turn = u64::from(std::process::id()) % 7;
-        thread::sleep(Duration::from_micros(100 * (turn + tries.min(10))));
+        thread::sleep(Duration::from_micros(100 * (turn + tries)));
+        tries = 10.min(tries + 1);
     }
     Err(StoreError::Unavailable(format!(
-        "{}: {key} was changed by others {TRIES} times meanwhile",
-        client.place()
+        "{}: {key} was changed by others again and again for {} s",
+        client.place(),
+        LONGEST.as_secs()
     )))
 }
 

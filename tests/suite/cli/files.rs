@@ -41,6 +41,7 @@ fn new_keys_are_written() {
         );
         let out = Command::new("/bin/sh")
             .args(["-c", &script])
+            .env_clear()
             .output()
             .expect("sh");
         assert!(out.status.success() && out.stdout.is_empty(), "{out:?}");

@@ -266,6 +266,7 @@ fn the_current_folder_is_left_alone() {
     for args in [&["key", "new"][..], &["print", "toml"], &["--help"]] {
         let out = Command::new(BINARY)
             .args(args)
+            .env_clear()
             .current_dir(folder.path())
             .output();
         assert!(out.expect("run signet").status.success());

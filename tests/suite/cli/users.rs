@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use super::{BINARY, Run, no_home, run_command};
 use crate::live::site::{Site, User};
+use crate::support::application::WITHOUT_SYSTEM_STATE;
 use crate::support::state::Snapshot;
 use crate::support::token::Signer;
 use crate::support::{StateDir, now};
@@ -34,8 +35,11 @@ type Vars<'v> = &'v [(&'v str, &'v Path)];
 
 /// `program` with these arguments and variables, run by `user`.
 fn run_as(user: User, program: &Path, arguments: &[&str], vars: Vars) -> Run {
-    let mut command = Command::new("setpriv");
+    let [unshare, options @ ..] = WITHOUT_SYSTEM_STATE;
+    let mut command = Command::new(unshare);
     command
+        .args(options)
+        .arg("setpriv")
         .args([
             format!("--reuid={}", user.uid),
             format!("--regid={}", user.gid),

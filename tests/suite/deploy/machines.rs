@@ -12,6 +12,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::shipped;
+use crate::support::application::without_settings;
 use crate::support::html::words;
 use crate::support::http::{Reply, get, post, send};
 use crate::support::jar::Jar;
@@ -33,7 +34,7 @@ struct Machine {
 impl Machines {
     #[track_caller]
     fn start(mode: &str) -> Self {
-        let mut script = Command::new(shipped("machines"))
+        let mut script = without_settings(&mut Command::new(shipped("machines")))
             .args([mode, env!("CARGO_BIN_EXE_signet")])
             .stderr(Stdio::piped())
             .spawn()

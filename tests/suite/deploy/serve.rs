@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::shipped;
 use crate::support::StateDir;
+use crate::support::application::without_settings;
 use crate::support::http::{free_port, get, post};
 
 /// `deploy/serve` at work, with a home of its own.
@@ -25,7 +26,7 @@ struct Serve {
 /// The script with nothing in its environment but what it needs.
 fn command(home: &StateDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(shipped("serve"));
-    command.args(arguments).env_remove("XDG_STATE_HOME");
+    command.args(arguments);
     // A home of its own, but the toolchain of this one.
     for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
         if std::env::var_os(name).is_none()
@@ -34,7 +35,7 @@ fn command(home: &StateDir, arguments: &[&str]) -> Command {
             command.env(name, std::path::Path::new(&home).join(folder));
         }
     }
-    command.env("HOME", home.path());
+    without_settings(&mut command).env("HOME", home.path());
     command
 }
 
@@ -75,6 +76,16 @@ impl Serve {
         assert_none_runs(group);
         TcpListener::bind(("127.0.0.1", self.port)).expect("the port is free again");
         status
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        // A test that failed left it running.
+        if let Ok(None) = self.child.try_wait() {
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            let _ = self.child.wait();
+        }
     }
 }
 
@@ -152,7 +163,7 @@ fn it_shows_its_progress_and_how_to_change_a_page() {
     let home = StateDir::new();
     let serve = Serve::start(&home);
     let said = serve.said.join("\n");
-    assert!(said.contains("Finished `release`"), "{said}");
+    assert!(said.contains("Finished `dev`"), "{said}");
     let templates = home
         .path()
         .join(".local/state/signet-serve/state/templates");

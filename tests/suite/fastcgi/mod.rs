@@ -29,10 +29,10 @@ use crate::support::output::Ended;
 use crate::support::response::Response;
 use crate::support::token::Signer;
 
-type Params = Vec<(&'static str, String)>;
+pub(crate) type Params = Vec<(&'static str, String)>;
 
 /// What a web server says of a request for `route` below `/app`.
-fn asks(method: &str, route: &str) -> Params {
+pub(crate) fn asks(method: &str, route: &str) -> Params {
     let text = |value: &str| value.to_owned();
     vec![
         ("GATEWAY_INTERFACE", text("CGI/1.1")),
@@ -50,12 +50,12 @@ fn asks(method: &str, route: &str) -> Params {
 }
 
 /// [`asks`] with one more variable.
-fn with(mut params: Params, name: &'static str, value: impl Into<String>) -> Params {
+pub(crate) fn with(mut params: Params, name: &'static str, value: impl Into<String>) -> Params {
     params.push((name, value.into()));
     params
 }
 
-fn index() -> Params {
+pub(crate) fn index() -> Params {
     asks("GET", "/")
 }
 
@@ -70,7 +70,7 @@ fn cookie_of(username: &str) -> String {
 }
 
 /// A login by this form.
-fn login(form: &str) -> Params {
+pub(crate) fn login(form: &str) -> Params {
     let params = with(
         asks("POST", "/login"),
         "CONTENT_TYPE",
@@ -91,14 +91,14 @@ fn logged_in(answer: &Response) -> String {
 /// Makes a request as number `id` on a connection that is kept, and reads the
 /// answer.
 #[track_caller]
-fn exchange(client: &mut Client, id: u16, params: &Params, body: &[u8]) -> Response {
+pub(crate) fn exchange(client: &mut Client, id: u16, params: &Params, body: &[u8]) -> Response {
     client.send(&request(id, true, params, body));
     answered(client, id)
 }
 
 /// Reads the answer to a request that was sent.
 #[track_caller]
-fn answered(client: &mut Client, id: u16) -> Response {
+pub(crate) fn answered(client: &mut Client, id: u16) -> Response {
     let answer = client.answer(id);
     Response::parse(&answer).unwrap_or_else(|why| panic!("{why}: {}", answer.escape_ascii()))
 }

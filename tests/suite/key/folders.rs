@@ -177,7 +177,8 @@ impl Drop for Cleanup<'_> {
 
 #[test]
 fn folders_that_others_may_write() {
-    for mode in [0o770, 0o720, 0o707, 0o702, 0o777, 0o1777] {
+    // Of groups that may, see `trusted`.
+    for mode in [0o707, 0o702, 0o777, 0o1777] {
         let state = StateDir::new();
         set_mode(state.path(), mode);
         let name = format!("mode {mode:o}");
@@ -223,5 +224,19 @@ fn state_directories_that_are_none() {
         let request = |target: &str| page(target).var("SIGNET_STATE_DIR", &path);
         assert_refused(name, request, "", "signet: ");
         assert_eq!(root.snapshot(), before, "{name}");
+    }
+}
+
+/// Others may look into the state folder, which a web server may have to enter:
+/// what is secret in it has a mode of its own.
+#[test]
+fn others_may_enter_the_state_folder() {
+    for mode in [0o700, 0o711, 0o755] {
+        let state = StateDir::new();
+        set_mode(state.path(), mode);
+        assert_eq!(login_at(state.path()).run().response().status, 303);
+        let key = fs::read(state.path().join("secret_key")).expect("a key");
+        assert_signed("again", login_at(state.path()), key);
+        assert_eq!(super::mode(state.path()), mode);
     }
 }

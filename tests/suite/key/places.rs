@@ -5,6 +5,7 @@ use std::os::unix::fs::chown;
 use std::path::Path;
 
 use super::{GOOD, assert_signed, login, login_at, mode};
+use crate::support::application::WITHOUT_SYSTEM_STATE;
 use crate::support::{Cgi, StateDir};
 
 /// Names and values of variables.
@@ -168,18 +169,22 @@ fn readable_by_the_owner_is_enough() {
 fn home_directory_of_the_user() {
     let root = StateDir::new();
     let home = root.path().join("home");
-    let cases: [(&str, Vars, u32, bool); 6] = [
+    let cases: [(&str, Vars, u32, bool); 7] = [
         ("HOME unset", &[], 0o700, true),
         ("HOME empty", &[("HOME", "")], 0o755, true),
         ("HOME relative", &[("HOME", "home")], 0o700, true),
         ("XDG relative", &[("XDG_STATE_HOME", "state")], 0o700, true),
-        ("group may write there", &[], 0o770, false),
+        ("its own group may write", &[], 0o770, true),
+        ("a group may write there", &[], 0o1_770, false),
         ("others may write there", &[], 0o707, false),
     ];
     for (name, vars, mode, works) in cases {
         let _ = fs::remove_dir_all(&home);
         root.write("home/x", "", 0o600);
-        set_mode(&home, mode);
+        if mode & 0o1000 != 0 {
+            chown(&home, None, Some(65_533)).expect("chgrp");
+        }
+        set_mode(&home, mode & 0o777);
         let out = with_passwd(
             login().vars(vars),
             &root,
@@ -243,5 +248,6 @@ fn with_passwd(request: Cgi, root: &StateDir, passwd: &str) -> Cgi {
         "/bin/mount --bind '{}' /etc/passwd && exec \"$0\" \"$@\"",
         file.display()
     );
-    request.through(&["/usr/bin/unshare", "--mount", "/bin/sh", "-c", &script])
+    let passwd = ["/bin/sh", "-c", &script];
+    request.through(&[&WITHOUT_SYSTEM_STATE[..], &passwd].concat())
 }

@@ -26,7 +26,19 @@ pub(super) fn set_mode(path: &Path, mode: u32) {
 /// and as SECRET_KEY_FILE, and left as it is.
 #[track_caller]
 fn assert_file_refused(name: &str, make: impl Fn(&Path), on_page: &str) {
-    for file in ["secret_key", "by-setting"] {
+    assert_refused_as(&["secret_key", "by-setting"], name, make, on_page);
+}
+
+/// As [`assert_file_refused`], for the one in the state directory only. (A
+/// setting may name a link, or a file that its folder protects: see `trusted`.)
+#[track_caller]
+fn assert_own_file_refused(name: &str, make: impl Fn(&Path), on_page: &str) {
+    assert_refused_as(&["secret_key"], name, make, on_page);
+}
+
+#[track_caller]
+fn assert_refused_as(files: &[&str], name: &str, make: impl Fn(&Path), on_page: &str) {
+    for &file in files {
         let state = StateDir::new();
         make(&state.path().join(file));
         let before = state.snapshot();
@@ -71,20 +83,23 @@ fn good_key_is_accepted() {
 
 #[test]
 fn files_that_others_may_read() {
-    for mode in [
-        0o644, 0o640, 0o604, 0o660, 0o620, 0o602, 0o666, 0o610, 0o601, 0o777,
-    ] {
-        let make = |path: &Path| {
+    let make = |mode: u32| {
+        move |path: &Path| {
             write(path, GOOD);
             set_mode(path, mode);
-        };
-        assert_file_refused(&format!("mode {mode:o}"), make, "600");
+        }
+    };
+    for mode in [0o644, 0o640, 0o604, 0o660, 0o620, 0o610, 0o601] {
+        assert_own_file_refused(&format!("mode {mode:o}"), make(mode), "600");
+    }
+    for mode in [0o602, 0o666, 0o777] {
+        assert_file_refused(&format!("mode {mode:o}"), make(mode), "6");
     }
 }
 
 #[test]
 fn files_that_are_no_plain_file() {
-    assert_file_refused(
+    assert_own_file_refused(
         "a symlink",
         |path| {
             let target = path.with_extension("target");

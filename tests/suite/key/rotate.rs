@@ -275,6 +275,7 @@ fn a_key_file_that_cannot_be_written_whole_is_not_there() {
     );
     let output = Command::new("/bin/sh")
         .args(["-c", &script])
+        .env_clear()
         .output()
         .expect("sh");
     assert_eq!(output.status.code(), Some(1), "{output:?}");

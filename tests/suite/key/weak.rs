@@ -97,6 +97,7 @@ fn examples() -> BTreeSet<String> {
     }
     let toml = Command::new(env!("CARGO_BIN_EXE_signet"))
         .args(["print", "toml"])
+        .env_clear()
         .output()
         .expect("run signet");
     let toml = String::from_utf8(toml.stdout).expect("UTF-8");

@@ -87,13 +87,12 @@ fn arguments_that_are_no_configuration() {
         "\n#!x\nSESSION_COOKIE_NAME = \"by_script\"\n",
         0o755,
     );
-    let group = script(&folder, "group.cgi", 0o775);
     let others = script(&folder, "others.cgi", 0o757);
     let missing = folder.path().join("missing.cgi");
     let binary = PathBuf::from(BINARY);
     let directory = folder.path().to_owned();
     #[rustfmt::skip]
-    let cases: [(&str, Cgi); 14] = [
+    let cases: [(&str, Cgi); 13] = [
         ("another file",        started(&[&other], &good)),
         ("no SCRIPT_FILENAME",  started(&[&good], &good).without("SCRIPT_FILENAME")),
         ("empty SCRIPT_FILENAME", started(&[&good], Path::new(""))),
@@ -101,7 +100,6 @@ fn arguments_that_are_no_configuration() {
         ("called by the binary", started(&[&good], &binary)),
         ("no #! line",          started(&[&plain], &plain)),
         ("#! in line two",      started(&[&blank], &blank)),
-        ("group may write",     started(&[&group], &group)),
         ("others may write",    started(&[&others], &others)),
         ("missing",             started(&[&missing], &missing)),
         ("a directory",         started(&[&directory], &directory)),

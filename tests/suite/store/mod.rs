@@ -7,6 +7,7 @@ mod damage;
 mod ends;
 mod everywhere;
 mod faults;
+mod hanging;
 mod ids;
 mod limits;
 mod overflow;

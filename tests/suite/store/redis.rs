@@ -396,6 +396,14 @@ fn read_command(asked: &mut impl BufRead) -> Option<String> {
     Some(command.join(" "))
 }
 
+/// Answers each command with what `answer` makes of it.
+pub(super) fn serve(stream: TcpStream, mut answer: impl FnMut(&str) -> Vec<u8>) {
+    let mut asked = BufReader::new(stream.try_clone().expect("its other half"));
+    while let Some(command) = read_command(&mut asked) {
+        let _ = (&stream).write_all(&answer(&command));
+    }
+}
+
 /// Ten arrays in one another.
 const NESTED: &[u8] = b"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n";
 
@@ -590,17 +598,15 @@ fn a_change_is_tried_until_nobody_was_faster() {
     let rounds = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&rounds);
     let redis = FalseRedis::start(move |stream| {
-        let mut asked = BufReader::new(stream.try_clone().expect("its other half"));
-        while let Some(command) = read_command(&mut asked) {
-            let answer = match command.split(' ').next().unwrap_or_default() {
+        serve(stream, |command| {
+            match command.split(' ').next().unwrap_or_default() {
                 "GET" => value.clone(),
                 "MULTI" | "WATCH" => b"+OK\r\n".to_vec(),
                 "SET" => b"+QUEUED\r\n".to_vec(),
                 _ if counted.fetch_add(1, Ordering::Relaxed) < 9 => b"*-1\r\n".to_vec(),
                 _ => b"*1\r\n+OK\r\n".to_vec(),
-            };
-            let _ = (&stream).write_all(&answer);
-        }
+            }
+        });
     });
     let url = RedisUrl::parse(&format!("redis://127.0.0.1:{}", redis.port)).expect("a URL");
     let store = Redis::at(url, "session:".to_owned(), LIFETIME);

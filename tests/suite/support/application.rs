@@ -1,6 +1,7 @@
 //! The program as a FastCGI application: started as a web server starts it,
 //! with a listening socket for standard input, or as a daemon.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
@@ -42,6 +43,38 @@ pub(super) fn is_of_the_program(name: &[u8]) -> bool {
     }
     name.starts_with(b"SIGNET_") || PLACES.contains(&name)
 }
+
+/// Leaves out of what a command inherits all that the program would take for
+/// settings of this machine's site. `HOME` stays.
+pub(crate) fn without_settings(command: &mut Command) -> &mut Command {
+    let given: Vec<OsString> = command.get_envs().map(|(name, _)| name.into()).collect();
+    for (name, _) in env::vars_os() {
+        let settings = is_of_the_program(name.as_encoded_bytes()) && name != "HOME";
+        if settings && !given.contains(&name) {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// Starts the rest of a command line where there is no `/var/lib/signet`, in which
+/// this machine may have a site. Needs root.
+pub(crate) const WITHOUT_SYSTEM_STATE: [&str; 5] = [
+    "/usr/bin/unshare",
+    "--mount",
+    "/bin/sh",
+    "-c",
+    r#"if [ -e /var/lib/signet ]; then
+        before=$PWD && cd /var/lib && /bin/mount -t tmpfs none /var/lib || exit
+        # Relative paths lead below what was mounted.
+        for name in *; do
+            [ -d "$name" ] && [ "$name" != signet ] && /bin/mkdir "/var/lib/$name" &&
+                /bin/mount --no-canonicalize --bind "./$name" "/var/lib/$name"
+        done
+        cd "$before"
+    fi
+    exec "$0" "$@""#,
+];
 
 /// A program, with no more of an environment than the tests' key and this state
 /// directory.

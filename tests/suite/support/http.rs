@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::application::without_settings;
 use super::response::SetCookie;
 use super::steady::{Steady, steadily};
 
@@ -279,7 +280,7 @@ impl Server {
     /// listens on `port`. It must stay in the foreground.
     #[track_caller]
     pub(crate) fn start(command: &mut Command, port: u16) -> Self {
-        let child = command.process_group(0).spawn();
+        let child = without_settings(command).process_group(0).spawn();
         let child = child.unwrap_or_else(|err| panic!("{command:?}: {err}"));
         let mut server = Self { child, port };
         let deadline = Instant::now() + PATIENCE;

@@ -1,14 +1,18 @@
 //! A real redis-server on loopback, and false ones.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::http::{connect, free_port};
 use super::state::StateDir;
@@ -73,6 +77,19 @@ impl RedisServer {
             .lines()
             .find_map(|line| line.strip_prefix("total_connections_received:"));
         count.expect("a count").trim().parse().expect("a number")
+    }
+
+    /// Has it answer nothing until [`RedisServer::go_on`].
+    pub(crate) fn hang(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
     }
 
     fn try_ask(&self, command: &str) -> std::io::Result<String> {
@@ -149,6 +166,76 @@ impl FalseRedis {
             }
         });
         Self { port }
+    }
+}
+
+/// What a [`Relay`] loses of the connections that it has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lost {
+    Questions,
+    Answers,
+}
+
+/// A relay to a server that can forget connections, as a firewall does: it
+/// neither ends them nor lets anything through.
+pub(crate) struct Relay {
+    pub(crate) port: u16,
+    forgotten: Arc<Mutex<HashMap<usize, Lost>>>,
+    made: Arc<AtomicUsize>,
+}
+
+impl Relay {
+    /// A relay to `port` of this machine. It ends with the test program.
+    pub(crate) fn to(port: u16) -> Self {
+        let forgotten = Arc::<Mutex<HashMap<usize, Lost>>>::default();
+        let made = Arc::<AtomicUsize>::default();
+        let (lost, count) = (Arc::clone(&forgotten), Arc::clone(&made));
+        let relay = FalseRedis::start(move |client| {
+            let number = count.fetch_add(1, Ordering::SeqCst);
+            let server = TcpStream::connect(("127.0.0.1", port)).expect("the server");
+            let half = |stream: &TcpStream| stream.try_clone().expect("its other half");
+            let ways = [
+                (half(&client), half(&server), Lost::Questions),
+                (half(&server), half(&client), Lost::Answers),
+            ];
+            thread::scope(|scope| {
+                for (mut from, mut to, way) in ways {
+                    let lost = &lost;
+                    scope.spawn(move || {
+                        let mut bytes = [0; 4096];
+                        while let Ok(read @ 1..) = from.read(&mut bytes) {
+                            let is_lost = lost.lock().expect("no panic").get(&number) == Some(&way);
+                            if !is_lost && to.write_all(&bytes[..read]).is_err() {
+                                break;
+                            }
+                        }
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+            });
+        });
+        Self {
+            port: relay.port,
+            forgotten,
+            made,
+        }
+    }
+
+    /// Loses what goes one way on every connection that was made so far.
+    pub(crate) fn forget(&self, lost: Lost) {
+        let made = self.made.load(Ordering::SeqCst);
+        let mut forgotten = self.forgotten.lock().expect("no panic");
+        forgotten.extend((0..made).map(|number| (number, lost)));
+    }
+
+    /// How many connections were made through it.
+    pub(crate) fn made(&self) -> usize {
+        self.made.load(Ordering::SeqCst)
+    }
+
+    /// `SESSION_REDIS` for the server behind it.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
     }
 }
 
