@@ -191,7 +191,10 @@ impl Config {
         let mut config = Self::defaults(state_dir, euid);
         config.file = looked_for;
         let mut given = match &file {
-            Some(file) => value::from_toml(&file.text, &file.path)?,
+            Some(file) => {
+                let not_text = |err| value::not_text(&file.bytes, &file.path, err);
+                value::from_toml(text::decode(&file.bytes).map_err(not_text)?, &file.path)?
+            }
             None => Vec::new(),
         };
         let is_unset = |name| {
@@ -407,7 +410,7 @@ impl Config {
     /// so that a login does not vanish without a word.
     ///
     /// `given` are the settings that count, in order.
-    fn check_cookie(&mut self, given: &[(&Setting, Raw)]) -> Result<(), ConfigError> {
+    fn check_cookie(&mut self, given: &[(&Setting, Raw<'_>)]) -> Result<(), ConfigError> {
         let raw_of = |name: &str| {
             let mut last = given.iter().rev();
             last.find_map(|(setting, raw)| (setting.name == name).then_some(raw))
@@ -476,7 +479,7 @@ pub(crate) fn has_settings(environment: &Environment) -> bool {
 
 struct ConfigFile {
     path: PathBuf,
-    text: String,
+    bytes: Vec<u8>,
     mode: u32,
     stamp: Stamp,
 }
@@ -546,10 +549,9 @@ impl ConfigFile {
         let bytes = opened
             .read(MAX_FILE)
             .map_err(|problem| ConfigError::file(FileError::new(path, problem)))?;
-        let text = text::decode(&bytes).map_err(|err| value::not_text(&bytes, path, err))?;
         Ok(Self {
             path: path.to_owned(),
-            text: text.to_owned(),
+            bytes,
             mode: opened.meta.mode(),
             stamp: stamp_of(&opened.meta),
         })

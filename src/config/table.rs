@@ -37,7 +37,7 @@ pub struct Setting {
     pub example: &'static str,
     /// What it does, with its unit.
     pub about: &'static str,
-    pub(super) apply: fn(&mut Config, &Raw) -> Result<(), WrongValue>,
+    pub(super) apply: fn(&mut Config, &Raw<'_>) -> Result<(), WrongValue>,
 }
 
 impl std::fmt::Debug for Setting {

@@ -1,6 +1,7 @@
 //! Settings as they are written: TOML values, or the text of environment
 //! variables, read as Flask's `from_prefixed_env` reads them.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
@@ -15,26 +16,57 @@ use super::table::{Kind, SETTINGS, Setting};
 use crate::files::text::{NotText, line_at};
 use crate::gateway::{Environment, TrustProxy};
 
-/// A value before its setting has read it.
-#[derive(Clone, Debug)]
-pub(super) struct Raw {
-    pub(super) name: &'static str,
-    pub(super) place: Place,
-    pub(super) written: Written,
+/// Where a value stands, borrowed from there: what this costs a setting that is
+/// right, every request pays.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'s> {
+    /// The variable of this name, with all prefixes.
+    Environment(&'s [u8]),
+    /// The key at this byte of the file's text.
+    File {
+        path: &'s Path,
+        text: &'s str,
+        offset: usize,
+    },
 }
 
+impl From<Source<'_>> for Place {
+    fn from(source: Source<'_>) -> Self {
+        match source {
+            Source::Environment(variable) => Self::Environment {
+                variable: String::from_utf8_lossy(variable).into_owned(),
+            },
+            Source::File { path, text, offset } => Self::File {
+                path: path.to_owned(),
+                line: Some(line_at(text.as_bytes(), offset)),
+            },
+        }
+    }
+}
+
+/// A value before its setting has read it.
 #[derive(Clone, Debug)]
-pub(super) enum Written {
+pub(super) struct Raw<'s> {
+    pub(super) name: &'static str,
+    source: Source<'s>,
+    written: Written<'s>,
+}
+
+/// Settings that were given, in order.
+pub(super) type Given<'s> = Vec<(&'static Setting, Raw<'s>)>;
+
+#[derive(Clone, Debug)]
+enum Written<'s> {
     /// Only in the environment: TOML has none.
     Null,
     Bool(bool),
     Integer(i64),
-    Text(String),
+    Text(Cow<'s, str>),
     List(Vec<Self>),
     Other(&'static str),
 }
 
-impl Written {
+impl Written<'_> {
     fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -47,10 +79,10 @@ impl Written {
     }
 }
 
-impl Raw {
+impl Raw<'_> {
     pub(super) fn error(&self, problem: ConfigProblem) -> ConfigError {
         ConfigError {
-            place: self.place.clone(),
+            place: self.source.into(),
             setting: Some(self.name.to_owned()),
             problem,
         }
@@ -65,9 +97,9 @@ impl Raw {
     }
 
     fn is_in_environment(&self) -> bool {
-        match self.place {
-            Place::Environment { .. } => true,
-            Place::File { .. } => false,
+        match self.source {
+            Source::Environment(_) => true,
+            Source::File { .. } => false,
         }
     }
 
@@ -160,7 +192,7 @@ impl Raw {
         items
             .iter()
             .map(|item| match item {
-                Written::Text(text) => Ok(text.as_str()),
+                Written::Text(text) => Ok(text.as_ref()),
                 other => Err(wrong().found(format!("{} in it", other.kind()))),
             })
             .collect()
@@ -220,9 +252,7 @@ pub(super) fn debug_in_environment(environment: &Environment) -> bool {
     text.is_some_and(|text| {
         let raw = Raw {
             name: "DEBUG",
-            place: Place::Environment {
-                variable: String::new(),
-            },
+            source: Source::Environment(b""),
             written: read_text(text, Kind::Json),
         };
         raw.bool() == Ok(true)
@@ -230,10 +260,10 @@ pub(super) fn debug_in_environment(environment: &Environment) -> bool {
 }
 
 /// All settings in the environment, unprefixed ones before redirected ones.
-pub(super) fn from_environment(
-    environment: &Environment,
-) -> Result<Vec<(&'static Setting, Raw)>, ConfigError> {
-    let mut found: Vec<(&'static Setting, usize, Raw)> = Vec::new();
+pub(super) fn from_environment(environment: &Environment) -> Result<Given<'_>, ConfigError> {
+    let mut found = Given::new();
+    // How many REDIRECT_ each has.
+    let mut depths: Vec<usize> = Vec::new();
     for (variable, value) in environment.iter() {
         let mut name = variable;
         let mut depth = 0;
@@ -247,9 +277,7 @@ pub(super) fn from_environment(
         if name == b"CONFIG" || value.is_empty() {
             continue;
         }
-        let place = || Place::Environment {
-            variable: String::from_utf8_lossy(variable).into_owned(),
-        };
+        let source = Source::Environment(variable);
         let Some(setting) = SETTINGS
             .iter()
             .find(|setting| setting.name.as_bytes() == name)
@@ -257,35 +285,33 @@ pub(super) fn from_environment(
             if is_of_a_service(name, value) {
                 continue;
             }
-            return Err(ConfigError::unknown(
-                place(),
-                &String::from_utf8_lossy(name),
-            ));
+            let name = String::from_utf8_lossy(name);
+            return Err(ConfigError::unknown(source.into(), &name));
         };
         let text = std::str::from_utf8(value).map_err(|_| ConfigError {
-            place: place(),
+            place: source.into(),
             setting: Some(setting.name.to_owned()),
             problem: ConfigProblem::NotText(NotText::OtherEncoding { line: 1 }),
         })?;
         let raw = Raw {
             name: setting.name,
-            place: place(),
+            source,
             written: read_text(text, setting.kind),
         };
         match found
-            .iter_mut()
-            .find(|(other, ..)| other.name == setting.name)
+            .iter()
+            .position(|(other, _)| other.name == setting.name)
         {
             // Of equals the last counts, as everywhere.
-            Some((_, other, slot)) if depth <= *other => (*other, *slot) = (depth, raw),
+            Some(at) if depth <= depths[at] => (found[at].1, depths[at]) = (raw, depth),
             Some(_) => {}
-            None => found.push((setting, depth, raw)),
+            None => {
+                found.push((setting, raw));
+                depths.push(depth);
+            }
         }
     }
-    Ok(found
-        .into_iter()
-        .map(|(setting, _, raw)| (setting, raw))
-        .collect())
+    Ok(found)
 }
 
 /// Whether Kubernetes or Docker sets this variable, `SIGNET_` taken off its
@@ -336,20 +362,20 @@ fn is_of_a_service(name: &[u8], value: &[u8]) -> bool {
 }
 
 /// JSON where it parses and the setting is no string, else text; null for both.
-fn read_text(text: &str, kind: Kind) -> Written {
+fn read_text(text: &str, kind: Kind) -> Written<'_> {
     if is_null(text.as_bytes()) {
         return Written::Null;
     }
     if kind == Kind::Text {
-        return Written::Text(text.to_owned());
+        return Written::Text(text.into());
     }
     match serde_json::from_str(text) {
         Ok(json) => from_json(json),
-        Err(_) => Written::Text(text.to_owned()),
+        Err(_) => Written::Text(text.into()),
     }
 }
 
-fn from_json(json: Json) -> Written {
+fn from_json(json: Json) -> Written<'static> {
     match json {
         Json::Null => Written::Null,
         Json::Bool(value) => Written::Bool(value),
@@ -357,27 +383,21 @@ fn from_json(json: Json) -> Written {
             Some(value) => Written::Integer(value),
             None => Written::Other("a number that is no integer in range"),
         },
-        Json::String(text) => Written::Text(text),
+        Json::String(text) => Written::Text(text.into()),
         Json::Array(items) => Written::List(items.into_iter().map(from_json).collect()),
         Json::Object(_) => Written::Other("an object"),
     }
 }
 
 /// All settings of a TOML file, in the order they stand.
-pub(super) fn from_toml(
-    text: &str,
-    path: &Path,
-) -> Result<Vec<(&'static Setting, Raw)>, ConfigError> {
-    let place = |offset: usize| Place::File {
-        path: path.to_owned(),
-        line: Some(line_at(text.as_bytes(), offset)),
-    };
+pub(super) fn from_toml<'s>(text: &'s str, path: &'s Path) -> Result<Given<'s>, ConfigError> {
+    let source = |offset| Source::File { path, text, offset };
     let table = DeTable::parse(text).map_err(|err| {
         let offset = err.span().map_or(0, |span| span.start);
         let line = line_of(text.as_bytes(), line_at(text.as_bytes(), offset));
         let line = String::from_utf8_lossy(line);
         ConfigError {
-            place: place(offset),
+            place: source(offset).into(),
             setting: setting_in(&line),
             problem: ConfigProblem::Syntax {
                 reason: err.message().to_owned(),
@@ -385,23 +405,19 @@ pub(super) fn from_toml(
             },
         }
     })?;
-    let mut found = Vec::new();
-    for (key, value) in table.get_ref() {
-        let place = place(key.span().start);
-        let Some(setting) = SETTINGS
-            .iter()
-            .find(|setting| setting.name == key.get_ref().as_ref())
-        else {
-            return Err(ConfigError::unknown(place, key.get_ref()));
+    let mut found = Given::new();
+    for (key, value) in table.into_inner() {
+        let source = source(key.span().start);
+        let name = key.get_ref();
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.name == *name) else {
+            return Err(ConfigError::unknown(source.into(), name));
         };
-        found.push((
-            setting,
-            Raw {
-                name: setting.name,
-                place,
-                written: from_toml_value(value.get_ref()),
-            },
-        ));
+        let raw = Raw {
+            name: setting.name,
+            source,
+            written: from_toml_value(value.into_inner()),
+        };
+        found.push((setting, raw));
     }
     Ok(found)
 }
@@ -452,10 +468,10 @@ fn remedy(line: &str) -> Option<&'static str> {
     }
 }
 
-fn from_toml_value(value: &DeValue<'_>) -> Written {
+fn from_toml_value(value: DeValue<'_>) -> Written<'_> {
     match value {
-        DeValue::String(text) => Written::Text(text.to_string()),
-        DeValue::Boolean(value) => Written::Bool(*value),
+        DeValue::String(text) => Written::Text(text),
+        DeValue::Boolean(value) => Written::Bool(value),
         DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
             Ok(value) => Written::Integer(value),
             Err(_) => Written::Other("an integer out of range"),
@@ -464,8 +480,8 @@ fn from_toml_value(value: &DeValue<'_>) -> Written {
         DeValue::Datetime(_) => Written::Other("a date"),
         DeValue::Array(items) => Written::List(
             items
-                .iter()
-                .map(|item| from_toml_value(item.get_ref()))
+                .into_iter()
+                .map(|item| from_toml_value(item.into_inner()))
                 .collect(),
         ),
         DeValue::Table(_) => Written::Other("a table"),

@@ -34,8 +34,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<&str, NotText> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(NotText::Utf16 { line: 1 });
     }
-    if let Some(nul) = bytes.iter().position(|byte| *byte == 0) {
-        let line = line_at(bytes, nul);
+    if bytes.contains(&0) {
+        let nul = bytes.iter().position(|byte| *byte == 0);
+        let line = line_at(bytes, nul.unwrap_or_default());
         return Err(NotText::Utf16 { line });
     }
     let text = std::str::from_utf8(bytes).map_err(|err| NotText::OtherEncoding {
