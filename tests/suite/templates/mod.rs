@@ -268,7 +268,7 @@ fn built_in_sources_as_own_files() {
         ("bad name", || Cgi::post("/login", "username=%00"), 400),
         (
             "refused",
-            || Cgi::post("/login", "username=a").var("HTTP_ORIGIN", "http://evil.example"),
+            || Cgi::post("/login", "username=a").var("HTTP_SEC_FETCH_SITE", "cross-site"),
             403,
         ),
     ];
