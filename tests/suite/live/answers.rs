@@ -221,7 +221,7 @@ fn with_a_reason_in_the_log(mount: &Mount) {
     assert_eq!((page.status, page.cookies()), (503, vec![]), "{name}");
     assert!(is_ours(&page), "{name}: {page:?}");
     let words = words(page.text());
-    assert!(words.contains("set its permissions to 600"), "{words}");
+    assert!(words.contains("set them to 600"), "{words}");
     let state = mount.state.to_string_lossy();
     assert!(!page.text().contains(&*state), "{name}: {words}");
     let (_, number) = words.split_once("number ").expect("a number");
