@@ -1,14 +1,16 @@
 //! Small private files that are whole or not there: what is opened is checked,
 //! what is written is put in place by a rename.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Write};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, NFS_SUPER_MAGIC, OFlags, RenameFlags, fstatfs, mkdirat, openat,
-    renameat, renameat_with, statat, unlinkat,
+    AtFlags, FileType, Mode, NFS_SUPER_MAGIC, OFlags, RawDir, RenameFlags, fstatfs, mkdirat,
+    openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -222,14 +224,26 @@ fn rename_new(folder: impl AsFd, from: &str, to: impl Arg + Copy) -> io::Result<
 /// Removes from `folder` what was not put in place. Only for who is alone with
 /// the folder.
 pub(crate) fn remove_unfinished(folder: impl AsFd) -> io::Result<()> {
-    for entry in Dir::read_from(&folder)? {
+    for_each_name(&folder, |name| {
+        match name.to_bytes().starts_with(UNFINISHED.as_bytes()) {
+            true => unlinkat(&folder, name, AtFlags::empty()),
+            false => Ok(()),
+        }
+    })?;
+    Ok(())
+}
+
+/// Calls `visit` with each name in `folder`, which was opened and not read yet.
+pub(crate) fn for_each_name(
+    folder: impl AsFd,
+    mut visit: impl FnMut(&CStr) -> rustix::io::Result<()>,
+) -> rustix::io::Result<()> {
+    let mut buffer = [MaybeUninit::uninit(); 8192];
+    let mut entries = RawDir::new(folder, &mut buffer);
+    while let Some(entry) = entries.next() {
         let entry = entry?;
-        if entry
-            .file_name()
-            .to_bytes()
-            .starts_with(UNFINISHED.as_bytes())
-        {
-            unlinkat(&folder, entry.file_name(), AtFlags::empty())?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            visit(entry.file_name())?;
         }
     }
     Ok(())

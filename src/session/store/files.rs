@@ -8,8 +8,9 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use rustix::fs::{AtFlags, Dir, FileType, Stat, statat, unlinkat};
+use rustix::fs::{AtFlags, FileType, Stat, statat, unlinkat};
 use rustix::io::Errno;
 
 use super::super::id::SessionId;
@@ -35,7 +36,7 @@ pub struct Files {
 
 /// Where a record lies: the folder, and the name in it.
 struct Place {
-    folder: OwnedFd,
+    folder: Rc<OwnedFd>,
     name: String,
     shown: PathBuf,
 }
@@ -100,7 +101,7 @@ impl Files {
 
     fn at(&self, folder: OwnedFd, hash: &str) -> Place {
         Place {
-            folder,
+            folder: Rc::new(folder),
             name: hash[3..].to_owned(),
             shown: self.dir.join(&hash[..1]).join(&hash[1..3]).join(&hash[3..]),
         }
@@ -199,10 +200,10 @@ impl Files {
                 if !visit(Entry::Folder)? {
                     return Ok(());
                 }
+                let inner = Rc::new(inner);
                 for name in self.names(&inner, &shown, 0)? {
-                    let folder = inner.try_clone().map_err(|err| error(err.into(), &shown))?;
                     let place = Place {
-                        folder,
+                        folder: Rc::clone(&inner),
                         shown: shown.join(&name),
                         name,
                     };
@@ -232,21 +233,16 @@ impl Files {
         shown: &Path,
         digits: usize,
     ) -> Result<Vec<String>, StoreError> {
-        let failed = |err: Errno| error(err.into(), shown);
         let mut names = Vec::new();
-        for entry in Dir::read_from(folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let Ok(name) = entry.file_name().to_str() else {
-                continue;
-            };
-            let wanted = match digits {
-                0 => name != "." && name != "..",
-                _ => name.len() == digits && is_hex(name),
-            };
-            if wanted {
+        let read = private::for_each_name(folder, |name| {
+            if let Ok(name) = name.to_str()
+                && (digits == 0 || name.len() == digits && is_hex(name))
+            {
                 names.push(name.to_owned());
             }
-        }
+            Ok(())
+        });
+        read.map_err(|err| error(err.into(), shown))?;
         let mut random = [0; 8];
         getrandom::fill(&mut random)
             .map_err(|err| StoreError::Unavailable(format!("no random bytes: {err}")))?;
