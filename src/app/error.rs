@@ -224,22 +224,33 @@ impl From<CookieTooLarge> for Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(err: StoreError) -> Self {
-        let too_large = matches!(err, StoreError::TooLarge { .. });
-        let (status, message) = if too_large {
-            (
+        let (status, message) = match &err {
+            StoreError::TooLarge { .. } => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "This is too much to keep. Nothing was changed; what was stored before is still there.",
-            )
-        } else {
-            (
+            ),
+            StoreError::File(file) if !is_passing(file) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "This site cannot keep sessions at the moment.",
+            ),
+            _ => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "What this site remembers about you cannot be reached at the moment. Nothing is lost; please try again in a minute.",
-            )
+            ),
         };
-        let mut refusal = Self::new(status).because(err);
+        let fix = match &err {
+            StoreError::File(file) if !is_passing(file) => file_fix(file),
+            _ => String::new(),
+        };
+        let mut refusal = Self::new(status).because(err).fixed_by(fix);
         refusal.message = message;
         refusal
     }
+}
+
+/// Whether a problem may pass by itself.
+fn is_passing(err: &FileError) -> bool {
+    matches!(err.problem, FileProblem::System(_) | FileProblem::Held)
 }
 
 impl From<StateDirError> for Refusal {
@@ -407,7 +418,9 @@ fn file_fix(err: &FileError) -> String {
         ),
         FileProblem::TooLarge(limit) => format!("“{name}” is larger than {limit} bytes."),
         FileProblem::Damaged(what) => format!("“{name}” {what}."),
-        FileProblem::NoLocks => format!("“{name}” lies on a file system without file locks."),
+        FileProblem::NoLocks => format!(
+            "“{name}” lies on a file system without file locks, which sessions in files need. Set SESSION_TYPE = \"cookie\" in signet.toml, or SESSION_FILE_DIR to a folder on another disk."
+        ),
         FileProblem::Held => {
             format!("“{name}” is in use by other requests. Try again in a minute.")
         }

@@ -95,7 +95,10 @@ pub enum FileProblem {
     #[error("{0}")]
     Damaged(&'static str),
     /// Its file system has no locks (`flock`).
-    #[error("is on a file system without file locks")]
+    #[error(
+        "is on a file system without file locks, which sessions in files need: \
+         set SESSION_TYPE = \"cookie\", or SESSION_FILE_DIR to a folder elsewhere"
+    )]
     NoLocks,
     /// Another process held its lock for too long.
     #[error("is locked by another process")]

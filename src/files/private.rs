@@ -1,7 +1,7 @@
 //! Small private files that are whole or not there: what is opened is checked,
 //! what is written is put in place by a rename.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::mem::MaybeUninit;
@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, NFS_SUPER_MAGIC, OFlags, RawDir, RenameFlags, fstatfs, mkdirat,
-    openat, renameat, renameat_with, statat, unlinkat,
+    AtFlags, FileType, Mode, NFS_SUPER_MAGIC, OFlags, RawDir, RenameFlags, fstatfs, linkat,
+    mkdirat, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -155,10 +155,11 @@ pub(crate) fn put(
 ) -> io::Result<()> {
     put_with(folder, name, bytes, placement, |file| {
         // There a write is a promise: the server may yet say that a quota is
-        // used up, and would say it to nobody.
-        match fstatfs(file)?.f_type == NFS_SUPER_MAGIC {
-            true => file.sync_data(),
-            false => Ok(()),
+        // used up, and would say it to nobody. A file system that does not say
+        // what it is may be such a one.
+        match fstatfs(file) {
+            Ok(system) if system.f_type != NFS_SUPER_MAGIC => Ok(()),
+            _ => sync(rustix::fs::fdatasync(file)),
         }
     })
 }
@@ -170,8 +171,19 @@ pub(crate) fn put_synced(
     bytes: &[u8],
     placement: Placement,
 ) -> io::Result<()> {
-    put_with(&folder, name, bytes, placement, File::sync_all)?;
-    Ok(rustix::fs::fsync(folder)?)
+    put_with(&folder, name, bytes, placement, |file| {
+        sync(rustix::fs::fsync(file))
+    })?;
+    sync(rustix::fs::fsync(folder))
+}
+
+/// The outcome of a sync; that a file system has none, as some have none of
+/// folders, is not a failure.
+fn sync(outcome: rustix::io::Result<()>) -> io::Result<()> {
+    match outcome {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(()),
+        outcome => Ok(outcome?),
+    }
 }
 
 fn put_with(
@@ -209,24 +221,73 @@ fn put_with(
     placed
 }
 
+/// Renames a file to a name that is not there. If it is: `AlreadyExists`.
 fn rename_new(folder: impl AsFd, from: &str, to: impl Arg + Copy) -> io::Result<()> {
     match renameat_with(&folder, from, &folder, to, RenameFlags::NOREPLACE) {
-        // File systems without it, such as NFS.
-        Err(Errno::INVAL | Errno::NOSYS) => match statat(&folder, to, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => Ok(renameat(&folder, from, &folder, to)?),
-            Ok(_) => Err(Errno::EXIST.into()),
-            Err(err) => Err(err.into()),
-        },
-        outcome => Ok(outcome?),
+        // File systems without it, such as NFS, have links, which do not replace
+        // a file either.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+        outcome => return Ok(outcome?),
+    }
+    match linkat(&folder, from, &folder, to, AtFlags::empty()) {
+        Ok(()) => {}
+        // NFS may say so of the link that it has just made (link(2), Bugs).
+        Err(Errno::EXIST) if has_two_names(&folder, from) => {}
+        // Without either, as some FUSE file systems are: two processes that put
+        // the same name in place in the same moment may both succeed.
+        Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::MLINK) => {
+            return match statat(&folder, to, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => Ok(renameat(&folder, from, &folder, to)?),
+                Ok(_) => Err(Errno::EXIST.into()),
+                Err(err) => Err(err.into()),
+            };
+        }
+        Err(err) => return Err(err.into()),
+    }
+    match unlinkat(&folder, from, AtFlags::empty()) {
+        // A reader has done it: see `remove_second_name`.
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(err) => Err(err.into()),
     }
 }
 
-/// Removes from `folder` what was not put in place. Only for who is alone with
-/// the folder.
+fn has_two_names(folder: impl AsFd, name: &str) -> bool {
+    statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| stat.st_nlink == 2)
+}
+
+/// Removes the unfinished name of the file `name` in `folder`, which was not
+/// read yet: a process that was killed, or that is about to do so, left both.
+/// `false` if it has none.
+pub(crate) fn remove_second_name(folder: impl AsFd, name: &str) -> bool {
+    let inode = |name: &CStr| {
+        let stat = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        Some((stat.st_dev, stat.st_ino))
+    };
+    let Some(file) = CString::new(name).ok().and_then(|name| inode(&name)) else {
+        return false;
+    };
+    let mut removed = false;
+    let read = for_each_name(&folder, |other| {
+        let is_unfinished = other.to_bytes().starts_with(UNFINISHED.as_bytes());
+        if is_unfinished && inode(other) == Some(file) {
+            removed = true;
+            // If the process itself was faster, as well.
+            let _ = unlinkat(&folder, other, AtFlags::empty());
+        }
+        Ok(())
+    });
+    read.is_ok() && removed
+}
+
+/// Removes from `folder`, which was not read yet, what was not put in place.
+/// Another process that is about to do that fails with `NotFound`.
 pub(crate) fn remove_unfinished(folder: impl AsFd) -> io::Result<()> {
     for_each_name(&folder, |name| {
         match name.to_bytes().starts_with(UNFINISHED.as_bytes()) {
-            true => unlinkat(&folder, name, AtFlags::empty()),
+            true => match unlinkat(&folder, name, AtFlags::empty()) {
+                Err(Errno::NOENT) => Ok(()),
+                outcome => outcome,
+            },
             false => Ok(()),
         }
     })?;

@@ -217,8 +217,17 @@ impl TrustedFolder {
     /// `None` if there is none.
     pub(crate) fn open_own(&self, name: &str) -> Result<Option<Opened>, FileError> {
         let path = self.path.join(name);
-        let file = private::open(CWD, &path, false, self.euid);
+        let open = || private::open(CWD, &path, false, self.euid);
+        let file = match open() {
+            Err(FileProblem::Names) if self.remove_second_name(name) => open(),
+            file => file,
+        };
         file.map_err(|problem| FileError::new(&path, problem))
+    }
+
+    fn remove_second_name(&self, name: &str) -> bool {
+        let folder = self.open(Readers::Anybody);
+        folder.is_ok_and(|folder| folder.is_some_and(|f| private::remove_second_name(f, name)))
     }
 
     /// Opens the file `name` in it, which everybody may read (settings); `None`

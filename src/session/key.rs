@@ -178,8 +178,8 @@ fn take(file: &Opened) -> Result<Key, NoKey> {
 
 /// Reads the key in the state folder, or makes both.
 ///
-/// Of many processes that find no key, one makes it, under a lock, as a whole
-/// file put in place by a rename; the others read that one.
+/// Of many processes that find no key, one puts its own in place, as a whole
+/// file; the others read that one.
 ///
 /// # Errors
 ///
@@ -189,19 +189,23 @@ pub(crate) fn read_or_create(folder: &TrustedFolder) -> Result<Key, KeyFileError
         return Ok(key);
     }
     let opened = folder.make(Readers::Anybody)?;
-    let _lock = lock(folder.path())?;
-    if let Some(key) = read_if_there(folder)? {
-        return Ok(key);
-    }
     let text = generate().map_err(KeyFileError::Random)?;
-    private::remove_unfinished(&opened)
-        .and_then(|()| private::put_synced(&opened, FILE_NAME, text.as_bytes(), Placement::New))
-        .map_err(|err| FileError::new(&folder.path().join(FILE_NAME), err))?;
+    match private::put_synced(&opened, FILE_NAME, text.as_bytes(), Placement::New) {
+        // Those of killed processes, and of slower ones.
+        Ok(()) => private::remove_unfinished(&opened),
+        Err(err) => match err.kind() {
+            // Another process was faster, and may have removed ours already.
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound => Ok(()),
+            _ => Err(err),
+        },
+    }
+    .map_err(|err| FileError::new(&folder.path().join(FILE_NAME), err))?;
     read_own(folder)
 }
 
-/// The lock that a process holds while it creates or changes a key in `dir`.
-/// Waits for it for at most ten seconds.
+/// The lock that a process holds while it changes a key in `dir`. Waits for it
+/// for at most ten seconds. Where the file system has no locks there is none:
+/// then two people must not do it in the same moment.
 ///
 /// # Errors
 ///
@@ -209,7 +213,10 @@ pub(crate) fn read_or_create(folder: &TrustedFolder) -> Result<Key, KeyFileError
 pub(super) fn lock(dir: &Path) -> Result<File, KeyFileError> {
     let lock = || {
         let file = open_lock(dir)?;
-        lock::lock_file(&file).map(|()| file)
+        match lock::lock_file(&file) {
+            Ok(()) | Err(FileProblem::NoLocks) => Ok(file),
+            Err(problem) => Err(problem),
+        }
     };
     lock().map_err(|problem| FileError::new(&dir.join(LOCK_NAME), problem).into())
 }

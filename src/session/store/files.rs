@@ -5,6 +5,7 @@
 //! whoever changes a record locks the file itself, and looks afterwards
 //! whether it is still the one of that name.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -90,13 +91,28 @@ impl Files {
     /// Where a new record of `id` goes.
     fn new_place(&self, id: &SessionId) -> Result<Place, StoreError> {
         let hash = id.hash();
-        let root = self
-            .trusted()?
-            .make(Readers::Trusted)
-            .map_err(StoreError::File)?;
+        let root = match self.root()? {
+            Some(root) => root,
+            None => self.make_root()?,
+        };
         let outer = private::make_folder(&root, &hash[..1]).map_err(unusable(&self.dir))?;
         let inner = private::make_folder(&outer, &hash[1..3]).map_err(unusable(&self.dir))?;
         Ok(self.at(inner, &hash))
+    }
+
+    /// Makes the folder of the store. Without locks there is none: a session
+    /// that was stored could be neither changed nor ended.
+    fn make_root(&self) -> Result<OwnedFd, StoreError> {
+        let root = self.trusted()?.make(Readers::Trusted);
+        let root = File::from(root.map_err(StoreError::File)?);
+        match lock::try_lock_file(&root) {
+            Err(FileProblem::NoLocks) => {
+                // Only if nothing is in it.
+                let _ = std::fs::remove_dir(&self.dir);
+                Err(unusable(&self.dir)(FileProblem::NoLocks))
+            }
+            _ => Ok(root.into()),
+        }
     }
 
     fn at(&self, folder: OwnedFd, hash: &str) -> Place {
@@ -158,7 +174,9 @@ impl Files {
         let Ok(stat) = statat(&place.folder, &place.name, AtFlags::SYMLINK_NOFOLLOW) else {
             return Ok(false);
         };
-        if !is_private(&stat, self.euid) {
+        // One that is put in place by a link has two names meanwhile.
+        let names = if unfinished { 2 } else { 1 };
+        if !is_private(&stat, self.euid, names) {
             return Ok(false);
         }
         let age = now.saturating_sub(u64::try_from(stat.st_mtime).unwrap_or_default());
@@ -397,8 +415,13 @@ fn remove(place: &Place) -> Result<(), StoreError> {
 /// something else is in its place.
 fn error(problem: FileProblem, path: &Path) -> StoreError {
     match problem {
-        FileProblem::System(_) | FileProblem::Held | FileProblem::NoLocks => {
+        FileProblem::System(_) | FileProblem::Held => {
             StoreError::File(FileError::new(path, problem))
+        }
+        // The record lies in `a/bc` in the folder of the store.
+        FileProblem::NoLocks => {
+            let dir = path.ancestors().nth(3).unwrap_or(path);
+            StoreError::File(FileError::new(dir, problem))
         }
         problem => StoreError::Refused {
             path: path.to_owned(),
@@ -420,8 +443,8 @@ fn is_hex(name: &str) -> bool {
     name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn is_private(stat: &Stat, euid: u32) -> bool {
+fn is_private(stat: &Stat, euid: u32, names: u64) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
         && stat.st_uid == euid
-        && stat.st_nlink == 1
+        && (1..=names).contains(&stat.st_nlink)
 }

@@ -303,3 +303,64 @@ fn what_nfs_says_late_is_heard() {
         assert!(!calls.iter().any(|call| call.name.ends_with("sync")));
     }
 }
+
+/// Lustre and some mounts of NFS have no locks, which records need: no login
+/// that no logout could end, and the owner reads what to set.
+#[test]
+#[ignore = "needs strace: run tests/run"]
+fn a_file_system_without_locks_is_named() {
+    for error in ["ENOLCK", "ENOSYS", "EOPNOTSUPP", "EINVAL"] {
+        let inject = format!("inject=flock:error={error}");
+        let first = StateDir::new();
+        let site = Site::new();
+        let login = Cgi::post("/login", "username=ada");
+        let login = login.var("SIGNET_SESSION_TYPE", "filesystem").state(&first);
+        for (name, request) in [
+            ("first login", login),
+            ("logout", site.request(Storing::Logout)),
+            ("another login", site.request(Storing::OtherLogin)),
+        ] {
+            let out = injected(request, &[&inject]);
+            let response = assert_holds(name, &out, EVERYTHING);
+            assert_eq!(response.status, 503, "{name}, {error}: {out}");
+            for words in ["without file locks", "SESSION_TYPE", "SESSION_FILE_DIR"] {
+                let page = response.words();
+                assert!(page.contains(words), "{name}, {error}: {words} in {page}");
+                assert!(out.errors().contains(words), "{name}, {error}: {out}");
+            }
+            assert!(
+                response.words().contains("sessions"),
+                "{name}: the folder's name"
+            );
+        }
+        assert!(!first.path().join("sessions").exists(), "{error}");
+        assert!(site.is("still logged in", &site.desk, "ada"));
+    }
+}
+
+/// As NFS, which has no rename that keeps what is there; and without links.
+#[test]
+#[ignore = "needs strace: run tests/run"]
+fn sessions_are_stored_on_file_systems_that_lack_calls() {
+    let rows: [&[&str]; 4] = [
+        &["inject=renameat2:error=EINVAL"],
+        &["inject=renameat2:error=EINVAL", "inject=linkat:error=EPERM"],
+        &["inject=fstatfs:error=ENOSYS"],
+        &["inject=fsync:error=EINVAL", "inject=fdatasync:error=EINVAL"],
+    ];
+    for row in rows {
+        let site = Site::new();
+        for storing in ALL {
+            let name = format!("{storing:?}: {row:?}");
+            let site = Site::new();
+            let out = injected(site.request(storing), row);
+            let answer = answer(&out).expect(&name);
+            assert!(answer.status < 400, "{name}: {out}");
+            site.assert_old_or_new(&name, storing, Some(&answer));
+        }
+        // Killed between the link and the removal of the first name.
+        let kill = [row, &["inject=unlinkat:signal=KILL:when=1"]].concat();
+        injected(site.request(Storing::FirstLogin), &kill);
+        site.assert_goes_on("killed");
+    }
+}
