@@ -2,8 +2,8 @@
 //! while it lives.
 
 use std::path::Path;
-use std::thread;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;

@@ -489,8 +489,8 @@ fn assert_nobody_is_logged_out(name: &str, url: &str, words: &str) {
             .address_space(64 << 20)
             .run();
         let case = format!("{name}, request {number}");
-        // Two seconds for Redis, and as much again for a busy machine.
-        assert!(begun.elapsed() < Duration::from_secs(5), "{case}: {out}");
+        // Two seconds for Redis; the one that says nothing hangs up after eight.
+        assert!(begun.elapsed() < Duration::from_secs(8), "{case}: {out}");
         let response: Response = out.response();
         assert_eq!(response.status, 503, "{case}: {out}");
         assert!(response.header("Retry-After").is_some(), "{case}: {out}");
