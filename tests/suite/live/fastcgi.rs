@@ -4,13 +4,20 @@
 
 use std::fs::File;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::apache::{self, Started, server_user};
 use super::daemon::{Daemon, Socket};
+use super::proxy::noise;
 use super::site::{Site, User};
 use super::{Live, Mount, Software, answers, hostile, is_ours, on_each, walk};
 use crate::support::html::form_target;
 use crate::support::http::{self, Server, free_port};
+use crate::support::now;
+
+/// What a request may take on a busy machine; a third of what a worker waits for
+/// the next request on a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The base paths that each set-up is tried with.
 pub(super) const BASES: [&str; 2] = ["", "/app"];
@@ -146,20 +153,26 @@ pub(super) fn nginx_at(
         "/etc/nginx/nginx-fastcgi.conf",
         &Site::shipped_path("nginx-fastcgi.conf").to_string_lossy(),
     );
-    nginx_with(["nginx", "nginx, /app"], socket, base, &location, settings)
+    let names = ["nginx", "nginx, /app"];
+    nginx_with(names, socket, base, [&location, ""], settings)
 }
 
-/// nginx with the lines in `location`, which name a socket of the shipped file.
+/// nginx with the lines in `location`, which name a socket of the shipped file, and
+/// more lines in `http`.
 fn nginx_with(
     names: [&'static str; 2],
     socket: fn(&Site) -> Socket,
     base: &'static str,
-    location: &str,
+    [location, more]: [&str; 2],
     settings: &[(&str, &str)],
 ) -> Live {
     let (site, daemon, socket) = with_daemon(socket, settings);
-    let location = location.replace("unix:/run/signet/socket", &socket.address());
-    let (server, port) = start_nginx(&site, &format!("location {base}/ {{\n{location}}}\n"));
+    let [location, more] =
+        [location, more].map(|text| text.replace("unix:/run/signet/socket", &socket.address()));
+    let (server, port) = start_nginx(
+        &site,
+        [&format!("location {base}/ {{\n{location}}}\n"), &more],
+    );
     let mount = Mount {
         // It sends who asks for a location without its slash to that slash.
         folder: !base.is_empty(),
@@ -174,8 +187,9 @@ fn nginx_with(
     }
 }
 
-/// nginx with these lines in its one server, on a site that has `run`.
-pub(super) fn start_nginx(site: &Site, lines: &str) -> (Server, u16) {
+/// nginx with these lines in its one server, and more in `http`, on a site that has
+/// `run`.
+pub(super) fn start_nginx(site: &Site, [lines, more]: [&str; 2]) -> (Server, u16) {
     let port = free_port();
     let folder = site.path().display();
     let user = match User::current().is_root() {
@@ -187,7 +201,8 @@ pub(super) fn start_nginx(site: &Site, lines: &str) -> (Server, u16) {
         .concat();
     let text = format!(
         "daemon off;\n{user}pid {folder}/run/nginx.pid;\nerror_log {folder}/errors.log;\n\
-         events {{}}\nhttp {{\naccess_log off;\n{temporary}\
+         events {{ worker_connections 900; }}\n\
+         http {{\naccess_log off;\n{temporary}{more}\
          server {{\nlisten 127.0.0.1:{port};\nroot {folder}/htdocs;\n{lines}}}\n}}\n"
     );
     let configuration = site.file("nginx.conf", text, User::current(), 0o644);
@@ -324,6 +339,55 @@ fn addresses_by_fastcgi() {
     });
 }
 
+/// A page's headers with a cookie of 4 kB are more than nginx's buffer by
+/// default, which makes it answer 502.
+#[test]
+#[ignore = "needs lighttpd, Apache and nginx: run tests/run"]
+fn a_large_cookie_by_fastcgi() {
+    each(|mount| {
+        mount.log_in();
+        for filling in [3200, 3400] {
+            let json = format!("{{\"cart\":\"{}\"}}", noise(filling));
+            let cookie = format!("Cookie: session={}", mount.signer().token(json, now()));
+            let answer = mount.post("/login", &[&cookie], "username=admin");
+            assert_eq!(answer.status, 303, "{}, {filling}: {answer:?}", mount.name);
+            let line = answer.header("Set-Cookie").expect("a cookie");
+            assert!((3600..4093).contains(&line.len()), "{} bytes", line.len());
+        }
+    });
+}
+
+/// nginx keeps more connections than the workers have places for: a request that
+/// comes by another one does not wait until they are given up.
+#[test]
+#[ignore = "needs nginx and wrk: run tests/run"]
+fn kept_connections_block_nobody() {
+    let shipped = Site::shipped_path("nginx-fastcgi.conf");
+    let include = format!("include {};\n", shipped.display());
+    let split = "fastcgi_split_path_info (?s)^()(/.*)$;\n";
+    let location = format!(
+        "{split}fastcgi_pass kept;\nfastcgi_keep_conn on;\n{include}}}\n\
+         location /alone/ {{\nfastcgi_split_path_info (?s)^(/alone)(/.*)$;\n\
+         fastcgi_pass unix:/run/signet/socket;\n{include}"
+    );
+    let kept = "upstream kept { server unix:/run/signet/socket; keepalive 256; }\n";
+    let live = nginx_with(["nginx, kept"; 2], Socket::unix, "", [&location, kept], &[]);
+    let mount = &live.mounts[0];
+    mount.log_in();
+    let load = Command::new("wrk")
+        .args(["-t1", "-c400", "-d3s"])
+        .arg(format!("http://127.0.0.1:{}/", mount.port))
+        .output()
+        .expect("start wrk");
+    let said = String::from_utf8_lossy(&load.stdout);
+    assert!(load.status.success(), "{said}");
+    assert!(!said.contains("Non-2xx"), "{said}");
+    let since = Instant::now();
+    let alone = http::get(mount.port, "/alone/", &[]);
+    mount.assert_ours("alone", &alone);
+    assert!(since.elapsed() < PATIENCE, "{:?}", since.elapsed());
+}
+
 /// nginx by its own `fastcgi_params`, which have no PATH_INFO: the pages there
 /// are tell where the mount ends, and where it is said, nothing else is a page.
 #[test]
@@ -333,7 +397,7 @@ fn without_path_info_by_fastcgi() {
         "fastcgi_pass unix:/run/signet/socket;\ninclude /etc/nginx/fastcgi_params;\n";
     for base in BASES {
         let names = ["nginx by fastcgi_params", "nginx by fastcgi_params, /app"];
-        let live = nginx_with(names, socket_for(base), base, STOCK, &[]);
+        let live = nginx_with(names, socket_for(base), base, [STOCK, ""], &[]);
         let mount = &live.mounts[0];
         walk::log_in_and_out(mount);
         let odd = http::get(mount.port, &format!("//evil.example/..{base}/login"), &[]);
@@ -346,7 +410,7 @@ fn without_path_info_by_fastcgi() {
             names,
             socket_for(base),
             base,
-            STOCK,
+            [STOCK, ""],
             &[("SIGNET_APPLICATION_ROOT", root)],
         );
         let mount = &live.mounts[0];

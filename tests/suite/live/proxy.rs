@@ -44,7 +44,7 @@ impl Proxy {
     }
 
     fn nginx(lines: &str) -> Self {
-        Self::new(|site| start_nginx(site, lines))
+        Self::new(|site| start_nginx(site, [lines, ""]))
     }
 
     /// nginx with the README's lines but for Host, as it is by default, and
@@ -162,7 +162,7 @@ fn a_large_cookie_passes_nginx_as_the_readme_says() {
 }
 
 /// Letters that hardly compress.
-fn noise(length: usize) -> String {
+pub(super) fn noise(length: usize) -> String {
     let mut state = 1_u32;
     std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
