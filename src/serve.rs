@@ -13,13 +13,14 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Extensions, Method, StatusCode};
 
-use crate::app::error::{Refusal, respond as error_response};
+use crate::app::error::{ENDED_HERE_ONLY, Refusal, respond as error_response};
 use crate::config::{Config, ConfigError, RecentConfig, ServedFolders, cgi_script};
 use crate::gateway::{
     self, Announced, Edge, Entrance, MetaVariables, Mount, Patient, Site, fastcgi,
 };
 use crate::session::cookie::{CookiePath, CookieScope};
-use crate::session::{Opened, Session};
+use crate::session::revocation::EndError;
+use crate::session::{EVERYWHERE, Opened, Session};
 use crate::{Request, Response};
 
 /// How long a body may take to arrive. Web servers have limits of their own;
@@ -323,6 +324,10 @@ fn answer(
     }
     let mut response = handler(Request::from_parts(head, body), &mut session);
 
+    if !sessions.end_everywhere(&session, now)? {
+        gateway::log(EndError::TooMany);
+        session.flash(EVERYWHERE, ENDED_HERE_ONLY);
+    }
     let scope = CookieScope {
         path: &path,
         secure: config.cookie_secure.unwrap_or(https),

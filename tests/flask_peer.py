@@ -282,8 +282,12 @@ class Peer:
         return set_by_flask(app, self.sessions[line["number"]], line.get("now"))
 
     def read(self, line):
-        """How the cookie, read by Flask, differs from the session of that number."""
+        """How the cookie, read by Flask, differs from the session of that number.
+
+        Signet adds the date of the session's beginning, which is left out here."""
         values = read_by_flask(make_app(line["setup"]), line["cookie"], line.get("now"))
+        if values and type(values.pop("_started", None)) is not int:
+            return "session: no date of its beginning"
         return difference(self.sessions[line["number"]], values)
 
     def payload(self, line):

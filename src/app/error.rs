@@ -24,6 +24,10 @@ use crate::session::cookie::CookieTooLarge;
 use crate::session::key::{KeyFileError, WeakKey};
 use crate::session::store::StoreError;
 
+/// What the next page says after a click on "Log out everywhere" that ended one
+/// session only, as too many names have a revocation mark.
+pub(crate) const ENDED_HERE_ONLY: &str = "You are logged out in this browser only. Other browsers could not be logged out: too many names use this at the moment.";
+
 /// Why a request is refused, and what is said to whom.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {

@@ -34,9 +34,20 @@ pub struct UnknownEndpoint(pub String);
 /// A page and what it shows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Page<'a> {
-    Index { username: &'a str, everywhere: bool },
-    Login { username: &'a str, error: &'a str },
-    Logout { username: &'a str },
+    Index {
+        username: &'a str,
+        /// Whether there is a button that logs the user out everywhere.
+        everywhere: bool,
+        /// What became of the last click on it.
+        message: &'a str,
+    },
+    Login {
+        username: &'a str,
+        error: &'a str,
+    },
+    Logout {
+        username: &'a str,
+    },
     Error(ErrorPage<'a>),
 }
 
@@ -88,7 +99,7 @@ macro_rules! built_in {
     };
 }
 
-built_in!(Index, "index.html", username: &'a str, everywhere: bool);
+built_in!(Index, "index.html", username: &'a str, everywhere: bool, message: &'a str);
 built_in!(Login, "login.html", username: &'a str, error: &'a str);
 built_in!(Logout, "logout.html", username: &'a str);
 built_in!(Error, "error.html", status: u16, reason: &'a str, message: &'a str, fix: &'a str,
@@ -152,10 +163,12 @@ impl Page<'_> {
             Self::Index {
                 username,
                 everywhere,
+                message,
             } => Index {
                 mount,
                 username,
                 everywhere,
+                message,
             }
             .render(),
             Self::Login { username, error } => Login {
@@ -220,9 +233,9 @@ mod tests {
 
     #[rustfmt::skip]
     const PAGES: [Page<'_>; 8] = [
-        Page::Index { username: "", everywhere: true },
-        Page::Index { username: "zq'\"><b>&{{7*7}}", everywhere: true },
-        Page::Index { username: "ada", everywhere: false },
+        Page::Index { username: "", everywhere: true, message: "<b>&" },
+        Page::Index { username: "zq'\"><b>&{{7*7}}", everywhere: true, message: "" },
+        Page::Index { username: "ada", everywhere: false, message: "" },
         Page::Login { username: "", error: "" },
         Page::Login { username: "zq'\"><b>&", error: "no" },
         Page::Logout { username: "ada" },

@@ -7,7 +7,7 @@ use super::error::{Refusal, respond};
 use super::pages::Page;
 use crate::gateway::Mount;
 use crate::serve::Context;
-use crate::session::{Session, USERNAME, Value};
+use crate::session::{EVERYWHERE as EVERYWHERE_FLASH, Session, USERNAME, Value};
 use crate::{Request, Response, redirect};
 
 /// Bytes a user name may have.
@@ -93,11 +93,13 @@ pub(crate) fn handle(request: Request, session: &mut Session) -> Response {
     answer.unwrap_or_else(|refusal| respond(refusal, &context))
 }
 
-fn index(context: &Context<'_>, session: &Session) -> Result<Response, Refusal> {
+fn index(context: &Context<'_>, session: &mut Session) -> Result<Response, Refusal> {
     let username = username(session);
+    let flashes = session.take_flashes_of(EVERYWHERE_FLASH);
     Page::Index {
         username: &username,
-        everywhere: context.config.revocations().is_some(),
+        message: flashes.first().map_or("", |flash| &flash.message),
+        everywhere: context.config.has_revocations(),
     }
     .response(context)
 }
@@ -128,8 +130,9 @@ fn login(context: &Context<'_>, session: &mut Session, body: &[u8]) -> Result<Re
 fn logout(context: &Context<'_>, session: &mut Session) -> Response {
     // Remove the username from the session if it is there.
     session.remove(USERNAME);
-    // A session that holds nothing but how long it lasts is over.
-    if session.iter().all(|(key, _)| key == "_permanent") && !session.is_empty() {
+    // A session that holds nothing but how long it lasts is over. So are those
+    // that made the request ambiguous, which therefore shows an empty one.
+    if session.iter().all(|(key, _)| key == "_permanent") {
         session.clear();
     }
     redirect(&context.mount.url_for("/"))

@@ -140,9 +140,14 @@ fn variables(page: &Page<'_>) -> Value {
         Page::Index {
             username,
             everywhere,
-        } => context! { username, everywhere, error => "" },
-        Page::Logout { username } => context! { username, everywhere => false, error => "" },
-        Page::Login { username, error } => context! { username, everywhere => false, error },
+            message,
+        } => context! { username, everywhere, message, error => "" },
+        Page::Logout { username } => {
+            context! { username, everywhere => false, message => "", error => "" }
+        }
+        Page::Login { username, error } => {
+            context! { username, everywhere => false, message => "", error }
+        }
         Page::Error(ErrorPage {
             status,
             reason,

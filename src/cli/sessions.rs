@@ -1,12 +1,16 @@
 //! `signet sessions`: what a store keeps, and the end of it.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use serde_json::json;
 
 use super::site;
 use super::{Failure, complain, count, print, utc};
 use crate::Edge;
 use crate::config::Config;
-use crate::session::revocation::is_over;
+use crate::session::record::Record;
+use crate::session::revocation::{Ended, Whose};
 use crate::session::store::{Store, Visit};
 
 #[derive(Debug, clap::Subcommand)]
@@ -35,30 +39,19 @@ pub(super) enum Command {
         #[arg(long, group = "whose")]
         all: bool,
     },
-    /// Remove what is over from the store
+    /// Remove expired and ended sessions from the store
     ///
-    /// Requests do that a little at a time; nobody has to.
+    /// Requests remove expired sessions, a few at a time, so there is no need for
+    /// it.
     Clean,
 }
 
 pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
     let config = site::settings(edge)?;
     match command {
-        Command::List { user, json } => {
-            let found = find(&*store(&config)?, user.as_deref(), edge.now)?;
-            list(&found, json)
-        }
+        Command::List { user, json } => list(&find(&config, user.as_deref(), edge.now)?, json),
         Command::Revoke { user, .. } => revoke(&config, user.as_deref(), edge.now),
-        Command::Clean => {
-            let removed = store(&config)?
-                .sweep(edge.now, usize::MAX)
-                .map_err(Failure::new)?;
-            complain(format_args!(
-                "signet: removed {}",
-                count(removed, "session")
-            ));
-            Ok(())
-        }
+        Command::Clean => clean(&config, edge.now),
     }
 }
 
@@ -67,6 +60,42 @@ fn store(config: &Config) -> Result<Box<dyn Store>, Failure> {
         Failure::new("sessions live in signed cookies: there is no store")
             .hint("see the settings SESSION_TYPE and SESSION_OVERFLOW")
     })
+}
+
+/// Shows every session in the store to `visit`, with its size in bytes, and
+/// whether it is over by a revocation mark or by its absolute lifetime.
+fn for_each(
+    config: &Config,
+    now: u64,
+    mut visit: impl FnMut(&Record, usize, bool) -> Visit,
+) -> Result<(), Failure> {
+    let revocations = config.revocations();
+    // Each user's mark is looked up once.
+    let mut marks: BTreeMap<Option<String>, Ended> = BTreeMap::new();
+    let mut ended = |user: Option<&str>| match (&revocations, marks.entry(user.map(str::to_owned)))
+    {
+        (_, Entry::Occupied(ended)) => Ok(*ended.get()),
+        (Some(revocations), Entry::Vacant(unknown)) => {
+            Ok(*unknown.insert(revocations.ended(user)?))
+        }
+        (None, Entry::Vacant(_)) => Ok(Ended::Never),
+    };
+    let mut failure = None;
+    let shown = store(config)?.for_each(now, &mut |record, size| match ended(record.user()) {
+        Ok(ended) => {
+            let over =
+                ended.covers(record.started) || config.cookie.is_too_old(record.started, now);
+            visit(record, size, over)
+        }
+        Err(err) => {
+            failure = Some(err);
+            Visit::Stop
+        }
+    });
+    match (shown, failure) {
+        (Ok(()), None) => Ok(()),
+        (Err(err), _) | (_, Some(err)) => Err(Failure::new(err)),
+    }
 }
 
 /// What `list` shows of a session; sorted, it is the order of the list.
@@ -79,21 +108,19 @@ struct Found {
     user: Option<String>,
 }
 
-fn find(store: &dyn Store, user: Option<&str>, now: u64) -> Result<Vec<Found>, Failure> {
+fn find(config: &Config, user: Option<&str>, now: u64) -> Result<Vec<Found>, Failure> {
     let mut found = Vec::new();
-    store
-        .for_each(now, &mut |record, size| {
-            if user.is_none() || record.user() == user {
-                found.push(Found {
-                    started: record.started,
-                    saved: record.saved,
-                    size,
-                    user: record.user().map(str::to_owned),
-                });
-            }
-            Visit::Next
-        })
-        .map_err(Failure::new)?;
+    for_each(config, now, |record, size, is_over| {
+        if !is_over && (user.is_none() || record.user() == user) {
+            found.push(Found {
+                started: record.started.second(),
+                saved: record.saved,
+                size,
+                user: record.user().map(str::to_owned),
+            });
+        }
+        Visit::Next
+    })?;
     found.sort();
     Ok(found)
 }
@@ -132,25 +159,45 @@ fn revoke(config: &Config, user: Option<&str>, now: u64) -> Result<(), Failure> 
         Failure::new("there is no state directory to mark ended sessions in")
             .hint("set STATE_DIR, or run this as the user that the web server runs it as")
     })?;
-    revocations.end(user, now).map_err(Failure::new)?;
-    let Some(store) = config.store().map_err(Failure::new)? else {
+    let whose = user.map_or(Whose::Everybody, Whose::User);
+    revocations.end(whose, None, now).map_err(Failure::new)?;
+    if config.store().map_err(Failure::new)?.is_none() {
         complain("signet: sessions that began before now are over");
         return Ok(());
-    };
+    }
     let mut ended = 0;
-    store
-        .for_each(now, &mut |record, _| {
-            let whose = user.is_none() || record.user() == user;
-            if !whose || !is_over(&*revocations, record) {
-                return Visit::Next;
-            }
-            ended += 1;
-            Visit::Delete
-        })
-        .map_err(Failure::new)?;
+    for_each(config, now, |record, _, is_over| {
+        let whose = user.is_none() || record.user() == user;
+        if !whose || !is_over {
+            return Visit::Next;
+        }
+        ended += 1;
+        Visit::Delete
+    })?;
     complain(format_args!(
         "signet: sessions that began before now are over; removed {}",
         count(ended, "session")
+    ));
+    Ok(())
+}
+
+fn clean(config: &Config, now: u64) -> Result<(), Failure> {
+    let mut removed = store(config)?
+        .sweep(now, usize::MAX)
+        .map_err(Failure::new)?;
+    for_each(config, now, |_, _, is_over| match is_over {
+        true => {
+            removed += 1;
+            Visit::Delete
+        }
+        false => Visit::Next,
+    })?;
+    if let Some(revocations) = config.revocations() {
+        revocations.clean(now).map_err(Failure::new)?;
+    }
+    complain(format_args!(
+        "signet: removed {}",
+        count(removed, "session")
     ));
     Ok(())
 }

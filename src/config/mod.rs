@@ -289,6 +289,7 @@ impl Config {
             settings: &self.cookie,
             home,
             revocations,
+            accepts_any_name: true,
         })
     }
 
@@ -316,7 +317,26 @@ impl Config {
         })
     }
 
-    /// Where sessions of a user are marked as ended; `None` without a place.
+    /// Whether ended sessions can be marked, so that
+    /// [`revocations`](Self::revocations) are there.
+    pub(crate) fn has_revocations(&self) -> bool {
+        match self.session_type {
+            SessionType::Stored(StoreType::Filesystem) => match &self.session_file_dir {
+                Some(dir) => dir.is_ok(),
+                None => self.state_dir.is_ok(),
+            },
+            SessionType::Cookie if self.marks_in_files() => self.state_dir.is_ok(),
+            SessionType::Cookie | SessionType::Stored(StoreType::Redis) => true,
+        }
+    }
+
+    /// With signed cookies. Of several machines with one key, each has to see the
+    /// marks, so they are in Redis if there is one.
+    fn marks_in_files(&self) -> bool {
+        self.redis.is_none() && self.overflow != Some(StoreType::Redis)
+    }
+
+    /// Where ended sessions are marked; `None` if there is no place for it.
     pub fn revocations(&self) -> Option<Box<dyn Revocations>> {
         let lifetime = self.cookie.lifetime;
         let sessions;
@@ -325,13 +345,8 @@ impl Config {
                 sessions = self.session_file_dir().ok()?;
                 &sessions
             }
-            // Of several machines with one key, each has to see the marks.
-            SessionType::Cookie
-                if self.redis.is_none() && self.overflow != Some(StoreType::Redis) =>
-            {
-                self.state_dir.as_ref().ok()?
-            }
-            _ => {
+            SessionType::Cookie if self.marks_in_files() => self.state_dir.as_ref().ok()?,
+            SessionType::Cookie | SessionType::Stored(StoreType::Redis) => {
                 let prefix = self.key_prefix.clone();
                 let marks = RevocationRedis::new(self.redis(), prefix, lifetime);
                 return Some(Box::new(marks));

@@ -153,7 +153,7 @@ pub(crate) fn put(
     bytes: &[u8],
     placement: Placement,
 ) -> io::Result<()> {
-    put_with(folder, name, bytes, placement, |file| {
+    let draft = Draft::write(&folder, bytes, |file| {
         // There a write is a promise: the server may yet say that a quota is
         // used up, and would say it to nobody. A file system that does not say
         // what it is may be such a one.
@@ -161,7 +161,8 @@ pub(crate) fn put(
             Ok(system) if system.f_type != NFS_SUPER_MAGIC => Ok(()),
             _ => sync(rustix::fs::fdatasync(file)),
         }
-    })
+    })?;
+    draft.place(&folder, name, placement)
 }
 
 /// As [`put`], for what has to outlast a power failure.
@@ -171,10 +172,7 @@ pub(crate) fn put_synced(
     bytes: &[u8],
     placement: Placement,
 ) -> io::Result<()> {
-    put_with(&folder, name, bytes, placement, |file| {
-        sync(rustix::fs::fsync(file))
-    })?;
-    sync(rustix::fs::fsync(folder))
+    Draft::write_synced(&folder, bytes)?.place_synced(&folder, name, placement)
 }
 
 /// The outcome of a sync; that a file system has none, as some have none of
@@ -186,65 +184,117 @@ fn sync(outcome: rustix::io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn put_with(
-    folder: impl AsFd,
-    name: impl Arg + Copy,
-    bytes: &[u8],
-    placement: Placement,
-    written: impl FnOnce(&File) -> io::Result<()>,
-) -> io::Result<()> {
-    // Beyond this limit a write is answered with a signal that ends us.
+/// A file of mode 0600 that was written and has no lasting name yet. Dropped, it
+/// is removed.
+pub(crate) struct Draft<F: AsFd> {
+    workshop: F,
+    name: Option<String>,
+}
+
+impl<F: AsFd> Draft<F> {
+    /// Writes `bytes` into a new file in the folder `workshop` and syncs it.
+    pub(crate) fn write_synced(workshop: F, bytes: &[u8]) -> io::Result<Self> {
+        Self::write(workshop, bytes, |file| sync(rustix::fs::fsync(file)))
+    }
+
+    fn write(
+        workshop: F,
+        bytes: &[u8],
+        written: impl FnOnce(&File) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        check_size_limit(bytes.len() as u64)?;
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|err| io::Error::other(err.to_string()))?;
+        let name = format!("{UNFINISHED}{:016x}", u64::from_ne_bytes(random));
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = openat(&workshop, &name, flags, Mode::RUSR | Mode::WUSR)?;
+        let draft = Self {
+            workshop,
+            name: Some(name),
+        };
+        let mut file = File::from(file);
+        file.write_all(bytes)?;
+        written(&file)?;
+        Ok(draft)
+    }
+
+    /// Gives the file its name in `folder`, which is on the same file system.
+    pub(crate) fn place(
+        mut self,
+        folder: impl AsFd,
+        name: impl Arg + Copy,
+        placement: Placement,
+    ) -> io::Result<()> {
+        let Some(draft) = &self.name else {
+            return Ok(());
+        };
+        match placement {
+            Placement::Replace => renameat(&self.workshop, draft, folder, name)?,
+            Placement::New => rename_new(&self.workshop, draft, folder, name)?,
+        }
+        self.name = None;
+        Ok(())
+    }
+
+    /// As [`Draft::place`], for what has to outlast a power failure.
+    pub(crate) fn place_synced(
+        self,
+        folder: impl AsFd,
+        name: impl Arg + Copy,
+        placement: Placement,
+    ) -> io::Result<()> {
+        self.place(&folder, name, placement)?;
+        sync(rustix::fs::fsync(folder))
+    }
+}
+
+impl<F: AsFd> Drop for Draft<F> {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            let _ = unlinkat(&self.workshop, name, AtFlags::empty());
+        }
+    }
+}
+
+/// Refuses to write a file of `size` bytes if that is more than RLIMIT_FSIZE:
+/// the kernel would end this process by a signal.
+pub(crate) fn check_size_limit(size: u64) -> io::Result<()> {
     let limit = getrlimit(Resource::Fsize).current;
-    if limit.is_some_and(|limit| (bytes.len() as u64) > limit) {
-        return Err(Errno::FBIG.into());
+    match limit.is_some_and(|limit| size > limit) {
+        true => Err(Errno::FBIG.into()),
+        false => Ok(()),
     }
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|err| io::Error::other(err.to_string()))?;
-    let unfinished = format!("{UNFINISHED}{:016x}", u64::from_ne_bytes(random));
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let mut file = File::from(openat(
-        &folder,
-        &unfinished,
-        flags,
-        Mode::RUSR | Mode::WUSR,
-    )?);
-    let placed = file
-        .write_all(bytes)
-        .and_then(|()| written(&file))
-        .and_then(|()| match placement {
-            Placement::Replace => Ok(renameat(&folder, &unfinished, &folder, name)?),
-            Placement::New => rename_new(&folder, &unfinished, name),
-        });
-    if placed.is_err() {
-        let _ = unlinkat(&folder, &unfinished, AtFlags::empty());
-    }
-    placed
 }
 
 /// Renames a file to a name that is not there. If it is: `AlreadyExists`.
-fn rename_new(folder: impl AsFd, from: &str, to: impl Arg + Copy) -> io::Result<()> {
-    match renameat_with(&folder, from, &folder, to, RenameFlags::NOREPLACE) {
+fn rename_new(
+    workshop: impl AsFd,
+    from: &str,
+    folder: impl AsFd,
+    to: impl Arg + Copy,
+) -> io::Result<()> {
+    match renameat_with(&workshop, from, &folder, to, RenameFlags::NOREPLACE) {
         // File systems without it, such as NFS, have links, which do not replace
         // a file either.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
         outcome => return Ok(outcome?),
     }
-    match linkat(&folder, from, &folder, to, AtFlags::empty()) {
+    match linkat(&workshop, from, &folder, to, AtFlags::empty()) {
         Ok(()) => {}
         // NFS may say so of the link that it has just made (link(2), Bugs).
-        Err(Errno::EXIST) if has_two_names(&folder, from) => {}
+        Err(Errno::EXIST) if has_two_names(&workshop, from) => {}
         // Without either, as some FUSE file systems are: two processes that put
         // the same name in place in the same moment may both succeed.
         Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::MLINK) => {
             return match statat(&folder, to, AtFlags::SYMLINK_NOFOLLOW) {
-                Err(Errno::NOENT) => Ok(renameat(&folder, from, &folder, to)?),
+                Err(Errno::NOENT) => Ok(renameat(&workshop, from, &folder, to)?),
                 Ok(_) => Err(Errno::EXIST.into()),
                 Err(err) => Err(err.into()),
             };
         }
         Err(err) => return Err(err.into()),
     }
-    match unlinkat(&folder, from, AtFlags::empty()) {
+    match unlinkat(&workshop, from, AtFlags::empty()) {
         // A reader has done it: see `remove_second_name`.
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(err) => Err(err.into()),

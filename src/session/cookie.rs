@@ -3,6 +3,7 @@
 use cookie::{Cookie, Expiration, SameSite};
 use time::OffsetDateTime;
 
+use super::moment::Moment;
 use super::signing::MAX_PAYLOAD;
 
 /// A cookie's name: a token (RFC 6265, 4.1.1).
@@ -193,6 +194,30 @@ impl Default for CookieSettings {
             refresh: true,
             max_size: 4093,
         }
+    }
+}
+
+/// Bytes of signed cookies that are verified in one request. Browsers keep no
+/// more than 4096 of each (RFC 6265, 6.1) and send one or two.
+const MAX_VERIFIED: usize = 16 * 1024;
+
+/// The same where `MAX_COOKIE_SIZE` is 0, for clients that keep larger cookies.
+const MAX_VERIFIED_UNLIMITED: usize = 64 * 1024;
+
+impl CookieSettings {
+    /// Bytes of signed cookies that are verified in one request.
+    pub(super) fn max_verified(&self) -> usize {
+        match self.max_size {
+            0 => MAX_VERIFIED_UNLIMITED,
+            _ => MAX_VERIFIED,
+        }
+    }
+
+    /// Whether a session that began then is over at `now` (Unix seconds), used or
+    /// not: by `SESSION_ABSOLUTE_LIFETIME`.
+    pub(crate) fn is_too_old(&self, began: Moment, now: u64) -> bool {
+        let limit = self.absolute_lifetime;
+        limit.is_some_and(|limit| now.saturating_sub(began.second()) > limit)
     }
 }
 

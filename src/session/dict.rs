@@ -7,16 +7,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::id::SessionId;
+use super::moment::Moment;
 use super::tagged_json::{Error, Value};
 
 /// Flask marks a permanent session by this key.
-const PERMANENT: &str = "_permanent";
+pub(super) const PERMANENT: &str = "_permanent";
 /// Flask keeps flashed messages under this key.
 pub(super) const FLASHES: &str = "_flashes";
 
 /// The key whose text is the session's user, as in Flask's tutorial. A session
 /// gets a new id, and a new beginning, whenever its user changes.
 pub const USERNAME: &str = "username";
+
+/// The category of the message that not all of a user's sessions were ended.
+pub const EVERYWHERE: &str = "everywhere";
 
 /// Where a session came from.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -39,6 +43,21 @@ pub struct Flash {
     pub message: String,
 }
 
+impl Flash {
+    fn of(value: &Value) -> Option<Self> {
+        let (Value::Tuple(pair) | Value::List(pair)) = value else {
+            return None;
+        };
+        let [category, message] = pair.as_slice() else {
+            return None;
+        };
+        Some(Self {
+            category: category.as_str()?.to_owned(),
+            message: message.as_str()?.to_owned(),
+        })
+    }
+}
+
 /// What a visitor's session holds; acts as a dict with string keys.
 ///
 /// Looking at it in any way marks it *accessed*, so that no cache serves one
@@ -49,11 +68,14 @@ pub struct Session {
     values: BTreeMap<String, Value>,
     loaded: BTreeMap<String, Value>,
     origin: Origin,
-    started: u64,
+    started: Moment,
     saved: u64,
+    /// Every session in a store whose id the request knew.
+    proven: Vec<SessionId>,
     accessed: Cell<bool>,
     modified: bool,
     renewed: bool,
+    logged_in: bool,
     ended_user: Option<String>,
 }
 
@@ -63,12 +85,12 @@ impl Session {
         Self::default()
     }
 
-    /// The session that came from `origin`, where it was `saved` last (both in
-    /// Unix seconds).
+    /// The session that came from `origin`, began at `started` and was last
+    /// saved at `saved` (Unix seconds).
     pub(crate) fn opened(
         origin: Origin,
         values: BTreeMap<String, Value>,
-        started: u64,
+        started: Moment,
         saved: u64,
     ) -> Self {
         Self {
@@ -103,7 +125,9 @@ impl Session {
 
     /// Stores `value` under `key` and returns what was there.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
-        self.touch().insert(key.into(), value.into())
+        let key = key.into();
+        self.logged_in |= key == USERNAME;
+        self.touch().insert(key, value.into())
     }
 
     /// Stores any serializable value under `key`.
@@ -117,7 +141,7 @@ impl Session {
         value: &T,
     ) -> Result<(), Error> {
         let value = Value::of(value)?;
-        self.touch().insert(key.into(), value);
+        self.insert(key, value);
         Ok(())
     }
 
@@ -170,17 +194,24 @@ impl Session {
         }
     }
 
-    /// Gives the session a new id and a new beginning; the old id is dead at
-    /// once. Call it when what the visitor may do has changed. A change of
-    /// [`USERNAME`] does it by itself.
+    /// Gives the session a new id and a new beginning. The old id is invalid at
+    /// once, and so is every other session that this request's cookies lead to.
+    /// Call it when the visitor's rights change. A change of [`USERNAME`] does it
+    /// by itself.
     pub fn renew(&mut self) {
         self.accessed.set(true);
         self.modified = true;
         self.renewed = true;
     }
 
-    /// Logs the user out, here and wherever else: every session of the same
-    /// [`USERNAME`] that began before now is over, by whichever kind of cookie.
+    /// Logs the user out in every browser: all sessions of the same [`USERNAME`]
+    /// that began before now are over, in signed cookies and in a store.
+    ///
+    /// Marks of at most [`MAX_INVENTED`] names are kept. If there are as many,
+    /// and this name has none, only this session ends, and a message of the
+    /// category [`EVERYWHERE`] is flashed that says so.
+    ///
+    /// [`MAX_INVENTED`]: super::revocation::MAX_INVENTED
     pub fn end_everywhere(&mut self) {
         if let Some(user) = user(&self.values) {
             self.ended_user = Some(user.to_owned());
@@ -204,19 +235,31 @@ impl Session {
         let Some(Value::List(flashes)) = self.remove(FLASHES) else {
             return Vec::new();
         };
-        flashes
-            .iter()
-            .filter_map(|flash| match flash {
-                Value::Tuple(pair) | Value::List(pair) => match pair.as_slice() {
-                    [category, message] => Some(Flash {
-                        category: category.as_str()?.to_owned(),
-                        message: message.as_str()?.to_owned(),
-                    }),
-                    _ => None,
-                },
-                _ => None,
-            })
-            .collect()
+        flashes.iter().filter_map(Flash::of).collect()
+    }
+
+    /// Takes the messages of one category out, oldest first, and leaves the
+    /// others (`category_filter` of Flask's `get_flashed_messages`).
+    pub fn take_flashes_of(&mut self, category: &str) -> Vec<Flash> {
+        let is_of = |flash: &Value| match flash {
+            Value::Tuple(pair) | Value::List(pair) => {
+                pair.first().and_then(Value::as_str) == Some(category)
+            }
+            _ => false,
+        };
+        let there =
+            matches!(self.get(FLASHES), Some(Value::List(flashes)) if flashes.iter().any(is_of));
+        if !there {
+            return Vec::new();
+        }
+        let Some(Value::List(flashes)) = self.remove(FLASHES) else {
+            return Vec::new();
+        };
+        let (taken, left): (Vec<Value>, Vec<Value>) = flashes.into_iter().partition(is_of);
+        if !left.is_empty() {
+            self.insert(FLASHES, Value::List(left));
+        }
+        taken.iter().filter_map(Flash::of).collect()
     }
 
     /// Whether anybody looked.
@@ -236,6 +279,11 @@ impl Session {
 
     /// When the session began, in Unix seconds; 0 for one that is new.
     pub fn started(&self) -> u64 {
+        self.started.second()
+    }
+
+    /// When the session began; 0 for one that is new.
+    pub(crate) fn began(&self) -> Moment {
         self.started
     }
 
@@ -258,6 +306,23 @@ impl Session {
         self.renewed || user(&self.values) != user(&self.loaded)
     }
 
+    /// Whether this request put a user into it, be it the same one again.
+    pub(crate) fn logged_in(&self) -> bool {
+        self.logged_in && self.user().is_some()
+    }
+
+    /// Adds what the request's cookies prove: sessions in a store whose ids it
+    /// knew.
+    pub(crate) fn with_proven(mut self, proven: Vec<SessionId>) -> Self {
+        self.proven = proven;
+        self
+    }
+
+    /// Every session in a store whose id the request knew.
+    pub(crate) fn proven(&self) -> &[SessionId] {
+        &self.proven
+    }
+
     /// Whose sessions are all to end.
     pub(crate) fn ended_user(&self) -> Option<&str> {
         self.ended_user.as_deref()
@@ -270,7 +335,8 @@ impl Session {
 
     /// Whether the request brought something and nothing is left of it.
     pub(crate) fn emptied(&self) -> bool {
-        self.values.is_empty() && !self.loaded.is_empty()
+        let brought = !self.loaded.is_empty() || (self.renewed && !self.proven.is_empty());
+        self.values.is_empty() && brought
     }
 
     /// [`Session::permanent`], without marking the session accessed.
@@ -333,7 +399,7 @@ mod tests {
 
     fn session() -> Session {
         let values = [("a".to_owned(), Value::List(vec![Value::from(1)]))].into();
-        Session::opened(Origin::Cookie, values, 1_700_000_000, 1_700_000_000)
+        Session::opened(Origin::Cookie, values, 1_700_000_000.into(), 1_700_000_000)
     }
 
     #[test]

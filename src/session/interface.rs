@@ -7,27 +7,26 @@
 use std::collections::BTreeMap;
 
 use super::cookie::{self, CookieScope, CookieSettings, CookieTooLarge};
-use super::dict::{Origin, Session, user};
+use super::dict::{Origin, PERMANENT, Session, USERNAME};
 use super::id::SessionId;
 use super::merge::merge;
+use super::moment::Moment;
 use super::record::Record;
-use super::revocation::{Revocations, is_over};
-use super::signing::{CLOCK_SKEW, Signer, decode_payload, encode_payload};
-use super::store::{Change, Store, StoreError, Visit};
+use super::revocation::{EndError, Ended, Revocations, Whose};
+use super::signing::{Signer, decode_payload, encode_payload};
+use super::store::{Change, Store, StoreError};
 use super::tagged_json::{self, Value};
 
-/// The key by which a signed cookie says when its session began, if that was
-/// not when it was signed.
+/// The key by which a signed cookie says when its session began. Flask keeps it
+/// when it signs the session again.
 const STARTED: &str = "_started";
 
-/// Ids in one request that are looked for; a browser sends one or two.
-const MAX_IDS: usize = 8;
+/// Different cookies of one request that are verified or looked up; a browser
+/// sends one or two.
+const MAX_COOKIES: usize = 8;
 
 /// Entries of a store that each request which stores something looks at.
 const SWEEP: usize = 50;
-
-/// Records that a request looks through for those of one user.
-const REVOKE: usize = 5000;
 
 /// Where sessions live.
 pub(crate) enum Home<'c> {
@@ -44,6 +43,16 @@ pub(crate) struct SessionInterface<'c> {
     pub(crate) home: Home<'c>,
     /// `None` where marks cannot be kept.
     pub(crate) revocations: Option<Box<dyn Revocations>>,
+    /// Whether visitors can log in by names that they invent.
+    pub(crate) accepts_any_name: bool,
+}
+
+/// What a cookie could be.
+enum Candidate<'c> {
+    /// The id of a session in the store.
+    Id(&'c dyn Store, SessionId),
+    /// A session, signed.
+    Token(&'c Signer),
 }
 
 /// An opened session, and what its owner should hear about it.
@@ -74,10 +83,12 @@ impl SessionInterface<'_> {
     /// The session that the `Cookie` headers lead to; an empty one if none
     /// does.
     ///
-    /// Every cookie of the name is tried. Those that are good may be several
-    /// spellings of one session, then the newest counts; two different
-    /// sessions are ambiguous (a browser's order of them is not to be relied
-    /// on, RFC 6265, 4.2.2) and mean an empty one. So does one that is over.
+    /// Every cookie of the name is a candidate if it is valid and its session is
+    /// neither expired nor revoked. Several candidates may be copies of one
+    /// session, then the newest counts. Two different sessions are ambiguous and
+    /// mean an empty one: a browser's order of them is not to be relied on
+    /// (RFC 6265, 4.2.2). So do more cookies that could be valid than are worth
+    /// the time to verify them.
     ///
     /// # Errors
     ///
@@ -89,54 +100,74 @@ impl SessionInterface<'_> {
         now: u64,
     ) -> Result<Opened, StoreError> {
         let mut notes = Vec::new();
-        let mut found: Option<Session> = None;
-        let mut ids: Vec<SessionId> = Vec::new();
+        let (mut tried, mut bytes) = ([""; MAX_COOKIES], 0);
+        let mut count = 0;
+        let mut found: Option<(Session, Ended)> = None;
+        let mut proven: Vec<SessionId> = Vec::new();
+        let mut is_ambiguous = false;
         for value in headers.flat_map(|header| cookie::values_of(&self.settings.name, header)) {
-            let session = match (self.store(), SessionId::parse(value)) {
-                (Some(_), Some(id)) if ids.contains(&id) => continue,
-                (Some(_), Some(_)) if ids.len() == MAX_IDS => {
-                    return Ok(Opened {
-                        session: Session::new(),
-                        notes,
-                    });
-                }
-                (Some(store), Some(id)) => {
-                    ids.push(id.clone());
-                    stored(store, id, now, &mut notes)?
-                }
-                _ => self.verified(value, now),
-            };
-            let Some(session) = session.filter(|session| !self.is_too_old(session, now)) else {
+            let Some(candidate) = self.candidate(value) else {
                 continue;
             };
+            if tried[..count].contains(&value) {
+                continue;
+            }
+            bytes += value.len();
+            if count == MAX_COOKIES || bytes > self.settings.max_verified() {
+                is_ambiguous = true;
+                break;
+            }
+            tried[count] = value;
+            count += 1;
+            let session = match candidate {
+                Candidate::Id(store, id) => stored(store, id, now, &mut notes)?,
+                Candidate::Token(signer) => self.verified(signer, value, now),
+            };
+            let Some(session) = session else { continue };
+            let ended = match (&found, &self.revocations) {
+                (Some((other, ended)), _) if other.user() == session.user() => *ended,
+                (_, Some(revocations)) => revocations.ended(session.user())?,
+                (_, None) => Ended::Never,
+            };
+            if ended.covers(session.began()) || self.settings.is_too_old(session.began(), now) {
+                continue;
+            }
+            if let Origin::Store(id) = session.origin() {
+                proven.push(id.clone());
+            }
             match &found {
-                Some(other) if other.values() != session.values() => {
-                    return Ok(Opened {
-                        session: Session::new(),
-                        notes,
-                    });
-                }
-                Some(other) if other.saved() >= session.saved() => {}
-                _ => found = Some(session),
+                Some((other, _)) if other.values() != session.values() => is_ambiguous = true,
+                Some((other, _)) if other.saved() >= session.saved() => {}
+                _ => found = Some((session, ended)),
             }
         }
-        let session = match found {
-            Some(session) if self.is_revoked(&session)? => Session::new(),
-            found => found.unwrap_or_default(),
-        };
-        Ok(Opened { session, notes })
+        let found = found.filter(|_| !is_ambiguous);
+        let session = found.map_or_else(Session::new, |(session, _)| session);
+        Ok(Opened {
+            session: session.with_proven(proven),
+            notes,
+        })
+    }
+
+    /// What a cookie's value could be, by its shape.
+    fn candidate(&self, value: &str) -> Option<Candidate<'_>> {
+        match (self.store(), SessionId::parse(value), &self.home) {
+            (Some(store), Some(id), _) => Some(Candidate::Id(store, id)),
+            (_, _, Home::Cookie(signer, _)) => {
+                let fits = value.len() <= self.settings.max_verified();
+                (fits && signer.could_have_signed(value)).then_some(Candidate::Token(signer))
+            }
+            (_, _, Home::Store(_)) => None,
+        }
     }
 
     /// The session in a signed cookie. Signed but malformed is no session,
     /// where Flask answers 500.
-    fn verified(&self, token: &str, now: u64) -> Option<Session> {
-        let Home::Cookie(signer, _) = &self.home else {
-            return None;
-        };
+    fn verified(&self, signer: &Signer, token: &str, now: u64) -> Option<Session> {
         let verified = signer.verify(token, self.settings.lifetime, now).ok()?;
         let json = decode_payload(verified.payload)?;
         let mut values = tagged_json::loads(&json)?;
-        let started = take_started(&mut values).unwrap_or(verified.signed_at);
+        let started = take_started(&mut values).unwrap_or(verified.signed_at.into());
         Some(Session::opened(
             Origin::Cookie,
             values,
@@ -152,17 +183,27 @@ impl SessionInterface<'_> {
         }
     }
 
-    fn is_too_old(&self, session: &Session, now: u64) -> bool {
-        let limit = self.settings.absolute_lifetime;
-        limit.is_some_and(|limit| now.saturating_sub(session.started()) > limit)
-    }
-
-    fn is_revoked(&self, session: &Session) -> Result<bool, StoreError> {
-        let (Some(user), Some(revocations)) = (session.user(), &self.revocations) else {
-            return Ok(false);
+    /// Marks all sessions of a user as ended, if the request asks for it. Returns
+    /// `false` if there are too many marks: then only this request's session ends.
+    ///
+    /// # Errors
+    ///
+    /// [`SaveError`]: then nothing was changed.
+    pub(crate) fn end_everywhere(&self, session: &Session, now: u64) -> Result<bool, SaveError> {
+        let Some(user) = session.ended_user() else {
+            return Ok(true);
         };
-        let ended = revocations.ended(user)?;
-        Ok(ended.is_some_and(|ended| session.started() <= ended))
+        let revocations = self.revocations.as_deref();
+        let revocations = revocations.ok_or(SaveError::NoRevocations)?;
+        let whose = match self.accepts_any_name {
+            true => Whose::Invented(user),
+            false => Whose::User(user),
+        };
+        match revocations.end(whose, Some(session.began()), now) {
+            Ok(()) => Ok(true),
+            Err(EndError::TooMany) => Ok(false),
+            Err(EndError::Store(err)) => Err(err.into()),
+        }
     }
 
     /// Saves `session` and returns the `Set-Cookie` value that it calls for,
@@ -183,30 +224,11 @@ impl SessionInterface<'_> {
         scope: CookieScope<'_>,
         now: u64,
     ) -> Result<Option<String>, SaveError> {
-        let Some(user) = session.ended_user() else {
-            return self.save_one(session, scope, now);
-        };
-        let revocations = self.revocations.as_deref();
-        let revocations = revocations.ok_or(SaveError::NoRevocations)?;
-        // It may have begun on a machine whose clock runs ahead, by no more than
-        // a cookie's may.
-        let ahead = now.saturating_add(CLOCK_SKEW);
-        revocations.end(Some(user), session.started().clamp(now, ahead))?;
-        let line = self.save_one(session, scope, now)?;
-        self.forget_sessions_of(user, revocations, now);
-        Ok(line)
-    }
-
-    fn save_one(
-        &self,
-        session: &Session,
-        scope: CookieScope<'_>,
-        now: u64,
-    ) -> Result<Option<String>, SaveError> {
+        self.end_others(session)?;
         if session.values().is_empty() {
             let over = session.emptied()
                 && match (session.origin(), self.store()) {
-                    // One that is no more may have a successor in the browser.
+                    // If it has ended, the browser may have its successor.
                     (Origin::Store(id), Some(store)) if session.renewed() => store.delete(id)?,
                     (Origin::Store(id), Some(store)) => empty(session, store, id, now)?,
                     _ => true,
@@ -231,33 +253,30 @@ impl SessionInterface<'_> {
         Ok(line)
     }
 
-    /// Removes records of `user`, whose sessions are over by a mark already:
-    /// those that are quickly found, the others go when they are due.
-    fn forget_sessions_of(&self, user: &str, revocations: &dyn Revocations, now: u64) {
-        let Some(store) = self.store() else { return };
-        let mut left = REVOKE;
-        let _ = store.for_each(now, &mut |record, _| {
-            if left == 0 {
-                return Visit::Stop;
+    /// Ends the other sessions that the request proved, if its own gets a new id
+    /// or ends: else a second cookie of the same visitor would still be logged
+    /// in.
+    fn end_others(&self, session: &Session) -> Result<(), StoreError> {
+        let Some(store) = self.store().filter(|_| session.renewed()) else {
+            return Ok(());
+        };
+        for id in session.proven() {
+            if !matches!(session.origin(), Origin::Store(own) if own == id) {
+                store.delete(id)?;
             }
-            left -= 1;
-            match record.user() == Some(user) && is_over(revocations, record) {
-                true => Visit::Delete,
-                false => Visit::Next,
-            }
-        });
+        }
+        Ok(())
     }
 
     /// When the session began: now, if it is a new one or has a new user.
-    fn beginning(&self, session: &Session, now: u64) -> Result<u64, StoreError> {
+    fn beginning(&self, session: &Session, now: u64) -> Result<Moment, StoreError> {
         if !session.is_new() && !session.renewed() {
-            return Ok(session.started());
+            return Ok(session.began());
         }
-        let (Some(user), Some(revocations)) = (session.user(), &self.revocations) else {
-            return Ok(now);
-        };
-        let ended = revocations.ended(user)?;
-        Ok(ended.map_or(now, |ended| now.max(ended.saturating_add(1))))
+        match &self.revocations {
+            Some(revocations) => revocations.begin(session.user(), now),
+            None => Ok(now.into()),
+        }
     }
 
     /// Whether it is time to say that the session is in use.
@@ -281,7 +300,7 @@ impl SessionInterface<'_> {
         if !session.modified() && !refresh_due {
             return Ok((None, false));
         }
-        match self.token_line(&change.record(session.values().clone()), scope, signer) {
+        match self.token_line(change.record(session.values().clone()), scope, signer) {
             Err(_) if let Some(store) = store => {
                 Ok((Some(self.create(change, scope, store)?), true))
             }
@@ -305,7 +324,7 @@ impl SessionInterface<'_> {
         let mut line = None;
         let mut fits = |stored: Record| {
             let record = change.merged(stored);
-            line = self.token_line(&record, scope, signer).ok();
+            line = self.token_line(record.clone(), scope, signer).ok();
             match &line {
                 Some(_) => Change::Delete,
                 None => Change::Replace(record),
@@ -355,23 +374,22 @@ impl SessionInterface<'_> {
         Ok((line, there))
     }
 
-    /// Who logs in does so whatever became of the session before; everybody
-    /// else's is over.
+    /// A login succeeds whatever became of the session before. All other
+    /// sessions that have ended meanwhile stay so.
     fn log_in_anew(
         &self,
         change: &Changed<'_>,
         scope: CookieScope<'_>,
         store: &dyn Store,
     ) -> Result<(Option<String>, bool), SaveError> {
-        let session = change.session;
-        if session.user().is_none() || session.user() == user(session.loaded()) {
-            return Ok((None, false));
+        match change.session.logged_in() {
+            true => Ok((Some(self.create(change, scope, store)?), true)),
+            false => Ok((None, false)),
         }
-        Ok((Some(self.create(change, scope, store)?), true))
     }
 
-    /// Stores the session as a new one: of a session that is no more, only
-    /// what this request did is in it.
+    /// Stores the session as a new one. Of a session that has ended meanwhile it
+    /// holds only what this request did, and who logged in.
     fn create(
         &self,
         change: &Changed<'_>,
@@ -379,10 +397,15 @@ impl SessionInterface<'_> {
         store: &dyn Store,
     ) -> Result<String, SaveError> {
         let session = change.session;
-        let values = match session.origin() {
-            Origin::Store(_) => merge(BTreeMap::new(), session.loaded(), session.values()),
-            _ => session.values().clone(),
-        };
+        let mut values = session.values().clone();
+        if let Origin::Store(_) = session.origin() {
+            values = merge(BTreeMap::new(), session.loaded(), &values);
+            for key in [USERNAME, PERMANENT] {
+                if let Some(value) = session.values().get(key) {
+                    values.insert(key.to_owned(), value.clone());
+                }
+            }
+        }
         let id = SessionId::generate()?;
         store.create(&id, &change.record(values))?;
         Ok(self.id_line(change, scope, &id)?)
@@ -401,37 +424,29 @@ impl SessionInterface<'_> {
     /// The `Set-Cookie` value that carries all of `record`, signed.
     fn token_line(
         &self,
-        record: &Record,
+        record: Record,
         scope: CookieScope<'_>,
         signer: &Signer,
     ) -> Result<String, CookieTooLarge> {
         let Record {
             started,
             saved,
-            values,
+            mut values,
         } = record;
-        // Only where it matters: Flask would show the key to its pages.
-        let dated = user(values).is_some() || self.settings.absolute_lifetime.is_some();
-        let json = if dated && started != saved {
-            let mut values = values.clone();
-            let started = i64::try_from(*started).unwrap_or(i64::MAX);
-            values.insert(STARTED.to_owned(), Value::from(started));
-            tagged_json::dumps(&values)
-        } else {
-            tagged_json::dumps(values)
-        };
+        let expires = self.expires(is_permanent(&values), started, saved);
+        values.insert(STARTED.to_owned(), Value::from(started));
+        let json = tagged_json::dumps(&values);
         let size = json.len();
         let payload = encode_payload(&json).ok_or(CookieTooLarge::Session { size })?;
-        let token = signer.sign(&payload, *saved);
-        let expires = self.expires(is_permanent(values), *started, *saved);
+        let token = signer.sign(&payload, saved);
         cookie::line(self.settings, scope, token, expires)
     }
 
     /// When the browser is to forget the cookie of a permanent session.
-    fn expires(&self, permanent: bool, started: u64, now: u64) -> Option<u64> {
+    fn expires(&self, permanent: bool, started: Moment, now: u64) -> Option<u64> {
         let idle = now.saturating_add(self.settings.lifetime);
         let absolute = self.settings.absolute_lifetime;
-        let end = absolute.map_or(u64::MAX, |limit| started.saturating_add(limit));
+        let end = absolute.map_or(u64::MAX, |limit| started.second().saturating_add(limit));
         permanent.then_some(idle.min(end))
     }
 }
@@ -440,7 +455,7 @@ impl SessionInterface<'_> {
 #[derive(Clone, Copy)]
 struct Changed<'s> {
     session: &'s Session,
-    started: u64,
+    started: Moment,
     now: u64,
 }
 
@@ -473,7 +488,7 @@ fn empty(
     id: &SessionId,
     now: u64,
 ) -> Result<bool, StoreError> {
-    let started = session.started();
+    let started = session.began();
     let change = Changed {
         session,
         started,
@@ -515,14 +530,16 @@ fn stored(
     }
 }
 
-/// [`STARTED`], which is no part of the dict.
-fn take_started(values: &mut BTreeMap<String, Value>) -> Option<u64> {
-    match values.remove(STARTED)? {
-        Value::Number(started) => started.as_u64(),
+/// Takes [`STARTED`] out, which is no part of the dict. What is not a moment is
+/// taken for one before all marks.
+fn take_started(values: &mut BTreeMap<String, Value>) -> Option<Moment> {
+    let started = match values.remove(STARTED)? {
+        Value::Number(started) => started.as_str().parse().ok(),
         _ => None,
-    }
+    };
+    Some(started.unwrap_or_default())
 }
 
 fn is_permanent(values: &BTreeMap<String, Value>) -> bool {
-    values.get("_permanent") == Some(&Value::Bool(true))
+    values.get(PERMANENT) == Some(&Value::Bool(true))
 }

@@ -17,11 +17,13 @@ mod hex;
 mod id;
 mod interface;
 mod merge;
+mod moment;
 pub(crate) mod redis;
 mod weak_key;
 
-pub use dict::{Flash, Session, USERNAME};
+pub use dict::{EVERYWHERE, Flash, Session, USERNAME};
 pub use id::SessionId;
 pub(crate) use interface::{Home, Opened, SaveError, SessionInterface};
+pub use moment::{Moment, NotAMoment};
 pub use redis::{RedisUrl, RedisUrlError};
 pub use tagged_json::{DateTime, Value};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::dict::user;
 use super::id::hash;
+use super::moment::Moment;
 use super::store::StoreError;
 use super::tagged_json::{self, Value};
 
@@ -16,8 +17,8 @@ const MAGIC: &str = "signet1";
 /// A session in a store.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Record {
-    /// When the session began, in Unix seconds.
-    pub started: u64,
+    /// When the session began.
+    pub started: Moment,
     /// When the record was last written, in Unix seconds.
     pub saved: u64,
     /// The session's dict.
@@ -105,7 +106,7 @@ mod tests {
 
     fn record() -> Record {
         Record {
-            started: 1_700_000_000,
+            started: Moment::from(1_700_000_000).after(),
             saved: 1_700_000_060,
             values: [("username".to_owned(), Value::from("ada"))].into(),
         }

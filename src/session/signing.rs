@@ -110,6 +110,18 @@ impl Signer {
         format!("{signed}.{signature}")
     }
 
+    /// Whether `token` has the shape of what this signs: three parts, of which
+    /// the last is as long as a signature. It says nothing about the signature.
+    pub(super) fn could_have_signed(&self, token: &str) -> bool {
+        let length = match self.signing.digest {
+            Digest::Sha1 => 27,
+            Digest::Sha256 => 43,
+        };
+        token
+            .rsplit_once('.')
+            .is_some_and(|(signed, signature)| signature.len() == length && signed.contains('.'))
+    }
+
     /// Checks `token` and returns what it protects.
     ///
     /// `max_age` is in seconds, `now` in Unix seconds. A token exactly

@@ -1,20 +1,35 @@
-//! Marks in files.
+//! Marks in files: `ended/all`, and `ended/` with the hash of a user's name.
+//!
+//! A mark is changed under a lock on its own file, and is on the disk before
+//! anybody hears of it.
 
-use std::fs::{DirBuilder, File};
+use std::fs::DirBuilder;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{AtFlags, CWD, Dir, unlinkat};
+use rustix::io::Errno;
 
 use super::super::id::hash;
+use super::super::moment::Moment;
 use super::super::store::StoreError;
-use super::{MAX_MARKS, Marks, Revocations, Whose};
-use crate::files::private::{self, Placement};
-use crate::files::trusted::Readers;
+use super::lists::{Kind, Lists, is_mark_name};
+use super::{EndError, Ended, MAX_MARK, Mark, Revocations, Whose, is_alive};
+use crate::files::lock::{self, Attempt};
+use crate::files::private::{self, Draft, Placement};
+use crate::files::trusted::{Opened, Readers};
 use crate::files::{FileError, FileProblem};
 
-/// Marks in files: 256 of them, so that a look-up reads one small file.
+/// The name of everybody's mark.
+const ALL: &str = "all";
+
+/// How often a change is tried again because another process created or removed
+/// the mark meanwhile.
+const ATTEMPTS: usize = 100;
+
+/// Marks in files.
 #[derive(Clone, Debug)]
 pub struct RevocationFiles {
     dir: PathBuf,
@@ -23,7 +38,7 @@ pub struct RevocationFiles {
 }
 
 impl RevocationFiles {
-    /// Marks in `dir`, which is made, mode 0700, when the first is set, of
+    /// Marks in `dir`, which is created with mode 0700 when the first is set, of
     /// sessions that live for `lifetime` seconds.
     pub fn new(dir: PathBuf, euid: u32, lifetime: u64) -> Self {
         Self {
@@ -42,80 +57,228 @@ impl RevocationFiles {
         Ok(folder)
     }
 
-    fn read(&self, folder: &OwnedFd, name: &str) -> Result<Marks, StoreError> {
-        let failed = |err| self.failed(err);
-        let file = private::open(folder, name, false, self.euid).map_err(failed)?;
-        let Some(file) = file else {
-            return Ok(Marks::default());
-        };
-        let bytes = file.read(MAX_MARKS).map_err(failed)?;
-        Marks::parse(&bytes)
-            .ok_or_else(|| failed(FileProblem::Damaged("has a line that is not a mark")))
+    fn make_folder(&self) -> Result<OwnedFd, StoreError> {
+        if let Some(folder) = self.folder()? {
+            return Ok(folder);
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir)
+            .map_err(|err| self.failed(err.into()))?;
+        self.folder()?
+            .ok_or_else(|| self.failed(FileProblem::Missing))
     }
 
-    fn mark(
+    /// A file that is not the program's own counts as a damaged mark.
+    fn read(&self, folder: &OwnedFd, name: &str) -> Result<Mark, StoreError> {
+        match private::open(folder, name, false, self.euid) {
+            Ok(Some(file)) => self.parse(&file),
+            Ok(None) => Ok(Mark::Absent),
+            Err(problem) => self.damaged_by(problem),
+        }
+    }
+
+    fn parse(&self, file: &Opened) -> Result<Mark, StoreError> {
+        match file.read(MAX_MARK) {
+            Ok(bytes) => Ok(Mark::parse(&bytes)),
+            Err(problem) => self.damaged_by(problem),
+        }
+    }
+
+    /// What lies there is not the program's, or the system failed.
+    fn damaged_by(&self, problem: FileProblem) -> Result<Mark, StoreError> {
+        match problem {
+            FileProblem::System(_)
+            | FileProblem::Missing
+            | FileProblem::Held
+            | FileProblem::NoLocks => Err(self.failed(problem)),
+            FileProblem::Owner { .. }
+            | FileProblem::Writable { .. }
+            | FileProblem::Readable { .. }
+            | FileProblem::Unreadable { .. }
+            | FileProblem::NotAFolder
+            | FileProblem::NotAFile
+            | FileProblem::Link
+            | FileProblem::Names
+            | FileProblem::TooLarge(_)
+            | FileProblem::Damaged(_)
+            | FileProblem::Served
+            | FileProblem::Temporary => Ok(Mark::Damaged),
+        }
+    }
+
+    /// Puts what `next` makes of a mark in its place, if that is anything, by way
+    /// of the folder `workshop`. `before` is called when all is ready.
+    fn change<E: From<StoreError>>(
         &self,
         folder: &OwnedFd,
-        shard: &str,
-        whose: &Whose,
-        now: u64,
-    ) -> Result<(), StoreError> {
-        let mut marks = self.read(folder, shard)?;
-        marks.set(whose, now, self.lifetime);
-        let text = marks.to_string();
-        if text.len() > MAX_MARKS {
-            return Err(self.failed(FileProblem::TooLarge(MAX_MARKS)));
+        workshop: &OwnedFd,
+        name: &str,
+        mut next: impl FnMut(Mark) -> Result<Option<Moment>, E>,
+        mut before: impl FnMut(Mark, Moment) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for _ in 0..ATTEMPTS {
+            let (mark, placement, _lock) = match lock::lock(folder, name, self.euid) {
+                Ok(Some(file)) => (self.parse(&file)?, Placement::Replace, Some(file)),
+                Ok(None) => (Mark::Absent, Placement::New, None),
+                // Without locks, of two marks at the same moment the later
+                // written counts. Each is later than all before both.
+                Err(FileProblem::NoLocks) => (self.read(folder, name)?, Placement::Replace, None),
+                Err(problem) => (self.damaged_by(problem)?, Placement::Replace, None),
+            };
+            let Some(moment) = next(mark)? else {
+                return Ok(());
+            };
+            let draft = Draft::write_synced(workshop, format!("{moment}\n").as_bytes())
+                .map_err(|err| self.failed(err.into()))?;
+            before(mark, moment)?;
+            match draft.place_synced(folder, name, placement) {
+                // Another process was faster.
+                Err(err) if is_taken(placement, &err) => {}
+                outcome => return outcome.map_err(|err| self.failed(err.into()).into()),
+            }
         }
-        private::put(folder, shard, text.as_bytes(), Placement::Replace)
-            .map_err(|err| self.failed(err.into()))
+        let words = format!("{}: others change {name} all the time", self.dir.display());
+        Err(StoreError::Unavailable(words).into())
     }
 
-    /// One change at a time.
-    fn lock(&self, folder: &OwnedFd) -> Result<File, StoreError> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let lock = openat(folder, ".lock", flags, Mode::RUSR | Mode::WUSR);
-        let lock = File::from(lock.map_err(|err| self.failed(err.into()))?);
-        lock.lock().map_err(|err| self.failed(err.into()))?;
-        Ok(lock)
+    /// Ends the sessions of the user whose mark is `name`.
+    fn end_user(
+        &self,
+        name: &str,
+        kind: Kind,
+        began: Option<Moment>,
+        now: u64,
+    ) -> Result<(), EndError> {
+        let folder = self.make_folder()?;
+        let lists = self.lists(&folder)?;
+        let mut floor = Moment::from(now);
+        match (began, self.read(&folder, ALL)?) {
+            // It is later than everybody's mark, or it would be over.
+            (Some(began), _) => floor = floor.max(began),
+            (None, Mark::At(all)) => floor = floor.max(all.after()),
+            (None, Mark::Absent | Mark::Damaged) => {}
+        }
+        let failed = |problem| self.failed(problem);
+        // A user who has a mark already is not held against the limit.
+        let is_limited = |mark: Mark| kind == Kind::Invented && !mark.is_alive(self.lifetime, now);
+        self.change(
+            &folder,
+            lists.folder(),
+            name,
+            |mark| {
+                if is_limited(mark) && lists.is_full(kind, now).map_err(failed)? {
+                    return Err(EndError::TooMany);
+                }
+                Ok(Some(mark.next(floor)))
+            },
+            |mark, moment| {
+                if lists.has(mark, moment) {
+                    return Ok(());
+                }
+                match lists.add(kind, name, moment, is_limited(mark), now) {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err(EndError::TooMany),
+                    Err(problem) => Err(failed(problem).into()),
+                }
+            },
+        )?;
+        // What could not be removed now still can be when the next mark is set.
+        let _ = lists.clean(now, &folder, name, &mut |name| {
+            let _ = self.remove_expired(&folder, name, now);
+        });
+        Ok(())
+    }
+
+    /// Removes a mark that has expired. One that is locked is being set anew.
+    fn remove_expired(&self, folder: &OwnedFd, name: &str, now: u64) -> Result<(), FileProblem> {
+        let Attempt::Locked(file) = lock::try_lock(folder, name, self.euid)? else {
+            return Ok(());
+        };
+        match Mark::parse(&file.read(MAX_MARK)?) {
+            Mark::At(moment) if !is_alive(moment, self.lifetime, now) => {
+                Ok(unlinkat(folder, name, AtFlags::empty())?)
+            }
+            Mark::At(_) | Mark::Damaged | Mark::Absent => Ok(()),
+        }
+    }
+
+    fn lists(&self, folder: &OwnedFd) -> Result<Lists, StoreError> {
+        Lists::open(folder, self.lifetime).map_err(|err| self.failed(err))
     }
 
     fn failed(&self, problem: FileProblem) -> StoreError {
-        failed(&self.dir, problem)
+        StoreError::File(FileError::new(&self.dir, problem))
     }
 }
 
-fn failed(dir: &Path, problem: FileProblem) -> StoreError {
-    StoreError::File(FileError::new(dir, problem))
+fn is_taken(placement: Placement, err: &io::Error) -> bool {
+    placement == Placement::New && err.kind() == io::ErrorKind::AlreadyExists
 }
 
 impl Revocations for RevocationFiles {
-    fn ended(&self, user: &str) -> Result<Option<u64>, StoreError> {
-        let user = hash(user);
+    fn ended(&self, user: Option<&str>) -> Result<Ended, StoreError> {
         let Some(folder) = self.folder()? else {
-            return Ok(None);
+            return Ok(Ended::Never);
         };
-        Ok(self.read(&folder, &user[..2])?.ended(&user))
+        let all = self.read(&folder, ALL)?.ended();
+        Ok(match user {
+            Some(user) => all.max(self.read(&folder, &hash(user))?.ended()),
+            None => all,
+        })
     }
 
-    fn end(&self, user: Option<&str>, now: u64) -> Result<(), StoreError> {
-        let folder = match self.folder()? {
-            Some(folder) => folder,
-            None => {
-                let made = DirBuilder::new()
-                    .recursive(true)
-                    .mode(0o700)
-                    .create(&self.dir);
-                made.map_err(|err| self.failed(err.into()))?;
-                self.folder()?
-                    .ok_or_else(|| self.failed(FileProblem::Missing))?
+    fn end(&self, whose: Whose<'_>, began: Option<Moment>, now: u64) -> Result<(), EndError> {
+        match whose {
+            Whose::Everybody => {
+                let folder = self.make_folder()?;
+                let next = |mark: Mark| Ok(Some(mark.next_of_everybody(now)));
+                self.change(&folder, &folder, ALL, next, |_, _| Ok(()))
             }
+            Whose::User(user) => self.end_user(&hash(user), Kind::Known, began, now),
+            Whose::Invented(user) => self.end_user(&hash(user), Kind::Invented, began, now),
+        }
+    }
+
+    fn repair(&self, user: Option<&str>, now: u64) -> Result<(), StoreError> {
+        let folder = self.make_folder()?;
+        let lists = self.lists(&folder)?;
+        let names = std::iter::once(ALL.to_owned()).chain(user.map(hash));
+        for name in names {
+            self.change(
+                &folder,
+                lists.folder(),
+                &name,
+                |mark| {
+                    let is_damaged = mark == Mark::Damaged;
+                    Ok(is_damaged.then(|| mark.next_of_everybody(now)))
+                },
+                |_, moment| match name == ALL {
+                    true => Ok(()),
+                    false => lists
+                        .add(Kind::Known, &name, moment, false, now)
+                        .map(|_| ())
+                        .map_err(|problem| self.failed(problem)),
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    fn clean(&self, now: u64) -> Result<(), StoreError> {
+        let Some(folder) = self.folder()? else {
+            return Ok(());
         };
-        let _lock = self.lock(&folder)?;
-        private::remove_unfinished(&folder).map_err(|err| self.failed(err.into()))?;
-        let whose = Whose::of(user);
-        whose
-            .shards()
-            .iter()
-            .try_for_each(|shard| self.mark(&folder, shard, &whose, now))
+        let failed = |err: Errno| self.failed(err.into());
+        for entry in Dir::read_from(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if let Ok(name) = entry.file_name().to_str()
+                && is_mark_name(name)
+            {
+                let _ = self.remove_expired(&folder, name, now);
+            }
+        }
+        Ok(())
     }
 }

@@ -82,13 +82,6 @@ impl Redis {
         is_put.then_some(()).ok_or(StoreError::IdInUse)
     }
 
-    /// Puts `bytes` in the place of what we put under `key` before.
-    fn put_again(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let lifetime = milliseconds(self.lifetime);
-        let set: &[&[u8]] = &[b"SET", key.as_bytes(), bytes, b"PX", lifetime.as_bytes()];
-        in_redis(&self.client, key, |redis| redis.one(set, SHORT)).map(|_| ())
-    }
-
     fn remove(&self, key: &str) -> Result<bool, StoreError> {
         let del: &[&[u8]] = &[b"DEL", key.as_bytes()];
         in_redis(&self.client, key, |redis| match redis.one(del, SHORT)? {
@@ -150,12 +143,14 @@ impl Store for Redis {
         changing: &mut Changing<'_>,
     ) -> Result<bool, StoreError> {
         let key = self.key(id);
-        change(&self.client, &key, MAX_RECORD, self.lifetime, |bytes| {
+        change(&self.client, &key, MAX_RECORD, |bytes| {
             let Some((record, _)) = self.read(bytes, &key, now)? else {
                 return Ok(Step::Leave);
             };
             Ok(match changing(record) {
-                Change::Replace(record) => Step::Put(record.to_bytes_within_limit()?),
+                Change::Replace(record) => {
+                    Step::Put(record.to_bytes_within_limit()?, self.lifetime)
+                }
                 Change::Delete => Step::Delete,
             })
         })
@@ -171,7 +166,7 @@ impl Store for Redis {
         let (old, new) = (self.key(old), self.key(new));
         let (mut is_put, mut is_wanted) = (false, false);
         // The new one first: who is killed in between still has the old one.
-        let outcome = change(&self.client, &old, MAX_RECORD, self.lifetime, |bytes| {
+        let outcome = change(&self.client, &old, MAX_RECORD, |bytes| {
             is_wanted = false;
             let Some((record, _)) = self.read(bytes, &old, now)? else {
                 return Ok(Step::Leave);
@@ -179,7 +174,7 @@ impl Store for Redis {
             if let Change::Replace(record) = changing(record) {
                 let bytes = record.to_bytes_within_limit()?;
                 match is_put {
-                    true => self.put_again(&new, &bytes)?,
+                    true => put(&self.client, &new, &bytes, self.lifetime)?,
                     false => self.put_new(&new, &bytes)?,
                 }
                 (is_put, is_wanted) = (true, true);
@@ -243,23 +238,20 @@ impl Store for Redis {
 pub(in super::super) enum Step {
     /// Nothing.
     Leave,
-    /// This lies under it.
-    Put(Vec<u8>),
+    /// This lies under it, for so many seconds from now.
+    Put(Vec<u8>, u64),
     /// Nothing lies under it.
     Delete,
 }
 
-/// Changes what lies under `key`, for `lifetime` seconds from now, unless
-/// somebody else does so meanwhile; then `step` is asked again. Returns
-/// whether it was changed.
+/// Changes what lies under `key`, unless another process does so meanwhile; then
+/// `step` is asked again. Returns whether it was changed.
 pub(in super::super) fn change(
     client: &Client,
     key: &str,
     limit: usize,
-    lifetime: u64,
     mut step: impl FnMut(Option<Vec<u8>>) -> Result<Step, StoreError>,
 ) -> Result<bool, StoreError> {
-    let lifetime = milliseconds(lifetime);
     let began = Instant::now();
     let mut tries = 0;
     while began.elapsed() < LONGEST {
@@ -267,11 +259,11 @@ pub(in super::super) fn change(
             let watch: &[&[u8]] = &[b"WATCH", key.as_bytes()];
             let get: &[&[u8]] = &[b"GET", key.as_bytes()];
             let found = value(redis.all(&[watch, get], limit)?.pop())?;
-            let put;
+            let (bytes, lifetime);
             let command: &[&[u8]] = match step(found) {
-                Ok(Step::Put(bytes)) => {
-                    put = bytes;
-                    &[b"SET", key.as_bytes(), &put, b"PX", lifetime.as_bytes()]
+                Ok(Step::Put(put, seconds)) => {
+                    (bytes, lifetime) = (put, milliseconds(seconds));
+                    &[b"SET", key.as_bytes(), &bytes, b"PX", lifetime.as_bytes()]
                 }
                 Ok(Step::Delete) => &[b"DEL", key.as_bytes()],
                 Ok(Step::Leave) => {
@@ -300,26 +292,87 @@ pub(in super::super) fn change(
     )))
 }
 
+/// Puts `bytes` under `key` for `lifetime` seconds, whatever lies there.
+pub(in super::super) fn put(
+    client: &Client,
+    key: &str,
+    bytes: &[u8],
+    lifetime: u64,
+) -> Result<(), StoreError> {
+    let lifetime = milliseconds(lifetime);
+    let set: &[&[u8]] = &[b"SET", key.as_bytes(), bytes, b"PX", lifetime.as_bytes()];
+    run(client, key, set).map(|_| ())
+}
+
 /// Does `command` unless what is watched was changed. Returns whether it did.
 fn transaction(redis: &mut Connection, command: &[&[u8]]) -> Result<bool, RedisError> {
-    let mut replies = redis.all(&[&[b"MULTI"], command, &[b"EXEC"]], SHORT)?;
-    match replies.pop() {
-        Some(Reply::Array(None)) => Ok(false),
-        Some(Reply::Array(Some(done))) => match done.into_iter().next() {
-            Some(Reply::Error(words)) => Err(RedisError::Refused(words)),
-            Some(_) => Ok(true),
-            None => Err(RedisError::Reply("did nothing in a transaction".to_owned())),
-        },
-        other => Err(unexpected(other.as_ref())),
+    Ok(exec(redis, &[command])?.is_some())
+}
+
+/// Does all of `commands` at once and returns their replies; `None` if what is
+/// watched was changed.
+fn exec(redis: &mut Connection, commands: &[&[&[u8]]]) -> Result<Option<Vec<Reply>>, RedisError> {
+    let (begin, end): (&[&[u8]], &[&[u8]]) = (&[b"MULTI"], &[b"EXEC"]);
+    let mut replies = redis.all(&[&[begin], commands, &[end]].concat(), SHORT)?;
+    let done = match replies.pop() {
+        Some(Reply::Array(None)) => return Ok(None),
+        Some(Reply::Array(Some(done))) => done,
+        other => return Err(unexpected(other.as_ref())),
+    };
+    if done.len() != commands.len() {
+        return Err(RedisError::Reply("did nothing in a transaction".to_owned()));
+    }
+    match done.iter().find(|reply| matches!(reply, Reply::Error(_))) {
+        Some(Reply::Error(words)) => Err(RedisError::Refused(words.clone())),
+        _ => Ok(Some(done)),
     }
 }
 
-/// What lies under `key`.
-pub(in super::super) fn get(
+/// Does all of `commands` at once and returns their replies. All are about `key`.
+pub(in super::super) fn all_at_once(
     client: &Client,
     key: &str,
+    commands: &[&[&[u8]]],
+) -> Result<Vec<Reply>, StoreError> {
+    in_redis(client, key, |redis| {
+        Ok(exec(redis, commands)?.unwrap_or_default())
+    })
+}
+
+/// Does `command`, which is about `key`.
+pub(in super::super) fn run(
+    client: &Client,
+    key: &str,
+    command: &[&[u8]],
+) -> Result<Reply, StoreError> {
+    in_redis(client, key, |redis| redis.one(command, SHORT))
+}
+
+/// What lies under `key`, and under `other` if that is a key. Both have to be on
+/// one server.
+pub(in super::super) fn get_both(
+    client: &Client,
+    key: &str,
+    other: Option<&str>,
     limit: usize,
-) -> Result<Option<Vec<u8>>, StoreError> {
+) -> Result<[Option<Vec<u8>>; 2], StoreError> {
+    let gets = [Some(key), other];
+    let gets: Vec<[&[u8]; 2]> = gets
+        .into_iter()
+        .flatten()
+        .map(|key| [b"GET".as_slice(), key.as_bytes()])
+        .collect();
+    let gets: Vec<&[&[u8]]> = gets.iter().map(<[_; 2]>::as_slice).collect();
+    in_redis(client, key, |redis| {
+        let mut replies = redis.all(&gets, limit)?.into_iter();
+        let first = value(replies.next())?;
+        let second = replies.next().map_or(Ok(None), |reply| value(Some(reply)));
+        Ok([first, second?])
+    })
+}
+
+/// What lies under `key`.
+fn get(client: &Client, key: &str, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
     in_redis(client, key, |redis| {
         value(Some(redis.one(&[b"GET", key.as_bytes()], limit)?))
     })

@@ -3,7 +3,7 @@
 use super::{Run, signet};
 use crate::support::redis::RedisServer;
 use crate::support::response::Response;
-use crate::support::{Cgi, KEY, StateDir};
+use crate::support::{Cgi, KEY, StateDir, example};
 
 /// A site whose sessions live in this state directory, or in cookies.
 struct Site {
@@ -192,6 +192,54 @@ fn what_is_over_is_removed_by_hand_too() {
         assert!(crate::support::now() < deadline, "{run:?}");
     }
     assert_eq!(site.command(&["list"]).done(), "");
+}
+
+/// A click leaves the records of other browsers: their sessions are over, and
+/// `clean` removes them.
+#[test]
+fn sessions_that_are_over_are_not_listed_and_are_removed_by_hand() {
+    let site = Site::new("filesystem");
+    let (ada, _phone) = (site.log_in("ada"), site.log_in("ada"));
+    site.log_in("bob");
+    let click = Cgi::post("/logout", "everywhere=1").cookie(&ada);
+    assert_eq!(site.run(click).status, 303);
+    site.log_in("ada");
+    let mut all = names(&site.command(&["list"]).done()).join(" ");
+    assert!(all == "ada bob" || all == "bob ada", "{all}");
+    let run = site.command(&["clean"]);
+    assert!(run.err.contains("removed 1 session"), "{run:?}");
+    assert!(site.command(&["clean"]).err.contains("removed 0"));
+    all = names(&site.command(&["list"]).done()).join(" ");
+    assert!(all == "ada bob" || all == "bob ada", "{all}");
+
+    // By their absolute lifetime, too.
+    let limit = ("SIGNET_SESSION_ABSOLUTE_LIFETIME", "1");
+    let long_after = [&site.vars()[..], &[limit]].concat();
+    let deadline = crate::support::now() + 10;
+    while signet(&["sessions", "list"], &long_after).done() != "" {
+        assert!(crate::support::now() < deadline, "still listed");
+    }
+    let run = signet(&["sessions", "clean"], &long_after);
+    assert!(run.err.contains("removed 2 sessions"), "{run:?}");
+}
+
+/// Carts, and whatever programs on the library store without a name.
+#[test]
+fn all_sessions_are_ended_with_a_username_or_without() {
+    for kind in ["filesystem", "cookie"] {
+        let site = Site::new(kind);
+        let notes = |target: &str, cookie: &str| {
+            let request = Cgi::get(target).program(example("notes"));
+            site.run(request.cookie(cookie))
+        };
+        let stored = notes("/list?note", "");
+        let cookie = format!("session={}", stored.cookies()[0].value);
+        assert_eq!(notes("/list", &cookie).text(), "note");
+        site.command(&["revoke", "--user", "ada"]).done();
+        assert_eq!(notes("/list", &cookie).text(), "note", "{kind}");
+        site.command(&["revoke", "--all"]).done();
+        assert_eq!(notes("/list", &cookie).text(), "", "{kind}");
+    }
 }
 
 #[test]

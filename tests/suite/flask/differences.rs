@@ -146,7 +146,7 @@ fn fallbacks_are_a_list() {
 /// scope, and whether anybody may keep the page.
 #[test]
 #[ignore = "needs Flask: run tests/run"]
-fn a_login_answers_otherwise_in_four_ways() {
+fn a_login_answers_otherwise_in_five_ways() {
     let mut peer = Peer::start();
     let more = json!({
         "method": "POST", "form": { "username": "ada" }, "environ": { "SCRIPT_NAME": "/app" },
@@ -165,8 +165,11 @@ fn a_login_answers_otherwise_in_four_ways() {
     let [cookie] = &ours.cookies()[..] else {
         panic!("{ours:?}")
     };
-    let held = |value: &str| oracle(setup()).read(value).expect("signed").0;
-    assert_eq!(held(&theirs.value), held(&cookie.value));
+    let signer = oracle(setup());
+    let (held_by_flask, _) = signer.read(&theirs.value).expect("signed");
+    let (held, began, signed_at) = signer.read_session(&cookie.value).expect("signed");
+    assert_eq!(held_by_flask, held.as_bytes());
+    assert_eq!(began, signed_at.to_string(), "the fifth");
 
     #[rustfmt::skip]
     let differences = [

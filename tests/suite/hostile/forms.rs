@@ -21,10 +21,10 @@ fn session(name: &str, answer: &Response) -> serde_json::Value {
     let cookie = answer
         .cookie("session")
         .unwrap_or_else(|| panic!("{name}: no session"));
-    let (json, _) = Signer::default()
-        .read(&cookie.value)
+    let (json, _, _) = Signer::default()
+        .read_session(&cookie.value)
         .expect("our signature");
-    serde_json::from_slice(&json).expect("JSON")
+    serde_json::from_str(&json).expect("JSON")
 }
 
 /// F-1: only a form is a form. (`rfc3875` has the spellings of its type.)

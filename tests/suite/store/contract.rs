@@ -21,7 +21,7 @@ pub(super) fn id() -> SessionId {
 /// A session that began and was saved `saved`, of these values in JSON.
 pub(super) fn record(saved: u64, json: &str) -> Record {
     Record {
-        started: saved,
+        started: saved.into(),
         saved,
         values: loads(json).expect("a dict"),
     }
@@ -78,7 +78,7 @@ pub(super) fn a_record_is_loaded_as_it_was_created(place: &dyn Place) {
     ];
     for json in rows {
         let record = Record {
-            started: now() - 86_400,
+            started: (now() - 86_400).into(),
             saved: now() - 1,
             values: loads(json).expect("a dict"),
         };

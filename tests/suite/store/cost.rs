@@ -10,7 +10,7 @@ use signet::session::store::{Files, Store};
 
 use super::contract::record;
 use super::site::Site;
-use crate::support::strace::{Call, calls};
+use crate::support::strace::{Call, calls, injected};
 use crate::support::token::encode;
 use crate::support::{Cgi, StateDir, now};
 
@@ -48,23 +48,175 @@ fn mark(state: &StateDir, kind: &str) {
     assert_eq!(out.response().status, 303, "{out}");
 }
 
-/// In cookie mode the mark is one look-up for who is logged in, a folder and a
-/// file, and none for others.
+/// In cookie mode a logged-in visitor's request looks at the folder of marks and
+/// two files, however many marks there are, and an anonymous one's at nothing.
 #[test]
 #[ignore = "needs strace: run tests/run"]
-fn a_mark_costs_one_look_up_and_anonymous_visitors_none() {
+fn marks_cost_two_look_ups_and_anonymous_visitors_none() {
     let state = StateDir::new();
     let ada = log_in(&state, "cookie");
     mark(&state, "cookie");
+    for number in 0..50 {
+        state.write(&format!("ended/{number:064x}"), "1\n", 0o600);
+    }
     let marks = |calls: &[String]| {
         let about = |call: &&String| !call.contains("signet.toml") && !call.contains("templates");
         calls.iter().filter(about).cloned().collect::<Vec<_>>()
     };
     let seen = marks(&looks(&state, "cookie", &ada));
-    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert_eq!(seen.len(), 3, "{seen:?}");
     assert!(seen[0].contains("STATE/ended"), "{seen:?}");
-    assert!(!seen[1].contains("AT_FDCWD"), "{seen:?}");
+    assert!(seen[1].contains("\"all\""), "{seen:?}");
+    assert!(seen[2].contains(&super::marks::hash("ada")), "{seen:?}");
     assert_eq!(marks(&looks(&state, "cookie", "")), [] as [String; 0]);
+}
+
+/// A site on which many have logged out everywhere, as many as there may be, and
+/// whose names have the same first byte in their hash.
+fn crowd(state: &StateDir) {
+    let mut lines = String::new();
+    for number in 0..99_000 {
+        lines.push_str(&format!("{number:064x}\n"));
+    }
+    let now = now();
+    let list = format!("ended/lists/invented-{}-{}", now - 10, now + 100_000);
+    state.write(&list, lines, 0o600);
+    let first = &super::marks::hash("ada")[..2];
+    for number in 0..2000 {
+        let mark = format!("{now}\n");
+        state.write(&format!("ended/{first}{number:062x}"), mark, 0o600);
+    }
+}
+
+/// Whatever others stored, a request makes the same system calls.
+#[test]
+#[ignore = "needs strace: run tests/run"]
+fn the_marks_of_others_cost_a_request_nothing() {
+    let alone = StateDir::new();
+    let among = StateDir::new();
+    for state in [&alone, &among] {
+        mark(state, "cookie");
+    }
+    crowd(&among);
+    let cookies = [&alone, &among].map(|state| log_in(state, "cookie"));
+    type Request = fn() -> Cgi;
+    let rows: [(&str, Request, usize); 4] = [
+        ("index", || Cgi::get("/"), 0),
+        ("login", || Cgi::post("/login", "username=ada"), 0),
+        // The other list, whose length is looked at.
+        (
+            "everywhere, first",
+            || Cgi::post("/logout", "everywhere=1"),
+            4,
+        ),
+        (
+            "everywhere, again",
+            || Cgi::post("/logout", "everywhere=1"),
+            0,
+        ),
+    ];
+    for (name, request, more) in rows {
+        let [few, many] = [(&alone, &cookies[0]), (&among, &cookies[1])].map(|(state, cookie)| {
+            let cookie = match name {
+                "everywhere, again" => log_in(state, "cookie"),
+                _ => cookie.clone(),
+            };
+            let request = request().cookie(format!("session={cookie}"));
+            let (calls, out) = calls(request.state(state));
+            assert!(out.response().status < 400, "{name}: {out}");
+            calls.len()
+        });
+        assert!(
+            many <= few + more,
+            "{name}: {few} calls, and {many} among others"
+        );
+    }
+}
+
+/// A click looks at the session that was clicked in, and at no others.
+#[test]
+#[ignore = "needs strace: run tests/run"]
+fn the_sessions_of_all_cost_a_click_nothing() {
+    let click = |sessions: u64| {
+        let site = Site::new(&[("SESSION_TYPE", "filesystem")]);
+        fill(&site, 0, sessions);
+        let ada = log_in(&site.state, "filesystem");
+        let click = Cgi::post("/logout", "everywhere=1").cookie(format!("session={ada}"));
+        let click = click
+            .var("SIGNET_SESSION_TYPE", "filesystem")
+            .state(&site.state);
+        let (calls, out) = calls(click);
+        assert_eq!(out.response().status, 303, "{out}");
+        calls.len()
+    };
+    let (few, many) = (click(0), click(1000));
+    assert!(
+        many <= few + 3,
+        "{few} calls, and {many} beside 1000 sessions"
+    );
+}
+
+/// As the key is: first the file, then its name in the folder.
+#[test]
+#[ignore = "needs strace: run tests/run"]
+fn a_mark_is_on_the_disk_before_the_answer() {
+    for round in ["a new one", "one in the place of another"] {
+        let state = StateDir::new();
+        if round != "a new one" {
+            let ada = log_in(&state, "cookie");
+            let click = Cgi::post("/logout", "everywhere=1").cookie(format!("session={ada}"));
+            assert_eq!(click.state(&state).run().response().status, 303);
+        }
+        let ada = log_in(&state, "cookie");
+        let click = Cgi::post("/logout", "everywhere=1").cookie(format!("session={ada}"));
+        let (calls, out) = calls(click.state(&state));
+        assert_eq!(out.response().status, 303, "{round}: {out}");
+        let hash = super::marks::hash("ada");
+        let at = |wanted: &dyn Fn(&Call) -> bool| calls.iter().position(wanted);
+        let written = at(&|call| call.name == "write" && call.arguments.contains("17"));
+        let placed =
+            at(&|call| call.name.starts_with("renameat") && call.arguments.contains(&hash));
+        let answered = at(&|call| call.name == "write" && call.arguments.starts_with("1,"));
+        let syncs: Vec<usize> = calls
+            .iter()
+            .enumerate()
+            .filter(|(_, call)| call.name == "fsync")
+            .map(|(number, _)| number)
+            .collect();
+        let [file, folder] = syncs[..] else {
+            panic!("{round}: {syncs:?}");
+        };
+        let order = [written, Some(file), placed, Some(folder), answered];
+        assert!(
+            order.is_sorted() && order[0].is_some(),
+            "{round}: {order:?}"
+        );
+    }
+}
+
+/// On a file system without locks, as some mounts of NFS and Lustre.
+#[test]
+#[ignore = "needs strace: run tests/run"]
+fn a_mark_can_be_set_where_there_are_no_locks() {
+    for error in ["ENOLCK", "ENOSYS", "EOPNOTSUPP"] {
+        let state = StateDir::new();
+        let without = format!("inject=flock:error={error}");
+        for round in 0..3 {
+            let [desk, phone] = [(); 2].map(|()| log_in(&state, "cookie"));
+            let click = Cgi::post("/logout", "everywhere=1").cookie(format!("session={desk}"));
+            let out = injected(click.state(&state), &[&without]);
+            assert_eq!(out.response().status, 303, "{error} {round}: {out}");
+            let index = Cgi::get("/")
+                .state(&state)
+                .cookie(format!("session={phone}"))
+                .run();
+            let response = index.response();
+            assert!(
+                response.text().contains("not logged in"),
+                "{error} {round}: {index}"
+            );
+        }
+    }
 }
 
 /// Row S5: whatever the cookie says, no name of its choosing is opened.

@@ -71,7 +71,7 @@ fn use_prolongs_a_stored_session_whose_cookie_has_no_date() {
         assert_eq!(response.cookies(), [], "{step}: the id is what it was");
     }
     let record = stored(&site, &ada).expect("in use");
-    assert_eq!((record.started, record.saved), (NOW, NOW + 10_000));
+    assert_eq!((record.started, record.saved), (NOW.into(), NOW + 10_000));
 }
 
 #[test]
@@ -250,6 +250,66 @@ fn a_slow_request_makes_no_session_older() {
     assert_eq!(ada.user(NOW + 1200).as_deref(), Some("ada"));
 }
 
+/// A double click on the login's button, or the same form in two windows: each
+/// answer's cookie is a login, whichever the browser keeps.
+pub(super) fn logins_at_once_succeed(site: &Site) {
+    for before in [None, Some("ada"), Some("bob")] {
+        for renews in [true, false] {
+            let mut first = site.visitor();
+            match before {
+                Some(user) => first.log_in(NOW, user),
+                None => first.visit(NOW, |session| session.flash("message", "hi")),
+            }
+            let mut second = first.clone();
+            // The other is answered while this one runs.
+            second.visit(NOW + 1, |session| {
+                first.log_in(NOW + 1, "ada");
+                session.insert("username", "ada");
+                session.set_permanent(true);
+                if renews {
+                    session.renew();
+                }
+            });
+            let case = format!("{before:?}, {renews}");
+            assert_eq!(first.user(NOW + 2).as_deref(), Some("ada"), "{case}: first");
+            if renews || before != Some("ada") {
+                assert_eq!(
+                    second.user(NOW + 2).as_deref(),
+                    Some("ada"),
+                    "{case}: second"
+                );
+                let permanent = second.visit(NOW + 2, |session| session.permanent());
+                assert!(permanent, "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn of_two_logins_at_once_both_succeed() {
+    for kind in [FILES, COOKIE, ("SESSION_OVERFLOW", "filesystem")] {
+        logins_at_once_succeed(&Site::new(&[kind]));
+    }
+}
+
+/// A login is ended by a click on "log out everywhere" only if it began before.
+#[test]
+fn a_login_while_the_session_is_ended_everywhere_succeeds() {
+    for kind in [FILES, COOKIE] {
+        let site = Site::new(&[kind]);
+        let mut ada = site.visitor();
+        ada.log_in(NOW, "ada");
+        let mut slow = ada.clone();
+        slow.visit(NOW, |session| {
+            ada.log_out_everywhere(NOW);
+            session.insert("username", "ada");
+            session.renew();
+        });
+        assert_eq!(slow.user(NOW).as_deref(), Some("ada"), "{kind:?}");
+        assert_eq!(ada.user(NOW), None, "{kind:?}");
+    }
+}
+
 /// Taking out all that one request knew of is no logout.
 #[test]
 fn what_others_added_outlives_the_last_key_taken_out() {
@@ -286,7 +346,7 @@ fn what_is_cleared_is_over_whatever_others_add() {
 
 /// What the signed cookie says of its beginning is not for pages.
 #[test]
-fn a_cookie_signed_again_says_when_its_session_began() {
+fn a_signed_cookie_says_when_its_session_began() {
     let site = Site::new(&[COOKIE, LIFETIME, PERMANENT]);
     let mut ada = site.visitor();
     ada.log_in(NOW, "ada");
@@ -295,12 +355,12 @@ fn a_cookie_signed_again_says_when_its_session_began() {
         let (json, at) = Signer::default().read(token).expect("ours");
         (String::from_utf8(json).expect("JSON"), at)
     };
-    let plain = r#"{"_permanent":true,"username":"ada"}"#;
-    assert_eq!(read(&ada), (plain.to_owned(), NOW), "as Flask has it");
+    let wanted =
+        |began: u64| format!(r#"{{"_permanent":true,"_started":{began},"username":"ada"}}"#);
+    assert_eq!(read(&ada), (wanted(NOW), NOW));
     for step in 1..=3 {
         ada.get(NOW + step * 100, "/");
-        let wanted = format!(r#"{{"_permanent":true,"_started":{NOW},"username":"ada"}}"#);
-        assert_eq!(read(&ada), (wanted, NOW + step * 100));
+        assert_eq!(read(&ada), (wanted(NOW), NOW + step * 100));
     }
     let keys: Vec<String> = ada.visit(NOW + 300, |session| {
         session.iter().map(|(key, _)| key.to_owned()).collect()
@@ -308,7 +368,14 @@ fn a_cookie_signed_again_says_when_its_session_began() {
     assert_eq!(keys, ["_permanent", "username"]);
     // A beginning of its own with each login.
     ada.log_in(NOW + 400, "ada");
-    assert_eq!(read(&ada), (plain.to_owned(), NOW + 400));
+    assert_eq!(read(&ada), (wanted(NOW + 400), NOW + 400));
+    // Also of a session without a username, which everybody's mark ends.
+    let mut anonymous = site.visitor();
+    anonymous.visit(NOW, |session| session.insert("cart", 1));
+    assert_eq!(
+        read(&anonymous).0,
+        format!(r#"{{"_started":{NOW},"cart":1}}"#)
+    );
 }
 
 /// [`record`] is what other tests store by hand; a site finds it.

@@ -184,12 +184,12 @@ impl Site {
             2_678_400,
         );
         store.sweep(now(), usize::MAX).expect(name);
-        // Those beside the marks go with the next mark.
+        // Those beside the marks are removed when the next mark is set.
         let left = unfinished();
         assert!(
             left.iter().all(|path| path
                 .parent()
-                .is_some_and(|folder| folder.ends_with("ended"))),
+                .is_some_and(|folder| folder.ends_with("ended/lists"))),
             "{name}: {left:?}"
         );
         assert!(self.is(name, &cookie, "eve"), "{name}: swept");

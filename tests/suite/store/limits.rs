@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::geteuid;
 use signet::session::SessionId;
@@ -151,6 +153,85 @@ fn a_read_only_folder_with_a_key_of_no_more_use_works() {
     assert_eq!(response.status, 303, "{out}");
     let cookie = response.cookie("session").expect("a cookie").value;
     assert!(Signer::with_key(key).read(&cookie).is_some());
+}
+
+/// Another process hangs while it holds a lock. This takes the ten seconds after
+/// which a request gives up; all wait at the same time.
+#[test]
+fn no_lock_is_waited_for_without_end() {
+    let state = StateDir::new();
+    let key = |request: Cgi| request.state(&state).without("SIGNET_SECRET_KEY");
+    let click = |cookie: &str| {
+        let click = Cgi::post("/logout", "everywhere=1");
+        key(click).cookie(format!("session={cookie}"))
+    };
+    let log_in = || cookie_of("login", key(Cgi::post("/login", "username=ada")));
+    assert_eq!(
+        click(&log_in()).run().response().status,
+        303,
+        "the first mark"
+    );
+    let stored = cookie_of("login", login(&state));
+    let id = SessionId::parse(&stored).expect("an id");
+    let mark = format!("ended/{}", super::marks::hash("ada"));
+    let locked = [".lock", &mark, &super::place(&id)].map(|name| {
+        let file =
+            fs::File::open(state.path().join(name)).unwrap_or_else(|err| panic!("{name}: {err}"));
+        file.lock().expect("lock it");
+        file
+    });
+    let patience = Duration::from_secs(60);
+    let index = |cookie: &str| key(Cgi::get("/")).cookie(format!("session={cookie}"));
+    let ada = log_in();
+    let (ada, stored, state) = (&ada, &stored, &state);
+    thread::scope(|scope| {
+        let rotate = scope.spawn(move || {
+            let output = Command::new(env!("CARGO_BIN_EXE_signet"))
+                .args(["key", "rotate"])
+                .env_clear()
+                .env("SIGNET_STATE_DIR", state.path())
+                .output();
+            output.expect("run signet")
+        });
+        let click = click(ada).patience(patience);
+        let click = scope.spawn(move || click.run());
+        let logout = logout(state, stored).patience(patience);
+        let logout = scope.spawn(move || logout.run());
+        // Meanwhile others wait for nothing.
+        let begun = Instant::now();
+        assert!(
+            index(ada)
+                .run()
+                .response()
+                .text()
+                .contains("Logged in as ada")
+        );
+        cookie_of("bob", key(Cgi::post("/login", "username=bob")));
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            begun.elapsed()
+        );
+
+        let output = rotate.join().expect("a thread");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("locked by another process"), "{said}");
+        for request in [click, logout] {
+            let out = request.join().expect("a thread");
+            assert_eq!(out.response().status, 503, "{out}");
+            assert!(out.errors().contains("locked by another process"), "{out}");
+        }
+    });
+    drop(locked);
+    assert!(
+        index(ada)
+            .run()
+            .response()
+            .text()
+            .contains("Logged in as ada")
+    );
+    assert_eq!(click(ada).run().response().status, 303);
 }
 
 /// A file system of 64 KiB, until it is dropped.

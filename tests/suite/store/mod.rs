@@ -10,10 +10,12 @@ mod faults;
 mod hanging;
 mod ids;
 mod limits;
+mod marks;
 mod overflow;
 mod places;
 mod races;
 mod redis;
+mod several;
 mod site;
 mod swarm;
 
@@ -49,6 +51,26 @@ impl Place for Folder {
 fn place(id: &SessionId) -> String {
     let hash = id.hash();
     format!("sessions/{}/{}/{}", &hash[..1], &hash[1..3], &hash[3..])
+}
+
+/// What marks promise, test by test, on a place for them.
+macro_rules! marks {
+    ($store:ident: $place:expr) => {
+        marks!(() $store: $place);
+    };
+    ($about:tt $store:ident: $place:expr) => {
+        contract! { @all $about $store $place;
+            marks::a_mark_ends_what_began_before_it_and_nothing_else,
+            marks::a_mark_ends_the_session_that_asks_for_it,
+            marks::everybodys_mark_ends_all_that_began_before_it,
+            marks::no_date_is_ahead_of_the_clock,
+            marks::of_concurrent_marks_the_latest_counts,
+            marks::a_damaged_mark_ends_sessions_until_it_is_written_anew,
+            marks::marks_of_invented_names_have_a_limit,
+            marks::the_limit_holds_at_one_second,
+            marks::the_limit_holds_at_different_seconds,
+        }
+    };
 }
 
 /// The contract, test by test, on a store: `contract!(name: place)`, or
@@ -114,3 +136,7 @@ contract!(files: Folder::new());
 contract!((ignore = "needs redis-server: run tests/run") redis_by_unix_socket: redis::Keys::by_unix_socket());
 contract!((ignore = "needs redis-server: run tests/run") redis_by_tcp: redis::Keys::by_tcp());
 contract!((ignore = "needs redis-server: run tests/run") redis_in_a_cluster: redis::Keys::in_a_cluster());
+
+marks!(marks_in_files: marks::Folder::new());
+marks!((ignore = "needs redis-server: run tests/run") marks_in_redis: redis::Keys::by_tcp());
+marks!((ignore = "needs redis-server: run tests/run") marks_in_a_cluster: redis::Keys::in_a_cluster());

@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use signet::session::revocation::{RevocationRedis, Revocations};
 use signet::session::store::{Change, Redis, Store, StoreError, Visit};
 use signet::session::{RedisUrl, SessionId};
 
 use super::Place;
 use super::contract::{LIFETIME, id, load, number, record};
+use super::marks;
 use super::site::{NOW, Site};
 use crate::support::redis::{FalseRedis, RedisServer, nowhere};
 use crate::support::response::Response;
@@ -70,6 +72,16 @@ impl Keys {
         format!("{}{}", self.prefix, id.hash())
     }
 
+    /// Sends a command to the database of these keys.
+    fn command(&self, words: &[&[u8]]) {
+        let database = self
+            .url
+            .rsplit_once('/')
+            .map_or("0", |(_, database)| database);
+        let database = database.parse().unwrap_or(0);
+        self.server.command(database, words);
+    }
+
     fn sessions(&self) -> usize {
         let mut count = 0;
         let visit = &mut |_: &_, _| {
@@ -86,6 +98,43 @@ impl Place for Keys {
     fn open(&self, lifetime: u64) -> Box<dyn Store> {
         let url = RedisUrl::parse(&self.url).expect("a URL");
         Box::new(Redis::at(url, self.prefix.clone(), lifetime))
+    }
+}
+
+impl marks::Place for Keys {
+    fn open(&self) -> Box<dyn Revocations> {
+        let url = RedisUrl::parse(&self.url).expect("a URL");
+        let prefix = self.prefix.clone();
+        Box::new(RevocationRedis::at(url, prefix, marks::LIFETIME))
+    }
+
+    fn damage(&self, user: Option<&str>, bytes: &[u8]) {
+        let keys = match user.map(marks::hash) {
+            Some(hash) => vec![format!("{{{}}}{}", &hash[..1], &hash[1..])],
+            None => ('0'..='9')
+                .chain('a'..='f')
+                .map(|tag| format!("{{{tag}}}all"))
+                .collect(),
+        };
+        for key in keys {
+            let key = format!("{}ended:{key}", self.prefix);
+            self.command(&[b"SET", key.as_bytes(), bytes]);
+        }
+    }
+
+    fn fill(&self, count: u64, until: u64) {
+        let key = format!("{}ended:invented", self.prefix);
+        let members: Vec<[String; 2]> = (0..count)
+            .map(|number| [until.to_string(), format!("{number:064x}")])
+            .collect();
+        for some in members.chunks(10_000) {
+            let words = some.iter().flatten().map(|word| word.as_bytes());
+            let command: Vec<&[u8]> = [&b"ZADD"[..], key.as_bytes()]
+                .into_iter()
+                .chain(words)
+                .collect();
+            self.command(&command);
+        }
     }
 }
 
@@ -304,6 +353,52 @@ fn logins_begin_and_end() {
     assert_eq!(site.state.snapshot().names().len(), 0, "nothing in files");
 }
 
+#[test]
+#[ignore = "needs redis-server: run tests/run"]
+fn of_two_logins_at_once_both_succeed() {
+    let keys = Keys::by_tcp();
+    super::ends::logins_at_once_succeed(&Site::new(&keys.settings()));
+}
+
+/// Whoever owns the other keys in the same Redis, a click on "log out everywhere"
+/// costs no more than three times what a page does.
+#[test]
+#[ignore = "needs redis-server: run tests/run"]
+fn the_keys_of_others_cost_a_click_nothing() {
+    let server = Arc::new(RedisServer::start(&["--enable-debug-command", "yes"]));
+    let keys = Keys::on(Arc::clone(&server), server.unix_url());
+    let site = Site::new(&keys.settings());
+    let median = |mut request: Box<dyn FnMut() -> Duration + '_>| {
+        let mut times: Vec<Duration> = (0..31).map(|_| request()).collect();
+        times.sort();
+        times[15]
+    };
+    for others in [10, 1_000_000] {
+        server.ask(&format!("DEBUG POPULATE {others} other"));
+        let mut ada = site.visitor();
+        ada.log_in(NOW, "ada");
+        let get = median(Box::new(|| {
+            let begun = Instant::now();
+            let response = ada.get(NOW, "/");
+            assert_eq!(response.status, 200);
+            begun.elapsed()
+        }));
+        let click = median(Box::new(|| {
+            let [mut desk, mut phone] = [(); 2].map(|()| site.visitor());
+            desk.log_in(NOW, "ada");
+            phone.log_in(NOW, "ada");
+            let begun = Instant::now();
+            let response = desk.post(NOW, "/logout", "everywhere=1");
+            let took = begun.elapsed();
+            assert_eq!(response.status, 303);
+            assert_eq!(phone.user(NOW), None);
+            took
+        }));
+        println!("{others} other keys: a page {get:?}, a click {click:?}");
+        assert!(click <= 3 * get, "{others} keys: {get:?} and {click:?}");
+    }
+}
+
 /// Two requests of one session, and one of them is slow.
 #[test]
 #[ignore = "needs redis-server: run tests/run"]
@@ -366,14 +461,11 @@ fn what_is_too_large_for_the_cookie_goes_to_redis_and_back() {
     assert_eq!(ada.user(NOW).as_deref(), Some("ada"));
 }
 
-/// What a false Redis says, reply by reply; then it hangs up.
-fn says(replies: &'static [&'static [u8]]) -> impl Fn(TcpStream) + Send + Sync {
+/// A false Redis that gives the same reply to every command.
+fn says(reply: &'static [u8]) -> impl Fn(TcpStream) + Send + Sync {
     move |stream| {
         let mut asked = BufReader::new(stream.try_clone().expect("its other half"));
-        for reply in replies {
-            if read_command(&mut asked).is_none() {
-                return;
-            }
+        while read_command(&mut asked).is_some() {
             let _ = (&stream).write_all(reply);
         }
     }
@@ -435,22 +527,22 @@ fn a_redis_that_fails_logs_nobody_out() {
         ("says nothing",    Box::new(hang), "no answer within 2 s"),
         ("drips",           Box::new(drip), "no answer within 2 s"),
         ("floods",          Box::new(flood), "a line too long"),
-        ("half a reply",    Box::new(says(&[b"$100\r\nsignet1 17"])), ""),
-        ("9 GB",            Box::new(says(&[b"$9663676416\r\n"])), "a value larger than Redis has any"),
-        ("-2 bytes",        Box::new(says(&[b"$-2\r\n"])), "a negative length"),
-        ("a web server",    Box::new(says(&[b"HTTP/1.1 400 Bad Request\r\n\r\n"])), "an unknown kind"),
-        ("a number",        Box::new(says(&[b":1\r\n"])), "answered by a number"),
-        ("an array",        Box::new(says(&[b"*2\r\n:1\r\n:2\r\n"])), "answered by an array"),
-        ("nested arrays",   Box::new(says(&[NESTED])), "arrays too deep"),
-        ("a million",       Box::new(says(&[b"*1000000\r\n"])), "an array too long"),
-        ("junk",            Box::new(says(&[b"\xff\xfe\0\x1b[2J\r\n"])), "no text"),
-        ("LOADING",         Box::new(says(&[b"-LOADING Redis is loading the dataset in memory\r\n"])), "LOADING"),
-        ("OOM",             Box::new(says(&[b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"])), "OOM"),
-        ("READONLY",        Box::new(says(&[b"-READONLY You can't write against a read only replica.\r\n"])), "READONLY"),
-        ("NOAUTH",          Box::new(says(&[b"-NOAUTH Authentication required.\r\n"])), "NOAUTH"),
-        ("a bell",          Box::new(says(&[b"-ERR \x07\x1b[2J\r\n"])), "ERR"),
-        ("MOVED to nowhere", Box::new(says(&[b"-MOVED 1 127.0.0.1:1\r\n"])), "refused"),
-        ("MOVED to no place", Box::new(says(&[b"-MOVED 1 \r\n"])), "MOVED"),
+        ("half a reply",    Box::new(says(b"$100\r\nsignet1 17")), ""),
+        ("9 GB",            Box::new(says(b"$9663676416\r\n")), "a value larger than Redis has any"),
+        ("-2 bytes",        Box::new(says(b"$-2\r\n")), "a negative length"),
+        ("a web server",    Box::new(says(b"HTTP/1.1 400 Bad Request\r\n\r\n")), "an unknown kind"),
+        ("a number",        Box::new(says(b":1\r\n")), "answered by a number"),
+        ("an array",        Box::new(says(b"*2\r\n:1\r\n:2\r\n")), "answered by an array"),
+        ("nested arrays",   Box::new(says(NESTED)), "arrays too deep"),
+        ("a million",       Box::new(says(b"*1000000\r\n")), "an array too long"),
+        ("junk",            Box::new(says(b"\xff\xfe\0\x1b[2J\r\n")), "no text"),
+        ("LOADING",         Box::new(says(b"-LOADING Redis is loading the dataset in memory\r\n")), "LOADING"),
+        ("OOM",             Box::new(says(b"-OOM command not allowed when used memory > 'maxmemory'.\r\n")), "OOM"),
+        ("READONLY",        Box::new(says(b"-READONLY You can't write against a read only replica.\r\n")), "READONLY"),
+        ("NOAUTH",          Box::new(says(b"-NOAUTH Authentication required.\r\n")), "NOAUTH"),
+        ("a bell",          Box::new(says(b"-ERR \x07\x1b[2J\r\n")), "ERR"),
+        ("MOVED to nowhere", Box::new(says(b"-MOVED 1 127.0.0.1:1\r\n")), "refused"),
+        ("MOVED to no place", Box::new(says(b"-MOVED 1 \r\n")), "MOVED"),
     ];
     let failing: Vec<_> = rows
         .into_iter()

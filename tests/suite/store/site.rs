@@ -77,6 +77,7 @@ impl Site {
         names
             .map(|name| name.to_str().expect("a name in UTF-8").to_owned())
             .filter(|name| name.starts_with("sessions/") && name.len() > 60)
+            .filter(|name| !name.starts_with("sessions/ended/"))
             .collect()
     }
 }

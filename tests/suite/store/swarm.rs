@@ -8,7 +8,8 @@ use signet::session::record::Record;
 
 use super::contract::load;
 use super::{Folder, Place, redis};
-use crate::support::{Cgi, StateDir, example};
+use crate::support::strace::injected;
+use crate::support::{Cgi, Output, StateDir, example};
 
 const PROCESSES: usize = 50;
 const TIMES: usize = 20;
@@ -144,4 +145,82 @@ fn the_last_writer_of_one_key_wins(notes: &Notes<'_>) {
     let last: usize = list.last().expect("a note").parse().expect("a number");
     assert!(last < PROCESSES, "{list:?}");
     assert_eq!(notes.record().values.len(), 1);
+}
+
+/// Two processes that log the same visitor in at once, who is logged in already:
+/// both answers are a login. `run` runs one of them.
+fn logins_in_pairs(site: &dyn Fn(Cgi) -> Cgi, pairs: usize, run: &(dyn Fn(Cgi) -> Output + Sync)) {
+    let login = |cookie: &str| {
+        let request = Cgi::post("/login", "username=ada");
+        site(request).cookie(format!("session={cookie}"))
+    };
+    let cookie_of = |out: &Output| {
+        let response = out.response();
+        assert_eq!(response.status, 303, "{out}");
+        let cookie = response.cookie("session");
+        cookie.unwrap_or_else(|| panic!("no cookie: {out}")).value
+    };
+    for pair in 0..pairs {
+        let before = cookie_of(&login("").run());
+        let requests = [(); 2].map(|()| login(&before));
+        let answers = thread::scope(|scope| {
+            let threads = requests.map(|request| scope.spawn(move || run(request)));
+            threads.map(|thread| thread.join().expect("a thread"))
+        });
+        for out in &answers {
+            let cookie = cookie_of(out);
+            let index = site(Cgi::get("/"))
+                .cookie(format!("session={cookie}"))
+                .run();
+            let response = index.response();
+            assert!(
+                response.text().contains("Logged in as ada"),
+                "pair {pair}: {index}"
+            );
+        }
+        let index = site(Cgi::get("/"))
+            .cookie(format!("session={before}"))
+            .run();
+        assert!(index.response().text().contains("not logged in"), "{index}");
+    }
+}
+
+#[test]
+fn two_logins_at_once_both_succeed_in_files() {
+    let state = StateDir::new();
+    let site = |request: Cgi| {
+        request
+            .var("SIGNET_SESSION_TYPE", "filesystem")
+            .state(&state)
+    };
+    logins_in_pairs(&site, 20, &|request| request.patience(QUEUE).run());
+}
+
+/// So that one of them always has the other's lock to wait for.
+#[test]
+#[ignore = "needs strace: run tests/run"]
+fn two_logins_at_once_both_succeed_with_slow_locks() {
+    let state = StateDir::new();
+    let site = |request: Cgi| {
+        request
+            .var("SIGNET_SESSION_TYPE", "filesystem")
+            .state(&state)
+    };
+    for delay in ["delay_enter=20000", "delay_exit=20000"] {
+        let slow = format!("inject=flock:{delay}");
+        logins_in_pairs(&site, 5, &|request| injected(request, &[&slow]));
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server: run tests/run"]
+fn two_logins_at_once_both_succeed_in_redis() {
+    let keys = redis::Keys::by_unix_socket();
+    let settings = keys.settings();
+    let site = |request: Cgi| {
+        settings.iter().fold(request, |request, (name, value)| {
+            request.var(format!("SIGNET_{name}"), value)
+        })
+    };
+    logins_in_pairs(&site, 20, &|request| request.patience(QUEUE).run());
 }

@@ -70,6 +70,25 @@ impl RedisServer {
         self.try_ask(command).expect("ask redis-server")
     }
 
+    /// Sends one command, of any bytes, for one of its databases.
+    pub(crate) fn command(&self, database: u8, words: &[&[u8]]) {
+        let mut bytes = format!("SELECT {database}\r\n*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+            bytes.extend_from_slice(word);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(b"QUIT\r\n");
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("connect");
+        stream.write_all(&bytes).expect("send a command");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).expect("its reply");
+        let refusal = reply
+            .lines()
+            .find(|line| line.starts_with('-') && !line.contains("SELECT"));
+        assert_eq!(refusal, None, "{reply}");
+    }
+
     /// How many connections were made to it, this one among them.
     pub(crate) fn connections(&self) -> u64 {
         let stats = self.ask("INFO stats");

@@ -97,6 +97,25 @@ impl Signer {
         Some((json, timestamp))
     }
 
+    /// What a session's token holds: its JSON without the date of its
+    /// beginning, that date, and the second it was signed at.
+    pub(crate) fn read_session(&self, token: &str) -> Option<(String, String, u64)> {
+        let (json, timestamp) = self.read(token)?;
+        let json = String::from_utf8(json).expect("JSON is text");
+        let (before, rest) = json.split_once(r#""_started":"#).expect("a beginning");
+        let end = rest.find([',', '}']).expect("more after it");
+        let (began, after) = rest.split_at(end);
+        let after = match before.ends_with(',') {
+            true => after.to_owned(),
+            false => after.trim_start_matches(',').to_owned(),
+        };
+        let before = match after.starts_with(',') || after == "}" {
+            true => before.trim_end_matches(','),
+            false => before,
+        };
+        Some((format!("{before}{after}"), began.to_owned(), timestamp))
+    }
+
     fn signature(&self, signed: &[u8]) -> Vec<u8> {
         self.mac(&self.derived_key(), signed)
     }
