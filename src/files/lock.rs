@@ -80,19 +80,6 @@ pub(crate) fn lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Option<Ope
     }
 }
 
-/// Locks `file`, whatever its name is, and waits for at most ten seconds.
-///
-/// # Errors
-///
-/// As [`try_lock_file`], and [`FileProblem::Held`].
-pub(crate) fn lock_file(file: &File) -> Result<(), FileProblem> {
-    let mut wait = Wait::default();
-    while !try_lock_file(file)? {
-        wait.pause()?;
-    }
-    Ok(())
-}
-
 /// Locks `file` without waiting; `false` if another process holds the lock.
 ///
 /// # Errors

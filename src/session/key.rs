@@ -7,12 +7,9 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
-
 use super::hex;
 use super::weak_key;
 pub use super::weak_key::WeakKey;
-use crate::files::lock;
 use crate::files::private::{self, Placement};
 use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem};
@@ -22,10 +19,6 @@ pub const MIN_LENGTH: usize = 16;
 
 /// The name of the key's file in the state directory.
 pub const FILE_NAME: &str = "secret_key";
-
-/// The name of the file in the state directory that is locked while a key is
-/// changed.
-const LOCK_NAME: &str = ".lock";
 
 /// A key file larger than this is no key file.
 const MAX_FILE: usize = 4096;
@@ -201,37 +194,6 @@ pub(crate) fn read_or_create(folder: &TrustedFolder) -> Result<Key, KeyFileError
     }
     .map_err(|err| FileError::new(&folder.path().join(FILE_NAME), err))?;
     read_own(folder)
-}
-
-/// The lock that a process holds while it changes a key in `dir`. Waits for it
-/// for at most ten seconds. Where the file system has no locks there is none:
-/// then two people must not do it in the same moment.
-///
-/// # Errors
-///
-/// [`KeyFileError::File`].
-pub(super) fn lock(dir: &Path) -> Result<File, KeyFileError> {
-    let lock = || {
-        let file = open_lock(dir)?;
-        match lock::lock_file(&file) {
-            Ok(()) | Err(FileProblem::NoLocks) => Ok(file),
-            Err(problem) => Err(problem),
-        }
-    };
-    lock().map_err(|problem| FileError::new(&dir.join(LOCK_NAME), problem).into())
-}
-
-/// As [`lock`], but without waiting; `None` if another process holds it, or if
-/// there can be none.
-pub(super) fn try_lock(dir: &Path) -> Option<File> {
-    let file = open_lock(dir).ok()?;
-    lock::try_lock_file(&file).ok()?.then_some(file)
-}
-
-fn open_lock(dir: &Path) -> Result<File, FileProblem> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = openat(CWD, dir.join(LOCK_NAME), flags, Mode::RUSR | Mode::WUSR)?;
-    Ok(File::from(file))
 }
 
 /// Writes a new key to `path`, which must not exist.

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use super::hex;
 use super::key::{self, FILE_NAME, Key, KeyFileError};
 use super::tagged_json::DateTime;
+use crate::files::lock::{self, Attempt};
 use crate::files::private::{self, Placement};
 use crate::files::trusted::{Readers, TrustedFolder};
 use crate::files::{FileError, FileProblem};
@@ -75,14 +76,13 @@ pub(crate) fn read(
     let mut retired = files.retired()?;
     if retired.iter().any(|key| key.is_over(lifetime, now)) {
         // A request does not wait for another process that changes the file.
-        if let Some(_lock) = key::try_lock(folder.path()) {
+        let opened = files.folder()?;
+        if let Ok(Attempt::Locked(_lock)) = lock::try_lock(&opened, FILE_NAME, folder.euid()) {
             // Read again under the lock: a key may have been retired meanwhile.
             retired = files.retired()?;
             retired.retain(|key| !key.is_over(lifetime, now));
             // If the file cannot be written, the expired keys stay in it, unused.
-            let _ = files
-                .folder()
-                .and_then(|folder| files.write(&folder, &files.lines(&retired)));
+            let _ = files.write(&opened, &files.lines(&retired));
         }
         retired.retain(|key| !key.is_over(lifetime, now));
     }
@@ -102,12 +102,21 @@ pub(crate) fn read(
 pub(crate) fn rotate(dir: &TrustedFolder, lifetime: u64, now: u64) -> Result<(), RotateError> {
     let files = KeyFiles(dir);
     let path = dir.path().join(FILE_NAME);
-    // Without a key there is nothing to retire, and no folder to lock.
+    // Without a key there is nothing to retire.
     key::read_own(dir)?;
-    let _lock = key::lock(dir.path())?;
+    let folder = files.folder()?;
+    // Whoever changes one of the files locks the key, and makes sure that it is
+    // still the one of that name.
+    let _lock = match lock::lock(&folder, FILE_NAME, dir.euid()) {
+        // Where there are no locks, and of a key that its owner made read-only,
+        // two people must not do this in the same moment.
+        Err(FileProblem::NoLocks | FileProblem::Unreadable { .. }) => None,
+        locked => locked
+            .map_err(|problem| FileError::new(&path, problem))
+            .map_err(KeyFileError::from)?,
+    };
     let old = key::read_own(dir)?;
     let text = key::generate().map_err(KeyFileError::Random)?;
-    let folder = files.folder()?;
     let mut retired = files.retired()?;
     retired.retain(|key| !key.is_over(lifetime, now));
     retired.push(Retired { at: now, key: old });

@@ -105,7 +105,7 @@ fn a_request_does_not_wait_for_the_lock_to_drop_an_expired_key() {
     let cookie = logged_in(&state);
     rotate(&state);
     age(&state, LIFETIME + 60);
-    let lock = fs::File::open(state.path().join(".lock")).expect("the lock file");
+    let lock = fs::File::open(state.path().join("secret_key")).expect("the key");
     lock.lock().expect("lock it");
     let begun = Instant::now();
     assert!(!is_believed(&state, &cookie), "by an expired key");

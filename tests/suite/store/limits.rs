@@ -141,7 +141,6 @@ fn a_read_only_folder_with_a_key_of_no_more_use_works() {
         format!("1 {}\n", "7be1e79424d8cb243b6f3ae9d235d216"),
         0o600,
     );
-    state.write(".lock", "", 0o600);
     chmod(state.path(), 0o500);
     let out = Cgi::post("/login", "username=ada")
         .without("SIGNET_SECRET_KEY")
