@@ -113,6 +113,24 @@ struct Letters {
 /// Letters of a key that are looked at.
 const LONGEST: usize = 96;
 
+/// What each byte is among [`Letters`].
+static LETTERS: [u8; 256] = {
+    let mut letters = [b'.'; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        letters[byte as usize] = match byte {
+            b'\\' => ESCAPE,
+            byte if byte.is_ascii_alphanumeric() => byte.to_ascii_lowercase(),
+            _ => NONE,
+        };
+        byte += 1;
+    }
+    letters
+};
+
+const NONE: u8 = 0;
+const ESCAPE: u8 = 1;
+
 impl Letters {
     /// Those of `text`, but no more than needed after `most_digits` digits.
     fn of(text: &[u8], most_digits: usize) -> Self {
@@ -122,34 +140,29 @@ impl Letters {
             digits: 0,
         };
         let mut rest = text;
-        while let [byte, after @ ..] = rest
-            && found.length < LONGEST
-            && (found.digits <= most_digits || found.length < HEAD)
+        while found.length < LONGEST
+            && let Some((byte, after)) = rest.split_first()
         {
             rest = after;
-            let byte = match byte {
-                b'\\' => match escaped(after) {
-                    Some((byte, after)) => {
-                        rest = after;
-                        byte
-                    }
-                    None => continue,
-                },
+            let mut letter = LETTERS[usize::from(*byte)];
+            if letter == ESCAPE
+                && let Some((byte, after)) = escaped(after)
+            {
+                rest = after;
+                letter = LETTERS[usize::from(byte)];
+            }
+            match letter {
+                NONE | ESCAPE => continue,
                 // The first byte of two that are one of Latin-1 in UTF-8.
-                0xc2 | 0xc3 if matches!(after.first(), Some(0x80..=0xbf)) => continue,
-                byte => *byte,
-            };
-            found.letters[found.length] = match byte {
-                b'0'..=b'9' => {
-                    found.digits += 1;
-                    byte
-                }
-                b'a'..=b'z' => byte,
-                b'A'..=b'Z' => byte.to_ascii_lowercase(),
-                b' '..=b'~' => continue,
-                _ => b'.',
-            };
+                b'.' if matches!((byte, after), (0xc2 | 0xc3, [0x80..=0xbf, ..])) => continue,
+                b'0'..=b'9' => found.digits += 1,
+                _ => {}
+            }
+            found.letters[found.length] = letter;
             found.length += 1;
+            if found.digits > most_digits && found.length >= HEAD {
+                break;
+            }
         }
         found
     }
@@ -428,7 +441,9 @@ const fn keyboard() -> [u8; 256] {
 /// Whether a text shorter than a key fills it, one and a half times or more.
 fn is_repetition(text: &[u8]) -> bool {
     let longest = (text.len() * 2 / 3).min(MIN_LENGTH - 1);
-    (1..=longest).any(|period| {
+    let first = text.first().map(u8::to_ascii_lowercase);
+    let may_begin_again = |period: &usize| Some(text[*period].to_ascii_lowercase()) == first;
+    (1..=longest).filter(may_begin_again).any(|period| {
         let same = |(byte, later): (&u8, &u8)| byte.eq_ignore_ascii_case(later);
         text.iter().zip(&text[period..]).all(same)
     })
