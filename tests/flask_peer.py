@@ -5,12 +5,14 @@ JSON cannot hold stay on this side: the test names them by number, and this
 side compares them as values, types and all.
 """
 
+import base64
 import hashlib
 import json
 import math
 import random
 import sys
 import zlib
+from collections import OrderedDict
 from datetime import datetime, timedelta, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +20,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 from flask import Flask, flash, redirect, render_template, request, session, url_for
-from flask.json.tag import TaggedJSONSerializer
+from flask.json.tag import JSONTag, TagDateTime, TaggedJSONSerializer
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import TimestampSigner
 from itsdangerous.encoding import base64_decode
@@ -55,6 +57,53 @@ PAGES = {
 
 class Sha256Session(SecureCookieSessionInterface):
     digest_method = staticmethod(hashlib.sha256)
+
+
+class TagMoment(TagDateTime):
+    """An app's own tag for dates, which keeps microseconds."""
+
+    def to_json(self, value):
+        return value.isoformat()
+
+    def to_python(self, value):
+        return datetime.fromisoformat(value)
+
+
+class TagOrdered(JSONTag):
+    """The ordered dict of Flask's documentation, as one object."""
+
+    key = " od"
+
+    def check(self, value):
+        return isinstance(value, OrderedDict)
+
+    def to_json(self, value):
+        return {k: self.serializer.tag(v) for k, v in value.items()}
+
+    def to_python(self, value):
+        return OrderedDict(value)
+
+
+class TagHidden(JSONTag):
+    """Bytes in the alphabet of URLs, without padding."""
+
+    key = " b"
+
+    def check(self, value):
+        return isinstance(value, bytes)
+
+    def to_json(self, value):
+        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+    def to_python(self, value):
+        return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+
+
+class OwnTags(SecureCookieSessionInterface):
+    serializer = TaggedJSONSerializer()
+    serializer.register(TagMoment, force=True, index=0)
+    serializer.register(TagHidden, force=True, index=0)
+    serializer.register(TagOrdered, index=0)
 
 
 def tutorial(app):
@@ -152,6 +201,8 @@ def difference(a, b, where="session"):
     if type(a) is not type(b):
         return f"{where}: {a!r} is not {b!r}"
     if isinstance(a, dict):
+        if isinstance(a, OrderedDict) and list(a) != list(b):
+            return f"{where}: {list(a)} is not in the order of {list(b)}"
         if a.keys() != b.keys():
             return f"{where}: keys {sorted(a)!r} are not {sorted(b)!r}"
         rows = [(a[key], b[key], f"{where}[{key!r}]") for key in a]
@@ -192,6 +243,16 @@ NAMED = {
     "incompressible": {"v": random.Random(1).randbytes(1500)},
     "flashes": {"_flashes": [("message", "saved \u2603"), ("error", "<bad> & \"q\"")]},
     "permanent": {"_permanent": True, "username": "bob"},
+}
+
+
+WITH_OWN_TAGS = {
+    "at": datetime(2026, 11, 28, 1, 2, 3, 456789),
+    "zone": datetime(2026, 11, 28, 1, 2, 3, tzinfo=timezone(timedelta(hours=2))),
+    "list": [(datetime(1999, 1, 1, 0, 0, 0, 1), b"\xff\xfe\xfd"), b"a"],
+    "ordered": OrderedDict(z=1, a=OrderedDict(y=(2, b"?>"), b=datetime(2000, 1, 2))),
+    "looks like a tag": {" od": 5},
+    "\u00e9": {"nested": [OrderedDict(b=1, a=2), {" d": "no date"}]},
 }
 
 
@@ -304,6 +365,38 @@ class Peer:
     def share(self, line):
         """Starts an app that goes on running, for requests without a set-up."""
         self.shared = make_app(line["setup"])
+
+    def set_own(self, line):
+        """The cookie of an app with tags of its own."""
+        return set_by_flask(self.own_app(line), WITH_OWN_TAGS)
+
+    def read_own(self, line):
+        """How that app reads a cookie: what differs, and whose session it is."""
+        values = read_by_flask(self.own_app(line), line["cookie"])
+        user = values.pop("username", None)
+        values.pop("_started", None)
+        return {"difference": difference(WITH_OWN_TAGS, values), "user": user}
+
+    def own_app(self, line):
+        app = make_app(line["setup"])
+        app.json.sort_keys = False
+        app.session_interface = OwnTags()
+        return app
+
+    def untag(self, line):
+        """What Flask makes of a value in tagged JSON: its type, and as JSON."""
+        try:
+            value = TaggedJSONSerializer().loads(line["text"])
+        except Exception as error:
+            return {"type": "error", "value": type(error).__name__}
+        kind = type(value).__name__
+        if isinstance(value, datetime):
+            value = value.timestamp()
+        elif isinstance(value, UUID):
+            value = value.hex
+        elif isinstance(value, bytes):
+            value = list(value)
+        return {"type": kind, "value": value}
 
     def request(self, line):
         app = make_app(line["setup"]) if line["setup"] else self.shared

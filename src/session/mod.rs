@@ -12,6 +12,7 @@ pub mod retired_keys;
 pub mod revocation;
 pub mod store;
 
+mod date_time;
 mod dict;
 mod hex;
 mod id;
@@ -19,6 +20,7 @@ mod interface;
 mod merge;
 mod moment;
 pub(crate) mod redis;
+mod untag;
 mod weak_key;
 
 pub use dict::{EVERYWHERE, Flash, Session, USERNAME};
@@ -26,4 +28,4 @@ pub use id::SessionId;
 pub(crate) use interface::{Home, Opened, SaveError, SessionInterface};
 pub use moment::{Moment, NotAMoment};
 pub use redis::{RedisUrl, RedisUrlError};
-pub use tagged_json::{DateTime, Value};
+pub use tagged_json::{DateTime, Value, Verbatim};

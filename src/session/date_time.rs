@@ -1,0 +1,225 @@
+//! Moments as HTTP dates, and in the other forms that Flask reads.
+
+use std::fmt;
+
+/// A moment, in whole Unix seconds from the years 1 to 9999.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct DateTime(time::UtcDateTime);
+
+/// Seconds outside the years that Python's `datetime` has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a moment in the years 1 to 9999")]
+pub struct DateTimeRange;
+
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// Names of time zones and their offsets in hours.
+const ZONES: [(&str, i64); 14] = [
+    ("UT", 0),
+    ("UTC", 0),
+    ("GMT", 0),
+    ("Z", 0),
+    ("AST", -4),
+    ("ADT", -3),
+    ("EST", -5),
+    ("EDT", -4),
+    ("CST", -6),
+    ("CDT", -5),
+    ("MST", -7),
+    ("MDT", -6),
+    ("PST", -8),
+    ("PDT", -7),
+];
+
+impl DateTime {
+    /// The moment `seconds` after 1970.
+    ///
+    /// # Errors
+    ///
+    /// [`DateTimeRange`] before the year 1 or after 9999.
+    pub fn from_unix(seconds: i64) -> Result<Self, DateTimeRange> {
+        time::UtcDateTime::from_unix_timestamp(seconds)
+            .ok()
+            .filter(|at| (1..=9999).contains(&at.year()))
+            .map(Self)
+            .ok_or(DateTimeRange)
+    }
+
+    /// Seconds after 1970.
+    pub fn to_unix(self) -> i64 {
+        self.0.unix_timestamp()
+    }
+
+    /// Reads a date as Flask does, by `email.utils.parsedate_to_datetime` of
+    /// Python 3.11: the forms of RFC 9110, 5.6.7 and of RFC 5322, 3.3, and much
+    /// that is near them. Without a time zone it is UTC.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut words: Vec<&str> = text.split_whitespace().collect();
+        let first = *words.first()?;
+        if first.ends_with(',') || DAYS.iter().any(|day| day.eq_ignore_ascii_case(first)) {
+            words.remove(0);
+        } else if let Some((_, rest)) = first.rsplit_once(',') {
+            words[0] = rest;
+        }
+        // 14-Nov-23 22:13:20 GMT
+        if let [date, rest @ ..] = words.as_slice()
+            && rest.len() == 2
+            && date.split('-').count() == 3
+        {
+            words = date.split('-').chain(rest.iter().copied()).collect();
+        }
+        if let [_, _, _, clock] = words.as_slice() {
+            let sign = clock.find('+').or_else(|| clock.find('-'));
+            let (clock, zone) = clock.split_at(sign.filter(|at| *at > 0).unwrap_or(clock.len()));
+            words.truncate(3);
+            words.extend([clock, zone]);
+        }
+        let [mut day, mut month, mut year, mut clock, mut zone] = *words.first_chunk()?;
+        if month_number(month).is_none() {
+            (day, month) = (month, day);
+        }
+        let month = month_number(month)?;
+        if year.find(':').is_some_and(|at| at > 0) {
+            (year, clock) = (clock, year);
+        }
+        let [day, mut year, clock] =
+            [day, year, clock].map(|word| word.strip_suffix(',').unwrap_or(word));
+        if !year.starts_with(|first: char| first.is_ascii_digit()) {
+            (year, zone) = (zone, year);
+        }
+        let by = if clock.contains(':') { ':' } else { '.' };
+        let mut clock = clock.split(by);
+        let (hour, minute) = (clock.next()?, clock.next()?);
+        let second = clock.next().unwrap_or("0");
+        if clock.next().is_some() {
+            return None;
+        }
+        let date = time::Date::from_calendar_date(full_year(number(year)?), month, number(day)?);
+        let time = time::Time::from_hms(number(hour)?, number(minute)?, number(second)?);
+        let local = time::UtcDateTime::new(date.ok()?, time.ok()?);
+        Self::from_unix(local.unix_timestamp() - offset(zone)?).ok()
+    }
+}
+
+fn month_number(name: &str) -> Option<time::Month> {
+    const FULL: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let position = |names: [&str; 12]| names.iter().position(|n| n.eq_ignore_ascii_case(name));
+    let at = position(MONTHS).or_else(|| position(FULL))?;
+    time::Month::try_from(u8::try_from(at).ok()? + 1).ok()
+}
+
+fn full_year(year: i32) -> i32 {
+    match year {
+        0..=68 => year + 2000,
+        69..=99 => year + 1900,
+        year => year,
+    }
+}
+
+/// Digits only, as other spellings of numbers are in no date.
+fn number<N: std::str::FromStr>(digits: &str) -> Option<N> {
+    let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|_| all_digits)
+}
+
+/// The offset of a zone in seconds; 0 of one that is not known. `None` if no
+/// zone has such an offset.
+fn offset(zone: &str) -> Option<i64> {
+    let known = ZONES
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(zone));
+    let seconds = match known {
+        Some((_, hours)) => hours * 3600,
+        None => {
+            let (sign, digits) = match zone.strip_prefix('-') {
+                Some(digits) => (-1, digits),
+                None => (1, zone.strip_prefix('+').unwrap_or(zone)),
+            };
+            let clock: i64 = number(digits).unwrap_or(0);
+            sign * (clock / 100 * 3600 + clock % 100 * 60)
+        }
+    };
+    (seconds.abs() < 24 * 3600).then_some(seconds)
+}
+
+impl fmt::Display for DateTime {
+    /// An HTTP date.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.0;
+        write!(
+            f,
+            "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
+            DAYS[usize::from(at.weekday().number_days_from_monday())],
+            at.day(),
+            MONTHS[usize::from(u8::from(at.month())) - 1],
+            at.year(),
+            at.hour(),
+            at.minute(),
+            at.second(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Expected values: what `werkzeug.http.parse_date` of Werkzeug 3.1.9 with
+    /// Python 3.11 makes of them, in UTC.
+    #[test]
+    fn dates_are_read_as_flask_reads_them() {
+        let same = "Tue, 14 Nov 2023 22:13:20 GMT";
+        #[rustfmt::skip]
+        let cases = [
+            (same, same),
+            ("Tue, 14 Nov 2023 22:13:20 +0000",       same),
+            ("Tue, 14 Nov 2023 23:13:20 +0100",       same),
+            ("Tue, 14 Nov 2023 17:13:20 EST",         same),
+            ("tue, 14 NOV 2023 22:13:20 gmt",         same),
+            ("14 Nov 2023 22:13:20 GMT",              same),
+            ("14 Nov 2023 22:13:20",                  same),
+            ("14 November 2023 22:13:20 -0000",       same),
+            ("Nov 14 2023 22:13:20 UTC",              same),
+            ("Tue,14 Nov 2023 22:13:20 GMT",          same),
+            ("Tuesday, 14-Nov-23 22:13:20 GMT",       same),
+            ("Tue Nov 14 22:13:20 2023",              same),
+            ("Tue, 14 Nov 2023 22:13:20+0000",        same),
+            ("Tue, 14 Nov 2023 22.13.20 GMT",         same),
+            ("Tue, 14 Nov 2023 22:13:20 XYZ",         same),
+            ("Wed, 14 Nov 2023 22:13:20 GMT",         same),
+            ("Tue, 14 Nov 2023 22:13 GMT",            "Tue, 14 Nov 2023 22:13:00 GMT"),
+            ("Tue, 14 Nov 68 22:13:20 GMT",           "Wed, 14 Nov 2068 22:13:20 GMT"),
+            ("Tue, 14 Nov 69 22:13:20 GMT",           "Fri, 14 Nov 1969 22:13:20 GMT"),
+            ("",                                      ""),
+            ("soon",                                  ""),
+            ("2026-11-28T01:02:03.456789",            ""),
+            ("2026-11-28 01:02:03",                   ""),
+            ("1700000000",                            ""),
+            ("Tue, 31 Feb 2023 22:13:20 GMT",         ""),
+            ("Tue, 14 Nov 2023 24:13:20 GMT",         ""),
+            ("Tue, 14 Nov 2023 22:13:60 GMT",         ""),
+            ("Tue, 14 Nov 2023 22:13:20 +2400",       ""),
+            ("Tue, 14 Nov 10000 22:13:20 GMT",        ""),
+        ];
+        for (text, want) in cases {
+            let date = DateTime::parse(text).map(|date| date.to_string());
+            assert_eq!(date.unwrap_or_default(), want, "{text}");
+        }
+    }
+}
