@@ -163,7 +163,7 @@ fn serve_fastcgi(
         .unwrap_or_else(|_| LAST_RESORT.to_vec())
     };
     set_hook(Box::new(log_panic));
-    match fastcgi::work(rustix::stdio::stdin(), allowed.as_deref(), answer, limit) {
+    match fastcgi::work(allowed.as_deref(), answer, limit) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             gateway::log(format_args!("FastCGI socket: {err}"));

@@ -1,13 +1,32 @@
 //! The file that this process runs, and whether another one has replaced it.
+//!
+//! A web server that starts its workers by itself (lighttpd) answers 503 when all
+//! of them leave at a time. So those that run a file that was replaced take turns,
+//! by a lock on that file.
 
 use std::ffi::OsStr;
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
 
 /// The file that this process runs, whatever has become of its name.
 pub(crate) const RUNNING: &str = "/proc/self/exe";
+
+/// How long the first worker stays when its turn has come: the others find out
+/// meanwhile that they are not alone.
+const FIRST_STAY: Duration = Duration::from_secs(1);
+
+/// How long each of the others stays then: lighttpd starts a worker in the place of
+/// the one before within a second.
+const STAY: Duration = Duration::from_secs(2);
+
+/// How long a worker waits for its turn.
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// What the kernel appends to the name of a running file that was removed.
 const DELETED: &[u8] = b" (deleted)";
@@ -19,6 +38,21 @@ pub(crate) struct ProgramFile {
     started: Identity,
     /// Another file at `path`, as it was at the last look.
     seen: Option<(Identity, Version)>,
+    turn: Turn,
+}
+
+/// Where a worker stands that is to leave.
+#[derive(Debug)]
+enum Turn {
+    /// It is not to leave.
+    No,
+    /// Another one leaves before it.
+    Waits { since: Instant },
+    /// It is the only one that leaves, as long as it has the lock.
+    Now {
+        _lock: Option<File>,
+        leaves: Instant,
+    },
 }
 
 /// Device and inode.
@@ -48,6 +82,7 @@ impl ProgramFile {
             path,
             started,
             seen: None,
+            turn: Turn::No,
         })
     }
 
@@ -57,11 +92,41 @@ impl ProgramFile {
         &self.path
     }
 
+    /// Whether this worker is to end, as another program has taken the place of its
+    /// own and it is its turn. To be asked once in a while.
+    pub(super) fn is_to_end(&mut self, now: Instant) -> bool {
+        if !self.is_replaced() {
+            self.turn = Turn::No;
+            return false;
+        }
+        let (since, stay) = match self.turn {
+            Turn::Now { leaves, .. } => return now >= leaves,
+            Turn::Waits { since } => (since, STAY),
+            Turn::No => (now, FIRST_STAY),
+        };
+        let lock = File::open(RUNNING).and_then(|file| {
+            flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+            Ok(file)
+        });
+        let is_held = lock
+            .as_ref()
+            .is_err_and(|err| err.kind() == ErrorKind::WouldBlock);
+        self.turn = match is_held && now < since + MAX_WAIT {
+            true => Turn::Waits { since },
+            // Where there are no such locks, nobody waits.
+            false => Turn::Now {
+                _lock: lock.ok(),
+                leaves: now + stay,
+            },
+        };
+        false
+    }
+
     /// Whether another program has taken the place of the one that was started,
     /// and has stayed as it is since the last call.
     ///
     /// While there is none, or one that cannot be executed, ours goes on.
-    pub(super) fn is_replaced(&mut self) -> bool {
+    fn is_replaced(&mut self) -> bool {
         let now = std::fs::metadata(&self.path)
             .ok()
             .filter(|meta| meta.is_file() && meta.mode() & 0o111 != 0)

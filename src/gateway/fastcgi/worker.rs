@@ -14,7 +14,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
 use rustix::process::{Resource, getrlimit};
-use rustix::stdio::stdout;
+use rustix::stdio::{dup2_stdin, stdin, stdout};
 
 use super::super::{MetaVariables, log};
 use super::connection::{Arrived, Connection, Phase};
@@ -94,14 +94,14 @@ struct Peer {
 /// more use.
 struct Gone;
 
-/// What became of an attempt to accept a connection.
+/// Whether more connections may wait to be accepted.
 #[derive(Eq, PartialEq)]
-enum Accepted {
-    One,
-    Nobody,
+enum Queue {
+    MayHaveMore,
+    Empty,
 }
 
-/// Serves the connections that come in at `listener`, until a signal asks to
+/// Serves the connections that come in at descriptor 0, until a signal asks to
 /// end, or nobody reads our standard output any more, or another program has
 /// taken the place of this one's file. Whoever waits to be accepted then is
 /// still served.
@@ -113,11 +113,11 @@ enum Accepted {
 ///
 /// What the system says about the listening socket.
 pub(crate) fn work(
-    listener: BorrowedFd<'_>,
     allowed: Option<&[IpAddr]>,
     mut answer: impl FnMut(MetaVariables, Vec<u8>) -> Vec<u8>,
     mut limit: impl FnMut(&MetaVariables) -> u64,
 ) -> io::Result<()> {
+    let listener = stdin();
     // Other workers wait at the same socket; who comes second gets nothing.
     rustix::io::ioctl_fionbio(listener, true)?;
     let asked_to_end = termination()?;
@@ -161,7 +161,9 @@ pub(crate) fn work(
             until = until.min(ends);
             worker.close_idle();
             let done = worker.peers.iter().all(Option::is_none);
-            if Instant::now() > ends || done && worker.accept()? == Accepted::Nobody {
+            if Instant::now() > ends || done && worker.accept()? == Queue::Empty {
+                // At once: who connects from now on would be cut off.
+                dup2_stdin(&asked_to_end)?;
                 return Ok(());
             }
             if done {
@@ -198,7 +200,11 @@ pub(crate) fn work(
             worker.close_overdue(now);
             // The worker that was woken for a connection may have been killed.
             comes = true;
-            if ends.is_none() && program.as_mut().is_some_and(ProgramFile::is_replaced) {
+            if ends.is_none()
+                && program
+                    .as_mut()
+                    .is_some_and(|program| program.is_to_end(now))
+            {
                 log("another file has taken the place of this program: this worker ends");
                 is_asked = true;
             }
@@ -244,29 +250,30 @@ impl Worker<'_> {
     }
 
     /// Accepts a connection, if one waits, and serves what it has sent already.
-    fn accept(&mut self) -> io::Result<Accepted> {
+    fn accept(&mut self) -> io::Result<Queue> {
         if self.listener_is_shut {
-            return Ok(Accepted::Nobody);
+            return Ok(Queue::Empty);
         }
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (socket, from) = match acceptfrom_with(self.listener, flags) {
             Ok(accepted) => accepted,
-            // Another worker was faster, or the peer left while it waited.
-            Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED | Errno::PROTO) => {
-                return Ok(Accepted::Nobody);
+            Err(Errno::AGAIN) => return Ok(Queue::Empty),
+            // The peer has left while it waited.
+            Err(Errno::INTR | Errno::CONNABORTED | Errno::PROTO) => {
+                return Ok(Queue::MayHaveMore);
             }
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 if !self.close_one() {
                     // Others have what we need, and we have nothing to give.
                     thread::sleep(Duration::from_millis(10));
                 }
-                return Ok(Accepted::Nobody);
+                return Ok(Queue::MayHaveMore);
             }
             // `signet fastcgi` ends, and has shut its socket down.
             Err(Errno::INVAL) => {
                 epoll::delete(&self.epoll, self.listener)?;
                 self.listener_is_shut = true;
-                return Ok(Accepted::Nobody);
+                return Ok(Queue::Empty);
             }
             Err(err) => return Err(err.into()),
         };
@@ -275,7 +282,7 @@ impl Worker<'_> {
             && !allowed.contains(&from)
         {
             log("a connection from an address that is not in FCGI_WEB_SERVER_ADDRS was closed");
-            return Ok(Accepted::One);
+            return Ok(Queue::MayHaveMore);
         }
         let mut peer = Peer {
             socket,
@@ -290,7 +297,7 @@ impl Worker<'_> {
         if peer.go_on(&mut self.site).is_ok() && !peer.connection.is_over() {
             self.keep(peer);
         }
-        Ok(Accepted::One)
+        Ok(Queue::MayHaveMore)
     }
 
     /// Goes on with a connection later.
