@@ -74,13 +74,17 @@ pub fn html(document: impl Into<String>) -> Response {
 /// A redirect to `url` that makes the next request a GET: 303 See Other.
 /// `url` is best made by [`Mount::url_for`].
 pub fn redirect(url: &str) -> Response {
+    redirect_by(http::StatusCode::SEE_OTHER, url)
+}
+
+fn redirect_by(status: http::StatusCode, url: &str) -> Response {
     // A client that does not follow it gets a link (RFC 9110, 15.4.4).
     let link = url
         .replace('&', "&amp;")
         .replace('"', "&quot;")
         .replace('<', "&lt;");
     let mut response = cgi::html_response(
-        303,
+        status,
         format!("<!doctype html><title>See other</title><a href=\"{link}\">{link}</a>\n"),
     );
     if let Ok(url) = http::HeaderValue::try_from(url) {

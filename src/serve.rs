@@ -21,7 +21,7 @@ use crate::gateway::{
 use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::revocation::EndError;
 use crate::session::{EVERYWHERE, Opened, Session};
-use crate::{Request, Response};
+use crate::{Request, Response, redirect_by};
 
 /// How long a body may take to arrive. Web servers have limits of their own;
 /// this one is for those that have none.
@@ -287,6 +287,14 @@ fn answer(
         // Another page's failure, and another page's body: not ours to serve.
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND);
         return Err(Refusal::new(status));
+    }
+    // With a path of its own the cookie comes by any spelling.
+    if served.config.cookie_path.is_none()
+        && let Some(url) = mount.canonical_url()
+    {
+        let mut response = redirect_by(StatusCode::PERMANENT_REDIRECT, url);
+        keep_out_of_caches(&mut response);
+        return Ok(response);
     }
     let config = Arc::clone(&served.config);
     let now = served.now;

@@ -2,10 +2,13 @@
 //!
 //! `SCRIPT_NAME` is not enough: behind a rewrite it is the server's internal
 //! path, not what the visitor sees. `REQUEST_URI` is not enough either: it is
-//! raw and the visitor's own words, `//evil.example/../login` included. So the
-//! two are held against each other, decoded and tidied first.
+//! raw and written by the visitor, `//evil.example/../login` included. So both
+//! are compared, decoded and tidied first. The base path is the one that the
+//! server's configuration implies, however the visitor spells the URL; a URL
+//! that spells it in another way is redirected, as browsers compare a cookie's
+//! path with it byte by byte.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode, percent_encode};
 
 use super::MetaVariables;
 
@@ -31,12 +34,31 @@ pub(super) const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
+/// What `http::Uri` refuses in a query, and a `Location` should not have.
+pub(super) const RAW: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// Bytes of a URL that a request is redirected to.
+const MAX_URL: usize = 4000;
+
 /// The mount of this request: its base path, and the route below it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Mount {
     base: String,
     route: Vec<u8>,
     by_query: bool,
+    bare_index: bool,
+    canonical_url: Option<String>,
 }
 
 /// A base path set by hand (Flask's `APPLICATION_ROOT`): absolute, with no
@@ -46,7 +68,10 @@ pub struct ApplicationRoot(String);
 
 /// `APPLICATION_ROOT` is not an absolute, plain path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("must be a path such as \"/\" or \"/app\", without empty or dot segments")]
+#[error(
+    "must be a path such as \"/\" or \"/app\": no empty or dot segments, no encoded slash, \
+     backslash or control character"
+)]
 pub struct ApplicationRootError;
 
 impl std::str::FromStr for ApplicationRoot {
@@ -56,10 +81,27 @@ impl std::str::FromStr for ApplicationRoot {
         let plain = path
             .bytes()
             .all(|b| b.is_ascii_graphic() && !b"?#\\\"<>".contains(&b));
-        if !plain || !path.starts_with('/') || tidy(path.as_bytes()) != path.as_bytes() {
+        if !plain || !path.starts_with('/') {
             return Err(ApplicationRootError);
         }
-        let decoded: Vec<u8> = percent_decode(path.trim_end_matches('/').as_bytes()).collect();
+        // Proxies and rewrites decode a path more than once.
+        let slashes = |path: &[u8]| path.iter().filter(|b| **b == b'/').count();
+        let mut decoded = path.as_bytes().to_vec();
+        loop {
+            let odd = |b: &u8| b.is_ascii_control() || *b == b'\\';
+            if tidy(&decoded) != decoded
+                || slashes(&decoded) != slashes(path.as_bytes())
+                || decoded.iter().any(odd)
+            {
+                return Err(ApplicationRootError);
+            }
+            let more = decode(&decoded);
+            if more == decoded {
+                break;
+            }
+            decoded = more;
+        }
+        let decoded = decode(path.trim_end_matches('/').as_bytes());
         Ok(Self(encode(&decoded)))
     }
 }
@@ -68,8 +110,8 @@ impl Mount {
     /// Finds the base path and the route of a request.
     ///
     /// `root` overrides the base path, not the route. Without `PATH_INFO`, a
-    /// query of the form `r=/login` is the route, for hosts that refuse
-    /// `signet.cgi/login`; links then keep that form.
+    /// query of the form `r=/login` is the route of the script itself, for hosts
+    /// that refuse `signet.cgi/login`; links then keep that form.
     pub fn new(vars: &MetaVariables, root: Option<&ApplicationRoot>) -> Self {
         let script = vars
             .get("SCRIPT_NAME")
@@ -81,7 +123,8 @@ impl Mount {
             .get("PATH_INFO")
             .filter(|path| path.starts_with(b"/"))
             .unwrap_or_default();
-        let path = vars.get("REQUEST_URI").and_then(visible_path);
+        let uri = vars.get("REQUEST_URI").and_then(raw_path);
+        let path = uri.map(|(raw, _)| tidy(&decode(raw)));
 
         let mut by_query = false;
         let (base, mut route) = if path_info.is_empty() {
@@ -91,20 +134,28 @@ impl Mount {
         };
         if path_info.is_empty()
             && route == b"/"
+            && (root.is_some() || base == script)
             && let Some(asked) = route_in_query(vars.query_string())
         {
             route = asked;
             by_query = true;
         }
+        // BusyBox answers 404 to `signet.cgi/`.
+        let bare_index = base == script
+            && vars
+                .get("SERVER_SOFTWARE")
+                .is_some_and(|software| software.starts_with(b"busybox httpd"));
         let base = match root {
             Some(root) => root.0.clone(),
-            None if by_query => encode(&script),
             None => encode(&without_last_slash(base)),
         };
+        let canonical_url = uri.and_then(|(raw, rest)| respelled(&base, raw, rest));
         Self {
             base,
             route,
             by_query,
+            bare_index,
+            canonical_url,
         }
     }
 
@@ -125,6 +176,15 @@ impl Mount {
         self.by_query
     }
 
+    /// The URL, path only, that the request should have had: its own URL has the
+    /// base path in another spelling, `/%7Eada` for `/~ada`, to which a browser
+    /// sends none of our cookies. What follows the base path, and the query, are
+    /// as they came. `None` if the request's spelling is right, or if nothing
+    /// tells where in it the base path ends.
+    pub fn canonical_url(&self) -> Option<&str> {
+        self.canonical_url.as_deref()
+    }
+
     /// The URL, path only, of `route` (decoded, with its leading slash).
     pub fn url_for(&self, route: &str) -> String {
         if self.by_query {
@@ -134,6 +194,9 @@ impl Mount {
                 &self.base
             };
             return format!("{base}?r={}", encode(route.as_bytes()));
+        }
+        if self.bare_index && route == "/" && !self.base.is_empty() {
+            return self.base.clone();
         }
         format!("{}{}", self.base, encode(route.as_bytes()))
     }
@@ -148,22 +211,116 @@ impl Mount {
     }
 }
 
-/// With `PATH_INFO`, the base is what stands before it in the URL.
+/// With `PATH_INFO`, the base is what stands before it in the URL: the script,
+/// a folder above it, or, behind a rewrite from elsewhere, another path, in
+/// which nothing is encoded twice.
+///
+/// Apache decodes a path again that it rewrites, so that `/login` arrives of
+/// `/app/x/%252e%252e/login`. Then the base has to be the deepest folder of the
+/// script that the URL is in, or below that, and no dots may lead out of it. If
+/// nothing fits, it is the script.
 fn locate(script: &[u8], path_info: &[u8], path: Option<Vec<u8>>) -> Vec<u8> {
     let Some(path) = path else {
         return script.to_vec();
     };
     let info = tidy(path_info);
-    // A server that rewrites may have decoded the path a second time.
-    for path in [
-        path.clone(),
-        tidy(&percent_decode(&path).collect::<Vec<u8>>()),
-    ] {
-        if let Some(before) = path.strip_suffix(info.as_slice()) {
-            return before.to_vec();
-        }
+    let fits = |base: &[u8]| is_within(base, script) || decode(base) == base;
+    if let Some(base) = path.strip_suffix(info.as_slice())
+        && fits(base)
+    {
+        return base.to_vec();
+    }
+    let again = decode(&path);
+    if let Some(base) = tidy(&again).strip_suffix(info.as_slice())
+        && fits(base)
+        && is_within(deepest_folder(script, &path), base)
+        && stays_within(base, &again)
+    {
+        return base.to_vec();
     }
     script.to_vec()
+}
+
+/// Whether `path` begins with `folder`, and no `..` leads out of it.
+fn stays_within(folder: &[u8], path: &[u8]) -> bool {
+    start_that_stays(path).is_some_and(|start| is_within(folder, &tidy(start)))
+}
+
+/// The first segments of `path`, those that no `..` takes away; `None` if one
+/// leads above the root.
+fn start_that_stays(path: &[u8]) -> Option<&[u8]> {
+    // Where each segment ends that is left so far.
+    let mut ends: Vec<usize> = Vec::new();
+    let (mut end, mut stays) = (0, path.len());
+    for segment in path.split(|b| *b == b'/') {
+        end += segment.len();
+        match segment {
+            b"" | b"." => {}
+            b".." => {
+                ends.pop()?;
+                stays = stays.min(ends.last().copied().unwrap_or_default());
+            }
+            _ => ends.push(end),
+        }
+        end += 1;
+    }
+    Some(&path[..stays])
+}
+
+/// Whether `path` is `folder` or lies below it.
+fn is_within(folder: &[u8], path: &[u8]) -> bool {
+    let rest = path.strip_prefix(folder);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+/// `script`, or the deepest folder above it, that `path` is within.
+fn deepest_folder<'s>(script: &'s [u8], path: &[u8]) -> &'s [u8] {
+    let mut folder = script;
+    while !is_within(folder, path) {
+        let slash = folder.iter().rposition(|b| *b == b'/');
+        folder = &folder[..slash.unwrap_or_default()];
+    }
+    folder
+}
+
+/// The URL of `raw` and the query `rest`, with the part that means `base`
+/// spelled as `base` is; `None` if it is spelled so.
+///
+/// `None`, too, if a client other than a browser wrote it (browsers resolve dot
+/// segments), or if only those characters differ that `base` has encoded: then
+/// the server has decoded the URL (BusyBox), or a proxy encodes it anew (nginx),
+/// and would do so again.
+fn respelled(base: &str, raw: &[u8], rest: &[u8]) -> Option<String> {
+    if is_within(base.as_bytes(), raw) {
+        return None;
+    }
+    let (before, after) = raw.split_at(end_of(&decode(base.as_bytes()), raw)?);
+    let dots = |segment: &[u8]| matches!(decode(segment).as_slice(), b"." | b"..");
+    if encode_more(before) == base || after.split(|b| *b == b'/').any(dots) {
+        return None;
+    }
+    let (after, rest) = (percent_encode(after, RAW), percent_encode(rest, RAW));
+    let url = format!("{base}{after}{rest}");
+    (url.len() <= MAX_URL).then_some(url)
+}
+
+/// Where in the raw path `raw` the part ends that means the decoded path `base`.
+fn end_of(base: &[u8], raw: &[u8]) -> Option<usize> {
+    let mut wanted = base.split(|b| *b == b'/').skip(1).peekable();
+    let mut end = 0;
+    for segment in raw.split(|b| *b == b'/') {
+        for part in decode(segment).split(|b| *b == b'/') {
+            if !part.is_empty() && wanted.next() != Some(part) {
+                return None;
+            }
+        }
+        end += segment.len();
+        if wanted.peek().is_none() {
+            return Some(end);
+        }
+        end += 1;
+    }
+    None
 }
 
 /// Without `PATH_INFO`: the script itself, a front controller in its folder,
@@ -183,7 +340,7 @@ fn locate_without_path_info(
     if let Some(root) = root
         && !(is_script && vars.script_is_file())
     {
-        let root: Vec<u8> = percent_decode(root.0.as_bytes()).collect();
+        let root = decode(root.0.as_bytes());
         if let Some(rest) = path.strip_prefix(root.as_slice())
             && rest.starts_with(b"/")
         {
@@ -201,19 +358,27 @@ fn locate_without_path_info(
         // A folder's index page, not a rewrite: nothing brings
         // folder/login to us, so links have to name the script.
         Some(b"/") if vars.get("REDIRECT_URL").is_none() => bare,
-        Some(rest) if rest.starts_with(b"/") => (folder.to_vec(), rest.to_vec()),
+        Some(rest) if rest.starts_with(b"/") && stays_within(folder, &decode(&path)) => {
+            (folder.to_vec(), rest.to_vec())
+        }
         _ => bare,
     }
 }
 
-/// The path of a raw `REQUEST_URI`: without query, decoded once, tidied;
-/// `None` if it has no path (`*`, junk).
+/// The path of a raw `REQUEST_URI`, decoded once and tidied; `None` if it has no
+/// path (`*`, junk).
 pub(super) fn visible_path(uri: &[u8]) -> Option<Vec<u8>> {
+    let (path, _) = raw_path(uri)?;
+    Some(tidy(&decode(path)))
+}
+
+/// The path of a raw `REQUEST_URI`, and the query with its question mark.
+fn raw_path(uri: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = uri
         .iter()
         .position(|b| matches!(b, b'?' | b'#'))
         .unwrap_or(uri.len());
-    let mut path = &uri[..end];
+    let (mut path, query) = uri.split_at(end);
     if !path.starts_with(b"/") {
         let text = std::str::from_utf8(path).ok()?;
         let (scheme, rest) = text.split_once("://")?;
@@ -224,8 +389,11 @@ pub(super) fn visible_path(uri: &[u8]) -> Option<Vec<u8>> {
             .find('/')
             .map_or(&b"/"[..], |slash| &rest.as_bytes()[slash..]);
     }
-    let decoded: Vec<u8> = percent_decode(path).collect();
-    Some(tidy(&decoded))
+    Some((path, query))
+}
+
+fn decode(path: &[u8]) -> Vec<u8> {
+    percent_decode(path).collect()
 }
 
 /// Joins double slashes and resolves `.` and `..`, as the servers do before
@@ -264,12 +432,27 @@ fn encode(path: &[u8]) -> String {
     percent_encode(path, PATH).to_string()
 }
 
+/// As [`encode`], for a path in which some characters are encoded already.
+fn encode_more(path: &[u8]) -> String {
+    let mut encoded = String::new();
+    let mut rest = path;
+    while let Some(at) = rest.iter().position(|b| *b == b'%') {
+        let (before, after) = (&rest[..at], &rest[at + 1..]);
+        let digits = after.first_chunk::<2>();
+        let is_escape = digits.is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+        encoded += &encode(before);
+        encoded += if is_escape { "%" } else { "%25" };
+        rest = after;
+    }
+    encoded + &encode(rest)
+}
+
 /// The route in a query `r=/login`, decoded; the first `r` counts, and only
 /// one that begins with a slash.
 fn route_in_query(query: &[u8]) -> Option<Vec<u8>> {
     let value = query
         .split(|b| *b == b'&')
         .find_map(|pair| pair.strip_prefix(b"r="))?;
-    let route: Vec<u8> = percent_decode(value).collect();
+    let route = decode(value);
     route.starts_with(b"/").then_some(route)
 }

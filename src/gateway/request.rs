@@ -3,23 +3,10 @@
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Uri, Version};
-use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+use percent_encoding::percent_encode;
 
+use super::mount::{PATH, RAW};
 use super::{MetaVariableError, MetaVariables, Mount};
-
-/// What `http::Uri` refuses in a query.
-const QUERY: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 /// More headers than any server passes on; `HeaderMap` has a limit of its own
 /// further up.
@@ -43,11 +30,11 @@ pub(crate) enum RequestError {
 /// typed [`Mount`] and [`MetaVariables`] are in its extensions.
 pub(crate) fn head(vars: MetaVariables, mount: Mount) -> Result<Parts, RequestError> {
     let mut uri = mount.base().to_owned();
-    uri.push_str(&percent_encode(mount.route(), super::mount::PATH).to_string());
+    uri.push_str(&percent_encode(mount.route(), PATH).to_string());
     if uri.is_empty() {
         uri.push('/');
     }
-    let query = percent_encode(vars.query_string(), QUERY).to_string();
+    let query = percent_encode(vars.query_string(), RAW).to_string();
     // A longer query than a URI can hold is still in the meta-variables.
     if !query.is_empty() && uri.len() + query.len() < usize::from(u16::MAX) - 1 {
         uri.push('?');

@@ -5,6 +5,7 @@
 //! are requests that no server we tried hands out, or that strangers shape.
 
 mod query;
+mod spellings;
 
 use std::ffi::OsString;
 
@@ -16,13 +17,14 @@ use crate::support::html::links;
 use crate::support::invariants::{COOKIE, NOTHING, assert_holds};
 use crate::support::{Cgi, cgi::os};
 
-/// A mount's four answers.
+/// A mount's answers.
 #[derive(Debug)]
 struct Seen {
     base: String,
     route: Vec<u8>,
     login: String,
     path: String,
+    canonical: Option<String>,
 }
 
 fn mount(vars: impl IntoIterator<Item = (OsString, OsString)>, root: Option<&str>) -> Seen {
@@ -33,6 +35,7 @@ fn mount(vars: impl IntoIterator<Item = (OsString, OsString)>, root: Option<&str
         route: mount.route().to_owned(),
         login: mount.url_for("/login"),
         path: mount.cookie_path().to_owned(),
+        canonical: mount.canonical_url().map(str::to_owned),
     }
 }
 
@@ -40,7 +43,11 @@ fn mount(vars: impl IntoIterator<Item = (OsString, OsString)>, root: Option<&str
 /// in them ends an attribute, a header line or a cookie's Path.
 fn assert_harmless(name: &str, seen: &Seen) {
     let Seen {
-        base, login, path, ..
+        base,
+        login,
+        path,
+        canonical,
+        ..
     } = seen;
     let rooted = |url: &str| url.starts_with('/') && !url.starts_with("//");
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\;`".contains(&byte);
@@ -53,6 +60,9 @@ fn assert_harmless(name: &str, seen: &Seen) {
         [base, login, path].iter().all(|url| url.bytes().all(plain)),
         "{name}: {seen:?}"
     );
+    let safe = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
+    let harmless = |url: &String| rooted(url) && url.bytes().all(safe);
+    assert!(canonical.iter().all(harmless), "{name}: {seen:?}");
     assert!(!base.contains(['?', '#']), "{name}: {seen:?}");
 }
 
@@ -166,7 +176,7 @@ fn no_base_is_another_host() {
         ("two slashes",        "/x.cgi",   "/login", "//evil.example/login",                "/evil.example",       "/login"),
         ("three slashes",      "/x.cgi",   "/login", "///evil.example/login",               "/evil.example",       "/login"),
         ("encoded slash",      "/x.cgi",   "/login", "/%2Fevil.example/login",              "/evil.example",       "/login"),
-        ("twice encoded",      "/x.cgi",   "/login", "/%252Fevil.example/login",            "/%252Fevil.example",  "/login"),
+        ("twice encoded",      "/x.cgi",   "/login", "/%252Fevil.example/login",            "/evil.example",       "/login"),
         ("decoded twice",      "/x.cgi",   "/a%b",   "/%252Fevil.example/a%2525b",          "/evil.example",       "/a%b"),
         // To a browser a backslash is a slash, and a tab is nothing.
         ("backslash",          "/x.cgi",   "/login", r"/\\evil.example/login",              "/%5Cevil.example",    "/login"),
@@ -287,10 +297,39 @@ fn application_root_is_a_plain_path() {
         r"/\evil",
         "/a\"b",
         "http://a.example/",
+        // Decoded once, twice, and as often as a chain of proxies may do it.
+        "/%2fevil.example",
+        "/%2Fevil.example",
+        "/a%2fb",
+        "/app%2f",
+        "/%252fevil.example",
+        "/%25252fevil.example",
+        "/%%32%66evil.example",
+        "/a/%2e%2e/b",
+        "/%2e",
+        "/a/%2E%2e",
+        "/%252e%252e/b",
+        "/%5cevil.example",
+        "/a%255cb",
+        "/a%00b",
+        "/a%0d%0aSet-Cookie:x",
+        "/a%2509",
+        "/a%7f",
     ] {
         assert!(wrong.parse::<ApplicationRoot>().is_err(), "{wrong:?}");
     }
-    for right in ["/", "/app", "/app/", "/~alice/x.cgi", "/caf%C3%A9"] {
+    for right in [
+        "/",
+        "/app",
+        "/app/",
+        "/~alice/x.cgi",
+        "/%7Ealice",
+        "/caf%C3%A9",
+        "/my%20site",
+        "/100%25",
+        "/a%2541",
+        "/a..b/...",
+    ] {
         assert!(right.parse::<ApplicationRoot>().is_ok(), "{right:?}");
     }
 }

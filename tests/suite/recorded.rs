@@ -148,7 +148,7 @@ pub(crate) fn unescape(text: &str) -> Vec<u8> {
 
 impl Recorded {
     /// A variable's value; the last, where a name stands twice.
-    fn var(&self, wanted: &str) -> Option<&[u8]> {
+    pub(crate) fn var(&self, wanted: &str) -> Option<&[u8]> {
         let mut vars = self.vars.iter().rev();
         vars.find(|(name, _)| name == wanted.as_bytes())
             .map(|(_, value)| value.as_slice())

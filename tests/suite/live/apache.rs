@@ -191,6 +191,7 @@ fn log_in_and_out_behind_apache() {
     each(|mount| {
         walk::log_in_and_out(mount);
         walk::follow_every_link(mount);
+        walk::spell_the_base_path_otherwise(mount);
     });
 }
 

@@ -290,6 +290,7 @@ fn log_in_and_out_by_fastcgi() {
     each(|mount| {
         walk::log_in_and_out(mount);
         walk::follow_every_link(mount);
+        walk::spell_the_base_path_otherwise(mount);
     });
 }
 
@@ -416,5 +417,6 @@ fn without_path_info_by_fastcgi() {
         let mount = &live.mounts[0];
         walk::log_in_and_out(mount);
         walk::follow_every_link(mount);
+        walk::spell_the_base_path_otherwise(mount);
     }
 }

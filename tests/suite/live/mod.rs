@@ -11,6 +11,7 @@
 mod answers;
 mod apache;
 mod beside;
+mod busybox;
 mod daemon;
 mod fastcgi;
 mod fastcgi_ends;

@@ -167,3 +167,39 @@ pub(super) fn follow_every_link(mount: &Mount) {
         }
     }
 }
+
+/// The base path is the server's, however a visitor spells it: another spelling
+/// is sent to the one that cookies belong to, and no link chooses the cookie's
+/// path.
+pub(super) fn spell_the_base_path_otherwise(mount: &Mount) {
+    let name = mount.name;
+    // Apache's rewriting decodes this again, and then resolves the dots.
+    let link = mount.url("/zz/%252e%252e/login");
+    let answer = http::post(mount.port, &link, &[], "username=admin");
+    mount.assert_sound(&link, &answer);
+    for cookie in answer.cookies() {
+        let path = cookie.attribute("Path");
+        assert_eq!(path, Some(mount.cookie_path()), "{name}: {link}");
+    }
+
+    let Some(first) = mount.base.as_bytes().get(1).copied() else {
+        return;
+    };
+    let other = format!("/%{first:02X}{}", &mount.base[2..]);
+    let mut visitor = Visitor::new(mount);
+    let mut follow = |method: &str, route: &str, form: &str| {
+        let url = format!("{other}{route}");
+        let answer = visitor.send(method, &url, form);
+        assert_eq!((answer.status, answer.cookies()), (308, vec![]), "{url}");
+        let target = answer.header("Location").expect("a target").to_owned();
+        assert_eq!(target, mount.url(route), "{name}: {url}");
+        visitor.send(method, &target, form)
+    };
+    let form = follow("GET", "/login?next=%2F", "");
+    assert!(form.text().contains("name=\"username\""), "{name}");
+    let answer = follow("POST", "/login", "username=admin");
+    assert_eq!(answer.status, 303, "{name}: {answer:?}");
+    assert_cookie(mount, &answer);
+    let index = follow("GET", "/", "");
+    assert!(words(index.text()).contains("Logged in as admin"), "{name}");
+}

@@ -31,6 +31,7 @@ fn assert_wrong(name: &str, request: Cgi, wanted: &[&str]) -> Output {
 const WRONG: &[(&str, &str, &str)] = &[
     ("APPLICATION_ROOT",           "\"app\"",          "app"),
     ("APPLICATION_ROOT",           "\"//evil.example\"", "//evil.example"),
+    ("APPLICATION_ROOT",           "\"/%2fevil.example\"", "/app/%252e%252e"),
     ("APPLICATION_ROOT",           "7",                "-"),
     ("DEBUG",                      "\"on\"",           "maybe"),
     ("DEBUG",                      "[]",               "[]"),
