@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Extensions, Method, StatusCode};
 
@@ -370,32 +370,39 @@ pub(crate) fn keep_out_of_caches(response: &mut Response) {
         })
     });
     if !names_cookie {
-        headers.append(header::VARY, HeaderValue::from_static("Cookie"));
+        let cookie = const { HeaderValue::from_static("Cookie") };
+        headers.append(header::VARY, cookie);
     }
-    let private = HeaderValue::from_static(private!());
+    let private = const { HeaderValue::from_static(private!()) };
     headers.insert(header::CACHE_CONTROL, private);
 }
 
 /// Headers that every response has unless its page set its own.
 fn protect(response: &mut Response) {
+    const OPENER: &str = "cross-origin-opener-policy";
+    const NO_FRAMES: &str =
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+    // In constants, as to look at each byte takes a while.
+    let same_origin = || const { HeaderValue::from_static("same-origin") };
     let defaults = [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            const { HeaderValue::from_static("nosniff") },
+        ),
         // Not no-referrer: with that, browsers send `Origin: null` with our own forms.
-        (header::REFERRER_POLICY, "same-origin"),
+        (header::REFERRER_POLICY, same_origin()),
         (
             header::CONTENT_SECURITY_POLICY,
-            "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+            const { HeaderValue::from_static(NO_FRAMES) },
         ),
-        (header::X_FRAME_OPTIONS, "DENY"),
         (
-            header::HeaderName::from_static("cross-origin-opener-policy"),
-            "same-origin",
+            header::X_FRAME_OPTIONS,
+            const { HeaderValue::from_static("DENY") },
         ),
+        (const { HeaderName::from_static(OPENER) }, same_origin()),
     ];
+    let headers = response.headers_mut();
     for (name, value) in defaults {
-        response
-            .headers_mut()
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(value);
     }
 }

@@ -11,15 +11,25 @@ use crate::Response;
 use crate::gateway::{Mount, log};
 use crate::serve::{Context, keep_out_of_caches};
 
-/// The hash of the one inline style, for the Content-Security-Policy; a test
-/// compares it with the page.
-const STYLE: &str = "sha256-C3+nSLMD7E+iM+/9QVV+XkHacoGCp8+zesoN4a+Awmc=";
+/// The Content-Security-Policy of the built-in pages, with the hashes of the one
+/// style and the one script that they have; a test compares them.
+///
+/// The script empties a page that is left, and loads it anew when the browser
+/// takes it back from memory: Chromium does so after a logout although the page
+/// says `no-store`, and `Clear-Site-Data: "cache"`, the other way to prevent it,
+/// takes Chromium seconds. Pictures, as a browser asks for `/favicon.ico` by
+/// itself.
+const POLICY: &str = "default-src 'none'; \
+    style-src 'sha256-C3+nSLMD7E+iM+/9QVV+XkHacoGCp8+zesoN4a+Awmc='; \
+    script-src 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \
+    img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// The hash of the one inline script. It empties a page that is left, and loads
-/// it anew when the browser takes it back from memory: Chromium does so after a
-/// logout although the page says `no-store`, and `Clear-Site-Data: "cache"`, the
-/// other way to prevent it, takes Chromium seconds.
-const SCRIPT: &str = "sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA=";
+/// The policy of a site's own pages: the site's own files, inline styles, and
+/// the one inline script in `base.html`.
+const SITE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
+    script-src 'self' 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \
+    img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
+    frame-ancestors 'none'";
 
 /// Why a site's own page could not be rendered.
 #[derive(Debug, thiserror::Error)]
@@ -142,19 +152,16 @@ impl Page<'_> {
                     document.push_str(&format!("\n<pre>{}</pre>\n", HtmlEscape(&note)));
                 }
             }
-            let policy = format!("{SITE_POLICY}; script-src 'self' '{SCRIPT}'; {ALWAYS}");
-            return Ok(response(document, &policy));
+            let policy = const { HeaderValue::from_static(SITE_POLICY) };
+            return Ok(response(document, policy));
         }
         Ok(self.built_in_response(context.mount))
     }
 
-    /// The built-in page as a response. It may load pictures of the site: a
-    /// browser asks for `/favicon.ico` by itself.
+    /// The built-in page as a response.
     pub(crate) fn built_in_response(&self, mount: &Mount) -> Response {
-        let policy = format!(
-            "default-src 'none'; style-src '{STYLE}'; script-src '{SCRIPT}'; img-src 'self'; {ALWAYS}"
-        );
-        response(self.built_in(mount), &policy)
+        let policy = const { HeaderValue::from_static(POLICY) };
+        response(self.built_in(mount), policy)
     }
 
     /// The built-in document.
@@ -201,22 +208,12 @@ impl Page<'_> {
     }
 }
 
-const ALWAYS: &str = "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-
-/// A site's own pages may use the site's own files and inline styles; scripts
-/// only from files, but for the one in `base.html`.
-const SITE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data:; object-src 'none'";
-
-fn response(document: String, policy: &str) -> Response {
+fn response(document: String, policy: HeaderValue) -> Response {
     let mut response = cgi::html_response(StatusCode::OK, document);
     // Each page depends on who is logged in, or is shown between two that do.
     keep_out_of_caches(&mut response);
-    if let Ok(policy) = HeaderValue::from_str(policy) {
-        response
-            .headers_mut()
-            .insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     response
 }
 
@@ -281,12 +278,19 @@ mod tests {
     fn the_policy_has_the_hashes_of_style_and_script_on_every_page() {
         for page in PAGES {
             let document = page.built_in(&mount());
-            for (element, hash) in [("style", STYLE), ("script", SCRIPT)] {
+            for (element, policies) in
+                [("style", &[POLICY][..]), ("script", &[POLICY, SITE_POLICY])]
+            {
                 let (_, rest) = document.split_once(&format!("<{element}>")).unwrap();
                 let (text, _) = rest.split_once(&format!("</{element}>")).unwrap();
                 let digest = sha2::Sha256::digest(text);
                 let want = base64::engine::general_purpose::STANDARD.encode(digest);
-                assert_eq!(hash, format!("sha256-{want}"), "the hash of {element}");
+                for policy in policies {
+                    assert!(
+                        policy.contains(&format!("'sha256-{want}'")),
+                        "{element}: {want}"
+                    );
+                }
                 assert_eq!(document.matches(&format!("<{element}")).count(), 1);
             }
             assert!(!document.contains(" style="));

@@ -198,7 +198,9 @@ impl Mount {
         if self.bare_index && route == "/" && !self.base.is_empty() {
             return self.base.clone();
         }
-        format!("{}{}", self.base, encode(route.as_bytes()))
+        let mut url = self.base.clone();
+        url.extend(percent_encode(route.as_bytes(), PATH));
+        url
     }
 
     /// The `Path` of our cookies: the base path, or `/`.
@@ -429,7 +431,7 @@ fn without_last_slash(mut path: Vec<u8>) -> Vec<u8> {
 }
 
 fn encode(path: &[u8]) -> String {
-    percent_encode(path, PATH).to_string()
+    percent_encode(path, PATH).collect()
 }
 
 /// As [`encode`], for a path in which some characters are encoded already.

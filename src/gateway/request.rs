@@ -30,11 +30,11 @@ pub(crate) enum RequestError {
 /// typed [`Mount`] and [`MetaVariables`] are in its extensions.
 pub(crate) fn head(vars: MetaVariables, mount: Mount) -> Result<Parts, RequestError> {
     let mut uri = mount.base().to_owned();
-    uri.push_str(&percent_encode(mount.route(), PATH).to_string());
+    uri.extend(percent_encode(mount.route(), PATH));
     if uri.is_empty() {
         uri.push('/');
     }
-    let query = percent_encode(vars.query_string(), RAW).to_string();
+    let query: String = percent_encode(vars.query_string(), RAW).collect();
     // A longer query than a URI can hold is still in the meta-variables.
     if !query.is_empty() && uri.len() + query.len() < usize::from(u16::MAX) - 1 {
         uri.push('?');
