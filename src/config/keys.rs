@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Config, SessionType, StateDirError, StoreType};
+use crate::files::private::TooOpen;
 use crate::files::trusted::TrustedFolder;
 use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
 use crate::session::retired_keys;
@@ -78,21 +79,23 @@ impl Config {
     ///
     /// Every [`KeyError`]: then nothing is verified and nothing is signed.
     pub fn keys(&self, now: u64) -> Result<Keys, KeyError> {
-        self.keys_by(key::read_or_create, now)
+        self.keys_by(key::read_or_create, TooOpen::Corrected, now)
     }
 
-    /// As [`Config::keys`], but makes nothing.
+    /// As [`Config::keys`], but makes and corrects nothing.
     ///
     /// # Errors
     ///
     /// Every [`KeyError`], also if there is no key yet.
     pub fn existing_keys(&self, now: u64) -> Result<Keys, KeyError> {
-        self.keys_by(key::read_own, now)
+        let looks = TooOpen::Refused;
+        self.keys_by(|folder| key::read_own(folder, looks), looks, now)
     }
 
     fn keys_by(
         &self,
         in_state_dir: impl Fn(&TrustedFolder) -> Result<Key, KeyFileError>,
+        too_open: TooOpen,
         now: u64,
     ) -> Result<Keys, KeyError> {
         let mut fallbacks = self.fallbacks.clone();
@@ -107,7 +110,7 @@ impl Config {
             (None, None) => {
                 let dir = self.state_dir.as_ref().map_err(Clone::clone)?;
                 let signing = in_state_dir(dir)?;
-                let retired = retired_keys::read(dir, self.cookie.lifetime, now);
+                let retired = retired_keys::read(dir, self.cookie.lifetime, now, too_open);
                 fallbacks.extend(retired.map_err(KeyError::Retired)?);
                 signing
             }

@@ -5,12 +5,12 @@ use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, NFS_SUPER_MAGIC, OFlags, RawDir, RenameFlags, fstatfs, linkat,
-    mkdirat, openat, renameat, renameat_with, statat, unlinkat,
+    AtFlags, FileType, Mode, NFS_SUPER_MAGIC, OFlags, RawDir, RenameFlags, fchmod, fstat, fstatfs,
+    linkat, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -18,6 +18,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::FileProblem;
 use super::trusted::{self, Access, Opened, Readers};
+use crate::log::log;
 
 /// How the names of files begin that are not in place yet.
 pub(crate) const UNFINISHED: &str = ".new-";
@@ -52,14 +53,15 @@ pub(crate) fn make_folder(parent: impl AsFd, name: &str) -> Result<OwnedFd, File
     open_folder(parent, name)?.ok_or(FileProblem::Missing)
 }
 
-/// Refuses a folder that belongs to another user than `euid`, that others can
-/// write, or, if `readers` are trusted ones only, that others can look into.
+/// Refuses a folder that belongs to another user than `euid` or that others can
+/// write. If `readers` are trusted ones only and others can look into it, its
+/// mode is corrected.
 pub(crate) fn check_folder(
     folder: &OwnedFd,
     euid: u32,
     readers: Readers,
 ) -> Result<(), FileProblem> {
-    let stat = rustix::fs::fstat(folder)?;
+    let stat = fstat(folder)?;
     let access = Access {
         uid: stat.st_uid,
         gid: stat.st_gid,
@@ -67,23 +69,46 @@ pub(crate) fn check_folder(
     };
     match readers {
         Readers::Anybody => trusted::check_own(access, folder.as_fd(), euid, 0o700),
-        Readers::Trusted => check_private(access, folder.as_fd(), euid, 0o700),
+        Readers::Trusted => {
+            make_private(access, folder.as_fd(), euid, 0o700, TooOpen::Corrected).map(|_| ())
+        }
     }
+}
+
+/// What becomes of a mode that lets others read what only its owner should.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum TooOpen {
+    /// It is corrected and logged: control panels reset all modes of a site.
+    Corrected,
+    /// It is refused: a command that only looks changes nothing.
+    Refused,
 }
 
 /// Opens the file `name` in `folder`, for reading and, with `write`, for a
 /// lock; `None` if there is none.
 ///
 /// It has to be a regular file with one name, owned by `euid`, that only its
-/// owner may read or write. Nothing here waits, whatever lies there.
+/// owner may write. If others can read it, its mode is corrected. Nothing here
+/// waits, whatever lies there.
 pub(crate) fn open(
     folder: impl AsFd,
     name: impl Arg + Copy,
     write: bool,
     euid: u32,
 ) -> Result<Option<Opened>, FileProblem> {
+    open_if(folder, name, write, euid, TooOpen::Corrected)
+}
+
+/// As [`open`], but a mode that is `too_open` may be refused.
+pub(super) fn open_if(
+    folder: impl AsFd,
+    name: impl Arg + Copy,
+    write: bool,
+    euid: u32,
+    too_open: TooOpen,
+) -> Result<Option<Opened>, FileProblem> {
     let access = if write { OFlags::RDWR } else { OFlags::RDONLY };
-    let opened = match trusted::open(&folder, name, access) {
+    let mut opened = match trusted::open(&folder, name, access) {
         Err(FileProblem::Missing) => return Ok(None),
         Err(FileProblem::System(Errno::ACCESS)) => return Err(unreadable(&folder, name, euid)),
         opened => opened?,
@@ -92,22 +117,49 @@ pub(crate) fn open(
     if opened.meta.nlink() > 1 {
         return Err(FileProblem::Names);
     }
-    check_private((&opened.meta).into(), opened.file.as_fd(), euid, 0o600)?;
+    let (access, fd) = (Access::from(&opened.meta), opened.file.as_fd());
+    opened.was_readable = make_private(access, fd, euid, 0o600, too_open)?;
     Ok(Some(opened))
 }
 
-/// Refuses what is not private to `euid`. It should have the mode `wanted`.
-fn check_private(
+/// Refuses what does not belong to `euid` or what others can write; corrects, or
+/// refuses, the mode of what others can read. It should have the mode `wanted`.
+/// Returns whether it was corrected.
+///
+/// What others can write is refused even if only the mode is wrong: see
+/// [`TrustedFolder::check_own`](trusted::TrustedFolder::check_own).
+fn make_private(
     access: Access,
     fd: BorrowedFd<'_>,
     euid: u32,
     wanted: u32,
-) -> Result<(), FileProblem> {
+    too_open: TooOpen,
+) -> Result<bool, FileProblem> {
     trusted::check_own(access, fd, euid, wanted)?;
-    match access.mode & 0o077 {
-        0 => Ok(()),
-        _ => Err(trusted::readable(access.mode, wanted)),
+    if access.mode & 0o077 == 0 {
+        return Ok(false);
     }
+    let refused = Err(trusted::readable(access.mode, wanted));
+    let private = Mode::from_raw_mode(access.mode & 0o7700);
+    if too_open == TooOpen::Refused || fchmod(fd, private).is_err() {
+        return refused;
+    }
+    // A file system without modes, such as FAT, may say that it is done.
+    let stat = fstat(fd)?;
+    if stat.st_mode & 0o077 != 0 {
+        return refused;
+    }
+    let path = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
+    let shown = path.map_or_else(
+        |_| "a file of this program".to_owned(),
+        |path| path.display().to_string(),
+    );
+    log(format_args!(
+        "{shown}: other users could read it; its mode was {:04o} and is now {:04o}",
+        access.mode & 0o7777,
+        stat.st_mode & 0o7777
+    ));
+    Ok(true)
 }
 
 /// `problem`, unless it is that a symbolic link is there.

@@ -34,6 +34,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::path::Arg;
 
+use super::private::TooOpen;
 use super::{FileError, FileProblem, accounts, private};
 
 /// Symbolic links in one path; the kernel follows as many.
@@ -107,6 +108,9 @@ pub(crate) enum Readers {
 pub(crate) struct Opened {
     pub(crate) file: File,
     pub(crate) meta: Metadata,
+    /// Whether others could read it, in spite of what it should be, until its
+    /// mode was corrected just now.
+    pub(crate) was_readable: bool,
 }
 
 impl TrustedFolder {
@@ -215,9 +219,13 @@ impl TrustedFolder {
 
     /// Opens the program's own file `name` in it, which nobody else may read;
     /// `None` if there is none.
-    pub(crate) fn open_own(&self, name: &str) -> Result<Option<Opened>, FileError> {
+    pub(crate) fn open_own(
+        &self,
+        name: &str,
+        too_open: TooOpen,
+    ) -> Result<Option<Opened>, FileError> {
         let path = self.path.join(name);
-        let open = || private::open(CWD, &path, false, self.euid);
+        let open = || private::open_if(CWD, &path, false, self.euid, too_open);
         let file = match open() {
             Err(FileProblem::Names) if self.remove_second_name(name) => open(),
             file => file,
@@ -348,7 +356,11 @@ pub(super) fn open(
     if !meta.is_file() {
         return Err(FileProblem::NotAFile);
     }
-    Ok(Opened { file, meta })
+    Ok(Opened {
+        file,
+        meta,
+        was_readable: false,
+    })
 }
 
 impl Opened {

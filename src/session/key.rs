@@ -8,11 +8,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::hex;
+use super::retired_keys::RETIRED_FILE_NAME;
 use super::weak_key;
 pub use super::weak_key::WeakKey;
-use crate::files::private::{self, Placement};
+use crate::files::private::{self, Placement, TooOpen};
 use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem};
+use crate::log::log;
 
 /// Bytes a key must have: 128 bits.
 pub const MIN_LENGTH: usize = 16;
@@ -127,14 +129,20 @@ pub(crate) fn read_from(file: &TrustedFile) -> Result<Key, KeyFileError> {
 /// # Errors
 ///
 /// Every [`KeyFileError`], also if there is none.
-pub(crate) fn read_own(folder: &TrustedFolder) -> Result<Key, KeyFileError> {
+pub(crate) fn read_own(folder: &TrustedFolder, too_open: TooOpen) -> Result<Key, KeyFileError> {
     let path = || folder.path().join(FILE_NAME);
-    let key = read_if_there(folder)?;
+    let key = read_if_there(folder, too_open)?;
     key.ok_or_else(|| FileError::new(&path(), FileProblem::Missing).into())
 }
 
-fn read_if_there(folder: &TrustedFolder) -> Result<Option<Key>, KeyFileError> {
-    let opened = folder.open_own(FILE_NAME)?;
+fn read_if_there(folder: &TrustedFolder, too_open: TooOpen) -> Result<Option<Key>, KeyFileError> {
+    let opened = folder.open_own(FILE_NAME, too_open)?;
+    if opened.as_ref().is_some_and(|key| key.was_readable) {
+        log(format_args!(
+            "others may know the secret key: to replace it, delete {FILE_NAME}, or run \
+             `signet key rotate` and delete {RETIRED_FILE_NAME}; then everybody logs in again"
+        ));
+    }
     let key = opened.map(|opened| take(&opened)).transpose();
     key.map_err(|err| err.at(&folder.path().join(FILE_NAME)))
 }
@@ -178,7 +186,7 @@ fn take(file: &Opened) -> Result<Key, NoKey> {
 ///
 /// Every [`KeyFileError`]. A key that is there but refused is never replaced.
 pub(crate) fn read_or_create(folder: &TrustedFolder) -> Result<Key, KeyFileError> {
-    if let Some(key) = read_if_there(folder)? {
+    if let Some(key) = read_if_there(folder, TooOpen::Corrected)? {
         return Ok(key);
     }
     let opened = folder.make(Readers::Anybody)?;
@@ -193,7 +201,7 @@ pub(crate) fn read_or_create(folder: &TrustedFolder) -> Result<Key, KeyFileError
         },
     }
     .map_err(|err| FileError::new(&folder.path().join(FILE_NAME), err))?;
-    read_own(folder)
+    read_own(folder, TooOpen::Corrected)
 }
 
 /// Writes a new key to `path`, which must not exist.

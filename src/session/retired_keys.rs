@@ -11,9 +11,10 @@ use super::hex;
 use super::key::{self, FILE_NAME, Key, KeyFileError};
 use super::tagged_json::DateTime;
 use crate::files::lock::{self, Attempt};
-use crate::files::private::{self, Placement};
+use crate::files::private::{self, Placement, TooOpen};
 use crate::files::trusted::{Readers, TrustedFolder};
 use crate::files::{FileError, FileProblem};
+use crate::log::log;
 
 /// The name of the file in the state directory.
 pub const RETIRED_FILE_NAME: &str = "retired_keys";
@@ -71,15 +72,16 @@ pub(crate) fn read(
     folder: &TrustedFolder,
     lifetime: u64,
     now: u64,
+    too_open: TooOpen,
 ) -> Result<Vec<Key>, KeyFileError> {
     let files = KeyFiles(folder);
-    let mut retired = files.retired()?;
+    let mut retired = files.retired(too_open)?;
     if retired.iter().any(|key| key.is_over(lifetime, now)) {
         // A request does not wait for another process that changes the file.
         let opened = files.folder()?;
         if let Ok(Attempt::Locked(_lock)) = lock::try_lock(&opened, FILE_NAME, folder.euid()) {
             // Read again under the lock: a key may have been retired meanwhile.
-            retired = files.retired()?;
+            retired = files.retired(too_open)?;
             retired.retain(|key| !key.is_over(lifetime, now));
             // If the file cannot be written, the expired keys stay in it, unused.
             let _ = files.write(&opened, &files.lines(&retired));
@@ -103,7 +105,7 @@ pub(crate) fn rotate(dir: &TrustedFolder, lifetime: u64, now: u64) -> Result<(),
     let files = KeyFiles(dir);
     let path = dir.path().join(FILE_NAME);
     // Without a key there is nothing to retire.
-    key::read_own(dir)?;
+    key::read_own(dir, TooOpen::Corrected)?;
     let folder = files.folder()?;
     // Whoever changes one of the files locks the key, and makes sure that it is
     // still the one of that name.
@@ -115,9 +117,9 @@ pub(crate) fn rotate(dir: &TrustedFolder, lifetime: u64, now: u64) -> Result<(),
             .map_err(|problem| FileError::new(&path, problem))
             .map_err(KeyFileError::from)?,
     };
-    let old = key::read_own(dir)?;
+    let old = key::read_own(dir, TooOpen::Corrected)?;
     let text = key::generate().map_err(KeyFileError::Random)?;
-    let mut retired = files.retired()?;
+    let mut retired = files.retired(TooOpen::Corrected)?;
     retired.retain(|key| !key.is_over(lifetime, now));
     retired.push(Retired { at: now, key: old });
     let lines = files.lines(&retired);
@@ -146,10 +148,17 @@ impl KeyFiles<'_> {
         folder.ok_or_else(|| FileError::new(self.0.path(), FileProblem::Missing).into())
     }
 
-    fn retired(&self) -> Result<Vec<Retired>, KeyFileError> {
-        let Some(file) = self.0.open_own(RETIRED_FILE_NAME)? else {
+    fn retired(&self, too_open: TooOpen) -> Result<Vec<Retired>, KeyFileError> {
+        let Some(file) = self.0.open_own(RETIRED_FILE_NAME, too_open)? else {
             return Ok(Vec::new());
         };
+        if file.was_readable {
+            log(format_args!(
+                "others may know a retired key, which still verifies: to replace it, delete \
+                 {RETIRED_FILE_NAME}; who logged in before the last `signet key rotate` logs in \
+                 again"
+            ));
+        }
         let bytes = file.read(MAX_FILE).map_err(|err| self.failed(err))?;
         let text = String::from_utf8_lossy(&bytes);
         text.lines()

@@ -391,6 +391,54 @@ fn a_read_only_mount_is_not_written_by_others() {
     }
 }
 
+/// What others could write is refused; what they could only read is corrected.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn the_groups_of_its_own_files_and_folders_count() {
+    #[rustfmt::skip]
+    let rows = [
+        ("her group may write",      ALICE, 0o060, true),
+        ("a group may read",         STAFF, 0o040, true),
+        ("a group may write",        STAFF, 0o060, false),
+        ("a group may only write",   STAFF, 0o020, false),
+    ];
+    let host = Host::new();
+    for (number, (name, group, more, used)) in rows.into_iter().enumerate() {
+        for what in ["secret_key", "sessions"] {
+            let state = host.folder(&format!("{number}-{what}"), ALICE, ALICE, 0o700);
+            let path = state.join(what);
+            let (kind, mode) = match what {
+                "secret_key" => (Kind::State, 0o600),
+                _ => (Kind::Sessions, 0o700),
+            };
+            match what {
+                "secret_key" => file(&path, KEY, ALICE, mode),
+                _ => fs::create_dir(&path).expect("mkdir"),
+            }
+            give(&path, ALICE, group, mode | more);
+            let request = match kind {
+                Kind::State => kind.request(&state),
+                _ => kind.request(&path).without("SIGNET_SESSION_FILE_DIR"),
+            };
+            let out = run(
+                &host,
+                request.var("SIGNET_STATE_DIR", &state),
+                (PASSWD, GROUP),
+                "",
+            );
+            let name = format!("{what}: {name}");
+            let response = out.response();
+            assert_eq!(
+                response.status,
+                if used { 303 } else { 503 },
+                "{name}: {out}"
+            );
+            let after = fs::metadata(&path).expect("stat").permissions().mode() & 0o777;
+            assert_eq!(after, if used { mode } else { mode | more }, "{name}");
+        }
+    }
+}
+
 /// The file itself: its owner, group and mode, and whether it is a link.
 #[test]
 #[ignore = "needs root: run tests/run"]

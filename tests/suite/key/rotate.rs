@@ -193,12 +193,12 @@ fn what_cannot_be_rotated_stays_as_it_is() {
     assert_eq!(key(&state), before);
 }
 
-/// As with the key itself: what others could have read or written is refused.
+/// As with the key itself: what others could have written is refused.
 #[test]
 fn unsafe_files_of_retired_keys_are_refused() {
     #[rustfmt::skip]
     let cases = [
-        ("others read it",  "1700000000 00112233445566778899aabbccddeeff00\n", 0o644),
+        ("others write it", "1700000000 00112233445566778899aabbccddeeff00\n", 0o646),
         ("no hex",          "1700000000 zz\n",                                 0o600),
         ("no time",         "00112233445566778899aabbccddeeff00\n",            0o600),
         ("a weak key",      "1700000000 6368616e67656d65\n",                   0o600),

@@ -98,8 +98,8 @@ const ROWS: [Row; 24] = [
     ("a link to passwd", |path| replace(path, |path| symlink("/etc/passwd", path).expect("link")), false),
     ("a link to itself", |path| replace(path, |path| symlink(path, path).expect("link")), false),
     ("a second name",    |path| fs::hard_link(path, path.with_extension("too")).expect("link"), false),
-    ("mode 644",         |path| chmod(path, 0o644), false),
-    ("mode 620",         |path| chmod(path, 0o620), false),
+    ("mode 646",         |path| chmod(path, 0o646), false),
+    ("mode 622",         |path| chmod(path, 0o622), false),
     ("mode 602",         |path| chmod(path, 0o602), false),
 ];
 
@@ -254,7 +254,7 @@ fn a_refused_record_keeps_no_other_from_being_swept() {
         store.create(id, &over).expect("create");
     }
     let place = place(&ids[100]);
-    chmod(&folder.0.path().join(place), 0o644);
+    chmod(&folder.0.path().join(place), 0o646);
     let mut shown = 0;
     let visit = &mut |_: &_, _| {
         shown += 1;

@@ -11,6 +11,7 @@ mod hanging;
 mod ids;
 mod limits;
 mod marks;
+mod modes;
 mod overflow;
 mod places;
 mod races;

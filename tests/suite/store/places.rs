@@ -65,8 +65,8 @@ type Row = (&'static str, fn(&Path), &'static str);
 #[rustfmt::skip]
 const PLACES: [Row; 9] = [
     ("a file",         |dir| fs::write(dir, "").expect("write"),                   "sessions"),
-    ("mode 755",       |dir| { fs::create_dir(dir).expect("mkdir"); chmod(dir, 0o755); }, "chmod 700"),
-    ("mode 770",       |dir| { fs::create_dir(dir).expect("mkdir"); chmod(dir, 0o770); }, "chmod 700"),
+    ("mode 707",       |dir| { fs::create_dir(dir).expect("mkdir"); chmod(dir, 0o707); }, "chmod 700"),
+    ("mode 702",       |dir| { fs::create_dir(dir).expect("mkdir"); chmod(dir, 0o702); }, "chmod 700"),
     ("mode 777",       |dir| { fs::create_dir(dir).expect("mkdir"); chmod(dir, 0o777); }, "chmod 700"),
     ("mode 1777",      |dir| { fs::create_dir(dir).expect("mkdir"); chmod(dir, 0o1777); }, "chmod 700"),
     ("a link",         |dir| symlink(other(dir), dir).expect("link"),              "link"),
