@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
+use rustix::io::Errno;
 
 use super::{MetaVariableError, MetaVariables};
 
@@ -172,17 +173,26 @@ fn is_same_socket(one: impl AsFd, other: impl AsFd) -> bool {
 
 impl<F: AsFd> Read for Patient<F> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let now = Instant::now();
-        let deadline = *self.deadline.get_or_insert(now + self.patience);
-        let left = deadline.saturating_duration_since(now);
-        let timeout = Timespec::try_from(left).map_err(|_| io::ErrorKind::TimedOut)?;
-        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
-        if rustix::io::retry_on_intr(|| poll(&mut fds, Some(&timeout)))? == 0 {
-            return Err(io::ErrorKind::TimedOut.into());
+        loop {
+            let now = Instant::now();
+            let deadline = *self.deadline.get_or_insert(now + self.patience);
+            let left = deadline.saturating_duration_since(now);
+            let timeout = Timespec::try_from(left).map_err(|_| io::ErrorKind::TimedOut)?;
+            let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
+            match poll(&mut fds, Some(&timeout)) {
+                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(err) => return Err(err.into()),
+            }
+            match rustix::io::read(&self.fd, &mut *buf) {
+                Ok(got) => {
+                    self.got += got as u64;
+                    return Ok(got);
+                }
+                Err(Errno::INTR | Errno::AGAIN) => {}
+                Err(err) => return Err(err.into()),
+            }
         }
-        let got = rustix::io::retry_on_intr(|| rustix::io::read(&self.fd, &mut *buf))?;
-        self.got += got as u64;
-        Ok(got)
     }
 }
 

@@ -58,6 +58,14 @@ pub(super) fn lighttpd(base: &'static str) -> Live {
 }
 
 pub(super) fn mod_fcgid(base: &'static str) -> Live {
+    mod_fcgid_with(base, "", |site| {
+        site.program("cgi-bin/signet.cgi", User::current());
+    })
+}
+
+/// [`mod_fcgid`] with more lines in Apache's configuration, and with what `install`
+/// puts where the program is to be.
+fn mod_fcgid_with(base: &'static str, lines: &str, install: impl FnOnce(&Site)) -> Live {
     let (root, owner) = (User::current(), server_user());
     let site = Site::new();
     for folder in ["run", "cgi-bin", "htdocs"] {
@@ -65,13 +73,13 @@ pub(super) fn mod_fcgid(base: &'static str) -> Live {
     }
     site.folder("run/fcgid", owner, 0o700);
     site.folder("state", owner, 0o700);
-    site.program("cgi-bin/signet.cgi", root);
+    install(&site);
 
     let folder = site.path();
     // Debian's mods-available/fcgid.conf has the first two, as other paths.
     let more = format!(
         "FcgidIPCDir {site}/run/fcgid\nFcgidProcessTableFile {site}/run/fcgid/shm\n\
-         Define SITE {site}\n{mount}Include \"{shipped}\"\n",
+         Define SITE {site}\n{mount}Include \"{shipped}\"\n{lines}",
         mount = define_mount(base),
         site = folder.display(),
         shipped = Site::shipped_path("apache/fcgid.conf").display(),
@@ -338,6 +346,33 @@ fn addresses_by_fastcgi() {
             assert!(!is_ours(&reply), "{}: {path}: {reply:?}", mount.name);
         }
     });
+}
+
+/// SetEnv sets parameters of each request there, which are no settings; the owner is
+/// told. A script of settings is read.
+#[test]
+#[ignore = "needs Apache: run tests/run"]
+fn settings_under_mod_fcgid() {
+    let by_setenv = "SetEnv SIGNET_SESSION_COOKIE_NAME by_setenv\n";
+    let live = mod_fcgid_with("", by_setenv, |site| {
+        site.program("cgi-bin/signet.cgi", User::current());
+    });
+    let mount = &live.mounts[0];
+    assert!(mount.log_in().starts_with("session="));
+    let said = mount.said_once("signet: SIGNET_SESSION_COOKIE_NAME is ignored");
+    assert!(said.contains("FcgidInitialEnv"), "{said}");
+
+    let live = mod_fcgid_with("", by_setenv, |site| {
+        let root = User::current();
+        site.folder("bin", root, 0o755);
+        let program = site.program("bin/signet", root);
+        let text = format!(
+            "#!{}\nSESSION_COOKIE_NAME = \"by_script\"\n",
+            program.display()
+        );
+        site.file("cgi-bin/signet.cgi", text, root, 0o755);
+    });
+    assert!(live.mounts[0].log_in().starts_with("by_script="));
 }
 
 /// A page's headers with a cookie of 4 kB are more than nginx's buffer by
