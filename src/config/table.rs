@@ -356,7 +356,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         default: "found from the request",
         example: "\"/app\"",
-        about: "The path that all URLs begin with, if the program cannot find it by itself.",
+        about: "The path that all URLs begin with, where the program cannot find it: behind a proxy that changes it, or by FastCGI without `PATH_INFO`, where a visitor's URL would choose it.",
         apply: |config, raw| {
             config.application_root = Some(raw.parsed()?);
             Ok(())

@@ -133,6 +133,7 @@ fn set_up(started: Started) -> Live {
          ScriptAlias /php/ /usr/lib/cgi-bin/\n\
          <Directory /usr/lib/cgi-bin>\nRequire all granted\n</Directory>\n\
          AddHandler php-page .php .page\nAction php-page /php/php\n{hosts}\
+         ScriptAlias /~ada/x {site}/cgi-bin/signet.cgi\n\
          ScriptAlias /cgi-bin/ {site}/scripts/\n\
          <Directory {site}/scripts>\nRequire all granted\nAllowOverride None\n</Directory>\n",
         site = folder.display(),
@@ -145,6 +146,7 @@ fn set_up(started: Started) -> Live {
 
     let set_ups = [
         ("ScriptAlias", "/signet", &state),
+        ("below a home page", "/~ada/x", &state),
         (".htaccess", "", &pretty),
         (".htaccess in a folder", "/app", &pretty),
         ("#! script", "/cgi-bin/example.cgi", &examples),

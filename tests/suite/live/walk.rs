@@ -173,13 +173,28 @@ pub(super) fn follow_every_link(mount: &Mount) {
 /// path.
 pub(super) fn spell_the_base_path_otherwise(mount: &Mount) {
     let name = mount.name;
-    // Apache's rewriting decodes this again, and then resolves the dots.
-    let link = mount.url("/zz/%252e%252e/login");
-    let answer = http::post(mount.port, &link, &[], "username=admin");
-    mount.assert_sound(&link, &answer);
-    for cookie in answer.cookies() {
-        let path = cookie.attribute("Path");
-        assert_eq!(path, Some(mount.cookie_path()), "{name}: {link}");
+    // Apache's rewriting decodes these again, and then resolves the dots.
+    let script = mount.url("/signet.cgi");
+    for (link, arrives) in [
+        ("/zz/%252e%252e/login", true),
+        ("/zz/.%252E/login", true),
+        ("/%252e/login", true),
+        ("//zz/%252e%252e/login", true),
+        ("/zz/%25252e%25252e/login", false),
+        ("/%252e%252e/login", false),
+        ("/zz/%252e%252e/%252e%252e/login", false),
+    ] {
+        let link = mount.url(link);
+        let answer = http::post(mount.port, &link, &[], "username=admin");
+        mount.assert_sound(&link, &answer);
+        if name.starts_with(".htaccess") && arrives {
+            assert_eq!(answer.status, 303, "{name}: {link}: {answer:?}");
+        }
+        for cookie in answer.cookies() {
+            let path = cookie.attribute("Path").expect("a path");
+            let implied = path == mount.cookie_path() || path == script;
+            assert!(implied, "{name}: {link}: {cookie:?}");
+        }
     }
 
     let Some(first) = mount.base.as_bytes().get(1).copied() else {
