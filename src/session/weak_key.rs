@@ -356,7 +356,7 @@ fn is_path(text: &[u8]) -> bool {
         && text[..scheme].iter().all(in_scheme)
         && text[scheme..].starts_with(b"://")
     {
-        return true;
+        return text.iter().all(u8::is_ascii_graphic);
     }
     let [b'/', names @ ..] = text else {
         return false;
@@ -438,14 +438,18 @@ const fn keyboard() -> [u8; 256] {
     places
 }
 
-/// Whether a text shorter than a key fills it, one and a half times or more.
+/// Whether a text shorter than a key fills it one and a half times or more, with
+/// a few other bytes behind it if that is three times or more.
 fn is_repetition(text: &[u8]) -> bool {
+    const REST: usize = 3;
     let longest = (text.len() * 2 / 3).min(MIN_LENGTH - 1);
     let first = text.first().map(u8::to_ascii_lowercase);
     let may_begin_again = |period: &usize| Some(text[*period].to_ascii_lowercase()) == first;
     (1..=longest).filter(may_begin_again).any(|period| {
+        let rest = text.len().saturating_sub(3 * period).min(REST);
         let same = |(byte, later): (&u8, &u8)| byte.eq_ignore_ascii_case(later);
-        text.iter().zip(&text[period..]).all(same)
+        let repeated = &text[period..text.len() - rest];
+        text.iter().zip(repeated).all(same)
     })
 }
 
@@ -582,9 +586,11 @@ mod tests {
                     "abababababababab",
                     "aaaaaaaaaaaaaaaa",
                     "aaaabbbbccccdddd",
-                    "deadbeefdeadbeef",
+                    "c0ffee-c0ffee-c0ffee",
                     "hunter2!hunter2!hunt",
                     "xyz-xyz-xyz-xyz-xyz",
+                    "monkeymonkeymonkey1",
+                    "Dragon!dragon!dragon!123",
                     "\u{0}\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}\u{7}\u{8}\t\n\u{b}\u{c}\r\u{e}\u{f}",
                 ],
             ),

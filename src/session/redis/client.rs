@@ -200,7 +200,6 @@ impl Client {
             {
                 return Err(RedisError::Paused(pause.reason.clone()));
             }
-            let addresses = server.addresses.clone();
             while let Some(at) = kept.idle.iter().position(|idle| idle.endpoint == *endpoint) {
                 let mut connection = kept.idle.swap_remove(at);
                 if connection.is_quiet() {
@@ -209,7 +208,7 @@ impl Client {
                     return Ok(connection);
                 }
             }
-            addresses
+            kept.server(endpoint).addresses.clone()
         };
         let (socket, addresses) = self.socket(endpoint, addresses)?;
         let mut connection = Connection {
