@@ -309,7 +309,9 @@ impl Config {
     fn store_of(&self, kind: StoreType) -> Result<Box<dyn Store>, StateDirError> {
         let lifetime = self.cookie.lifetime;
         Ok(match kind {
-            StoreType::Filesystem => Box::new(Files::in_folder(self.session_file_dir()?, lifetime)),
+            StoreType::Filesystem => {
+                Box::new(Files::in_folder(self.session_file_dir()?.into(), lifetime))
+            }
             StoreType::Redis => {
                 let prefix = self.key_prefix.clone();
                 Box::new(Redis::new(self.redis(), prefix, lifetime))
@@ -352,8 +354,8 @@ impl Config {
                 return Some(Box::new(marks));
             }
         };
-        let dir = dir.path().join("ended");
-        Some(Box::new(RevocationFiles::new(dir, self.euid, lifetime)))
+        let dir = dir.own_subfolder("ended").into();
+        Some(Box::new(RevocationFiles::in_folder(dir, lifetime)))
     }
 
     fn redis(&self) -> Arc<Client> {

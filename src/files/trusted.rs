@@ -82,6 +82,58 @@ pub(crate) struct TrustedFolder {
     missing: usize,
 }
 
+/// A folder of the program's own files that nobody else may look into (sessions,
+/// revocation marks), or why there is none.
+#[derive(Clone, Debug)]
+pub(crate) struct PrivateFolder {
+    found: Result<TrustedFolder, FileError>,
+    path: PathBuf,
+    euid: u32,
+}
+
+impl PrivateFolder {
+    /// Follows `path`, an absolute one, to a folder that exists or not.
+    pub(crate) fn find(path: PathBuf, euid: u32) -> Self {
+        let found = TrustedFolder::find(&path, euid, &Anywhere);
+        Self { found, path, euid }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn euid(&self) -> u32 {
+        self.euid
+    }
+
+    /// Opens it; `None` if it does not exist.
+    pub(crate) fn open(&self) -> Result<Option<OwnedFd>, FileError> {
+        self.found
+            .as_ref()
+            .map_err(Clone::clone)?
+            .open(Readers::Trusted)
+    }
+
+    /// Opens it. It is made, mode 0700, with the folders above it, if it does not
+    /// exist.
+    pub(crate) fn make(&self) -> Result<OwnedFd, FileError> {
+        self.found
+            .as_ref()
+            .map_err(Clone::clone)?
+            .make(Readers::Trusted)
+    }
+}
+
+impl From<TrustedFolder> for PrivateFolder {
+    fn from(folder: TrustedFolder) -> Self {
+        Self {
+            path: folder.path.clone(),
+            euid: folder.euid,
+            found: Ok(folder),
+        }
+    }
+}
+
 /// A file with a trusted way to it. It existed when it was found.
 #[derive(Clone, Debug)]
 pub(crate) struct TrustedFile {

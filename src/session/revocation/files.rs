@@ -3,13 +3,11 @@
 //! A mark is changed under a lock on its own file, and is on the disk before
 //! anybody hears of it.
 
-use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
-use rustix::fs::{AtFlags, CWD, Dir, unlinkat};
+use rustix::fs::{AtFlags, Dir, unlinkat};
 use rustix::io::Errno;
 
 use super::super::id::hash;
@@ -19,7 +17,7 @@ use super::lists::{Kind, Lists, is_mark_name};
 use super::{EndError, Ended, MAX_MARK, Mark, Revocations, Whose, is_alive};
 use crate::files::lock::{self, Attempt};
 use crate::files::private::{self, Draft, Placement};
-use crate::files::trusted::{Opened, Readers};
+use crate::files::trusted::{Opened, PrivateFolder};
 use crate::files::{FileError, FileProblem};
 
 /// The name of everybody's mark.
@@ -32,47 +30,33 @@ const ATTEMPTS: usize = 100;
 /// Marks in files.
 #[derive(Clone, Debug)]
 pub struct RevocationFiles {
-    dir: PathBuf,
-    euid: u32,
+    dir: PrivateFolder,
     lifetime: u64,
 }
 
 impl RevocationFiles {
-    /// Marks in `dir`, which is created with mode 0700 when the first is set, of
-    /// sessions that live for `lifetime` seconds.
+    /// Marks in `dir`, an absolute path, which is created with mode 0700 when the
+    /// first is set, of sessions that live for `lifetime` seconds.
     pub fn new(dir: PathBuf, euid: u32, lifetime: u64) -> Self {
-        Self {
-            dir,
-            euid,
-            lifetime,
-        }
+        Self::in_folder(PrivateFolder::find(dir, euid), lifetime)
+    }
+
+    /// Marks in a folder that was found before; see [`RevocationFiles::new`].
+    pub(crate) fn in_folder(dir: PrivateFolder, lifetime: u64) -> Self {
+        Self { dir, lifetime }
     }
 
     fn folder(&self) -> Result<Option<OwnedFd>, StoreError> {
-        let folder = private::open_folder(CWD, &self.dir).map_err(|err| self.failed(err))?;
-        if let Some(folder) = &folder {
-            private::check_folder(folder, self.euid, Readers::Trusted)
-                .map_err(|err| self.failed(err))?;
-        }
-        Ok(folder)
+        self.dir.open().map_err(StoreError::File)
     }
 
     fn make_folder(&self) -> Result<OwnedFd, StoreError> {
-        if let Some(folder) = self.folder()? {
-            return Ok(folder);
-        }
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.dir)
-            .map_err(|err| self.failed(err.into()))?;
-        self.folder()?
-            .ok_or_else(|| self.failed(FileProblem::Missing))
+        self.dir.make().map_err(StoreError::File)
     }
 
     /// A file that is not the program's own counts as a damaged mark.
     fn read(&self, folder: &OwnedFd, name: &str) -> Result<Mark, StoreError> {
-        match private::open(folder, name, false, self.euid) {
+        match private::open(folder, name, false, self.dir.euid()) {
             Ok(Some(file)) => self.parse(&file),
             Ok(None) => Ok(Mark::Absent),
             Err(problem) => self.damaged_by(problem),
@@ -119,7 +103,7 @@ impl RevocationFiles {
         mut before: impl FnMut(Mark, Moment) -> Result<(), E>,
     ) -> Result<(), E> {
         for _ in 0..ATTEMPTS {
-            let (mark, placement, _lock) = match lock::lock(folder, name, self.euid) {
+            let (mark, placement, _lock) = match lock::lock(folder, name, self.dir.euid()) {
                 Ok(Some(file)) => (self.parse(&file)?, Placement::Replace, Some(file)),
                 Ok(None) => (Mark::Absent, Placement::New, None),
                 // Without locks, of two marks at the same moment the later
@@ -139,7 +123,10 @@ impl RevocationFiles {
                 outcome => return outcome.map_err(|err| self.failed(err.into()).into()),
             }
         }
-        let words = format!("{}: others change {name} all the time", self.dir.display());
+        let words = format!(
+            "{}: others change {name} all the time",
+            self.dir.path().display()
+        );
         Err(StoreError::Unavailable(words).into())
     }
 
@@ -193,7 +180,7 @@ impl RevocationFiles {
 
     /// Removes a mark that has expired. One that is locked is being set anew.
     fn remove_expired(&self, folder: &OwnedFd, name: &str, now: u64) -> Result<(), FileProblem> {
-        let Attempt::Locked(file) = lock::try_lock(folder, name, self.euid)? else {
+        let Attempt::Locked(file) = lock::try_lock(folder, name, self.dir.euid())? else {
             return Ok(());
         };
         match Mark::parse(&file.read(MAX_MARK)?) {
@@ -209,7 +196,7 @@ impl RevocationFiles {
     }
 
     fn failed(&self, problem: FileProblem) -> StoreError {
-        StoreError::File(FileError::new(&self.dir, problem))
+        StoreError::File(FileError::new(self.dir.path(), problem))
     }
 }
 

@@ -19,7 +19,7 @@ use super::super::record::{MAX_RECORD, Record};
 use super::{Change, Changing, Store, StoreError, Visit};
 use crate::files::lock::{self, Attempt};
 use crate::files::private::{self, Placement, UNFINISHED};
-use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFolder};
+use crate::files::trusted::{Opened, PrivateFolder};
 use crate::files::{FileError, FileProblem};
 
 /// Seconds after which a file that was not put in place never will be.
@@ -28,10 +28,7 @@ const ABANDONED: u64 = 3600;
 /// A folder of session records.
 #[derive(Clone, Debug)]
 pub struct Files {
-    folder: Result<TrustedFolder, FileError>,
-    /// Its path.
-    dir: PathBuf,
-    euid: u32,
+    dir: PrivateFolder,
     lifetime: u64,
 }
 
@@ -47,33 +44,16 @@ impl Files {
     /// first session needs it. It has to belong to `euid`, and only trusted users
     /// may be able to put another folder in its place. `lifetime` is in seconds.
     pub fn new(dir: PathBuf, euid: u32, lifetime: u64) -> Self {
-        Self {
-            folder: TrustedFolder::find(&dir, euid, &Anywhere),
-            dir,
-            euid,
-            lifetime,
-        }
+        Self::in_folder(PrivateFolder::find(dir, euid), lifetime)
     }
 
     /// The store in a folder that was found before; see [`Files::new`].
-    pub(crate) fn in_folder(folder: TrustedFolder, lifetime: u64) -> Self {
-        Self {
-            dir: folder.path().to_owned(),
-            euid: folder.euid(),
-            folder: Ok(folder),
-            lifetime,
-        }
-    }
-
-    fn trusted(&self) -> Result<&TrustedFolder, StoreError> {
-        let folder = self.folder.as_ref();
-        folder.map_err(|err| StoreError::File(err.clone()))
+    pub(crate) fn in_folder(dir: PrivateFolder, lifetime: u64) -> Self {
+        Self { dir, lifetime }
     }
 
     fn root(&self) -> Result<Option<OwnedFd>, StoreError> {
-        self.trusted()?
-            .open(Readers::Trusted)
-            .map_err(StoreError::File)
+        self.dir.open().map_err(StoreError::File)
     }
 
     /// Where the record of `id` lies; `None` if there cannot be one.
@@ -82,9 +62,9 @@ impl Files {
         let Some(root) = self.root()? else {
             return Ok(None);
         };
-        let outer = private::open_folder(&root, &hash[..1]).map_err(unusable(&self.dir))?;
+        let outer = private::open_folder(&root, &hash[..1]).map_err(unusable(self.dir.path()))?;
         let Some(outer) = outer else { return Ok(None) };
-        let inner = private::open_folder(&outer, &hash[1..3]).map_err(unusable(&self.dir))?;
+        let inner = private::open_folder(&outer, &hash[1..3]).map_err(unusable(self.dir.path()))?;
         Ok(inner.map(|folder| self.at(folder, &hash)))
     }
 
@@ -95,21 +75,20 @@ impl Files {
             Some(root) => root,
             None => self.make_root()?,
         };
-        let outer = private::make_folder(&root, &hash[..1]).map_err(unusable(&self.dir))?;
-        let inner = private::make_folder(&outer, &hash[1..3]).map_err(unusable(&self.dir))?;
+        let outer = private::make_folder(&root, &hash[..1]).map_err(unusable(self.dir.path()))?;
+        let inner = private::make_folder(&outer, &hash[1..3]).map_err(unusable(self.dir.path()))?;
         Ok(self.at(inner, &hash))
     }
 
     /// Makes the folder of the store. Without locks there is none: a session
     /// that was stored could be neither changed nor ended.
     fn make_root(&self) -> Result<OwnedFd, StoreError> {
-        let root = self.trusted()?.make(Readers::Trusted);
-        let root = File::from(root.map_err(StoreError::File)?);
+        let root = File::from(self.dir.make().map_err(StoreError::File)?);
         match lock::try_lock_file(&root) {
             Err(FileProblem::NoLocks) => {
                 // Only if nothing is in it.
-                let _ = std::fs::remove_dir(&self.dir);
-                Err(unusable(&self.dir)(FileProblem::NoLocks))
+                let _ = std::fs::remove_dir(self.dir.path());
+                Err(unusable(self.dir.path())(FileProblem::NoLocks))
             }
             _ => Ok(root.into()),
         }
@@ -119,7 +98,12 @@ impl Files {
         Place {
             folder: Rc::new(folder),
             name: hash[3..].to_owned(),
-            shown: self.dir.join(&hash[..1]).join(&hash[1..3]).join(&hash[3..]),
+            shown: self
+                .dir
+                .path()
+                .join(&hash[..1])
+                .join(&hash[1..3])
+                .join(&hash[3..]),
         }
     }
 
@@ -134,7 +118,8 @@ impl Files {
 
     /// Locks the record in `place`; `None` if there is none.
     fn lock(&self, place: &Place) -> Result<Option<Opened>, StoreError> {
-        lock::lock(&place.folder, &place.name, self.euid).map_err(|err| error(err, &place.shown))
+        lock::lock(&place.folder, &place.name, self.dir.euid())
+            .map_err(|err| error(err, &place.shown))
     }
 
     /// Locks the record and reads it; `None` if there is none, or it is over.
@@ -149,7 +134,7 @@ impl Files {
     /// Removes the record in `place` if it is over at `now`. One that somebody
     /// holds is in use.
     fn remove_if_over(&self, place: &Place, now: u64) -> Result<bool, StoreError> {
-        let attempt = lock::try_lock(&place.folder, &place.name, self.euid)
+        let attempt = lock::try_lock(&place.folder, &place.name, self.dir.euid())
             .map_err(|err| error(err, &place.shown))?;
         let Attempt::Locked(file) = attempt else {
             return Ok(false);
@@ -176,7 +161,7 @@ impl Files {
         };
         // One that is put in place by a link has two names meanwhile.
         let names = if unfinished { 2 } else { 1 };
-        if !is_private(&stat, self.euid, names) {
+        if !is_private(&stat, self.dir.euid(), names) {
             return Ok(false);
         }
         let age = now.saturating_sub(u64::try_from(stat.st_mtime).unwrap_or_default());
@@ -205,8 +190,8 @@ impl Files {
         let Some(root) = self.root()? else {
             return Ok(());
         };
-        for outer_name in self.names(&root, &self.dir, 1)? {
-            let shown = self.dir.join(&outer_name);
+        for outer_name in self.names(&root, self.dir.path(), 1)? {
+            let shown = self.dir.path().join(&outer_name);
             let Some(outer) = self.folder(&root, &outer_name)? else {
                 continue;
             };
@@ -239,7 +224,7 @@ impl Files {
         match private::open_folder(parent, name) {
             Ok(folder) => Ok(folder),
             Err(FileProblem::Link | FileProblem::NotAFolder) => Ok(None),
-            Err(problem) => Err(unusable(&self.dir)(problem)),
+            Err(problem) => Err(unusable(self.dir.path())(problem)),
         }
     }
 
@@ -282,7 +267,7 @@ impl Store for Files {
         let Some(place) = self.place(id)? else {
             return Ok(None);
         };
-        let file = private::open(&place.folder, &place.name, false, self.euid)
+        let file = private::open(&place.folder, &place.name, false, self.dir.euid())
             .map_err(|err| error(err, &place.shown))?;
         let Some(file) = file else { return Ok(None) };
         let (record, _) = self.read(&file, &place.shown)?;
@@ -373,7 +358,8 @@ impl Store for Files {
             if self.sweep_entry(&place, now)? || !is_record_name(&place.name) {
                 return Ok(true);
             }
-            let Ok(Some(file)) = private::open(&place.folder, &place.name, false, self.euid) else {
+            let Ok(Some(file)) = private::open(&place.folder, &place.name, false, self.dir.euid())
+            else {
                 return Ok(true);
             };
             let Ok((record, size)) = self.read(&file, &place.shown) else {
