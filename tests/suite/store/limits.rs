@@ -173,8 +173,7 @@ fn no_lock_is_waited_for_without_end() {
     let stored = cookie_of("login", login(&state));
     let id = SessionId::parse(&stored).expect("an id");
     let mark = format!("ended/{}", super::marks::hash("ada"));
-    state.write(".lock", "", 0o600);
-    let locked = [".lock", &mark, &super::place(&id)].map(|name| {
+    let locked = ["secret_key", &mark, &super::place(&id)].map(|name| {
         let file =
             fs::File::open(state.path().join(name)).unwrap_or_else(|err| panic!("{name}: {err}"));
         file.lock().expect("lock it");
