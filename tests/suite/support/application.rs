@@ -26,7 +26,7 @@ use super::{KEY, StateDir};
 
 /// Longer than any answer may take; a process that has given none by then
 /// hangs.
-pub(crate) const HANG: Duration = Duration::from_secs(10);
+pub(crate) const HANG: Duration = Duration::from_secs(30);
 
 /// Whether a variable is about the program and no request, so that an owner
 /// writes it into the environment of the application.
