@@ -326,9 +326,21 @@ fn answer(
 
     let sessions = config.session_interface(&keeper)?;
     let headers = cookies.iter().map(Vec::as_slice);
-    let Opened { mut session, notes } = sessions.open(headers, now)?;
+    let Opened {
+        mut session,
+        notes,
+        several,
+    } = sessions.open(headers, now)?;
     for note in notes {
         gateway::log(note);
+    }
+    if let Some(several) = several {
+        let name = config.cookie.name.as_str();
+        gateway::log(format_args!(
+            "a request had several cookies called {name:?}, and {several}: if another program on \
+             this host sets the others, give both the same SESSION_COOKIE_PATH, or one of them \
+             another SESSION_COOKIE_NAME"
+        ));
     }
     let mut response = handler(Request::from_parts(head, body), &mut session);
 

@@ -58,7 +58,19 @@ enum Candidate<'c> {
 /// An opened session, and what its owner should hear about it.
 pub(crate) struct Opened {
     pub(crate) session: Session,
+    /// Records that are refused or damaged.
     pub(crate) notes: Vec<StoreError>,
+    pub(crate) several: Option<Several>,
+}
+
+/// A request had several cookies of the session's name, one or more of them
+/// valid: another program or path sets one, and either hides the other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum Several {
+    #[error("one of them is used")]
+    OneUsed,
+    #[error("as they differ or are too many, none is used")]
+    NoneUsed,
 }
 
 /// Why a session could not be saved. Nothing was changed.
@@ -105,7 +117,12 @@ impl SessionInterface<'_> {
         let mut found: Option<(Session, Ended)> = None;
         let mut proven: Vec<SessionId> = Vec::new();
         let mut is_ambiguous = false;
+        let (mut first, mut several) = (None::<&str>, false);
         for value in headers.flat_map(|header| cookie::values_of(&self.settings.name, header)) {
+            match first {
+                None => first = Some(value),
+                Some(first) => several |= first != value,
+            }
             let Some(candidate) = self.candidate(value) else {
                 continue;
             };
@@ -141,11 +158,16 @@ impl SessionInterface<'_> {
                 _ => found = Some((session, ended)),
             }
         }
+        let several = match is_ambiguous {
+            true => Some(Several::NoneUsed),
+            false => (several && found.is_some()).then_some(Several::OneUsed),
+        };
         let found = found.filter(|_| !is_ambiguous);
         let session = found.map_or_else(Session::new, |(session, _)| session);
         Ok(Opened {
             session: session.with_proven(proven),
             notes,
+            several,
         })
     }
 

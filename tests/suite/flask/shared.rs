@@ -178,8 +178,7 @@ fn a_key_that_was_retired_long_ago_is_refused() {
     }
 }
 
-/// With the README's settings there is one cookie; without them there are two of
-/// one name, and signet cannot tell whose is the right one.
+/// With the README's settings there is one cookie.
 #[test]
 #[ignore = "needs Flask: run tests/run"]
 fn both_set_one_cookie_for_the_whole_host() {
@@ -192,6 +191,26 @@ fn both_set_one_cookie_for_the_whole_host() {
     host.signet(&mut jar, Cgi::get("/logout"), "/logout");
     assert_eq!(jar.header("/app/", false), None);
     assert_eq!(host.sees(&mut jar), [NOBODY, NOBODY]);
+}
+
+/// Without them there are two of one name, of which neither counts, and the error
+/// log says so.
+#[test]
+#[ignore = "needs Flask: run tests/run"]
+fn two_cookies_of_one_name_are_logged() {
+    let mut host = Host::new(None, "");
+    let mut jar = host.log_in_at_flask();
+    host.signet(&mut jar, Cgi::post("/login", "username=grace"), "/login");
+    let header = jar.header("/app/", false).expect("cookies");
+    assert_eq!(header.matches("session=").count(), 2, "{header}");
+    let index = Cgi::get("/")
+        .state(&host.state)
+        .without("SIGNET_SECRET_KEY");
+    let out = index.cookie(header).run();
+    assert!(out.response().words().contains(NOBODY), "{out}");
+    for word in ["several cookies called \"session\"", "SESSION_COOKIE_PATH"] {
+        assert!(out.errors().contains(word), "no {word} in {out}");
+    }
 }
 
 /// The limit that the README and the file name.

@@ -300,3 +300,59 @@ fn long_headers_take_linear_time() {
         assert_user(name, Cgi::get("/").cookie(header), want);
     }
 }
+
+/// One line for the owner when another cookie of the name came with a valid one:
+/// another program or path sets it, and either hides the other. The line shows
+/// nothing that a visitor wrote.
+#[test]
+fn several_cookies_of_one_name_are_logged() {
+    let (alice, bob) = (token("alice", now()), token("bob", now()));
+    let expired = token("alice", now() - 3_000_000);
+    let used = "one of them is used";
+    let unused = "none is used";
+    let many: String = (0..40)
+        .map(|n| format!("session={};", token("bob", now() - n)))
+        .collect();
+    #[rustfmt::skip]
+    let cases = [
+        ("alone",             "session={v}",                      None),
+        ("the same twice",    "session={v}; session={v}",         None),
+        ("another name",      "session={v}; session2={w}",        None),
+        ("none at all",       "a=b",                              None),
+        ("two that are none", "session=bad; session=worse",       None),
+        ("an old one alone",  "session={x}",                      None),
+        ("one that is none",  "session=bad; session={v}",         Some(used)),
+        ("in another order",  "session={v}; session=bad",         Some(used)),
+        ("an empty one",      "session={v}; session=",            Some(used)),
+        ("an old one",        "session={x}; session={v}",         Some(used)),
+        ("two persons",       "session={v}; session={w}",         Some(unused)),
+        ("two and another",   "session={v}; session=bad; session={w}", Some(unused)),
+        ("too many",          many.as_str(),                      Some(unused)),
+    ];
+    for (name, header, want) in cases {
+        let header = header
+            .replace("{v}", &alice)
+            .replace("{w}", &bob)
+            .replace("{x}", &expired);
+        let out = Cgi::get("/").cookie(&header).run();
+        let errors = out.errors();
+        let lines: Vec<&str> = errors.lines().collect();
+        let Some(want) = want else {
+            assert_eq!(errors, "", "{name}");
+            continue;
+        };
+        assert_eq!(lines.len(), 1, "{name}: {errors}");
+        for word in [
+            want,
+            "\"session\"",
+            "SESSION_COOKIE_PATH",
+            "SESSION_COOKIE_NAME",
+        ] {
+            assert!(errors.contains(word), "{name}: no {word} in {errors}");
+        }
+        assert!(
+            !errors.contains(&alice) && !errors.contains("bad"),
+            "{name}: {errors}"
+        );
+    }
+}
