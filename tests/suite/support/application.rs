@@ -296,12 +296,14 @@ pub(super) fn serve_once(
     settings: Vec<(Vec<u8>, Vec<u8>)>,
     params: &[(Vec<u8>, Vec<u8>)],
     body: &[u8],
+    patience: Duration,
 ) -> Ended {
     let settings = settings
         .into_iter()
         .map(|(name, value)| (OsString::from_vec(name), OsString::from_vec(value)));
     let worker = Application::worker(command.envs(settings));
     let mut client = worker.connect();
+    client.wait_at_most(patience);
     // It may refuse the request before all of it has arrived.
     let _ = client.try_send(&request(1, false, params, body));
     let answer = client.try_answer(1);

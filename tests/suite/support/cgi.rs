@@ -353,7 +353,7 @@ impl Cgi {
             let (name, value) = entry.split_at(equals.expect("checked before"));
             (name.to_vec(), value[1..].to_vec())
         }));
-        serve_once(command, settings, &params, &self.body)
+        serve_once(command, settings, &params, &self.body, self.patience)
     }
 
     fn command(&mut self) -> Command {

@@ -5,9 +5,11 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use super::steady::Steady;
 
@@ -167,6 +169,13 @@ impl Client {
         Self {
             socket: Steady(socket),
             arrived: Vec::new(),
+        }
+    }
+
+    /// Sets how long it waits for the application at each step.
+    pub(crate) fn wait_at_most(&self, patience: Duration) {
+        for direction in [Timeout::Recv, Timeout::Send] {
+            set_socket_timeout(&self.socket.0, direction, Some(patience)).expect("a socket");
         }
     }
 
