@@ -2,6 +2,7 @@
 //! in whichever browser and by whichever kind of cookie.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use rustix::process::geteuid;
@@ -363,7 +364,10 @@ fn a_mark_that_is_no_plain_file_ends_sessions_and_is_replaced() {
             let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
             rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).expect("a pipe");
         }),
-        ("empty", |path| fs::write(path, "").expect("a file")),
+        ("empty", |path| {
+            fs::write(path, "").expect("a file");
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("set a mode");
+        }),
     ];
     for (name, plant) in rows {
         for user in [Some("ada"), None] {
