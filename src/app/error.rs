@@ -6,14 +6,13 @@
 //! debugging). What is wrong with the key is said in words for an owner who
 //! has no more than FTP, without naming a path.
 
-use std::borrow::Cow;
 use std::fmt::Display;
-use std::path::Path;
 
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 
 use super::pages::{ErrorPage, Page, TemplateError};
+use super::remedy::{self, Remedy};
 use crate::Response;
 use crate::config::{ConfigError, ConfigProblem, KeyError, Place, StateDirError};
 use crate::files::{FileError, FileProblem};
@@ -34,6 +33,7 @@ pub(crate) struct Refusal {
     status: StatusCode,
     message: &'static str,
     fix: String,
+    remedies: &'static [Remedy],
     reason: Option<String>,
     allow: Option<&'static str>,
 }
@@ -59,6 +59,7 @@ impl Refusal {
             status,
             message,
             fix: String::new(),
+            remedies: &[],
             reason: None,
             allow: None,
         }
@@ -85,6 +86,11 @@ impl Refusal {
         self.fix = fix.into();
         self
     }
+
+    fn remedied_by(mut self, remedies: &'static [Remedy]) -> Self {
+        self.remedies = remedies;
+        self
+    }
 }
 
 /// The page that says so; the reason goes to standard error.
@@ -102,11 +108,16 @@ pub(crate) fn respond(refusal: Refusal, context: &Context<'_>) -> Response {
         .as_deref()
         .filter(|_| context.config.debug)
         .unwrap_or_default();
+    let remedies = match refusal.remedies {
+        [] => Vec::new(),
+        remedies => remedy::in_order(remedies, context.config.euid()),
+    };
     let page = Page::Error(ErrorPage {
         status: refusal.status.as_u16(),
         reason: reason_phrase(refusal.status),
         message: refusal.message,
         fix: &refusal.fix,
+        remedies: &remedies,
         error_id: &error_id,
         detail,
     });
@@ -196,9 +207,18 @@ impl From<ConfigError> for Refusal {
 impl From<KeyError> for Refusal {
     fn from(err: KeyError) -> Self {
         let fix = key_fix(&err);
+        let remedies = match &err {
+            KeyError::StateDir(_) => remedy::FOR_THE_KEY,
+            KeyError::Weak(_)
+            | KeyError::Exposed(_)
+            | KeyError::File(_)
+            | KeyError::NamedFile(_)
+            | KeyError::Retired(_) => &[],
+        };
         Self::new(StatusCode::SERVICE_UNAVAILABLE)
             .because(err)
             .fixed_by(fix)
+            .remedied_by(remedies)
     }
 }
 
@@ -209,10 +229,8 @@ impl From<SaveError> for Refusal {
             SaveError::Store(err) => err.into(),
             SaveError::NoRevocations => Self::new(StatusCode::SERVICE_UNAVAILABLE)
                 .because(err)
-                .fixed_by(place_fix(
-                    &StateDirError::NoneFound(Vec::new()),
-                    "what ends sessions",
-                )),
+                .fixed_by("There is no folder for what ends sessions.")
+                .remedied_by(remedy::FOR_A_FOLDER),
             SaveError::Random(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR).because(err),
         }
     }
@@ -243,7 +261,7 @@ impl From<StoreError> for Refusal {
             ),
         };
         let fix = match &err {
-            StoreError::File(file) if !is_passing(file) => file_fix(file),
+            StoreError::File(file) if !is_passing(file) => remedy::file(file),
             _ => String::new(),
         };
         let mut refusal = Self::new(status).because(err).fixed_by(fix);
@@ -259,10 +277,11 @@ fn is_passing(err: &FileError) -> bool {
 
 impl From<StateDirError> for Refusal {
     fn from(err: StateDirError) -> Self {
-        let fix = place_fix(&err, "its sessions");
+        let fix = remedy::place(&err, "its sessions");
         Self::new(StatusCode::SERVICE_UNAVAILABLE)
             .because(err)
             .fixed_by(fix)
+            .remedied_by(remedy::FOR_A_FOLDER)
     }
 }
 
@@ -328,7 +347,7 @@ fn config_fix(err: &ConfigError) -> String {
 /// What is wrong with the settings file itself.
 fn config_file_fix(err: &FileError) -> String {
     if err.at.is_some() {
-        return file_fix(err);
+        return remedy::file(err);
     }
     match err.problem {
         FileProblem::Missing => "there is no such file. The variable SIGNET_CONFIG or SSL_SIGNET_CONFIG names it.".to_owned(),
@@ -339,34 +358,19 @@ fn config_file_fix(err: &FileError) -> String {
             let who = if mode & 0o002 != 0 { "every user" } else { "another user" };
             format!("{who} of this computer can change the file. In your FTP program or file manager, set its permissions to 644, or to 600 if it holds a key or password.")
         }
-        _ => file_fix(err),
+        _ => remedy::file(err),
     }
 }
 
 /// What the owner can do about it with a file manager.
 fn key_fix(err: &KeyError) -> String {
     match err {
-        KeyError::Weak(reason) => format!("The setting SECRET_KEY {reason}. Put a longer, random one there, or take the setting out: a good key is then made by itself."),
+        KeyError::Weak(reason) => format!("The setting SECRET_KEY {reason}. Put 64 random letters and digits there, or remove the setting: the program then creates a key itself."),
         KeyError::Exposed(_) => "The settings file holds a secret key, but other users of this computer can read it. In your FTP program or file manager, set the file's permissions to 600.".to_owned(),
-        KeyError::File(err) => key_file_fix(err, "Delete the file secret_key; a good key is made at the next visit. (Everybody has to log in again.)"),
-        KeyError::NamedFile(err) => key_file_fix(err, "Write 64 random letters and digits into the file that the setting SECRET_KEY_FILE names, or take the setting out."),
-        KeyError::Retired(err) => key_file_fix(err, "Delete the file retired_keys. (Who logged in before the last change of the key has to log in again.)"),
-        KeyError::StateDir(err) => place_fix(err, "its secret key"),
-    }
-}
-
-/// What the owner can do about the folder for `what`.
-fn place_fix(err: &StateDirError, what: &str) -> String {
-    match err {
-        StateDirError::NoneFound(_) => format!(
-            "There is no safe place for {what}. Three ways to give it one: make a folder for it outside the web folders, permissions 700, and name it in the setting STATE_DIR; or ask your host to run CGI programs as your own user; or have the administrator make /var/lib/signet for the web server's user."
-        ),
-        StateDirError::Named { setting, error } => {
-            let fix = file_fix(error);
-            format!(
-                "The folder for {what}, which the setting {setting} names, cannot be used. {fix}"
-            )
-        }
+        KeyError::File(err) => key_file_fix(err, "Delete the file secret_key; the program creates a new key at the next visit. (Everybody has to log in again.)"),
+        KeyError::NamedFile(err) => key_file_fix(err, "Write 64 random letters and digits into the file that the setting SECRET_KEY_FILE names, or remove the setting."),
+        KeyError::Retired(err) => key_file_fix(err, "Delete the file retired_keys. (Whoever logged in before the key was last replaced has to log in again.)"),
+        KeyError::StateDir(err) => remedy::place(err, "its secret key"),
     }
 }
 
@@ -376,7 +380,7 @@ fn key_file_fix(err: &KeyFileError, renew: &str) -> String {
         KeyFileError::Weak { reason: WeakKey::ByteOrderMark, .. } => "The file with the secret key begins with a byte order mark. Save it as plain text without one.".to_owned(),
         KeyFileError::Weak { reason, .. } => format!("The secret key {reason}. {renew}"),
         KeyFileError::File(err) => {
-            let fix = file_fix(err);
+            let fix = remedy::file(err);
             let renew = match err.problem {
                 FileProblem::Readable { .. } | FileProblem::Writable { .. } => format!(" Other users may know the key by now. To replace it: {renew}"),
                 FileProblem::System(_) | FileProblem::NoLocks | FileProblem::Held => String::new(),
@@ -386,61 +390,4 @@ fn key_file_fix(err: &KeyFileError, renew: &str) -> String {
         }
         KeyFileError::Random(_) => "This computer gives no random numbers for a secret key. Ask your host.".to_owned(),
     }
-}
-
-/// What is wrong with a file or folder, and what its owner can do about it with
-/// a file manager. It is named without the path to it.
-fn file_fix(err: &FileError) -> String {
-    let name = name_of(err.at());
-    match &err.problem {
-        FileProblem::Missing => format!("“{name}” does not exist."),
-        FileProblem::Owner { .. } => {
-            format!("“{name}” belongs to another user than the one this program runs as.")
-        }
-        FileProblem::Writable { mode, wanted } => {
-            let wanted = match wanted & 0o077 {
-                0 => format!("{wanted:o}"),
-                _ => format!("{wanted:o}, or to 700 if nobody else has to enter it"),
-            };
-            format!(
-                "Other users of this computer can write to “{name}”, which has permissions {mode:o}. In your FTP program or file manager, set them to {wanted}."
-            )
-        }
-        FileProblem::Readable { mode, wanted } => format!(
-            "Other users of this computer can read “{name}”, which has permissions {mode:o}. In your FTP program or file manager, set them to {wanted:o}."
-        ),
-        FileProblem::Unreadable { mode, .. } => format!(
-            "This program may not read “{name}”: it belongs to another user, or its permissions, {mode:o}, are too strict."
-        ),
-        FileProblem::NotAFolder => format!("“{name}” is not a folder. Move it away."),
-        FileProblem::NotAFile => format!("“{name}” is not a regular file. Move it away."),
-        FileProblem::Link => {
-            format!("“{name}” is a symbolic link. Put what it leads to in its place.")
-        }
-        FileProblem::Names => format!(
-            "“{name}” has a second name (a hard link). Copy it, delete it, and give the copy its name."
-        ),
-        FileProblem::TooLarge(limit) => format!("“{name}” is larger than {limit} bytes."),
-        FileProblem::Damaged(what) => format!("“{name}” {what}."),
-        FileProblem::NoLocks => format!(
-            "“{name}” lies on a file system without file locks, which sessions in files need. Set SESSION_TYPE = \"cookie\" in signet.toml, or SESSION_FILE_DIR to a folder on another disk."
-        ),
-        FileProblem::Held => {
-            format!("“{name}” is in use by other requests. Try again in a minute.")
-        }
-        FileProblem::Served => format!(
-            "“{name}” lies where the web server shows files to everybody. Choose a folder outside the web folders (beside public_html, not in it)."
-        ),
-        FileProblem::Temporary => format!(
-            "“{name}” lies in a place for temporary files, which other users share. Choose another folder."
-        ),
-        FileProblem::System(_) => format!(
-            "“{name}” cannot be read or made. Check that its folder exists, belongs to you and has permissions 700, and that the disk is not full."
-        ),
-    }
-}
-
-/// The name of a file or folder, without the path to it.
-fn name_of(path: &Path) -> Cow<'_, str> {
-    path.file_name().unwrap_or_default().to_string_lossy()
 }

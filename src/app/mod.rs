@@ -4,6 +4,7 @@
 
 pub(crate) mod error;
 mod pages;
+mod remedy;
 mod routes;
 mod site;
 

@@ -6,6 +6,7 @@ use http::header::{self, HeaderValue};
 use minijinja::HtmlEscape;
 
 use super::error::Refusal;
+use super::remedy::Steps;
 use super::site::{self, Rendered};
 use crate::Response;
 use crate::gateway::{Mount, log};
@@ -71,6 +72,8 @@ pub(crate) struct ErrorPage<'a> {
     pub(crate) message: &'a str,
     /// For an owner who has nothing but FTP.
     pub(crate) fix: &'a str,
+    /// Steps for hosts of several kinds.
+    pub(crate) remedies: &'a [&'a Steps],
     /// The number of this error on stderr.
     pub(crate) error_id: &'a str,
     /// Only when debugging.
@@ -113,7 +116,7 @@ built_in!(Index, "index.html", username: &'a str, everywhere: bool, message: &'a
 built_in!(Login, "login.html", username: &'a str, error: &'a str);
 built_in!(Logout, "logout.html", username: &'a str);
 built_in!(Error, "error.html", status: u16, reason: &'a str, message: &'a str, fix: &'a str,
-    error_id: &'a str, detail: &'a str);
+    remedies: &'a [&'a Steps], error_id: &'a str, detail: &'a str);
 
 impl Page<'_> {
     /// The file that a site puts in place of the built-in page.
@@ -190,6 +193,7 @@ impl Page<'_> {
                 reason,
                 message,
                 fix,
+                remedies,
                 error_id,
                 detail,
             }) => Error {
@@ -198,6 +202,7 @@ impl Page<'_> {
                 reason,
                 message,
                 fix,
+                remedies,
                 error_id,
                 detail,
             }
@@ -219,6 +224,7 @@ fn response(document: String, policy: HeaderValue) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use super::super::remedy::Remedy;
     use super::*;
     use base64::Engine;
     use sha2::Digest;
@@ -236,8 +242,8 @@ mod tests {
         Page::Login { username: "", error: "" },
         Page::Login { username: "zq'\"><b>&", error: "no" },
         Page::Logout { username: "ada" },
-        Page::Error(ErrorPage { status: 404, reason: "Not Found", message: "m", fix: "", error_id: "", detail: "" }),
-        Page::Error(ErrorPage { status: 503, reason: "R", message: "m", fix: "f", error_id: "1a", detail: "<d>\n" }),
+        Page::Error(ErrorPage { status: 404, reason: "Not Found", message: "m", fix: "", remedies: &[], error_id: "", detail: "" }),
+        Page::Error(ErrorPage { status: 503, reason: "R", message: "m", fix: "f", remedies: &[Remedy::KeyInHtaccess.steps(), Remedy::OwnFolder.steps()], error_id: "1a", detail: "<d>\n" }),
     ];
 
     /// Entities have several spellings; the two engines choose different ones.

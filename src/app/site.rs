@@ -9,6 +9,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::pages::{ErrorPage, Page, TemplateError, url_for};
+use super::remedy::Steps;
 use crate::files::text;
 use crate::files::trusted::{Anywhere, TrustedFolder};
 use crate::gateway::Mount;
@@ -153,12 +154,22 @@ fn variables(page: &Page<'_>) -> Value {
             reason,
             message,
             fix,
+            remedies,
             error_id,
             detail,
         }) => {
-            context! { status, reason, message, fix, error_id, detail }
+            let remedies: Vec<Value> = remedies.iter().map(|steps| remedy(steps)).collect();
+            context! { status, reason, message, fix, remedies, error_id, detail }
         }
     }
+}
+
+fn remedy(remedy: &Steps) -> Value {
+    let steps = remedy.steps.iter();
+    let steps: Vec<Value> = steps
+        .map(|step| context! { text => step.text, line => step.line })
+        .collect();
+    context! { title => remedy.title, steps }
 }
 
 /// `url_for('login', next='/x')`: what is no part of the path is its query.

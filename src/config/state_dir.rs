@@ -128,35 +128,23 @@ impl PrivatePlaces<'_> {
             .map(|dir| (StateDirSource::StateDirectory, as_path(dir).to_owned()));
         let xdg = self.environment.path("XDG_STATE_HOME");
         let xdg = xdg.map(|dir| (StateDirSource::XdgStateHome, dir.join("signet")));
-        for (source, path) in service.into_iter().chain(xdg) {
-            // A relative one counts as not set (XDG Base Directory, 0.8).
-            if path.is_absolute() {
-                match self.usable(&path) {
-                    Ok(folder) => return Ok(folder),
-                    Err(error) => tried.push(Tried { source, error }),
-                }
+        let named = service.into_iter().chain(xdg);
+        // A relative one counts as not set (XDG Base Directory, 0.8).
+        for (source, path) in named.filter(|(_, path)| path.is_absolute()) {
+            match self.own(&path).and_then(makeable) {
+                Ok(folder) => return Ok(folder),
+                Err(error) => tried.push(Tried { source, error }),
             }
         }
+        let source = StateDirSource::Home;
         match self.in_home() {
             Ok(folder) => return Ok(folder),
-            Err(error) => tried.push(Tried {
-                source: StateDirSource::Home,
-                error,
-            }),
+            Err(error) => tried.push(Tried { source, error }),
         }
-        let system = Path::new(SYSTEM);
-        let missing = || FileError::new(system, FileProblem::Missing);
-        let made = |folder: &TrustedFolder| folder.missing() == 0;
-        match self.usable(system) {
-            Ok(folder) if made(&folder) => return Ok(folder),
-            Ok(_) => tried.push(Tried {
-                source: StateDirSource::System,
-                error: missing(),
-            }),
-            Err(error) => tried.push(Tried {
-                source: StateDirSource::System,
-                error,
-            }),
+        let source = StateDirSource::System;
+        match self.own(Path::new(SYSTEM)).and_then(existing) {
+            Ok(folder) => return Ok(folder),
+            Err(error) => tried.push(Tried { source, error }),
         }
         Err(StateDirError::NoneFound(tried))
     }
@@ -167,9 +155,9 @@ impl PrivatePlaces<'_> {
             let problem = FileProblem::Damaged("names no home folder for this user");
             return Err(FileError::new(Path::new("/etc/passwd"), problem));
         };
-        let folder = self.usable(&home.join(".signet"))?;
+        let folder = self.own(&home.join(".signet"))?;
         match folder.missing() {
-            0 | 1 => Ok(folder),
+            0 | 1 => makeable(folder),
             _ => Err(FileError::new(&home, FileProblem::Missing)),
         }
     }
@@ -192,11 +180,10 @@ impl PrivatePlaces<'_> {
         }
     }
 
-    /// A folder that is our own, or that we can make.
-    fn usable(&self, path: &Path) -> Result<TrustedFolder, FileError> {
+    /// A folder of our own, or one that does not exist.
+    fn own(&self, path: &Path) -> Result<TrustedFolder, FileError> {
         let folder = TrustedFolder::find(path, self.euid, self)?;
         folder.check_own()?;
-        folder.check_makeable()?;
         Ok(folder)
     }
 
@@ -206,9 +193,8 @@ impl PrivatePlaces<'_> {
         setting: &'static str,
         path: &Path,
     ) -> Result<TrustedFolder, StateDirError> {
-        let found = TrustedFolder::find(path, self.euid, self)
-            .and_then(|folder| folder.check_own().map(|()| folder));
-        found.map_err(|error| StateDirError::Named { setting, error })
+        self.own(path)
+            .map_err(|error| StateDirError::Named { setting, error })
     }
 
     /// The key file that a setting names.
@@ -231,6 +217,18 @@ impl PrivatePlaces<'_> {
                     .or_else(|| path.strip_prefix("/var/www").ok())
                     .unwrap_or(path),
             )
+    }
+}
+
+fn makeable(folder: TrustedFolder) -> Result<TrustedFolder, FileError> {
+    folder.check_makeable()?;
+    Ok(folder)
+}
+
+fn existing(folder: TrustedFolder) -> Result<TrustedFolder, FileError> {
+    match folder.missing() {
+        0 => Ok(folder),
+        _ => Err(FileError::new(folder.path(), FileProblem::Missing)),
     }
 }
 

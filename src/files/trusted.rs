@@ -651,6 +651,11 @@ impl From<&Metadata> for Access {
     }
 }
 
+/// The owner of the file that is running; `None` where `/proc` is missing.
+pub(crate) fn program_owner() -> Option<u32> {
+    Some(std::fs::metadata("/proc/self/exe").ok()?.uid())
+}
+
 /// Who is trusted.
 struct Owners {
     euid: u32,
@@ -666,8 +671,7 @@ impl Owners {
     }
 
     fn trusts(&self, uid: u32) -> bool {
-        let program = || Some(std::fs::metadata("/proc/self/exe").ok()?.uid());
-        uid == self.euid || uid == 0 || *self.program.get_or_init(program) == Some(uid)
+        uid == self.euid || uid == 0 || *self.program.get_or_init(program_owner) == Some(uid)
     }
 
     fn stranger(&self, owner: u32) -> FileProblem {

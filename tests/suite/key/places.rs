@@ -236,6 +236,68 @@ fn home_directory_of_the_user() {
     }
 }
 
+/// The log names each folder and what is wrong with it; the page says so without
+/// a path, as every visitor reads it.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn every_folder_that_was_tried_is_named() {
+    let root = StateDir::new();
+    for (folder, mode) in [("open", 0o777), ("xdg", 0o700), ("home", 0o757)] {
+        fs::create_dir(root.path().join(folder)).expect("mkdir");
+        set_mode(&root.path().join(folder), mode);
+    }
+    root.write("xdg/signet", "a file", 0o600);
+    let path = |name: &str| root.path().join(name);
+    let request = login()
+        .var("STATE_DIRECTORY", path("open"))
+        .var("XDG_STATE_HOME", path("xdg"))
+        .var("HOME", path("home"));
+    // A folder of the system that this machine may have is another user's.
+    let script = "[ ! -d /var/lib/signet ] || { mount -t tmpfs none /var/lib/signet && \
+        chown 65533 /var/lib/signet; }; exec \"$0\" \"$@\"";
+    let out = request
+        .var("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .through(&["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script])
+        .run();
+    let response = out.response();
+    assert_eq!(response.status, 503, "{out}");
+    let shown = |name: &str| path(name).display().to_string();
+    for (place, reason) in [
+        (format!("$STATE_DIRECTORY {}: ", shown("open")), "mode 0777"),
+        (
+            format!("$XDG_STATE_HOME {}: ", shown("xdg/signet")),
+            "is not a folder",
+        ),
+        (
+            format!("home folder {}: {}: ", shown("home/.signet"), shown("home")),
+            "mode 0757",
+        ),
+        ("/var/lib/signet: ".to_owned(), ""),
+    ] {
+        let said = out.errors();
+        let (_, after) = said
+            .split_once(&place)
+            .unwrap_or_else(|| panic!("no {place}: {said}"));
+        let problem = after.split(';').next().unwrap_or_default();
+        assert!(problem.contains(reason), "{place}{reason}: {said}");
+    }
+    let words = response.words();
+    for word in [
+        "$STATE_DIRECTORY",
+        "permissions 777",
+        "$XDG_STATE_HOME",
+        "is not a folder",
+        ".signet in the home folder",
+        "permissions 757",
+        "the system's folder",
+        "SetEnv SIGNET_SECRET_KEY",
+        "SetEnv SSL_SIGNET_CONFIG",
+    ] {
+        assert!(words.contains(word), "no {word:?}: {words}");
+    }
+    assert!(!words.contains(&shown("")), "{words}");
+}
+
 fn set_mode(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("chmod");

@@ -58,7 +58,7 @@ fn assert_refused_as(files: &[&str], name: &str, make: impl Fn(&Path), on_page: 
         assert_refused(&format!("{name} as {file}"), request, on_page, file);
         if file != "secret_key" {
             let words = request("/").run().response().words();
-            assert!(!words.contains("made at the next visit"), "{name}: {words}");
+            assert!(!words.contains("at the next visit"), "{name}: {words}");
         }
         assert_eq!(
             state.snapshot(),

@@ -8,6 +8,7 @@
 //! - `hostile`: requests that no browser sends, and which of the two, server
 //!   or program, is to stop each
 
+mod advice;
 mod answers;
 mod apache;
 mod beside;
