@@ -358,27 +358,23 @@ fn has_two_names(folder: impl AsFd, name: &str) -> bool {
 }
 
 /// Removes the unfinished name of the file `name` in `folder`, which was not
-/// read yet: a process that was killed, or that is about to do so, left both.
-/// `false` if it has none.
-pub(crate) fn remove_second_name(folder: impl AsFd, name: &str) -> bool {
+/// read yet: a process that was killed left both, or is about to do so itself.
+pub(crate) fn remove_second_name(folder: impl AsFd, name: &str) {
     let inode = |name: &CStr| {
         let stat = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some((stat.st_dev, stat.st_ino))
     };
     let Some(file) = CString::new(name).ok().and_then(|name| inode(&name)) else {
-        return false;
+        return;
     };
-    let mut removed = false;
-    let read = for_each_name(&folder, |other| {
+    // Whoever opens the file next sees whether it has one name.
+    let _ = for_each_name(&folder, |other| {
         let is_unfinished = other.to_bytes().starts_with(UNFINISHED.as_bytes());
-        if is_unfinished && inode(other) == Some(file) {
-            removed = true;
-            // If the process itself was faster, as well.
-            let _ = unlinkat(&folder, other, AtFlags::empty());
+        match is_unfinished && inode(other) == Some(file) {
+            true => unlinkat(&folder, other, AtFlags::empty()),
+            false => Ok(()),
         }
-        Ok(())
     });
-    read.is_ok() && removed
 }
 
 /// Removes from `folder`, which was not read yet, what was not put in place.

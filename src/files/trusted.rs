@@ -279,15 +279,19 @@ impl TrustedFolder {
         let path = self.path.join(name);
         let open = || private::open_if(CWD, &path, false, self.euid, too_open);
         let file = match open() {
-            Err(FileProblem::Names) if self.remove_second_name(name) => open(),
+            Err(FileProblem::Names) => {
+                self.remove_second_name(name);
+                open()
+            }
             file => file,
         };
         file.map_err(|problem| FileError::new(&path, problem))
     }
 
-    fn remove_second_name(&self, name: &str) -> bool {
-        let folder = self.open(Readers::Anybody);
-        folder.is_ok_and(|folder| folder.is_some_and(|f| private::remove_second_name(f, name)))
+    fn remove_second_name(&self, name: &str) {
+        if let Ok(Some(folder)) = self.open(Readers::Anybody) {
+            private::remove_second_name(folder, name);
+        }
     }
 
     /// Opens the file `name` in it, which everybody may read (settings); `None`
