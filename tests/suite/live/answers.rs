@@ -214,14 +214,15 @@ fn with_a_reason_in_the_log(mount: &Mount) {
     let session = format!("Cookie: {}", mount.log_in());
     let key = mount.state.join("secret_key");
     let before = fs::read(&key).expect("the key");
-    set_mode(&key, 0o644);
+    // A key that others could write is refused; a wider mode for reading is corrected.
+    set_mode(&key, 0o666);
     let page = mount.get("/", &[&session]);
     set_mode(&key, 0o600);
 
     assert_eq!((page.status, page.cookies()), (503, vec![]), "{name}");
     assert!(is_ours(&page), "{name}: {page:?}");
     let words = words(page.text());
-    assert!(words.contains("set them to 600"), "{words}");
+    assert!(words.contains("set its permissions to 600"), "{words}");
     let state = mount.state.to_string_lossy();
     assert!(!page.text().contains(&*state), "{name}: {words}");
     let (_, number) = words.split_once("number ").expect("a number");
