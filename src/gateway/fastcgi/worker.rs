@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
-use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
-use rustix::process::{Resource, getrlimit};
+use rustix::net::{
+    AddressFamily, Shutdown, SocketAddrAny, SocketFlags, acceptfrom_with, getsockname, shutdown,
+};
+use rustix::process::{Resource, getppid, getrlimit};
 use rustix::stdio::{dup2_stdin, stdin, stdout};
 
 use super::super::{MetaVariables, log};
@@ -215,8 +217,29 @@ pub(crate) fn work(
         }
         if (is_asked || worker.listener_is_shut) && ends.is_none() {
             ends = Some(now + GRACE);
+            if has_own_socket(listener) {
+                // Nobody comes too late then; the web server takes another worker.
+                let _ = shutdown(listener, Shutdown::Both);
+            }
         }
     }
+}
+
+/// Whether no other process serves at our socket: lighttpd and Apache's mod_fcgid
+/// start workers with a socket each. Nobody else is known to. (And a TCP socket
+/// that is shut down forgets who waits.)
+fn has_own_socket(listener: BorrowedFd<'_>) -> bool {
+    if !getsockname(listener).is_ok_and(|address| address.address_family() == AddressFamily::UNIX) {
+        return false;
+    }
+    let name = getppid().and_then(|parent| {
+        let parent = parent.as_raw_nonzero();
+        std::fs::read(format!("/proc/{parent}/comm")).ok()
+    });
+    matches!(
+        name.as_deref(),
+        Some(b"lighttpd\n" | b"apache2\n" | b"httpd\n")
+    )
 }
 
 /// How many connections the limit on descriptors leaves.
@@ -269,7 +292,7 @@ impl Worker<'_> {
                 }
                 return Ok(Queue::MayHaveMore);
             }
-            // `signet fastcgi` ends, and has shut its socket down.
+            // The socket was shut down, by us or by `signet fastcgi`.
             Err(Errno::INVAL) => {
                 epoll::delete(&self.epoll, self.listener)?;
                 self.listener_is_shut = true;

@@ -192,7 +192,9 @@ fn a_replaced_program_is_run_and_no_request_is_lost() {
                 workers.len() >= before && workers.iter().all(runs_it)
             });
         });
-        assert_eq!(failed.into_inner(), 0, "{}: 502 or 503", mount.name);
+        let log = live.site.path().join("errors.log");
+        let log = fs::read_to_string(log).expect("the server's log");
+        assert_eq!(failed.into_inner(), 0, "{}: {log}", mount.name);
     }
 }
 
