@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::load::{Stamp, stamp};
 use super::served::named;
-use super::{Config, ConfigError, ServedFolders, SessionType, Stamp, stamp};
+use super::{Config, ConfigError, ServedFolders, SessionType};
 use crate::gateway::{Edge, Environment, MetaVariables};
 use crate::session::retired_keys;
 
