@@ -31,7 +31,7 @@
 //! # The house
 //!
 //! A request walks through the rooms once. A file imports only from rooms
-//! below its own: `main`, `cli`, `app` with `serve`, [`config`], then
+//! below its own: `main`, `cli`, `app` with `server`, [`config`], then
 //! [`gateway`] and [`session`], which know nothing of each other.
 
 #![forbid(unsafe_code)]
@@ -42,11 +42,11 @@ pub mod config;
 pub mod files;
 pub mod gateway;
 mod log;
-mod serve;
+mod server;
 pub mod session;
 
 pub use gateway::{Edge, Entrance, Environment, MetaVariables, Mount};
-pub use serve::{respond, serve, serve_after};
+pub use server::{respond, serve, serve_after};
 pub use session::{Flash, Session, USERNAME, Value};
 
 /// The `cgi` crate's request.

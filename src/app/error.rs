@@ -17,7 +17,7 @@ use crate::Response;
 use crate::config::{ConfigError, ConfigProblem, KeyError, Place, StateDirError};
 use crate::files::{FileError, FileProblem};
 use crate::gateway::{BodyError, CrossOrigin, MetaVariableError, RequestError, ResponseError, log};
-use crate::serve::Context;
+use crate::server::Context;
 use crate::session::SaveError;
 use crate::session::cookie::CookieTooLarge;
 use crate::session::key::{KeyFileError, WeakKey};

@@ -20,7 +20,7 @@ use crate::{Edge, Entrance, MetaVariables};
 /// Serves what a web server started this process for with the built-in pages;
 /// see [`crate::serve`].
 pub fn serve(entrance: Entrance, edge: Edge) -> ExitCode {
-    crate::serve::serve_edge(
+    crate::server::serve_edge(
         entrance,
         edge,
         &routes::ROUTES,
@@ -36,5 +36,5 @@ pub fn respond(edge: Edge, stdin: &mut impl Read) -> Vec<u8> {
 
 /// As [`respond`], to a request that is not in the environment of `edge`.
 pub(crate) fn respond_to(vars: MetaVariables, edge: &Edge, stdin: &mut impl Read) -> Vec<u8> {
-    crate::serve::respond_to(vars, edge, stdin, routes::check, routes::handle)
+    crate::server::respond_to(vars, edge, stdin, routes::check, routes::handle)
 }

@@ -10,7 +10,7 @@ use super::remedy::Steps;
 use super::site::{self, Rendered};
 use crate::Response;
 use crate::gateway::{Mount, log};
-use crate::serve::{Context, keep_out_of_caches};
+use crate::server::{Context, keep_out_of_caches};
 
 /// The Content-Security-Policy of the built-in pages, with the hashes of the one
 /// style and the one script that they have; a test compares them.

@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, StatusCode};
 use super::error::{Refusal, respond};
 use super::pages::Page;
 use crate::gateway::Mount;
-use crate::serve::Context;
+use crate::server::Context;
 use crate::session::{EVERYWHERE as EVERYWHERE_FLASH, Session, USERNAME, Value};
 use crate::{Request, Response, redirect};
 
