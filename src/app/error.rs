@@ -329,7 +329,7 @@ fn config_fix(err: &ConfigError) -> String {
             format!("there is no such setting. Did you mean {prefix}{name}?")
         }
         ConfigProblem::Unknown { similar: None } => {
-            "there is no such setting. The README has the list of all settings.".to_owned()
+            "there is no such setting. deploy/README.md has the list of all settings.".to_owned()
         }
         ConfigProblem::Value(wrong) => format!("{}.{example}", wrong.reason),
         ConfigProblem::Conflict(reason) => format!("{reason}."),

@@ -1,5 +1,5 @@
-//! The one list of settings. README's table and `signet print toml` are made
-//! from it or checked against it.
+//! The one list of settings. The table in deploy/README.md and `signet print toml`
+//! are made from it or checked against it.
 
 use std::sync::OnceLock;
 
@@ -440,10 +440,10 @@ impl Config {
 mod tests {
     use super::*;
 
-    /// The README's table is this list; a change here is a change there.
+    /// The table in deploy/README.md is this list; a change here is a change there.
     #[test]
     fn readme_lists_every_setting() {
-        let readme = include_str!("../../README.md");
+        let readme = include_str!("../../deploy/README.md");
         let start = readme.find("`readme_lists_every_setting` -->\n").unwrap();
         let start = start + readme[start..].find('\n').unwrap() + 1;
         let end = readme.find("<!-- /settings -->").unwrap();
@@ -463,7 +463,7 @@ mod tests {
         table.push('\n');
         assert!(
             readme[start..end] == table,
-            "the README's table should be:\n{table}"
+            "the table in deploy/README.md should be:\n{table}"
         );
     }
 }

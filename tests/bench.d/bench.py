@@ -24,7 +24,7 @@ def arguments():
     parser = argparse.ArgumentParser(
         prog="tests/bench", description="Measures the cost of one request."
     )
-    parser.add_argument("--markdown", action="store_true", help="print the README's tables")
+    parser.add_argument("--markdown", action="store_true", help="print the tables of tests/README.md")
     parser.add_argument(
         "--only", choices=SECTIONS, action="append", help="one part; may be given again"
     )

@@ -1,4 +1,4 @@
-"""Tables, for people at a terminal and for a README."""
+"""Tables, for people at a terminal and for tests/README.md."""
 
 
 class Table:
@@ -7,7 +7,7 @@ class Table:
     def __init__(self, title, columns, detail=()):
         self.title = title
         self.columns = columns
-        self.detail = set(detail)  # columns that a README can do without
+        self.detail = set(detail)  # columns that tests/README.md leaves out
         self.rows = []
         self.notes = []
 

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::support::response::Response;
 use crate::support::{KEY, StateDir};
 
-const README: &str = include_str!("../../../README.md");
+const README: &str = include_str!("../../../deploy/README.md");
 
 #[test]
 fn a_running_program_is_replaced_by_a_rename() {

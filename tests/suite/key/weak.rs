@@ -75,7 +75,13 @@ fn examples() -> BTreeSet<String> {
         pieces.map(str::to_owned).collect()
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = ["README.md", "CHANGELOG.md"].map(|name| root.join(name));
+    let files = [
+        "README.md",
+        "tests/README.md",
+        ".github/SECURITY.md",
+        "CHANGELOG.md",
+    ]
+    .map(|name| root.join(name));
     let shipped = ["deploy", "deploy/apache"].into_iter().flat_map(|folder| {
         let entries = fs::read_dir(root.join(folder)).expect("a folder");
         entries.map(|entry| entry.expect("an entry").path())

@@ -9,7 +9,7 @@ use crate::support::now;
 
 /// The README's example for this proxy, before lighttpd.
 fn example(language: &str, behind: &Mount) -> String {
-    let readme = include_str!("../../../README.md");
+    let readme = include_str!("../../../deploy/README.md");
     let (_, section) = readme
         .split_once("## Behind a reverse proxy")
         .expect("a section");
