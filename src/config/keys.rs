@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::{Config, SessionType, StateDirError, StoreType};
 use crate::files::private::TooOpen;
 use crate::files::trusted::TrustedFolder;
+use crate::session::key::retired;
 use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
-use crate::session::retired_keys;
 use crate::session::signing::Signer;
 
 /// A `SECRET_KEY` or `SECRET_KEY_FILE` that is refused before it is looked for.
@@ -68,7 +68,7 @@ pub enum RotateError {
     Key(#[from] KeyError),
     /// There is no room for the old key among the retired ones.
     #[error(transparent)]
-    Full(retired_keys::RotateError),
+    Full(retired::RotateError),
 }
 
 impl Config {
@@ -110,7 +110,7 @@ impl Config {
             (None, None) => {
                 let dir = self.state_dir.as_ref().map_err(Clone::clone)?;
                 let signing = in_state_dir(dir)?;
-                let retired = retired_keys::read(dir, self.cookie.lifetime, now, too_open);
+                let retired = retired::read(dir, self.cookie.lifetime, now, too_open);
                 fallbacks.extend(retired.map_err(KeyError::Retired)?);
                 signing
             }
@@ -140,10 +140,10 @@ impl Config {
             .state_dir
             .as_ref()
             .map_err(|err| KeyError::from(err.clone()))?;
-        let rotated = retired_keys::rotate(dir, self.cookie.lifetime, now);
+        let rotated = retired::rotate(dir, self.cookie.lifetime, now);
         rotated.map_err(|err| match err {
-            retired_keys::RotateError::File(err) => KeyError::File(err).into(),
-            full @ retired_keys::RotateError::Full { .. } => RotateError::Full(full),
+            retired::RotateError::File(err) => KeyError::File(err).into(),
+            full @ retired::RotateError::Full { .. } => RotateError::Full(full),
         })
     }
 

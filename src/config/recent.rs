@@ -9,7 +9,7 @@ use super::load::{Stamp, stamp};
 use super::served::named;
 use super::{Config, ConfigError, ServedFolders, SessionType};
 use crate::gateway::{Edge, Environment, MetaVariables};
-use crate::session::retired_keys;
+use crate::session::key::retired;
 
 /// The settings and keys of a FastCGI process, kept from one request to the
 /// next while they stay the same.
@@ -104,7 +104,7 @@ impl Config {
         let keys = match (self.session_type, self.own_key_file()) {
             (SessionType::Stored(_), _) => Vec::new(),
             (SessionType::Cookie, Some(path)) => {
-                vec![path.with_file_name(retired_keys::RETIRED_FILE_NAME), path]
+                vec![path.with_file_name(retired::RETIRED_FILE_NAME), path]
             }
             (SessionType::Cookie, None) => self.named_key_file().into_iter().collect(),
         };

@@ -8,24 +8,24 @@ pub mod signing;
 pub mod tagged_json;
 
 pub mod record;
-pub mod retired_keys;
 pub mod revocation;
 pub mod store;
 
-mod date_time;
 mod dict;
 mod hex;
 mod id;
 mod interface;
 mod merge;
 mod moment;
+mod open;
 pub(crate) mod redis;
-mod untag;
-mod weak_key;
+mod save;
 
 pub use dict::{EVERYWHERE, Flash, Session, USERNAME};
 pub use id::SessionId;
-pub(crate) use interface::{Home, Opened, SaveError, SessionInterface};
+pub(crate) use interface::{Home, SessionInterface};
 pub use moment::{Moment, NotAMoment};
+pub(crate) use open::Opened;
 pub use redis::{RedisUrl, RedisUrlError};
+pub(crate) use save::SaveError;
 pub use tagged_json::{DateTime, Value, Verbatim};

@@ -9,6 +9,7 @@ mod pause;
 mod resp;
 mod socket;
 mod url;
+pub(super) mod values;
 
 pub(crate) use client::{Client, Connection, RedisError};
 pub(crate) use resp::Reply;

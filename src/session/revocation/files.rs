@@ -10,15 +10,15 @@ use std::path::PathBuf;
 use rustix::fs::{AtFlags, Dir, unlinkat};
 use rustix::io::Errno;
 
-use super::super::id::hash;
-use super::super::moment::Moment;
-use super::super::store::StoreError;
 use super::lists::{Kind, Lists, is_mark_name};
 use super::{EndError, Ended, MAX_MARK, Mark, Revocations, Whose, is_alive};
 use crate::files::lock::{self, Attempt};
 use crate::files::private::{self, Draft, Placement};
 use crate::files::trusted::{Opened, PrivateFolder};
 use crate::files::{FileError, FileProblem};
+use crate::session::id::hash;
+use crate::session::moment::Moment;
+use crate::session::store::StoreError;
 
 /// The name of everybody's mark.
 const ALL: &str = "all";

@@ -17,10 +17,10 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, statat, unlinkat};
 use rustix::io::Errno;
 
-use super::super::moment::Moment;
 use super::{CLEAN, MAX_INVENTED, Mark, kept};
 use crate::files::FileProblem;
 use crate::files::private::{self, UNFINISHED};
+use crate::session::moment::Moment;
 
 /// The folder of the lists, in that of the marks.
 const FOLDER: &str = "lists";

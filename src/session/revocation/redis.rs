@@ -9,13 +9,13 @@
 
 use std::sync::Arc;
 
-use super::super::id::hash;
-use super::super::moment::Moment;
-use super::super::record::MAX_RECORD;
-use super::super::redis::{Client, RedisUrl, Reply};
-use super::super::store::StoreError;
-use super::super::store::redis::{Step, all_at_once, change, get_both, put, run};
 use super::{CLEAN, EndError, Ended, MAX_INVENTED, Mark, Revocations, Whose, kept};
+use crate::session::id::hash;
+use crate::session::moment::Moment;
+use crate::session::record::MAX_RECORD;
+use crate::session::redis::values::{Step, all_at_once, change, get_both, put, run};
+use crate::session::redis::{Client, RedisUrl, Reply};
+use crate::session::store::StoreError;
 
 /// Bytes that are read of a value. A mark has far fewer, and a longer value is a
 /// damaged mark.

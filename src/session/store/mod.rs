@@ -3,7 +3,7 @@
 //! One set of tests, `tests/suite/store`, runs on every implementation.
 
 mod files;
-pub(super) mod redis;
+mod redis;
 
 use std::path::PathBuf;
 

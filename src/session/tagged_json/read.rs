@@ -11,8 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Number;
 
 use super::date_time::DateTime;
-use super::hex;
-use super::tagged_json::{Value, Verbatim, is_tag};
+use super::is_tag;
+use super::value::{Value, Verbatim};
+use crate::session::hex;
 
 type Dict = BTreeMap<String, Value>;
 
@@ -382,7 +383,7 @@ fn code_unit(rest: &mut &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tagged_json::dumps;
+    use super::super::dumps;
     use super::*;
 
     fn dict<const N: usize>(items: [(&str, Value); N]) -> Value {

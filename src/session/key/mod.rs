@@ -3,18 +3,20 @@
 //! A key file's text is the key as it stands, so a Flask app can read the same
 //! file; only one line ending at its end is not part of it (editors add one).
 
+pub mod retired;
+mod weak;
+
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::hex;
-use super::retired_keys::RETIRED_FILE_NAME;
-use super::weak_key;
-pub use super::weak_key::WeakKey;
 use crate::files::private::{self, Placement, TooOpen};
 use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem};
 use crate::log::log;
+use retired::RETIRED_FILE_NAME;
+pub use weak::WeakKey;
 
 /// Bytes a key must have: 128 bits.
 pub const MIN_LENGTH: usize = 16;
@@ -64,7 +66,7 @@ impl Key {
     ///
     /// Every [`WeakKey`].
     pub fn new(bytes: Vec<u8>) -> Result<Self, WeakKey> {
-        weak_key::check(&bytes)?;
+        weak::check(&bytes)?;
         Ok(Self(bytes))
     }
 

@@ -4,7 +4,7 @@
 //! few bytes of a random key. No rule refuses 16 or more random bytes, raw, in
 //! hex or in base64: the likeliest to do so takes one of 10^10 for a run.
 
-use super::key::MIN_LENGTH;
+use super::MIN_LENGTH;
 
 /// Why a text may not be a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -626,7 +626,7 @@ mod tests {
             let key: Vec<u8> = (0..words).flat_map(|_| random().to_le_bytes()).collect();
             let key = match number % 4 {
                 0 => key,
-                1 => super::super::hex::encode(&key).into_bytes(),
+                1 => crate::session::hex::encode(&key).into_bytes(),
                 2 => STANDARD.encode(&key).into_bytes(),
                 _ => URL_SAFE_NO_PAD.encode(&key).into_bytes(),
             };

@@ -7,14 +7,14 @@
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use super::hex;
-use super::key::{self, FILE_NAME, Key, KeyFileError};
-use super::tagged_json::DateTime;
+use super::{self as key, FILE_NAME, Key, KeyFileError};
 use crate::files::lock::{self, Attempt};
 use crate::files::private::{self, Placement, TooOpen};
 use crate::files::trusted::{Readers, TrustedFolder};
 use crate::files::{FileError, FileProblem};
 use crate::log::log;
+use crate::session::hex;
+use crate::session::tagged_json::DateTime;
 
 /// The name of the file in the state directory.
 pub const RETIRED_FILE_NAME: &str = "retired_keys";

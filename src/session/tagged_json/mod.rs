@@ -1,0 +1,22 @@
+//! Flask's `TaggedJSONSerializer`: JSON that keeps tuples, bytes, markup,
+//! UUIDs and dates apart, each as an object with one key, the tag.
+//!
+//! Written as Flask writes it: keys sorted, ASCII only, no blanks. What Python
+//! wrote in another way, or what has no value here, is kept as it came
+//! ([`Verbatim`]), so that it is there when Python reads it again.
+
+mod date_time;
+mod read;
+mod value;
+mod write;
+
+pub use serde_json::{Error, Number};
+
+pub use date_time::{DateTime, DateTimeRange};
+pub use read::loads;
+pub use value::{Value, Verbatim};
+pub use write::dumps;
+
+fn is_tag(key: &str) -> bool {
+    matches!(key, " di" | " t" | " b" | " m" | " u" | " d")
+}
