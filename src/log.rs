@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::os::fd::BorrowedFd;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -15,11 +16,20 @@ use rustix::stdio::stderr;
 /// How long a line may wait for room. A page matters more.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Writes one line for the owner to standard error: `signet: message`, control
+/// What log lines begin with: the program's name.
+static PROGRAM: OnceLock<&str> = OnceLock::new();
+
+/// Begins every later line of [`log`] with this name. The first call counts;
+/// before it, lines begin with "signet".
+pub(crate) fn name_program(name: &'static str) {
+    let _ = PROGRAM.set(name);
+}
+
+/// Writes one line for the owner to standard error: `program: message`, control
 /// characters escaped. Never fails, and never waits for longer than a second: a
 /// line that nobody reads is dropped.
 pub fn log(message: impl Display) {
-    let mut line = String::from("signet: ");
+    let mut line = format!("{}: ", PROGRAM.get().unwrap_or(&"signet"));
     for c in message.to_string().chars() {
         if c.is_control() {
             line.extend(c.escape_default());

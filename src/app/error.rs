@@ -313,6 +313,13 @@ fn config_fix(err: &ConfigError) -> String {
                 "SIGNET_",
             )
         }
+        Place::Program { line } => {
+            let setting = setting.map_or(String::new(), |setting| format!(", setting {setting}"));
+            (
+                format!("In the program's own settings, line {line}{setting}"),
+                "",
+            )
+        }
         Place::File { path, line } => {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let line = line.map_or(String::new(), |line| format!(", line {line}"));
@@ -339,6 +346,7 @@ fn config_fix(err: &ConfigError) -> String {
         }
         ConfigProblem::NotText(err) => format!("{err}."),
         ConfigProblem::Exposed => "it has a password, and other users of this computer can read the file. In your FTP program or file manager, set the file's permissions to 600.".to_owned(),
+        ConfigProblem::SecretInProgram => "everybody who can read the program knows this secret. Set it in signet.toml or in the environment.".to_owned(),
         ConfigProblem::File(err) => config_file_fix(err),
     };
     format!("{place}: {remedy}")

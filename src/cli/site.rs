@@ -10,14 +10,11 @@ use std::path::{Path, PathBuf};
 
 use super::{Failure, complain};
 use crate::Edge;
-use crate::config::{self, Config, ConfigError, Place, ServedFolders};
+use crate::config::{self, Config, ConfigError, Place, Program, ServedFolders};
 use crate::files::accounts::user_name;
 
 /// The user who may read and write whatever others own.
 const ROOT: u32 = 0;
-
-/// Where an administrator makes a state folder for one user.
-const SYSTEM_STATE_DIR: &str = "/var/lib/signet";
 
 /// The settings of the site, for a command on what its requests left.
 ///
@@ -77,7 +74,13 @@ pub(super) fn check_path(path: &Path, edge: &Edge) -> Result<(), Failure> {
 
 fn load(edge: &Edge) -> Result<Config, ConfigError> {
     let nothing = ServedFolders::default();
-    Config::load(&edge.vars, script(edge), &nothing, edge.euid)
+    Config::load(
+        &Program::SIGNET,
+        &edge.vars,
+        script(edge),
+        &nothing,
+        edge.euid,
+    )
 }
 
 /// The script of settings that was started in the shell.
@@ -89,7 +92,7 @@ fn script(edge: &Edge) -> Option<&Path> {
 fn check_settings_file(err: &ConfigError, edge: &Edge) -> Result<(), Failure> {
     match &err.place {
         Place::File { path, .. } => check_path(path, edge),
-        Place::Environment { .. } => Ok(()),
+        Place::Environment { .. } | Place::Program { .. } => Ok(()),
     }
 }
 
@@ -104,8 +107,9 @@ fn check_owner(config: &Config, edge: &Edge) -> Result<(), Failure> {
         return check_path(dir, edge);
     }
     let own = config.state_dir().filter(|dir| dir.is_dir());
-    let system = Path::new(SYSTEM_STATE_DIR);
-    if own == Some(system) {
+    // An administrator made it for one user.
+    let system = Program::SIGNET.name.system_folder();
+    if own == Some(&system) {
         return Ok(());
     }
     if let Some(file) = config.settings_file() {
@@ -122,8 +126,8 @@ fn check_owner(config: &Config, edge: &Edge) -> Result<(), Failure> {
     {
         return Err(of_another(program.display(), owner, euid));
     }
-    if is_there(system) && (own.is_none() || euid == ROOT) {
-        check_path(system, edge)?;
+    if is_there(&system) && (own.is_none() || euid == ROOT) {
+        check_path(&system, edge)?;
     }
     Ok(())
 }

@@ -27,6 +27,11 @@ pub(crate) enum Place {
         /// Its name with all prefixes.
         variable: String,
     },
+    /// In the settings that the program has of its own.
+    Program {
+        /// From 1.
+        line: usize,
+    },
     File {
         path: PathBuf,
         /// From 1; `None`: the file as a whole.
@@ -53,6 +58,9 @@ pub(crate) enum ConfigProblem {
     NotText(NotText),
     /// Other users can read a file with a password in it.
     Exposed,
+    /// A program's own settings hold a secret: everybody who can read the
+    /// program would know it.
+    SecretInProgram,
     /// The file is not used.
     File(Box<FileError>),
 }
@@ -126,8 +134,9 @@ impl ConfigError {
 
     /// The setting with a value that is right, as TOML, if it is in a file.
     pub(crate) fn example(&self) -> Option<String> {
-        let (Place::File { .. }, Some(name)) = (&self.place, self.setting.as_deref()) else {
-            return None;
+        let name = match &self.place {
+            Place::File { .. } | Place::Program { .. } => self.setting.as_deref()?,
+            Place::Environment { .. } => return None,
         };
         let setting = SETTINGS.iter().find(|setting| setting.name == name)?;
         Some(format!("{name} = {}", setting.example))
@@ -140,6 +149,13 @@ impl fmt::Display for ConfigError {
             Place::Environment { variable } => {
                 write!(f, "environment: {variable}: ")?;
                 true
+            }
+            Place::Program { line } => {
+                write!(f, "in the program's own settings, line {line}: ")?;
+                if let Some(setting) = &self.setting {
+                    write!(f, "{setting}: ")?;
+                }
+                false
             }
             Place::File { path, line } => {
                 write!(f, "{}:", path.display())?;
@@ -173,6 +189,10 @@ impl fmt::Display for ConfigError {
             ConfigProblem::Exposed => {
                 f.write_str("has a password in a file that other users can read: chmod 600")
             }
+            ConfigProblem::SecretInProgram => f.write_str(
+                "is a secret, and everybody who can read the program can read its own settings: \
+                 set it in signet.toml or in the environment",
+            ),
             ConfigProblem::File(err) => f.write_str(&err.reason()),
         }
     }

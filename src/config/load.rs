@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::keys::RefusedKey;
 use super::script::open_script;
 use super::state_dir::PrivatePlaces;
-use super::{Config, ConfigError, ConfigProblem, ServedFolders, StateDirError, value};
+use super::{Config, ConfigError, ConfigProblem, Program, ServedFolders, StateDirError, value};
 use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile};
 use crate::files::{FileError, text};
 use crate::gateway::Environment;
@@ -36,7 +36,7 @@ pub(super) fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 impl Config {
-    /// Finds and reads all settings.
+    /// Finds and reads all settings of `program`.
     ///
     /// `script` is the `#!` script that the kernel started us for, if it is one.
     /// A request has its say by `served` alone, which only adds to what is
@@ -47,18 +47,22 @@ impl Config {
     /// An unknown name, a wrong type or range, a file that cannot be read:
     /// with name, file and line.
     pub fn load(
+        program: &Program,
         environment: &Environment,
         script: Option<&Path>,
         served: &ServedFolders,
         euid: u32,
     ) -> Result<Self, ConfigError> {
+        let own = value::from_program(program.settings)?;
         let variables = value::from_environment(environment)?;
         let given_dir = variables
             .iter()
+            .chain(&own)
             .find(|(setting, raw)| setting.name == "STATE_DIR" && !raw.is_null())
             .map(|(_, raw)| raw.absolute().map_err(|wrong| raw.wrong(wrong)))
             .transpose()?;
         let places = PrivatePlaces {
+            program: program.name,
             environment,
             served,
             euid,
@@ -87,12 +91,19 @@ impl Config {
             (Some(path), Some(opened)) => Some(ConfigFile::read(path, &opened)?),
             _ => None,
         };
-        let mut config = Self::defaults(state_dir, euid);
+        let mut config = Self::defaults(program, state_dir, euid);
         config.file = looked_for;
+        for (setting, raw) in &own {
+            (setting.apply)(&mut config, raw).map_err(|wrong| raw.wrong(wrong))?;
+            let has_password = config.redis.as_ref().is_some_and(RedisUrl::has_password);
+            if matches!(setting.name, "SECRET_KEY" | "SECRET_KEY_FALLBACKS") || has_password {
+                return Err(raw.error(ConfigProblem::SecretInProgram));
+            }
+        }
         let mut given = match &file {
             Some(file) => {
                 let not_text = |err| value::not_text(&file.bytes, &file.path, err);
-                value::from_toml(text::decode(&file.bytes).map_err(not_text)?, &file.path)?
+                value::from_file(text::decode(&file.bytes).map_err(not_text)?, &file.path)?
             }
             None => Vec::new(),
         };
@@ -109,7 +120,7 @@ impl Config {
                 }
                 if is_unset(setting.name) {
                     // It has to be right all the same.
-                    let mut unused = Self::defaults(config.state_dir.clone(), euid);
+                    let mut unused = Self::defaults(program, config.state_dir.clone(), euid);
                     (setting.apply)(&mut unused, raw).map_err(|wrong| raw.wrong(wrong))?;
                     continue;
                 }
@@ -136,6 +147,7 @@ impl Config {
             }
         }
         given.retain(|(setting, _)| !is_unset(setting.name));
+        given.splice(..0, own);
         for (setting, raw) in variables {
             if !raw.is_null() {
                 (setting.apply)(&mut config, &raw).map_err(|wrong| raw.wrong(wrong))?;
@@ -156,9 +168,9 @@ impl Config {
     }
 
     /// What is left when [`Config::load`] failed: enough to say so.
-    pub(crate) fn unusable(environment: &Environment, euid: u32) -> Self {
+    pub(crate) fn unusable(program: &Program, environment: &Environment, euid: u32) -> Self {
         let nowhere = StateDirError::NoneFound(Vec::new());
-        let mut config = Self::defaults(Err(nowhere), euid);
+        let mut config = Self::defaults(program, Err(nowhere), euid);
         config.debug = value::debug_in_environment(environment);
         config
     }

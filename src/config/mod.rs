@@ -1,7 +1,8 @@
 //! Every setting: its name (Flask's where Flask has one), default, unit, and
 //! where it may come from.
 //!
-//! Later sources win: default; `signet.toml`; the environment, `SIGNET_`
+//! Later sources win: default; the program's own settings; `signet.toml`; the
+//! environment, `SIGNET_`
 //! before the name (a web server that redirects inside itself puts any number
 //! of `REDIRECT_` before that). Never `HTTP_*`, which clients write; never the
 //! parameters of a FastCGI request, which every process that can connect writes.
@@ -10,6 +11,7 @@ mod cookie_rules;
 mod error;
 mod keys;
 mod load;
+mod program;
 mod recent;
 mod script;
 mod served;
@@ -18,6 +20,7 @@ mod storage;
 mod table;
 mod value;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -36,6 +39,7 @@ use keys::RefusedKey;
 pub use keys::{KeyError, RotateError};
 use load::Stamp;
 pub(crate) use load::has_settings;
+pub use program::{Program, ProgramName, WrongProgramName};
 pub(crate) use recent::RecentConfig;
 pub(crate) use script::cgi_script;
 pub use served::ServedFolders;
@@ -84,7 +88,7 @@ pub struct Config {
     redis: Option<RedisUrl>,
     /// Made when it was first asked for, and connected when it has to.
     redis_client: OnceLock<Arc<Client>>,
-    key_prefix: String,
+    key_prefix: Cow<'static, str>,
     given_session_dir: Option<PathBuf>,
     session_file_dir: Option<Result<TrustedFolder, StateDirError>>,
     /// Where settings were read from, or looked for.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::load::{Stamp, stamp};
 use super::served::named;
-use super::{Config, ConfigError, ServedFolders, SessionType};
+use super::{Config, ConfigError, Program, ServedFolders, SessionType};
 use crate::gateway::{Edge, Environment, MetaVariables};
 use crate::session::key::retired;
 
@@ -19,6 +19,7 @@ use crate::session::key::retired;
 /// changed the folders that were checked.
 #[derive(Debug)]
 pub(crate) struct RecentConfig {
+    program: Program,
     environment: Environment,
     /// A FastCGI application's argument is its owner's: no query gets there.
     script: Option<OsString>,
@@ -35,9 +36,10 @@ struct Last {
 }
 
 impl RecentConfig {
-    /// The settings of the process that was started as `edge` says.
-    pub(crate) fn new(edge: Edge) -> Self {
+    /// The settings of `program` in the process that was started as `edge` says.
+    pub(crate) fn new(program: Program, edge: Edge) -> Self {
         Self {
+            program,
             environment: edge.vars,
             script: edge.argument,
             euid: edge.euid,
@@ -66,7 +68,7 @@ impl RecentConfig {
         }
         let script = self.script.as_deref().map(Path::new);
         let served = ServedFolders::of_fastcgi(request);
-        let config = Config::load(&self.environment, script, &served, self.euid)?;
+        let config = Config::load(&self.program, &self.environment, script, &served, self.euid)?;
         if let Some(last) = &self.last {
             config.keep_connections_of(&last.config);
         }
@@ -82,7 +84,7 @@ impl RecentConfig {
 
     /// As [`Config::unusable`].
     pub(crate) fn unusable(&self) -> Config {
-        Config::unusable(&self.environment, self.euid)
+        Config::unusable(&self.program, &self.environment, self.euid)
     }
 }
 

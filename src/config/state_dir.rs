@@ -11,8 +11,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::ServedFolders;
 use super::value::as_path;
+use super::{ProgramName, ServedFolders};
 use crate::files::trusted::{Place, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem, accounts};
 use crate::gateway::Environment;
@@ -49,11 +49,12 @@ pub struct Tried {
 pub enum StateDirSource {
     /// The first folder in `$STATE_DIRECTORY`, as systemd gives it.
     StateDirectory,
-    /// `signet` in `$XDG_STATE_HOME`.
+    /// The folder with the program's name in `$XDG_STATE_HOME`.
     XdgStateHome,
-    /// `.signet` in the home folder.
+    /// The one with a dot and the program's name in the home folder.
     Home,
-    /// `/var/lib/signet`, which an administrator makes.
+    /// The one with the program's name in `/var/lib`, which an administrator
+    /// makes.
     System,
 }
 
@@ -76,9 +77,6 @@ impl fmt::Display for Tried {
     }
 }
 
-/// Where an administrator makes a state folder.
-const SYSTEM: &str = "/var/lib/signet";
-
 /// Folders for temporary files.
 const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
@@ -99,6 +97,7 @@ const SERVED_NAMES: [&str; 9] = [
 /// serves, and not in one for temporary files.
 #[derive(Clone, Copy)]
 pub(super) struct PrivatePlaces<'v> {
+    pub(super) program: ProgramName,
     pub(super) environment: &'v Environment,
     pub(super) served: &'v ServedFolders,
     pub(super) euid: u32,
@@ -127,7 +126,12 @@ impl PrivatePlaces<'_> {
             .and_then(|dirs| dirs.split(|b| *b == b':').next())
             .map(|dir| (StateDirSource::StateDirectory, as_path(dir).to_owned()));
         let xdg = self.environment.path("XDG_STATE_HOME");
-        let xdg = xdg.map(|dir| (StateDirSource::XdgStateHome, dir.join("signet")));
+        let xdg = xdg.map(|dir| {
+            (
+                StateDirSource::XdgStateHome,
+                dir.join(self.program.as_str()),
+            )
+        });
         let named = service.into_iter().chain(xdg);
         // A relative one counts as not set (XDG Base Directory, 0.8).
         for (source, path) in named.filter(|(_, path)| path.is_absolute()) {
@@ -142,20 +146,20 @@ impl PrivatePlaces<'_> {
             Err(error) => tried.push(Tried { source, error }),
         }
         let source = StateDirSource::System;
-        match self.own(Path::new(SYSTEM)).and_then(existing) {
+        match self.own(&self.program.system_folder()).and_then(existing) {
             Ok(folder) => return Ok(folder),
             Err(error) => tried.push(Tried { source, error }),
         }
         Err(StateDirError::NoneFound(tried))
     }
 
-    /// `.signet` in the home folder, which has to exist.
+    /// `.guestbook` in the home folder, which has to exist.
     fn in_home(&self) -> Result<TrustedFolder, FileError> {
         let Some(home) = self.home() else {
             let problem = FileProblem::Damaged("names no home folder for this user");
             return Err(FileError::new(Path::new("/etc/passwd"), problem));
         };
-        let folder = self.own(&home.join(".signet"))?;
+        let folder = self.own(&home.join(format!(".{}", self.program.as_str())))?;
         match folder.missing() {
             0 | 1 => makeable(folder),
             _ => Err(FileError::new(&home, FileProblem::Missing)),

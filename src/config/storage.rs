@@ -60,7 +60,7 @@ impl Config {
                 Box::new(Files::in_folder(self.session_file_dir()?.into(), lifetime))
             }
             StoreType::Redis => {
-                let prefix = self.key_prefix.clone();
+                let prefix = self.key_prefix.clone().into_owned();
                 Box::new(Redis::new(self.redis(), prefix, lifetime))
             }
         })
@@ -96,7 +96,7 @@ impl Config {
             }
             SessionType::Cookie if self.marks_in_files() => self.state_dir.as_ref().ok()?,
             SessionType::Cookie | SessionType::Stored(StoreType::Redis) => {
-                let prefix = self.key_prefix.clone();
+                let prefix = self.key_prefix.clone().into_owned();
                 let marks = RevocationRedis::new(self.redis(), prefix, lifetime);
                 return Some(Box::new(marks));
             }

@@ -7,7 +7,7 @@ use cookie::SameSite;
 
 use super::error::WrongValue;
 use super::value::Raw;
-use super::{Config, RefusedKey, SessionType, StoreType};
+use super::{Config, Program, RefusedKey, SessionType, StoreType};
 use crate::files::trusted::TrustedFolder;
 use crate::gateway::TrustProxy;
 use crate::session::cookie::{CookieDomain, CookiePath, CookieSettings};
@@ -293,7 +293,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         default: "\"session:\"",
         example: "\"blog:\"",
-        about: "What every key in Redis begins with: one for each site there.",
+        about: "What every key in Redis begins with; each site in one Redis needs its own. The default of another program that uses the library is its name and `:session:`.",
         apply: |config, raw| {
             let prefix = raw.text()?;
             if prefix.len() > 256 || prefix.contains(char::is_control) {
@@ -301,7 +301,7 @@ pub const SETTINGS: &[Setting] = &[
                     "expected up to 256 bytes without control characters",
                 ));
             }
-            config.key_prefix = prefix.to_owned();
+            config.key_prefix = prefix.to_owned().into();
             Ok(())
         },
     },
@@ -399,6 +399,7 @@ pub const SETTINGS: &[Setting] = &[
 
 impl Config {
     pub(super) fn defaults(
+        program: &Program,
         state_dir: Result<TrustedFolder, super::StateDirError>,
         euid: u32,
     ) -> Self {
@@ -426,7 +427,7 @@ impl Config {
             overflow: None,
             redis: None,
             redis_client: OnceLock::new(),
-            key_prefix: "session:".to_owned(),
+            key_prefix: program.key_prefix(),
             given_session_dir: None,
             session_file_dir: None,
             file: None,

@@ -22,6 +22,8 @@ use crate::gateway::{Environment, TrustProxy};
 pub(super) enum Source<'s> {
     /// The variable of this name, with all prefixes.
     Environment(&'s [u8]),
+    /// The key at this byte of the settings that the program has of its own.
+    Program { text: &'s str, offset: usize },
     /// The key at this byte of the file's text.
     File {
         path: &'s Path,
@@ -35,6 +37,9 @@ impl From<Source<'_>> for Place {
         match source {
             Source::Environment(variable) => Self::Environment {
                 variable: String::from_utf8_lossy(variable).into_owned(),
+            },
+            Source::Program { text, offset } => Self::Program {
+                line: line_at(text.as_bytes(), offset),
             },
             Source::File { path, text, offset } => Self::File {
                 path: path.to_owned(),
@@ -99,7 +104,7 @@ impl Raw<'_> {
     fn is_in_environment(&self) -> bool {
         match self.source {
             Source::Environment(_) => true,
-            Source::File { .. } => false,
+            Source::Program { .. } | Source::File { .. } => false,
         }
     }
 
@@ -389,9 +394,23 @@ fn from_json(json: Json) -> Written<'static> {
     }
 }
 
+/// All settings that the program has of its own, in the order they stand.
+pub(super) fn from_program(text: &str) -> Result<Given<'_>, ConfigError> {
+    match text {
+        "" => Ok(Given::new()),
+        text => from_toml(text, |offset| Source::Program { text, offset }),
+    }
+}
+
 /// All settings of a TOML file, in the order they stand.
-pub(super) fn from_toml<'s>(text: &'s str, path: &'s Path) -> Result<Given<'s>, ConfigError> {
-    let source = |offset| Source::File { path, text, offset };
+pub(super) fn from_file<'s>(text: &'s str, path: &'s Path) -> Result<Given<'s>, ConfigError> {
+    from_toml(text, |offset| Source::File { path, text, offset })
+}
+
+fn from_toml<'s>(
+    text: &'s str,
+    source: impl Fn(usize) -> Source<'s>,
+) -> Result<Given<'s>, ConfigError> {
     let table = DeTable::parse(text).map_err(|err| {
         let offset = err.span().map_or(0, |span| span.start);
         let line = line_of(text.as_bytes(), line_at(text.as_bytes(), offset));

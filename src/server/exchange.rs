@@ -10,7 +10,7 @@ use http::{Extensions, Method, StatusCode};
 
 use super::headers::{LAST_RESORT, keep_out_of_caches, protect};
 use crate::app::error::{ENDED_HERE_ONLY, Refusal, respond as error_response};
-use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
+use crate::config::{Config, ConfigError, Program, ServedFolders, cgi_script};
 use crate::gateway::{self, Announced, Edge, MetaVariables, Mount, Site};
 use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::revocation::EndError;
@@ -77,9 +77,12 @@ pub(crate) fn respond_to(
 type Loaded = Result<Arc<Config>, (ConfigError, Arc<Config>)>;
 
 fn load(edge: &Edge, script: Option<&Path>, served: &ServedFolders) -> Loaded {
-    match Config::load(&edge.vars, script, served, edge.euid) {
+    match Config::load(&Program::SIGNET, &edge.vars, script, served, edge.euid) {
         Ok(config) => Ok(Arc::new(config)),
-        Err(err) => Err((err, Arc::new(Config::unusable(&edge.vars, edge.euid)))),
+        Err(err) => Err((
+            err,
+            Arc::new(Config::unusable(&Program::SIGNET, &edge.vars, edge.euid)),
+        )),
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 
-use crate::config::RecentConfig;
+use crate::config::{Program, RecentConfig};
 use crate::gateway::{self, Edge, Entrance, MetaVariables, Patient, fastcgi};
 use crate::session::Session;
 use crate::{Request, Response};
@@ -25,6 +25,9 @@ pub(crate) use headers::keep_out_of_caches;
 /// How long a body may take to arrive. Web servers have limits of their own;
 /// this one is for those that have none.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The program that is served.
+const PROGRAM: Program = Program::SIGNET;
 
 /// Serves what a web server started this process for: as CGI its one request,
 /// as FastCGI (a listening socket at descriptor 0) all that come.
@@ -60,6 +63,7 @@ pub(crate) fn serve_edge(
     check: impl FnMut(&Parts) -> Option<Response>,
     handler: impl FnMut(Request, &mut Session) -> Response,
 ) -> ExitCode {
+    crate::log::name_program(PROGRAM.name.as_str());
     match entrance {
         Entrance::Cgi => {
             answer_panics();
@@ -92,7 +96,7 @@ fn serve_fastcgi(
             return ExitCode::FAILURE;
         }
     };
-    let settings = RefCell::new(RecentConfig::new(edge));
+    let settings = RefCell::new(RecentConfig::new(PROGRAM, edge));
     let limit = |vars: &MetaVariables| {
         let config = settings.borrow_mut().load(vars, gateway::now());
         config.map_or(0, |config| config.max_content_length)

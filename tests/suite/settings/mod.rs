@@ -2,6 +2,7 @@
 //! are read; which file is read. What is wrong is in `wrong`.
 
 mod page;
+mod program;
 mod shebang;
 mod wrong;
 

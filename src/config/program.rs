@@ -1,0 +1,136 @@
+//! The program that uses the library: its name, and settings of its own.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+/// A program, as far as its settings and files depend on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Selects the state folder (with the secret key, sessions and revocation
+    /// marks in it), the default `SESSION_KEY_PREFIX`, and the beginning of log
+    /// lines. So programs of one account do not accept each other's sessions.
+    pub name: ProgramName,
+    /// Defaults of this program, as the text of a `signet.toml`. The owner's
+    /// `signet.toml` and the environment override them. Secrets are refused.
+    pub settings: &'static str,
+}
+
+impl Program {
+    /// The program `signet` itself.
+    pub const SIGNET: Self = Self {
+        name: ProgramName("signet"),
+        settings: "",
+    };
+
+    /// The default of `SESSION_KEY_PREFIX`: `guestbook:session:`. Of signet
+    /// itself it is Flask-Session's.
+    pub(super) fn key_prefix(&self) -> Cow<'static, str> {
+        match self.name.as_str() {
+            "signet" => "session:".into(),
+            name => format!("{name}:session:").into(),
+        }
+    }
+}
+
+/// The name of a program: 1 to 64 ASCII letters, digits, `-` and `_`. (Names of
+/// Cargo packages are such names.)
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct ProgramName(&'static str);
+
+impl ProgramName {
+    /// The most bytes that a name has.
+    pub const MAX: usize = 64;
+
+    /// Checks a name. It can be called in a constant:
+    ///
+    /// ```
+    /// use signet::config::ProgramName;
+    ///
+    /// const NAME: ProgramName = match ProgramName::new("guestbook") {
+    ///     Ok(name) => name,
+    ///     Err(_) => panic!("not a program name"),
+    /// };
+    /// assert_eq!(NAME.as_str(), "guestbook");
+    /// assert!(ProgramName::new("../guestbook").is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`WrongProgramName`]
+    pub const fn new(name: &'static str) -> Result<Self, WrongProgramName> {
+        let bytes = name.as_bytes();
+        if bytes.is_empty() || bytes.len() > Self::MAX {
+            return Err(WrongProgramName);
+        }
+        let mut at = 0;
+        while at < bytes.len() {
+            if !(bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'-' | b'_')) {
+                return Err(WrongProgramName);
+            }
+            at += 1;
+        }
+        Ok(Self(name))
+    }
+
+    /// Where an administrator makes the program's state folder.
+    pub(crate) fn system_folder(self) -> PathBuf {
+        Path::new("/var/lib").join(self.0)
+    }
+
+    /// The name as text.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+/// A text is not the name of a program.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("expected the name of a program: 1 to 64 ASCII letters, digits, - and _")]
+pub struct WrongProgramName;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_name_is_fit_for_a_folder_and_a_log() {
+        const LONGEST: &str = "abcdefghijklmnopqrstuvwxyz-0123456789_ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        const { assert!(LONGEST.len() == ProgramName::MAX) };
+        for name in ["guestbook", "a", "Guest-Book_2", "0", "-", LONGEST] {
+            assert_eq!(ProgramName::new(name).map(ProgramName::as_str), Ok(name));
+        }
+        let too_long = concat!(
+            "abcdefghijklmnopqrstuvwxyz-0123456789_ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+            "x"
+        );
+        for name in [
+            "",
+            ".",
+            "..",
+            "a.b",
+            "a/b",
+            "/",
+            "../a",
+            "a b",
+            "a\n",
+            "a\0",
+            "gästebuch",
+            "a:",
+            "a*",
+            too_long,
+        ] {
+            assert_eq!(ProgramName::new(name), Err(WrongProgramName), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn programs_that_share_a_redis_have_keys_of_their_own() {
+        let prefix = |name| {
+            let name = ProgramName::new(name).expect("a name");
+            Program { name, settings: "" }.key_prefix()
+        };
+        assert_eq!(prefix("signet"), "session:", "Flask-Session's");
+        assert_eq!(prefix("guestbook"), "guestbook:session:");
+        assert_eq!(prefix("session"), "session:session:");
+    }
+}
