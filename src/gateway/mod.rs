@@ -8,7 +8,6 @@
 //! meta-variables on as `X-CGI-*` headers, behind those of the same name that
 //! a client sent. Here they travel typed, in the request's extensions.
 
-mod body;
 mod edge;
 mod environment;
 pub(crate) mod fastcgi;
@@ -16,18 +15,19 @@ mod meta;
 mod mount;
 mod origin;
 mod request;
+mod request_body;
 mod response;
 
-pub use body::BodyError;
 pub use edge::{Edge, Entrance, answered, log, logged};
 pub use environment::Environment;
 pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
 pub use origin::TrustProxy;
+pub use request_body::BodyError;
 pub use response::ResponseError;
 
-pub(crate) use body::{Announced, Patient, longest, read_body};
 pub(crate) use edge::{answer, now};
 pub(crate) use origin::{CrossOrigin, Site};
 pub(crate) use request::{RequestError, head};
+pub(crate) use request_body::{Announced, Patient, longest, read_body};
 pub(crate) use response::serialize;
