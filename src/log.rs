@@ -89,7 +89,12 @@ pub(crate) fn write_all(
 }
 
 /// Waits until `fd` takes bytes, or has an error that the next write returns.
-fn wait_for_room(fd: BorrowedFd<'_>, patience: Option<Duration>) -> Result<(), Errno> {
+///
+/// # Errors
+///
+/// [`Errno::TIMEDOUT`] if that takes longer than `patience`; otherwise what the
+/// system says.
+pub(crate) fn wait_for_room(fd: BorrowedFd<'_>, patience: Option<Duration>) -> Result<(), Errno> {
     let deadline = patience.map(|patience| Instant::now() + patience);
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

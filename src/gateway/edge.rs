@@ -1,20 +1,14 @@
-//! The process: its environment, argument, clock and standard streams.
+//! The process: its environment, argument and clock.
 //!
 //! All reads of them stand here; below, they are values.
 
 use std::ffi::OsString;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::io::Errno;
-use rustix::stdio::{stdin, stdout};
+use rustix::stdio::stdin;
 
 use super::{Environment, fastcgi};
-use crate::log::write_all;
 pub use crate::log::{log, logged};
-
-/// How long a web server may take none of an answer.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a process is given, once, when it starts.
 #[derive(Clone, Debug)]
@@ -74,20 +68,4 @@ pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
-}
-
-static ANSWERED: AtomicBool = AtomicBool::new(false);
-
-/// Whether an answer has been written, so that a panic does not add a second.
-pub fn answered() -> bool {
-    ANSWERED.load(Ordering::Relaxed)
-}
-
-/// Writes the answer; a web server that has gone away is no error.
-pub(crate) fn answer(bytes: &[u8]) {
-    ANSWERED.store(true, Ordering::Relaxed);
-    match write_all(stdout(), bytes, Some(PATIENCE)) {
-        Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => {}
-        Err(err) => log(format_args!("the answer was not written: {err}")),
-    }
 }

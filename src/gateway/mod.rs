@@ -8,6 +8,8 @@
 //! meta-variables on as `X-CGI-*` headers, behind those of the same name that
 //! a client sent. Here they travel typed, in the request's extensions.
 
+mod answer;
+mod body;
 mod edge;
 mod environment;
 pub(crate) mod fastcgi;
@@ -18,7 +20,9 @@ mod request;
 mod request_body;
 mod response;
 
-pub use edge::{Edge, Entrance, answered, log, logged};
+pub use answer::answered;
+pub use body::{Body, FileRange, FileRangeError};
+pub use edge::{Edge, Entrance, log, logged};
 pub use environment::Environment;
 pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
@@ -26,8 +30,8 @@ pub use origin::TrustProxy;
 pub use request_body::BodyError;
 pub use response::ResponseError;
 
-pub(crate) use edge::{answer, now};
+pub(crate) use answer::Answer;
+pub(crate) use edge::now;
 pub(crate) use origin::{CrossOrigin, Site};
 pub(crate) use request::{RequestError, head};
 pub(crate) use request_body::{Announced, Patient, longest, read_body};
-pub(crate) use response::serialize;

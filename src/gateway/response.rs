@@ -1,7 +1,9 @@
-//! A `cgi::Response` to the bytes of RFC 3875, section 6.
+//! The header fields of a response, as the bytes of RFC 3875, section 6.
 
 use http::header::{self, HeaderName, HeaderValue};
-use http::{Method, StatusCode};
+use http::{Response, StatusCode};
+
+use super::Body;
 
 /// Bytes of one header value: more than any cookie a browser keeps, less than
 /// any server refuses (Apache ends at lines of 8190).
@@ -26,17 +28,14 @@ pub enum ResponseError {
     Repeated(HeaderName),
 }
 
-/// Serializes `response` for a request made by `method`.
+/// The header fields of `response` and the empty line behind them.
 ///
 /// `Status` comes first and is always there: without it Apache turns a
 /// `Location` into a redirect of its own. A `Content-Length` is left to the
 /// server, which knows what it sends.
-pub(crate) fn serialize(
-    response: &cgi::Response,
-    method: &Method,
-) -> Result<Vec<u8>, ResponseError> {
+pub(super) fn serialize(response: &Response<Body>) -> Result<Vec<u8>, ResponseError> {
     let status = response.status();
-    let mut bytes = Vec::with_capacity(1024 + response.body().len());
+    let mut bytes = Vec::with_capacity(1024);
     bytes.extend_from_slice(b"Status: ");
     bytes.extend_from_slice(status.as_str().as_bytes());
     bytes.push(b' ');
@@ -64,9 +63,6 @@ pub(crate) fn serialize(
         line_end(&mut bytes, value.as_bytes());
     }
     bytes.extend_from_slice(b"\r\n");
-    if method != Method::HEAD {
-        bytes.extend_from_slice(response.body());
-    }
     Ok(bytes)
 }
 
@@ -138,8 +134,8 @@ fn push_title_case(bytes: &mut Vec<u8>, name: &HeaderName) {
 mod tests {
     use super::*;
 
-    fn with(headers: &[(&str, &[u8])]) -> cgi::Response {
-        let mut response = cgi::html_response(200, "page");
+    fn with(headers: &[(&str, &[u8])]) -> Response<Body> {
+        let mut response = cgi::html_response(200, "page").map(Body::from);
         for (name, value) in headers {
             response.headers_mut().append(
                 HeaderName::from_bytes(name.as_bytes()).unwrap(),
@@ -165,24 +161,16 @@ mod tests {
             ("content-type", b"text/html", false),
         ];
         for (name, value, ok) in cases {
-            let outcome = serialize(&with(&[(name, value)]), &Method::GET);
+            let outcome = serialize(&with(&[(name, value)]));
             assert_eq!(outcome.is_ok(), ok, "{name}: {:?}", value.get(..20));
         }
     }
 
     #[test]
-    fn several_cookies_are_several_lines_and_head_has_no_body() {
+    fn several_cookies_are_several_lines() {
         let response = with(&[("set-cookie", b"a=1"), ("set-cookie", b"b=2")]);
         let want = "Status: 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\
                     Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n";
-        assert_eq!(
-            serialize(&response, &Method::HEAD).unwrap(),
-            want.as_bytes()
-        );
-        assert!(
-            serialize(&response, &Method::GET)
-                .unwrap()
-                .ends_with(b"\r\n\r\npage")
-        );
+        assert_eq!(serialize(&response).unwrap(), want.as_bytes());
     }
 }

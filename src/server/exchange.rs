@@ -8,10 +8,10 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Extensions, Method, StatusCode};
 
-use super::headers::{LAST_RESORT, keep_out_of_caches, protect};
+use super::headers::{keep_out_of_caches, last_resort, protect};
 use crate::app::error::{ENDED_HERE_ONLY, Refusal, respond as error_response};
 use crate::config::{Config, ConfigError, Program, ServedFolders, cgi_script};
-use crate::gateway::{self, Announced, Edge, MetaVariables, Mount, Site};
+use crate::gateway::{self, Announced, Answer, Body, Edge, MetaVariables, Mount, Site};
 use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::revocation::EndError;
 use crate::session::{EVERYWHERE, Opened, Session};
@@ -53,6 +53,23 @@ pub fn respond(
     check: impl FnOnce(&Parts) -> Option<Response>,
     handler: impl FnOnce(Request, &mut Session) -> Response,
 ) -> Vec<u8> {
+    bytes(answer_cgi(edge, stdin, check, handler))
+}
+
+fn bytes(answer: Answer) -> Vec<u8> {
+    answer.into_bytes().unwrap_or_else(|err| {
+        gateway::log(err);
+        last_resort().head
+    })
+}
+
+/// As [`respond`], of which a file is not read yet.
+pub(super) fn answer_cgi(
+    edge: Edge,
+    stdin: &mut impl Read,
+    check: impl FnOnce(&Parts) -> Option<Response>,
+    handler: impl FnOnce(Request, &mut Session) -> Response,
+) -> Answer {
     let request = edge.vars.cgi_request();
     let script = cgi_script(edge.argument.as_deref(), request);
     let config = load(&edge, script, &ServedFolders::of_cgi(request));
@@ -70,7 +87,7 @@ pub(crate) fn respond_to(
 ) -> Vec<u8> {
     let script = edge.argument.as_deref().map(Path::new);
     let config = load(edge, script, &ServedFolders::of_cgi(&vars));
-    respond_by(config, vars, edge.now, stdin, check, handler)
+    bytes(respond_by(config, vars, edge.now, stdin, check, handler))
 }
 
 /// The settings, or why they are not usable and what is left then.
@@ -86,7 +103,7 @@ fn load(edge: &Edge, script: Option<&Path>, served: &ServedFolders) -> Loaded {
     }
 }
 
-/// As [`respond`], by settings that were read already.
+/// As [`answer_cgi`], by settings that were read already.
 pub(super) fn respond_by(
     config: Loaded,
     vars: MetaVariables,
@@ -94,7 +111,7 @@ pub(super) fn respond_by(
     stdin: &mut impl Read,
     check: impl FnOnce(&Parts) -> Option<Response>,
     handler: impl FnOnce(Request, &mut Session) -> Response,
-) -> Vec<u8> {
+) -> Answer {
     let method = vars.request_method().unwrap_or(Method::GET);
     let (config, unusable) = match config {
         Ok(config) => (config, None),
@@ -127,13 +144,13 @@ pub(super) fn respond_by(
     }
     let mut response = outcome.unwrap_or_else(|refusal| error_response(refusal, &context));
     protect(&mut response);
-    gateway::serialize(&response, &method)
+    Answer::new(response.map(Body::from), &method)
         .or_else(|err| {
             let mut response = error_response(err.into(), &context);
             protect(&mut response);
-            gateway::serialize(&response, &method)
+            Answer::new(response.map(Body::from), &method)
         })
-        .unwrap_or_else(|_| LAST_RESORT.to_vec())
+        .unwrap_or_else(|_| last_resort())
 }
 
 fn answer(

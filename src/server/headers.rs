@@ -3,6 +3,7 @@
 use http::header::{self, HeaderName, HeaderValue};
 
 use crate::Response;
+use crate::gateway::{Answer, Body};
 
 /// `Cache-Control` of a page for one visitor. Lynx and ELinks do not know
 /// `no-store`, and Lynx finds `no-cache` at the end only.
@@ -12,8 +13,15 @@ macro_rules! private {
     };
 }
 
-/// The answer when the error page itself fails.
-pub(super) const LAST_RESORT: &[u8] = concat!(
+/// The answer when the error page itself fails; its body is part of the head.
+pub(super) fn last_resort() -> Answer {
+    Answer {
+        head: LAST_RESORT.to_vec(),
+        body: Body::default(),
+    }
+}
+
+const LAST_RESORT: &[u8] = concat!(
     "Status: 500 Internal Server Error\r\n",
     "Content-Type: text/html; charset=utf-8\r\n",
     concat!("Cache-Control: ", private!(), "\r\n"),

@@ -17,10 +17,10 @@ use crate::gateway::{self, Edge, Entrance, MetaVariables, Patient, fastcgi};
 use crate::session::Session;
 use crate::{Request, Response};
 pub use exchange::respond;
-use exchange::respond_by;
 pub(crate) use exchange::{Context, respond_to};
-use headers::LAST_RESORT;
+use exchange::{answer_cgi, respond_by};
 pub(crate) use headers::keep_out_of_caches;
+use headers::last_resort;
 
 /// How long a body may take to arrive. Web servers have limits of their own;
 /// this one is for those that have none.
@@ -69,9 +69,9 @@ pub(crate) fn serve_edge(
             answer_panics();
             let mut stdin = Patient::new(rustix::stdio::stdin(), PATIENCE);
             let length = gateway::longest(edge.vars.cgi_request());
-            let answer = respond(edge, &mut stdin, check, handler);
+            let answer = answer_cgi(edge, &mut stdin, check, handler);
             stdin.discard(length, rustix::stdio::stdout());
-            gateway::answer(&answer);
+            answer.write();
             ExitCode::SUCCESS
         }
         Entrance::FastCgi => serve_fastcgi(edge, routes, check, handler),
@@ -114,7 +114,7 @@ fn serve_fastcgi(
             let body = &mut body.as_slice();
             respond_by(config, vars, now, body, &mut check, &mut handler)
         }))
-        .unwrap_or_else(|_| LAST_RESORT.to_vec())
+        .unwrap_or_else(|_| last_resort())
     };
     set_hook(Box::new(log_panic));
     match fastcgi::work(allowed.as_deref(), answer, limit) {
@@ -131,7 +131,7 @@ fn answer_panics() {
     set_hook(Box::new(|panic| {
         log_panic(panic);
         if !gateway::answered() {
-            gateway::answer(LAST_RESORT);
+            last_resort().write();
         }
         std::process::exit(0);
     }));

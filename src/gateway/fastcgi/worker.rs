@@ -18,7 +18,7 @@ use rustix::net::{
 use rustix::process::{Resource, getppid, getrlimit};
 use rustix::stdio::{dup2_stdin, stdin, stdout};
 
-use super::super::{MetaVariables, log};
+use super::super::{Answer, MetaVariables, log};
 use super::connection::{Arrived, Connection, Phase};
 use super::program::ProgramFile;
 
@@ -63,7 +63,7 @@ const LISTENER: u64 = u64::MAX - 2;
 
 /// Makes answers: see [`work`].
 struct Site<'w> {
-    answer: &'w mut dyn FnMut(MetaVariables, Vec<u8>) -> Vec<u8>,
+    answer: &'w mut dyn FnMut(MetaVariables, Vec<u8>) -> Answer,
     limit: &'w mut dyn FnMut(&MetaVariables) -> u64,
     buffer: Vec<u8>,
 }
@@ -116,7 +116,7 @@ enum Queue {
 /// What the system says about the listening socket.
 pub(crate) fn work(
     allowed: Option<&[IpAddr]>,
-    mut answer: impl FnMut(MetaVariables, Vec<u8>) -> Vec<u8>,
+    mut answer: impl FnMut(MetaVariables, Vec<u8>) -> Answer,
     mut limit: impl FnMut(&MetaVariables) -> u64,
 ) -> io::Result<()> {
     let listener = stdin();
@@ -494,7 +494,12 @@ impl Peer {
         while !bytes.is_empty() || self.connection.output().is_empty() {
             match self.connection.receive(bytes, site.limit) {
                 Ok(Some(Arrived { vars, body })) => {
-                    self.connection.answer(&(site.answer)(vars, body));
+                    let answer = (site.answer)(vars, body);
+                    let bytes = answer.into_bytes().map_err(|err| {
+                        log(err);
+                        Gone
+                    })?;
+                    self.connection.answer(&bytes);
                     self.since = Instant::now();
                 }
                 Ok(None) => return self.send(),

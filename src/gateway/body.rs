@@ -1,0 +1,268 @@
+//! The body of a response: bytes, or a part of a file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::sendfile;
+use rustix::io::Errno;
+
+/// The body of a response.
+#[derive(Debug)]
+pub enum Body {
+    /// Bytes in memory.
+    Bytes(Vec<u8>),
+    /// Bytes of a file, which are read while they are sent.
+    File(FileRange),
+}
+
+impl Body {
+    /// The number of bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(range) => range.len(),
+        }
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// No bytes.
+impl Default for Body {
+    fn default() -> Self {
+        Self::Bytes(Vec::new())
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self::Bytes(text.into_bytes())
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Self::Bytes(text.into())
+    }
+}
+
+impl From<FileRange> for Body {
+    fn from(range: FileRange) -> Self {
+        Self::File(range)
+    }
+}
+
+/// Consecutive bytes of an open regular file.
+///
+/// Reading takes bytes from its front. The file's own position is neither used
+/// nor changed. A file that has become shorter than the range is an error of
+/// kind [`io::ErrorKind::UnexpectedEof`].
+#[derive(Debug)]
+pub struct FileRange {
+    file: File,
+    start: u64,
+    length: u64,
+}
+
+/// Why a part of a file cannot be the body of a response.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileRangeError {
+    /// A folder, a pipe, a device: its length is not known, and reading it may
+    /// wait.
+    #[error("it is not a regular file")]
+    NotRegular,
+    /// The file ends before the range does.
+    #[error("{length} bytes from byte {start} on are not in a file of {size} bytes")]
+    OutOfRange {
+        /// The first byte of the range.
+        start: u64,
+        /// Bytes of the range.
+        length: u64,
+        /// Bytes of the file.
+        size: u64,
+    },
+    /// The system does not tell what the file is.
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+impl FileRange {
+    /// The `length` bytes of `file` from byte `start` on. `file` must be open
+    /// for reading.
+    ///
+    /// # Errors
+    ///
+    /// [`FileRangeError`] if `file` is not a regular file, or if it is shorter.
+    pub fn new(file: File, start: u64, length: u64) -> Result<Self, FileRangeError> {
+        let size = regular_size(&file)?;
+        if start.checked_add(length).is_none_or(|end| end > size) {
+            return Err(FileRangeError::OutOfRange {
+                start,
+                length,
+                size,
+            });
+        }
+        Ok(Self {
+            file,
+            start,
+            length,
+        })
+    }
+
+    /// All bytes of `file`, which must be open for reading.
+    ///
+    /// # Errors
+    ///
+    /// [`FileRangeError`] if `file` is not a regular file.
+    pub fn all(file: File) -> Result<Self, FileRangeError> {
+        let length = regular_size(&file)?;
+        Ok(Self {
+            file,
+            start: 0,
+            length,
+        })
+    }
+
+    /// The number of bytes that have not been read.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether all bytes have been read.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Lets the kernel copy bytes to `to`, as many as it copies at a time.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, about the file or about `to`. Some kinds of
+    /// descriptor do not support it (`EINVAL`): then the bytes have to be read
+    /// and written.
+    pub(super) fn copy_to(&mut self, to: impl AsFd) -> Result<(), Errno> {
+        /// A multiple of every page size.
+        const MOST: u64 = 1 << 30;
+        let mut offset = self.start;
+        let most = usize::try_from(self.length.min(MOST)).unwrap_or(usize::MAX);
+        let copied = sendfile(to, &self.file, Some(&mut offset), most)?;
+        if copied == 0 && most > 0 {
+            // The file ended. A read says so.
+            return Err(Errno::NODATA);
+        }
+        self.advance(copied);
+        Ok(())
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.start += count as u64;
+        self.length -= count as u64;
+    }
+}
+
+fn regular_size(file: &File) -> Result<u64, FileRangeError> {
+    let meta = file.metadata()?;
+    match meta.is_file() {
+        true => Ok(meta.len()),
+        false => Err(FileRangeError::NotRegular),
+    }
+}
+
+impl Read for FileRange {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.length).unwrap_or(usize::MAX);
+        let most = buffer.len().min(most);
+        let read = self.file.read_at(&mut buffer[..most], self.start)?;
+        if read == 0 && most > 0 {
+            let missing = format!(
+                "the file became shorter: its last {} bytes are missing",
+                self.length
+            );
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, missing));
+        }
+        self.advance(read);
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file with these bytes, which has no name any more.
+    fn file(name: &str, bytes: &[u8]) -> File {
+        let name = format!("signet-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let file = File::options().read(true).write(true).open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_range_lies_in_its_file() {
+        let file = file("range", b"0123456789");
+        #[rustfmt::skip]
+        let cases: [(u64, u64, Option<&[u8]>); 8] = [
+            (0, 10, Some(b"0123456789")),
+            (3, 4, Some(b"3456")),
+            (9, 1, Some(b"9")),
+            (10, 0, Some(b"")),
+            (11, 0, None),
+            (0, 11, None),
+            (9, 2, None),
+            (1, u64::MAX, None),
+        ];
+        for (start, length, want) in cases {
+            let range = FileRange::new(file.try_clone().unwrap(), start, length);
+            let seen = range.ok().map(|mut range| {
+                let mut bytes = Vec::new();
+                range.read_to_end(&mut bytes).unwrap();
+                bytes
+            });
+            assert_eq!(seen.as_deref(), want, "{length} from {start}");
+        }
+        assert_eq!(FileRange::all(file).unwrap().len(), 10);
+    }
+
+    #[test]
+    fn only_a_regular_file_has_a_range() {
+        let (pipe, _writer) = io::pipe().unwrap();
+        let others = [
+            File::open("/").unwrap(),
+            File::open("/dev/zero").unwrap(),
+            File::from(std::os::fd::OwnedFd::from(pipe)),
+        ];
+        for other in others {
+            let outcome = FileRange::new(other, 0, 0);
+            assert!(
+                matches!(outcome, Err(FileRangeError::NotRegular)),
+                "{outcome:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_became_shorter_is_not_read_to_its_end() {
+        let file = file("shorter", b"0123456789");
+        let mut range = FileRange::new(file.try_clone().unwrap(), 2, 8).unwrap();
+        file.set_len(5).unwrap();
+        let mut bytes = Vec::new();
+        let err = range.read_to_end(&mut bytes).unwrap_err();
+        assert_eq!(err.kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(bytes, b"234");
+        assert_eq!(range.len(), 5);
+    }
+}
