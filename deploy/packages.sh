@@ -78,20 +78,17 @@ find_cargo() {
   recent "$cargo"
 }
 
-# Makes venv, with what the tests need from PyPI: the newest releases, asked for
-# once a day.
+# Makes venv, a Python environment with the packages in tests/requirements.txt.
 python_packages() {
-  local wanted="flask flask-session>=0.8,<0.9 gunicorn selenium" python=python3
+  local wanted=tests/requirements.txt python=python3
   venv=target/venv
-  [ "$(find "$venv/newest" -mtime -1 -exec cat {} + 2>/dev/null)" != "$wanted" ] || return 0
+  ! cmp -s "$wanted" "$venv/requirements.txt" || return 0
   # Debian's own Python: another one that comes first in PATH may have no venv.
   [ ! -x /usr/bin/python3 ] || python=/usr/bin/python3
   [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
   # Not bin/pip: in a venv that was copied, that is the other one's.
-  # shellcheck disable=SC2086 # one word for each package
-  "$venv/bin/python" -m pip -q --disable-pip-version-check install \
-    --upgrade --upgrade-strategy eager $wanted
-  printf '%s' "$wanted" >"$venv/newest"
+  "$venv/bin/python" -m pip -q --disable-pip-version-check install --requirement "$wanted"
+  cp "$wanted" "$venv/requirements.txt"
 }
 
 # Prints a folder for state directories: no key is kept where the web serves

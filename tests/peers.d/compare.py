@@ -15,6 +15,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import own_tests
 from browser import Browser
 from systems import PEERS
 
@@ -166,6 +167,21 @@ def readable(peer):
     return verdict, mode == 0o600 and not shown
 
 
+def flask_tests(peer):
+    """Flask's own tests that use a session: passed"""
+    if "flask" not in peer.replaces:
+        return NOT_APPLICABLE
+    return own_tests.run("flask", ["tests"], peer)
+
+
+def itsdangerous_tests(peer):
+    """itsdangerous' own tests of dated and URL-safe tokens: passed"""
+    if "itsdangerous" not in peer.replaces:
+        return NOT_APPLICABLE
+    files = [f"tests/test_itsdangerous/test_{name}.py" for name in ("timed", "url_safe")]
+    return own_tests.run("itsdangerous", files, peer)
+
+
 def expire():
     """What was stored until now is over: the clock is all there is to wait for."""
     time.sleep(SHORT_LIFETIME + 1.1)
@@ -183,6 +199,8 @@ ROWS = [
     expired,
     everywhere,
     readable,
+    flask_tests,
+    itsdangerous_tests,
 ]
 
 

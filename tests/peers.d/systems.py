@@ -32,6 +32,7 @@ class Peer:
     made_up_id = None  # one of the right form; None: its cookies hold no id
     impossible = frozenset()  # rows that are out of reach of what it is
     ours = False
+    replaces = frozenset()  # packages whose own tests run with it
 
     def __init__(self, work):
         self.work = work
@@ -60,11 +61,12 @@ class Peer:
 
 
 class Signet(Peer):
-    programs = Path(os.environ["SIGNET_PROGRAMS"])
+    programs = Path(os.environ["PROGRAMS"])
     version = said_by(programs / "signet", "--version").strip()
     name = f"{version}, files"
     made_up_id = "A" * 43
     ours = True
+    replaces = frozenset({"flask"})
     session_type = "filesystem"
 
     def command(self, path):
@@ -95,6 +97,7 @@ class Signet(Peer):
 class SignetCookie(Signet):
     name = f"{Signet.version}, cookie"
     made_up_id = None
+    replaces = frozenset({"flask", "itsdangerous"})
     session_type = "cookie"
     # Nothing but the browser has the session, and it keeps the last one it got.
     impossible = frozenset({"lost_update", "logout_wins"})

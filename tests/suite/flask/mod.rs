@@ -1,4 +1,4 @@
-//! Real Flask, the newest, as the peer: one key, one cookie, two programs.
+//! Real Flask as the peer: one key, one cookie, two programs.
 //!
 //! `tests/flask_peer.py` runs Flask and keeps the Python values; it and this
 //! side talk in lines of JSON. Nothing here knows how a cookie is made: each
