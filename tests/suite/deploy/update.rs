@@ -1,4 +1,4 @@
-//! An update as the README describes it, while the program is running.
+//! An update as deploy/README.md describes it, while the program is running.
 
 use std::fs;
 use std::io::Write;
@@ -45,10 +45,9 @@ fn a_running_program_is_replaced_by_a_rename() {
     let over = shell("cp target/signet.cgi signet.cgi");
     let said = String::from_utf8_lossy(&over.stderr);
     assert!(said.contains("Text file busy"), "{over:?}");
-    let (_, command) = README
-        .split_once("In a shell: `")
-        .expect("the README's command");
-    let (command, _) = command.split_once('`').expect("its end");
+    let (_, section) = README.split_once("\n## Update\n").expect("a section");
+    let (_, command) = section.split_once("```sh\n").expect("a command");
+    let (command, _) = command.split_once("```").expect("its end");
     let before = fs::metadata(site.path().join("signet.cgi")).expect("the program");
     let replaced = shell(command);
     assert!(replaced.status.success(), "{command}: {replaced:?}");

@@ -1,5 +1,5 @@
 //! One login at both, by `deploy/flask_signet.py` and the settings that the
-//! README names: a Flask app at `/` that goes on running, signet below `/app`,
+//! deploy/README.md names: a Flask app at `/` that goes on running, signet below `/app`,
 //! and one browser.
 
 use std::fs;
@@ -18,7 +18,7 @@ const SHARING: &str = include_str!("../../../deploy/flask_signet.py");
 const ADA: &str = "Logged in as ada";
 const NOBODY: &str = "You are not logged in";
 
-/// signet's settings as the README shows them, in its section on Flask.
+/// signet's settings as deploy/README.md shows them, in its section on Flask.
 fn settings() -> &'static str {
     let (_, section) = README
         .split_once("## Share the login with Flask")

@@ -78,6 +78,8 @@ fn examples() -> BTreeSet<String> {
     let files = [
         "README.md",
         "tests/README.md",
+        "tests/examples/README.md",
+        ".github/CONTRIBUTING.md",
         ".github/SECURITY.md",
         "CHANGELOG.md",
     ]

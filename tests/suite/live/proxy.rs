@@ -1,4 +1,4 @@
-//! Reverse proxies before lighttpd: nginx and Apache, by the README's examples
+//! Reverse proxies before lighttpd: nginx and Apache, by the examples in deploy/README.md
 //! and without them.
 
 use super::fastcgi::{start_apache, start_nginx};
@@ -7,12 +7,10 @@ use super::{Live, Mount, lighttpd};
 use crate::support::http::{self, Reply, Server};
 use crate::support::now;
 
-/// The README's example for this proxy, before lighttpd.
+/// The example in deploy/README.md for this proxy, before lighttpd.
 fn example(language: &str, behind: &Mount) -> String {
     let readme = include_str!("../../../deploy/README.md");
-    let (_, section) = readme
-        .split_once("## Behind a reverse proxy")
-        .expect("a section");
+    let (_, section) = readme.split_once("## Reverse proxies").expect("a section");
     let (_, block) = section
         .split_once(&format!("```{language}\n"))
         .expect("an example");
