@@ -23,6 +23,7 @@ mod cookie_attributes;
 mod cookie_policy;
 mod cost;
 mod deploy;
+mod documents;
 mod fastcgi;
 mod flask;
 mod hostile;

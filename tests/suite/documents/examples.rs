@@ -1,0 +1,70 @@
+//! Examples in documents that no other test compiles or renders.
+
+use crate::support::{Cgi, StateDir};
+
+const DEPLOY: &str = include_str!("../../../deploy/README.md");
+const TESTS: &str = include_str!("../../README.md");
+
+/// RFC 3875, 4.2: at most CONTENT_LENGTH bytes are the body.
+#[test]
+#[rustfmt::skip]
+fn a_body_ends_after_content_length_bytes() {
+    let cases = [
+        // name        length  body                  status
+        ("exact",      "14",   "username=admin",     303),
+        ("cut short",  "14",   "username",           400),
+        ("no number",  "1e3",  "",                   400),
+    ];
+    for (name, length, body, status) in cases {
+        let request = Cgi::post("/login", body).var("CONTENT_LENGTH", length);
+        assert_eq!(request.run().response().status, status, "{name}");
+    }
+}
+
+/// tests/README.md shows the test above.
+#[test]
+fn the_example_of_a_test_is_one() {
+    let (_, example) = TESTS.split_once("```rust,ignore\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("its end");
+    let source = include_str!("examples.rs").replace("#[rustfmt::skip]\n", "");
+    assert!(source.contains(example), "{example}");
+}
+
+/// The table in deploy/README.md lists the variables of each template, all of
+/// them: an undefined one would be logged.
+#[test]
+fn every_variable_of_a_template_is_defined() {
+    let rows = DEPLOY
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.contains(".html`"));
+    let rows: Vec<&str> = rows
+        .filter(|line| line.matches(" | ").count() == 1)
+        .collect();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    for row in rows {
+        let (templates, variables) = row.split_once(" | ").expect("two columns");
+        let words = |cell: &str| -> Vec<String> {
+            cell.split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect()
+        };
+        let source: String = words(variables)
+            .iter()
+            .map(|name| format!("{{{{ {name} }}}}"))
+            .collect();
+        for template in words(templates) {
+            let state = StateDir::new();
+            state.write(&format!("templates/{template}"), &source, 0o644);
+            let path = match &*template {
+                "index.html" => "/",
+                "login.html" => "/login",
+                "logout.html" => "/logout",
+                _ => "/nowhere",
+            };
+            let out = Cgi::get(path).state(&state).run();
+            assert_eq!(out.errors(), "", "{template}: {source}");
+        }
+    }
+}
