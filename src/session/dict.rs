@@ -56,6 +56,13 @@ impl Flash {
             message: message.as_str()?.to_owned(),
         })
     }
+
+    fn category(value: &Value) -> Option<&str> {
+        let (Value::Tuple(pair) | Value::List(pair)) = value else {
+            return None;
+        };
+        pair.first()?.as_str()
+    }
 }
 
 /// What a visitor's session holds; acts as a dict with string keys.
@@ -65,18 +72,23 @@ impl Flash {
 /// a value are noticed too.
 #[derive(Clone, Debug, Default)]
 pub struct Session {
-    values: BTreeMap<String, Value>,
-    loaded: BTreeMap<String, Value>,
-    origin: Origin,
-    started: Moment,
-    saved: u64,
-    /// Every session in a store whose id the request knew.
-    proven: Vec<SessionId>,
+    /// The values as they were loaded.
+    pub(super) loaded: BTreeMap<String, Value>,
+    /// The values now; `None` as long as nobody looked at them mutably.
+    changed: Option<BTreeMap<String, Value>>,
+    pub(super) origin: Origin,
+    /// When the session began; 0 for a new one.
+    pub(super) started: Moment,
+    /// When it was saved last, in Unix seconds; 0 for a new one.
+    pub(super) saved: u64,
+    /// Every stored session whose id came with the request.
+    pub(super) proven: Vec<SessionId>,
+    /// The user whose sessions are all to end.
+    pub(super) ended_user: Option<String>,
     accessed: Cell<bool>,
     modified: bool,
     renewed: bool,
     logged_in: bool,
-    ended_user: Option<String>,
 }
 
 impl Session {
@@ -87,15 +99,14 @@ impl Session {
 
     /// The session that came from `origin`, began at `started` and was last
     /// saved at `saved` (Unix seconds).
-    pub(crate) fn opened(
+    pub(super) fn opened(
         origin: Origin,
         values: BTreeMap<String, Value>,
         started: Moment,
         saved: u64,
     ) -> Self {
         Self {
-            loaded: values.clone(),
-            values,
+            loaded: values,
             origin,
             started,
             saved,
@@ -110,8 +121,11 @@ impl Session {
 
     /// The value of `key`, to be changed in place.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
-        self.accessed.set(true);
-        self.values.get_mut(key)
+        // Without this, a look at an absent key would copy all values.
+        match self.contains_key(key) {
+            true => self.values_mut().get_mut(key),
+            false => None,
+        }
     }
 
     /// The value of `key` as a Rust type; `None` if it is absent.
@@ -148,10 +162,10 @@ impl Session {
     /// Takes `key` out: Python's `pop(key, None)`. Removing what is not there
     /// modifies nothing.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        self.accessed.set(true);
-        let removed = self.values.remove(key);
-        self.modified |= removed.is_some();
-        removed
+        match self.contains_key(key) {
+            true => self.touch().remove(key),
+            false => None,
+        }
     }
 
     /// Whether `key` is there.
@@ -213,7 +227,7 @@ impl Session {
     ///
     /// [`MAX_INVENTED`]: super::revocation::MAX_INVENTED
     pub fn end_everywhere(&mut self) {
-        if let Some(user) = user(&self.values) {
+        if let Some(user) = self.user() {
             self.ended_user = Some(user.to_owned());
         }
         self.remove(USERNAME);
@@ -222,11 +236,10 @@ impl Session {
     /// Adds a message for the next page (Flask's `flash`).
     pub fn flash(&mut self, category: &str, message: &str) {
         let flash = Value::Tuple(vec![category.into(), message.into()]);
-        match self.touch().get_mut(FLASHES) {
-            Some(Value::List(flashes)) => flashes.push(flash),
-            _ => {
-                self.insert(FLASHES, Value::List(vec![flash]));
-            }
+        if let Some(Value::List(flashes)) = self.touch().get_mut(FLASHES) {
+            flashes.push(flash);
+        } else {
+            self.insert(FLASHES, Value::List(vec![flash]));
         }
     }
 
@@ -241,23 +254,13 @@ impl Session {
     /// Takes the messages of one category out, oldest first, and leaves the
     /// others (`category_filter` of Flask's `get_flashed_messages`).
     pub fn take_flashes_of(&mut self, category: &str) -> Vec<Flash> {
-        let is_of = |flash: &Value| match flash {
-            Value::Tuple(pair) | Value::List(pair) => {
-                pair.first().and_then(Value::as_str) == Some(category)
-            }
-            _ => false,
-        };
-        let there =
-            matches!(self.get(FLASHES), Some(Value::List(flashes)) if flashes.iter().any(is_of));
-        if !there {
-            return Vec::new();
-        }
-        let Some(Value::List(flashes)) = self.remove(FLASHES) else {
+        let Some(Value::List(flashes)) = self.get_mut(FLASHES) else {
             return Vec::new();
         };
-        let (taken, left): (Vec<Value>, Vec<Value>) = flashes.into_iter().partition(is_of);
-        if !left.is_empty() {
-            self.insert(FLASHES, Value::List(left));
+        let is_of = |flash: &mut Value| Flash::category(flash) == Some(category);
+        let taken: Vec<Value> = flashes.extract_if(.., is_of).collect();
+        if flashes.is_empty() && !taken.is_empty() {
+            self.remove(FLASHES);
         }
         taken.iter().filter_map(Flash::of).collect()
     }
@@ -269,7 +272,7 @@ impl Session {
 
     /// Whether something was changed.
     pub fn modified(&self) -> bool {
-        self.modified || self.values != self.loaded
+        self.modified || *self.values() != self.loaded
     }
 
     /// Whether the request brought no session that verified.
@@ -282,91 +285,64 @@ impl Session {
         self.started.second()
     }
 
-    /// When the session began; 0 for one that is new.
-    pub(crate) fn began(&self) -> Moment {
-        self.started
-    }
-
-    /// When it was saved last, in Unix seconds; 0 for one that is new.
-    pub(crate) fn saved(&self) -> u64 {
-        self.saved
-    }
-
-    pub(crate) fn origin(&self) -> &Origin {
-        &self.origin
-    }
-
     /// The user, without marking the session accessed.
-    pub(crate) fn user(&self) -> Option<&str> {
-        user(&self.values)
+    pub(super) fn user(&self) -> Option<&str> {
+        user(self.values())
     }
 
     /// Whether it is to have a new id.
-    pub(crate) fn renewed(&self) -> bool {
-        self.renewed || user(&self.values) != user(&self.loaded)
+    pub(super) fn renewed(&self) -> bool {
+        self.renewed || self.user() != user(&self.loaded)
     }
 
     /// Whether this request put a user into it, be it the same one again.
-    pub(crate) fn logged_in(&self) -> bool {
+    pub(super) fn logged_in(&self) -> bool {
         self.logged_in && self.user().is_some()
     }
 
-    /// Adds what the request's cookies prove: sessions in a store whose ids it
-    /// knew.
-    pub(crate) fn with_proven(mut self, proven: Vec<SessionId>) -> Self {
-        self.proven = proven;
-        self
-    }
-
-    /// Every session in a store whose id the request knew.
-    pub(crate) fn proven(&self) -> &[SessionId] {
-        &self.proven
-    }
-
-    /// Whose sessions are all to end.
-    pub(crate) fn ended_user(&self) -> Option<&str> {
-        self.ended_user.as_deref()
-    }
-
-    /// What it was when it was loaded.
-    pub(crate) fn loaded(&self) -> &BTreeMap<String, Value> {
-        &self.loaded
-    }
-
     /// Whether the request brought something and nothing is left of it.
-    pub(crate) fn emptied(&self) -> bool {
+    pub(super) fn emptied(&self) -> bool {
         let brought = !self.loaded.is_empty() || (self.renewed && !self.proven.is_empty());
-        self.values.is_empty() && brought
+        self.values().is_empty() && brought
     }
 
     /// [`Session::permanent`], without marking the session accessed.
-    pub(crate) fn is_permanent(&self) -> bool {
-        self.values.get(PERMANENT) == Some(&Value::Bool(true))
+    pub(super) fn is_permanent(&self) -> bool {
+        is_permanent(self.values())
     }
 
     /// The values, without marking the session accessed.
-    pub(crate) fn values(&self) -> &BTreeMap<String, Value> {
-        &self.values
+    pub(super) fn values(&self) -> &BTreeMap<String, Value> {
+        self.changed.as_ref().unwrap_or(&self.loaded)
+    }
+
+    fn values_mut(&mut self) -> &mut BTreeMap<String, Value> {
+        self.changed.get_or_insert_with(|| self.loaded.clone())
     }
 
     fn dict(&self) -> &BTreeMap<String, Value> {
         self.accessed.set(true);
-        &self.values
+        self.values()
     }
 
     fn touch(&mut self) -> &mut BTreeMap<String, Value> {
         self.accessed.set(true);
         self.modified = true;
-        &mut self.values
+        self.values_mut()
     }
 }
 
+/// Whether a session of these values outlives the browser window.
+pub(super) fn is_permanent(values: &BTreeMap<String, Value>) -> bool {
+    values.get(PERMANENT) == Some(&Value::Bool(true))
+}
+
 /// The user in a session's dict.
-pub(crate) fn user(values: &BTreeMap<String, Value>) -> Option<&str> {
-    match values.get(USERNAME) {
-        Some(Value::String(name)) if !name.is_empty() => Some(name),
-        _ => None,
-    }
+pub(super) fn user(values: &BTreeMap<String, Value>) -> Option<&str> {
+    let Value::String(name) = values.get(USERNAME)? else {
+        return None;
+    };
+    Some(name.as_str()).filter(|name| !name.is_empty())
 }
 
 impl From<&str> for Value {

@@ -6,8 +6,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use super::hex;
-
 /// The id of a session that is kept on the server. It never shows in `Debug`;
 /// a store knows it by its [`hash`](Self::hash) only.
 #[derive(Clone, Eq, PartialEq)]
@@ -43,7 +41,7 @@ impl SessionId {
     /// who lists the store cannot take a session over, and a look-up by it
     /// tells nothing by the time it takes.
     pub fn hash(&self) -> String {
-        hex::encode(&Sha256::digest(self.0))
+        base16ct::lower::encode_string(&Sha256::digest(self.0))
     }
 }
 
@@ -55,7 +53,16 @@ impl fmt::Debug for SessionId {
 
 /// SHA-256 of `text` in 64 hex digits.
 pub(crate) fn hash(text: &str) -> String {
-    hex::encode(&Sha256::digest(text))
+    base16ct::lower::encode_string(&Sha256::digest(text))
+}
+
+/// Whether `text` has the form of a [`hash`].
+pub(crate) fn is_hash(text: &str) -> bool {
+    text.len() == 64 && is_lower_hex(text)
+}
+
+pub(crate) fn is_lower_hex(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]

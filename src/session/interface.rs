@@ -4,14 +4,10 @@
 //! the cookie holding its id; in the cookie as long as it fits there, else in
 //! a store.
 
-use std::collections::BTreeMap;
-
 use super::cookie::CookieSettings;
-use super::dict::PERMANENT;
 use super::revocation::Revocations;
 use super::signing::Signer;
 use super::store::Store;
-use super::tagged_json::Value;
 
 /// The key by which a signed cookie says when its session began. Flask keeps it
 /// when it signs the session again.
@@ -43,8 +39,4 @@ impl SessionInterface<'_> {
             Home::Cookie(_, None) => None,
         }
     }
-}
-
-pub(super) fn is_permanent(values: &BTreeMap<String, Value>) -> bool {
-    values.get(PERMANENT) == Some(&Value::Bool(true))
 }

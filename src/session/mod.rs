@@ -12,7 +12,6 @@ pub mod revocation;
 pub mod store;
 
 mod dict;
-mod hex;
 mod id;
 mod interface;
 mod merge;

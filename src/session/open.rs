@@ -98,15 +98,15 @@ impl SessionInterface<'_> {
                 (_, Some(revocations)) => revocations.ended(session.user())?,
                 (_, None) => Ended::Never,
             };
-            if ended.covers(session.began()) || self.settings.is_too_old(session.began(), now) {
+            if ended.covers(session.started) || self.settings.is_too_old(session.started, now) {
                 continue;
             }
-            if let Origin::Store(id) = session.origin() {
+            if let Origin::Store(id) = &session.origin {
                 proven.push(id.clone());
             }
             match &found {
                 Some((other, _)) if other.values() != session.values() => is_ambiguous = true,
-                Some((other, _)) if other.saved() >= session.saved() => {}
+                Some((other, _)) if other.saved >= session.saved => {}
                 _ => found = Some((session, ended)),
             }
         }
@@ -115,9 +115,10 @@ impl SessionInterface<'_> {
             false => (several && found.is_some()).then_some(Several::OneUsed),
         };
         let found = found.filter(|_| !is_ambiguous);
-        let session = found.map_or_else(Session::new, |(session, _)| session);
+        let mut session = found.map_or_else(Session::new, |(session, _)| session);
+        session.proven = proven;
         Ok(Opened {
-            session: session.with_proven(proven),
+            session,
             notes,
             several,
         })

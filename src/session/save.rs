@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::cookie::{self, CookieScope, CookieTooLarge};
-use super::dict::{Origin, PERMANENT, Session, USERNAME};
+use super::dict::{Origin, PERMANENT, Session, USERNAME, is_permanent};
 use super::id::SessionId;
-use super::interface::{Home, STARTED, SessionInterface, is_permanent};
+use super::interface::{Home, STARTED, SessionInterface};
 use super::merge::merge;
 use super::moment::Moment;
 use super::record::Record;
@@ -43,7 +43,7 @@ impl SessionInterface<'_> {
     ///
     /// [`SaveError`]: then nothing was changed.
     pub(crate) fn end_everywhere(&self, session: &Session, now: u64) -> Result<bool, SaveError> {
-        let Some(user) = session.ended_user() else {
+        let Some(user) = &session.ended_user else {
             return Ok(true);
         };
         let revocations = self.revocations.as_deref();
@@ -52,7 +52,7 @@ impl SessionInterface<'_> {
             true => Whose::Invented(user),
             false => Whose::User(user),
         };
-        match revocations.end(whose, Some(session.began()), now) {
+        match revocations.end(whose, Some(session.started), now) {
             Ok(()) => Ok(true),
             Err(EndError::TooMany) => Ok(false),
             Err(EndError::Store(err)) => Err(err.into()),
@@ -80,7 +80,7 @@ impl SessionInterface<'_> {
         self.end_others(session)?;
         if session.values().is_empty() {
             let over = session.emptied()
-                && match (session.origin(), self.store()) {
+                && match (&session.origin, self.store()) {
                     // If it has ended, the browser may have its successor.
                     (Origin::Store(id), Some(store)) if session.renewed() => store.delete(id)?,
                     (Origin::Store(id), Some(store)) => empty(session, store, id, now)?,
@@ -113,8 +113,8 @@ impl SessionInterface<'_> {
         let Some(store) = self.store().filter(|_| session.renewed()) else {
             return Ok(());
         };
-        for id in session.proven() {
-            if !matches!(session.origin(), Origin::Store(own) if own == id) {
+        for id in &session.proven {
+            if !matches!(&session.origin, Origin::Store(own) if own == id) {
                 store.delete(id)?;
             }
         }
@@ -124,7 +124,7 @@ impl SessionInterface<'_> {
     /// When the session began: now, if it is a new one or has a new user.
     fn beginning(&self, session: &Session, now: u64) -> Result<Moment, StoreError> {
         if !session.is_new() && !session.renewed() {
-            return Ok(session.began());
+            return Ok(session.started);
         }
         match &self.revocations {
             Some(revocations) => revocations.begin(session.user(), now),
@@ -135,7 +135,7 @@ impl SessionInterface<'_> {
     /// Whether it is time to say that the session is in use.
     fn is_aged(&self, session: &Session, now: u64) -> bool {
         self.settings.refresh
-            && now.saturating_sub(session.saved()) >= (self.settings.lifetime / 10).max(1)
+            && now.saturating_sub(session.saved) >= (self.settings.lifetime / 10).max(1)
     }
 
     fn save_in_cookie(
@@ -146,7 +146,7 @@ impl SessionInterface<'_> {
         store: Option<&dyn Store>,
     ) -> Result<(Option<String>, bool), SaveError> {
         let Changed { session, now, .. } = *change;
-        if let (Origin::Store(id), Some(store)) = (session.origin(), store) {
+        if let (Origin::Store(id), Some(store)) = (&session.origin, store) {
             return self.save_overflown(change, scope, signer, store, id);
         }
         let refresh_due = session.is_permanent() && self.is_aged(session, now);
@@ -203,7 +203,7 @@ impl SessionInterface<'_> {
         store: &dyn Store,
     ) -> Result<(Option<String>, bool), SaveError> {
         let Changed { session, now, .. } = *change;
-        let Origin::Store(id) = session.origin() else {
+        let Origin::Store(id) = &session.origin else {
             return Ok((Some(self.create(change, scope, store)?), true));
         };
         let mut replace = |stored| Change::Replace(change.merged(stored));
@@ -219,7 +219,7 @@ impl SessionInterface<'_> {
             return Ok((None, false));
         }
         let there = store.update(id, now, &mut replace)?;
-        let permanence = session.is_permanent() != is_permanent(session.loaded());
+        let permanence = session.is_permanent() != is_permanent(&session.loaded);
         let line = match there && (permanence || (aged && session.is_permanent())) {
             true => Some(self.id_line(change, scope, id)?),
             false => None,
@@ -251,8 +251,8 @@ impl SessionInterface<'_> {
     ) -> Result<String, SaveError> {
         let session = change.session;
         let mut values = session.values().clone();
-        if let Origin::Store(_) = session.origin() {
-            values = merge(BTreeMap::new(), session.loaded(), &values);
+        if let Origin::Store(_) = &session.origin {
+            values = merge(BTreeMap::new(), &session.loaded, &values);
             for key in [USERNAME, PERMANENT] {
                 if let Some(value) = session.values().get(key) {
                     values.insert(key.to_owned(), value.clone());
@@ -328,7 +328,7 @@ impl Changed<'_> {
         Record {
             started: self.started,
             saved: self.now.max(stored.saved),
-            values: merge(stored.values, session.loaded(), session.values()),
+            values: merge(stored.values, &session.loaded, session.values()),
         }
     }
 }
@@ -341,7 +341,7 @@ fn empty(
     id: &SessionId,
     now: u64,
 ) -> Result<bool, StoreError> {
-    let started = session.began();
+    let started = session.started;
     let change = Changed {
         session,
         started,

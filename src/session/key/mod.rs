@@ -3,6 +3,7 @@
 //! A key file's text is the key as it stands, so a Flask app can read the same
 //! file; only one line ending at its end is not part of it (editors add one).
 
+mod published_keys;
 pub mod retired;
 mod weak;
 
@@ -10,7 +11,6 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::hex;
 use crate::files::private::{self, Placement, TooOpen};
 use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem};
@@ -104,7 +104,7 @@ impl Keys {
 pub fn generate() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
-    Ok(hex::encode(&bytes))
+    Ok(base16ct::lower::encode_string(&bytes))
 }
 
 /// Reads the key in the file `path`, absolute, for a process of user `euid`.

@@ -13,7 +13,6 @@ use crate::files::private::{self, Placement, TooOpen};
 use crate::files::trusted::{Readers, TrustedFolder};
 use crate::files::{FileError, FileProblem};
 use crate::log::log;
-use crate::session::hex;
 use crate::session::tagged_json::DateTime;
 
 /// The name of the file in the state directory.
@@ -164,7 +163,7 @@ impl KeyFiles<'_> {
         text.lines()
             .map(|line| {
                 let (at, key) = line.split_once(' ')?;
-                let key = Key::new(hex::decode(key)?).ok()?;
+                let key = Key::new(base16ct::mixed::decode_vec(key).ok()?).ok()?;
                 Some(Retired {
                     at: at.parse().ok()?,
                     key,
@@ -177,7 +176,9 @@ impl KeyFiles<'_> {
     fn lines(&self, retired: &[Retired]) -> String {
         retired
             .iter()
-            .map(|Retired { at, key }| format!("{at} {}\n", hex::encode(key.as_bytes())))
+            .map(|Retired { at, key }| {
+                format!("{at} {}\n", base16ct::lower::encode_string(key.as_bytes()))
+            })
             .collect()
     }
 

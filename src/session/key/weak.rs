@@ -5,6 +5,7 @@
 //! hex or in base64: the likeliest to do so takes one of 10^10 for a run.
 
 use super::MIN_LENGTH;
+use super::published_keys::PUBLISHED;
 
 /// Why a text may not be a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -37,16 +38,12 @@ pub enum WeakKey {
     ByteOrderMark,
 }
 
-/// How published keys begin, as [`Letters`] reads them, and where they stand;
-/// sorted.
-const PUBLISHED: &str = include_str!("published_keys.tsv");
+/// The words of placeholders: on the first line those that begin with `a`, on the
+/// second those with `b`, and so on.
+const WORDS: &str = include_str!("placeholder_words.txt");
 
-/// The fewest letters that a row of [`PUBLISHED`] has.
+/// The fewest letters that an entry of [`PUBLISHED`] has.
 const HEAD: usize = 8;
-
-/// The first [`HEAD`] letters of each row, as a number: what is not among these
-/// is not published.
-static HEADS: [u64; rows()] = heads();
 
 /// Different bytes that a key has at least. Of 16 random bytes in hex, one of
 /// 10^12 has fewer.
@@ -191,44 +188,17 @@ fn escaped(rest: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 fn is_published(text: &[u8], letters: &Letters) -> bool {
-    let head = letters.letters[..HEAD].iter();
-    let head = head.fold(0, |head, letter| head << 8 | u64::from(*letter));
-    if HEADS.binary_search(&head).is_err() {
+    let head = &letters.letters[..HEAD];
+    let at = PUBLISHED.partition_point(|published| &published.as_bytes()[..HEAD] < head);
+    let candidates = PUBLISHED[at..].iter().map(|published| published.as_bytes());
+    let mut candidates = candidates
+        .take_while(|published| published.starts_with(head))
+        .peekable();
+    if candidates.peek().is_none() {
         return false;
     }
     let letters = Letters::of(text, LONGEST);
-    let mut rows = PUBLISHED.lines().filter_map(|row| row.split('\t').next());
-    rows.any(|published| letters.as_bytes().starts_with(published.as_bytes()))
-}
-
-const fn rows() -> usize {
-    let text = PUBLISHED.as_bytes();
-    let (mut rows, mut at) = (0, 0);
-    while at < text.len() {
-        if text[at] == b'\n' {
-            rows += 1;
-        }
-        at += 1;
-    }
-    rows
-}
-
-const fn heads<const ROWS: usize>() -> [u64; ROWS] {
-    let text = PUBLISHED.as_bytes();
-    let mut heads = [0; ROWS];
-    let (mut row, mut at) = (0, 0);
-    while row < ROWS {
-        let line = at;
-        while text[at] != b'\n' {
-            if at - line < HEAD {
-                heads[row] = heads[row] << 8 | text[at] as u64;
-            }
-            at += 1;
-        }
-        at += 1;
-        row += 1;
-    }
-    heads
+    candidates.any(|published| letters.as_bytes().starts_with(published))
 }
 
 /// Whether it is to be replaced: `<...>`, `[...]`, `{...}`, `${...}`, `%...%`.
@@ -263,7 +233,9 @@ fn is_phrase(letters: &Letters) -> bool {
         }
         let rest = &letters[at..];
         begins[at + 1] |= rest[0].is_ascii_digit();
-        for word in words(rest[0]).split_ascii_whitespace() {
+        let line = usize::from(rest[0].wrapping_sub(b'a'));
+        let words = WORDS.lines().nth(line).unwrap_or_default();
+        for word in words.split(' ') {
             if rest.starts_with(word.as_bytes()) {
                 begins[at + word.len()] = true;
             }
@@ -278,74 +250,13 @@ const MOST_DIGITS: usize = 8;
 /// How a word begins of which a placeholder has one at least. Without it, a
 /// phrase may be somebody's own.
 fn is_telling(stem: &[u8]) -> bool {
-    matches!(
+    #[rustfmt::skip]
+    let is_telling = matches!(
         stem,
-        b"secr"
-            | b"secu"
-            | b"s3cr"
-            | b"pass"
-            | b"chan"
-            | b"rand"
-            | b"repl"
-            | b"your"
-            | b"inse"
-            | b"exam"
-            | b"defa"
-            | b"deve"
-            | b"hell"
-    )
-}
-
-/// The words of placeholders that begin with `letter`.
-fn words(letter: u8) -> &'static str {
-    match letter {
-        b'a' => {
-            "a abc access account actual actually admin also am amazing an and any api app application apps as at auth aws"
-        }
-        b'b' => "bad bar base64 baz be been before best big bit bits blah but by",
-        b'c' => {
-            "can cannot cant change changed changeit characters chars chave clave client code com complex config consumer cookie cool create csrf custom"
-        }
-        b'd' => {
-            "data database db debug default demo dev devel develop developer development did django do docker does doesnt dont down dummy"
-        }
-        b'e' => "else email encryption enter env ever example extremely",
-        b'f' => "facebook fake fallback fastapi fill first fixme flask foo for from",
-        b'g' => "generate generated generator get go goes gonna google guess",
-        b'h' => "hard has hash have hello here hex hi hidden hide highly how",
-        b'i' => "i iam id if ill im in insecure insert int into is it its",
-        b'j' => "javascript js json just jwt",
-        b'k' => "k3y keep key keys know known knows",
-        b'l' => {
-            "ipsum laravel later least less like local localhost login lol long longer lorem love"
-        }
-        b'm' => "mac main make may me mine minimum more most must my mysql",
-        b'n' => "name need needs never new no nobody node non none not",
-        b'o' => "own oauth of ok on one only or our out over",
-        b'p' => {
-            "pass passphrase passwd password paste personal php phrase place placeholder please precious private probably prod production project public put python"
-        }
-        b'q' => "quite qwerty",
-        b'r' => {
-            "rails random randomly react real really redacted removed replace replaced required right"
-        }
-        b's' => {
-            "s3cr3t s3cret safe salt sample secr3t secret secreta secretkey secretkeys secrets secure security sekret sekrit server service session sessions set sh shh shhh shhhh should show sign signature signing simple site so some somekey someone something somewhere special spring storage string strong stuff super supersecret symfony"
-        }
-        b't' => {
-            "tell temp temporary test tester testing tests text that the then these they thing this ti tmp to todo token tokens too top tutorial twitter"
-        }
-        b'u' => {
-            "ultra un unguessable unique unknown unsafe until up update url us use used user username"
-        }
-        b'v' => "vagrant value var variable very",
-        b'w' => {
-            "want was we web webapp website what whatever when why will with wont word words works world would"
-        }
-        b'x' => "x xx xxx xxxx",
-        b'y' => "yet you youll your youre yours yourself",
-        _ => "",
-    }
+        b"secr" | b"secu" | b"s3cr" | b"pass" | b"chan" | b"rand" | b"repl" | b"your" | b"inse"
+            | b"exam" | b"defa" | b"deve" | b"hell"
+    );
+    is_telling
 }
 
 /// Whether it is a URL, or the absolute path of a file.
@@ -460,16 +371,21 @@ mod tests {
     use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
     #[test]
-    fn published_rows_are_sorted_and_as_they_are_compared() {
-        let rows: Vec<&str> = PUBLISHED
-            .lines()
-            .map(|row| row.split_once('\t').expect("a key and where it stands").0)
-            .collect();
-        for pair in rows.windows(2) {
+    fn words_of_placeholders_are_on_the_line_of_their_first_letter() {
+        for (line, first) in WORDS.lines().zip('a'..='z') {
+            let mut words = line.split(' ').filter(|word| !word.is_empty());
+            assert!(words.all(|word| word.starts_with(first)), "{line}");
+        }
+        assert_eq!(WORDS.lines().count(), 26);
+    }
+
+    #[test]
+    fn published_keys_are_sorted_and_spelled_as_they_are_compared() {
+        for pair in PUBLISHED.windows(2) {
             assert!(pair[0] < pair[1], "{pair:?}: not sorted");
             assert!(!pair[1].starts_with(pair[0]), "{pair:?}: one is enough");
         }
-        for row in rows {
+        for row in PUBLISHED {
             let escaped = row.replace('.', "\\x00");
             let letters = Letters::of(escaped.as_bytes(), LONGEST);
             assert_eq!(letters.as_bytes(), row.as_bytes());
@@ -518,82 +434,40 @@ mod tests {
     #[test]
     fn weak_keys_are_refused_and_say_why() {
         use WeakKey::*;
+        #[rustfmt::skip]
         let rows: [(WeakKey, &[&str]); 7] = [
             (Empty, &[""]),
             (Short(15), &["fifteen bytes.."]),
             (ByteOrderMark, &["\u{feff}sixteen bytes and more"]),
-            (
-                Published,
-                &[
-                    "TEST_NON_DEV_SECRET",
-                    "YOUR_OWN_RANDOM_GENERATED_SECRET_KEY",
-                    "CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET",
-                    "thisISaSECRET_1234",
-                    "c292a0a3aa32397cdb050e233733900f",
-                    "A0Zr98j/3yX R~XHH!jmN]LWX/,?RT",
-                    "you-will-never-guess",
-                    "django-insecure-8&$x1p7!q0v_z2m9w",
-                    "base64:2fl+Ktvkfl+Fuz4Qp/A75G2RTiWVA/ZoKZvp6fiiM10=",
-                    "ThisTokenIsNotSoSecretChangeIt",
-                    "Change-Me, please! 0123456789",
-                    "your_secret_key_goes_here",
-                    "changeme",
-                ],
-            ),
-            (
-                Placeholder,
-                &[
-                    "what_a_bad_secret_key",
-                    "super-very-top-secret",
-                    "flask-app-dev-secret-2024",
-                    "put your random key here",
-                    "a very long and random string",
-                    "my-super-s3cr3t-k3y",
-                    "development-only-key",
-                    "hello world hello world!",
-                    "<output of signet key new>",
-                    "[INSERT SECRET KEY HERE]",
-                    "{{ vault_secret_key }}",
-                    "${SIGNET_SECRET_KEY}",
-                    "%SIGNET_SECRET_KEY%",
-                ],
-            ),
-            (
-                Path,
-                &[
-                    "/home/alice/.signet/secret_key",
-                    "/run/secrets/key",
-                    "redis://127.0.0.1:6379",
-                    "unix:///run/redis/redis-server.sock",
-                ],
-            ),
-            (
-                Pattern,
-                &[
-                    "0123456789abcdef",
-                    "0123456789ABCDEF0123456789ABCDEF",
-                    "abcdefghijklmnop",
-                    "zyxwvutsrqponmlk",
-                    "1234567890123456",
-                    "9876543210987654",
-                    "qwertyuiopasdfgh",
-                    "QwErTyUiOpAsDfGh",
-                    "poiuytrewqlkjhgfdsa",
-                    "a1b2c3d4e5f6g7h8",
-                    "aabbccddeeffgghhii",
-                    "abcd1234efgh5678",
-                    "PasswordPassword",
-                    "abababababababab",
-                    "aaaaaaaaaaaaaaaa",
-                    "aaaabbbbccccdddd",
-                    "c0ffee-c0ffee-c0ffee",
-                    "hunter2!hunter2!hunt",
-                    "xyz-xyz-xyz-xyz-xyz",
-                    "monkeymonkeymonkey1",
-                    "Dragon!dragon!dragon!123",
-                    "\u{0}\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}\u{7}\u{8}\t\n\u{b}\u{c}\r\u{e}\u{f}",
-                ],
-            ),
+            (Published, &[
+                "TEST_NON_DEV_SECRET", "YOUR_OWN_RANDOM_GENERATED_SECRET_KEY",
+                "CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET", "thisISaSECRET_1234",
+                "c292a0a3aa32397cdb050e233733900f", "A0Zr98j/3yX R~XHH!jmN]LWX/,?RT",
+                "you-will-never-guess", "django-insecure-8&$x1p7!q0v_z2m9w",
+                "base64:2fl+Ktvkfl+Fuz4Qp/A75G2RTiWVA/ZoKZvp6fiiM10=",
+                "ThisTokenIsNotSoSecretChangeIt", "Change-Me, please! 0123456789",
+                "your_secret_key_goes_here", "changeme",
+            ]),
+            (Placeholder, &[
+                "what_a_bad_secret_key", "super-very-top-secret", "flask-app-dev-secret-2024",
+                "put your random key here", "a very long and random string", "my-super-s3cr3t-k3y",
+                "development-only-key", "hello world hello world!", "<output of signet key new>",
+                "[INSERT SECRET KEY HERE]", "{{ vault_secret_key }}", "${SIGNET_SECRET_KEY}",
+                "%SIGNET_SECRET_KEY%",
+            ]),
+            (Path, &[
+                "/home/alice/.signet/secret_key", "/run/secrets/key", "redis://127.0.0.1:6379",
+                "unix:///run/redis/redis-server.sock",
+            ]),
+            (Pattern, &[
+                "0123456789abcdef", "0123456789ABCDEF0123456789ABCDEF", "abcdefghijklmnop",
+                "zyxwvutsrqponmlk", "1234567890123456", "9876543210987654", "qwertyuiopasdfgh",
+                "QwErTyUiOpAsDfGh", "poiuytrewqlkjhgfdsa", "a1b2c3d4e5f6g7h8", "aabbccddeeffgghhii",
+                "abcd1234efgh5678", "PasswordPassword", "abababababababab", "aaaaaaaaaaaaaaaa",
+                "aaaabbbbccccdddd", "c0ffee-c0ffee-c0ffee", "hunter2!hunter2!hunt",
+                "xyz-xyz-xyz-xyz-xyz", "monkeymonkeymonkey1", "Dragon!dragon!dragon!123",
+                "\u{0}\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}\u{7}\u{8}\t\n\u{b}\u{c}\r\u{e}\u{f}",
+            ]),
         ];
         for (want, keys) in rows {
             for key in keys {
@@ -626,7 +500,7 @@ mod tests {
             let key: Vec<u8> = (0..words).flat_map(|_| random().to_le_bytes()).collect();
             let key = match number % 4 {
                 0 => key,
-                1 => crate::session::hex::encode(&key).into_bytes(),
+                1 => base16ct::lower::encode_string(&key).into_bytes(),
                 2 => STANDARD.encode(&key).into_bytes(),
                 _ => URL_SAFE_NO_PAD.encode(&key).into_bytes(),
             };

@@ -30,6 +30,14 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
+    /// The bytes of a value.
+    pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bulk(value) => value.as_deref(),
+            Self::Status(_) | Self::Error(_) | Self::Integer(_) | Self::Array(_) => None,
+        }
+    }
+
     /// What it is, for messages: what it says may be anybody's.
     pub(crate) fn kind(&self) -> &'static str {
         match self {

@@ -1,8 +1,9 @@
 //! Values in Redis, read and changed by the session layer.
 //!
-//! A value is changed by an optimistic transaction: watched, read, changed, and
-//! put back unless somebody was faster; then again. Each transaction is on one
-//! key, which is all that a Redis Cluster allows.
+//! A value is changed by an optimistic transaction: watched, read, changed and
+//! written back, unless another process changed it meanwhile; then all of it is
+//! repeated. Each transaction is about one key, which is all that a Redis Cluster
+//! allows.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,92 +11,158 @@ use std::time::{Duration, Instant};
 use super::{Client, Connection, RedisError, Reply};
 use crate::session::store::StoreError;
 
-/// How long a change is tried again because other requests were faster.
-const LONGEST: Duration = Duration::from_secs(10);
+/// How long a change is repeated because other processes changed the same value.
+const MAX_REPEATING: Duration = Duration::from_secs(10);
 
 /// Bytes that a key or a status may have.
-pub(in crate::session) const SHORT: usize = 4096;
+const MAX_SHORT_REPLY: usize = 4096;
 
-/// What becomes of a key.
+/// What becomes of the value under a key.
 pub(in crate::session) enum Step {
-    /// Nothing.
+    /// It is left alone.
     Leave,
-    /// This lies under it, for so many seconds from now.
+    /// It is replaced by these bytes, for so many seconds from now.
     Put(Vec<u8>, u64),
-    /// Nothing lies under it.
+    /// It is deleted.
     Delete,
 }
 
-/// Changes what lies under `key`, unless another process does so meanwhile; then
-/// `step` is asked again. Returns whether it was changed.
-pub(in crate::session) fn change(
-    client: &Client,
-    key: &str,
-    limit: usize,
-    mut step: impl FnMut(Option<Vec<u8>>) -> Result<Step, StoreError>,
-) -> Result<bool, StoreError> {
-    let began = Instant::now();
-    let mut tries = 0;
-    while began.elapsed() < LONGEST {
-        let outcome = in_redis(client, key, |redis| {
-            let watch: &[&[u8]] = &[b"WATCH", key.as_bytes()];
-            let get: &[&[u8]] = &[b"GET", key.as_bytes()];
-            let found = value(redis.all(&[watch, get], limit)?.pop())?;
-            let (bytes, lifetime);
-            let command: &[&[u8]] = match step(found) {
-                Ok(Step::Put(put, seconds)) => {
-                    (bytes, lifetime) = (put, milliseconds(seconds));
-                    &[b"SET", key.as_bytes(), &bytes, b"PX", lifetime.as_bytes()]
-                }
-                Ok(Step::Delete) => &[b"DEL", key.as_bytes()],
-                Ok(Step::Leave) => {
-                    redis.one(&[b"UNWATCH"], SHORT)?;
-                    return Ok(Ok(Some(false)));
-                }
-                Err(err) => {
-                    redis.one(&[b"UNWATCH"], SHORT)?;
-                    return Ok(Err(err));
-                }
-            };
-            Ok(Ok(transaction(redis, command)?.then_some(true)))
-        })?;
-        if let Some(changed) = outcome? {
-            return Ok(changed);
-        }
-        // Many at once: each its own while, or all would meet again.
-        let turn = u64::from(std::process::id()) % 7;
-        thread::sleep(Duration::from_micros(100 * (turn + tries)));
-        tries = 10.min(tries + 1);
+impl Client {
+    /// The value under `key`, of at most `limit` bytes.
+    pub(in crate::session) fn get(
+        &self,
+        key: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.on(key, |redis| {
+            value(Some(redis.one(&[b"GET", key.as_bytes()], limit)?))
+        })
     }
-    Err(StoreError::Unavailable(format!(
-        "{}: {key} was changed by others again and again for {} s",
-        client.place(),
-        LONGEST.as_secs()
-    )))
+
+    /// The values under `key` and, if there is one, under `other`. Both keys have
+    /// to be on one server.
+    pub(in crate::session) fn get_both(
+        &self,
+        key: &str,
+        other: Option<&str>,
+        limit: usize,
+    ) -> Result<[Option<Vec<u8>>; 2], StoreError> {
+        let first: &[&[u8]] = &[b"GET", key.as_bytes()];
+        let second: &[&[u8]] = &[b"GET", other.unwrap_or(key).as_bytes()];
+        let commands = [first, second];
+        let wanted = if other.is_some() { 2 } else { 1 };
+        self.on(key, |redis| {
+            let mut replies = redis.all(&commands[..wanted], limit)?.into_iter();
+            let first = value(replies.next())?;
+            let second = replies.next().map_or(Ok(None), |reply| value(Some(reply)));
+            Ok([first, second?])
+        })
+    }
+
+    /// Puts `bytes` under `key` for `lifetime` seconds, whatever is there.
+    pub(in crate::session) fn put(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        lifetime: u64,
+    ) -> Result<(), StoreError> {
+        let lifetime = milliseconds(lifetime);
+        let set: &[&[u8]] = &[b"SET", key.as_bytes(), bytes, b"PX", lifetime.as_bytes()];
+        self.ask(key, set, |_| Ok(()))
+    }
+
+    /// Sends `command`, which is about `key`, and returns what `read` makes of the
+    /// reply. A reply that it gives back is an error.
+    pub(in crate::session) fn ask<T>(
+        &self,
+        key: &str,
+        command: &[&[u8]],
+        read: impl Fn(Reply) -> Result<T, Reply>,
+    ) -> Result<T, StoreError> {
+        self.on(key, |redis| {
+            read(redis.one(command, MAX_SHORT_REPLY)?).map_err(|reply| unexpected(Some(&reply)))
+        })
+    }
+
+    /// Sends all of `commands`, which are about `key`, as one transaction and
+    /// returns their replies.
+    pub(in crate::session) fn transaction(
+        &self,
+        key: &str,
+        commands: &[&[&[u8]]],
+    ) -> Result<Vec<Reply>, StoreError> {
+        self.on(key, |redis| Ok(exec(redis, commands)?.unwrap_or_default()))
+    }
+
+    /// Changes the value under `key`, of at most `limit` bytes. If another process
+    /// does so meanwhile, `step` is asked again. Returns whether it was changed.
+    pub(in crate::session) fn change(
+        &self,
+        key: &str,
+        limit: usize,
+        mut step: impl FnMut(Option<Vec<u8>>) -> Result<Step, StoreError>,
+    ) -> Result<bool, StoreError> {
+        let began = Instant::now();
+        let mut tries = 0;
+        while began.elapsed() < MAX_REPEATING {
+            let outcome = self.on(key, |redis| {
+                let watch: &[&[u8]] = &[b"WATCH", key.as_bytes()];
+                let get: &[&[u8]] = &[b"GET", key.as_bytes()];
+                let found = value(redis.all(&[watch, get], limit)?.pop())?;
+                let (bytes, lifetime);
+                let command: &[&[u8]] = match step(found) {
+                    Ok(Step::Put(put, seconds)) => {
+                        (bytes, lifetime) = (put, milliseconds(seconds));
+                        &[b"SET", key.as_bytes(), &bytes, b"PX", lifetime.as_bytes()]
+                    }
+                    Ok(Step::Delete) => &[b"DEL", key.as_bytes()],
+                    outcome @ (Ok(Step::Leave) | Err(_)) => {
+                        redis.one(&[b"UNWATCH"], MAX_SHORT_REPLY)?;
+                        return Ok(outcome.map(|_| Some(false)));
+                    }
+                };
+                Ok(Ok(exec(redis, &[command])?.map(|_| true)))
+            })?;
+            if let Some(changed) = outcome? {
+                return Ok(changed);
+            }
+            // Processes that wait for different times do not meet again.
+            let turn = u64::from(std::process::id()) % 7;
+            thread::sleep(Duration::from_micros(100 * (turn + tries)));
+            tries = 10.min(tries + 1);
+        }
+        Err(StoreError::Unavailable(format!(
+            "{}: other processes changed {key} again and again for {} s",
+            self.place(),
+            MAX_REPEATING.as_secs()
+        )))
+    }
+
+    /// Talks to the server that `key` is on.
+    fn on<T>(
+        &self,
+        key: &str,
+        talk: impl FnMut(&mut Connection) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
+        let refused = |reason: &str| StoreError::Refused {
+            path: key.into(),
+            reason: reason.to_owned(),
+        };
+        self.run(talk).map_err(|err| match err {
+            RedisError::TooLarge(_) => refused("is too large"),
+            RedisError::Refused(words) if words.starts_with("WRONGTYPE") => {
+                refused("is not a string")
+            }
+            err => StoreError::Unavailable(format!("{}: {err}", self.place())),
+        })
+    }
 }
 
-/// Puts `bytes` under `key` for `lifetime` seconds, whatever lies there.
-pub(in crate::session) fn put(
-    client: &Client,
-    key: &str,
-    bytes: &[u8],
-    lifetime: u64,
-) -> Result<(), StoreError> {
-    let lifetime = milliseconds(lifetime);
-    let set: &[&[u8]] = &[b"SET", key.as_bytes(), bytes, b"PX", lifetime.as_bytes()];
-    run(client, key, set).map(|_| ())
-}
-
-/// Does `command` unless what is watched was changed. Returns whether it did.
-fn transaction(redis: &mut Connection, command: &[&[u8]]) -> Result<bool, RedisError> {
-    Ok(exec(redis, &[command])?.is_some())
-}
-
-/// Does all of `commands` at once and returns their replies; `None` if what is
-/// watched was changed.
+/// Sends all of `commands` as one transaction and returns their replies; `None`
+/// if a watched key was changed.
 fn exec(redis: &mut Connection, commands: &[&[&[u8]]]) -> Result<Option<Vec<Reply>>, RedisError> {
     let (begin, end): (&[&[u8]], &[&[u8]]) = (&[b"MULTI"], &[b"EXEC"]);
-    let mut replies = redis.all(&[&[begin], commands, &[end]].concat(), SHORT)?;
+    let mut replies = redis.all(&[&[begin], commands, &[end]].concat(), MAX_SHORT_REPLY)?;
     let done = match replies.pop() {
         Some(Reply::Array(None)) => return Ok(None),
         Some(Reply::Array(Some(done))) => done,
@@ -110,60 +177,6 @@ fn exec(redis: &mut Connection, commands: &[&[&[u8]]]) -> Result<Option<Vec<Repl
     }
 }
 
-/// Does all of `commands` at once and returns their replies. All are about `key`.
-pub(in crate::session) fn all_at_once(
-    client: &Client,
-    key: &str,
-    commands: &[&[&[u8]]],
-) -> Result<Vec<Reply>, StoreError> {
-    in_redis(client, key, |redis| {
-        Ok(exec(redis, commands)?.unwrap_or_default())
-    })
-}
-
-/// Does `command`, which is about `key`.
-pub(in crate::session) fn run(
-    client: &Client,
-    key: &str,
-    command: &[&[u8]],
-) -> Result<Reply, StoreError> {
-    in_redis(client, key, |redis| redis.one(command, SHORT))
-}
-
-/// What lies under `key`, and under `other` if that is a key. Both have to be on
-/// one server.
-pub(in crate::session) fn get_both(
-    client: &Client,
-    key: &str,
-    other: Option<&str>,
-    limit: usize,
-) -> Result<[Option<Vec<u8>>; 2], StoreError> {
-    let gets = [Some(key), other];
-    let gets: Vec<[&[u8]; 2]> = gets
-        .into_iter()
-        .flatten()
-        .map(|key| [b"GET".as_slice(), key.as_bytes()])
-        .collect();
-    let gets: Vec<&[&[u8]]> = gets.iter().map(<[_; 2]>::as_slice).collect();
-    in_redis(client, key, |redis| {
-        let mut replies = redis.all(&gets, limit)?.into_iter();
-        let first = value(replies.next())?;
-        let second = replies.next().map_or(Ok(None), |reply| value(Some(reply)));
-        Ok([first, second?])
-    })
-}
-
-/// What lies under `key`.
-pub(in crate::session) fn get(
-    client: &Client,
-    key: &str,
-    limit: usize,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    in_redis(client, key, |redis| {
-        value(Some(redis.one(&[b"GET", key.as_bytes()], limit)?))
-    })
-}
-
 fn value(reply: Option<Reply>) -> Result<Option<Vec<u8>>, RedisError> {
     match reply {
         Some(Reply::Bulk(value)) => Ok(value),
@@ -171,26 +184,8 @@ fn value(reply: Option<Reply>) -> Result<Option<Vec<u8>>, RedisError> {
     }
 }
 
-/// Talks to the server that `key` is on.
-pub(in crate::session) fn in_redis<T>(
-    client: &Client,
-    key: &str,
-    talk: impl FnMut(&mut Connection) -> Result<T, RedisError>,
-) -> Result<T, StoreError> {
-    client.run(talk).map_err(|err| match err {
-        RedisError::TooLarge(_) => StoreError::Refused {
-            path: key.into(),
-            reason: "is too large".to_owned(),
-        },
-        RedisError::Refused(words) if words.starts_with("WRONGTYPE") => StoreError::Refused {
-            path: key.into(),
-            reason: "is not a string".to_owned(),
-        },
-        err => StoreError::Unavailable(format!("{}: {err}", client.place())),
-    })
-}
-
-pub(in crate::session) fn unexpected(reply: Option<&Reply>) -> RedisError {
+/// A reply of a kind that Redis does not give to the command that was sent.
+fn unexpected(reply: Option<&Reply>) -> RedisError {
     let kind = reply.map_or("nothing", Reply::kind);
     RedisError::Reply(format!("answered by {kind}, as Redis does not"))
 }

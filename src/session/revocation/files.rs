@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use rustix::fs::{AtFlags, Dir, unlinkat};
 use rustix::io::Errno;
 
-use super::lists::{Kind, Lists, is_mark_name};
+use super::lists::{Kind, Lists};
 use super::{EndError, Ended, MAX_MARK, Mark, Revocations, Whose, is_alive};
 use crate::files::lock::{self, Attempt};
 use crate::files::private::{self, Draft, Placement};
 use crate::files::trusted::{Opened, PrivateFolder};
 use crate::files::{FileError, FileProblem};
-use crate::session::id::hash;
+use crate::session::id::{hash, is_hash};
 use crate::session::moment::Moment;
 use crate::session::store::StoreError;
 
@@ -261,7 +261,7 @@ impl Revocations for RevocationFiles {
         for entry in Dir::read_from(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             if let Ok(name) = entry.file_name().to_str()
-                && is_mark_name(name)
+                && is_hash(name)
             {
                 let _ = self.remove_expired(&folder, name, now);
             }

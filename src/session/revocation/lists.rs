@@ -20,6 +20,7 @@ use rustix::io::Errno;
 use super::{CLEAN, MAX_INVENTED, Mark, kept};
 use crate::files::FileProblem;
 use crate::files::private::{self, UNFINISHED};
+use crate::session::id::is_hash;
 use crate::session::moment::Moment;
 
 /// The folder of the lists, in that of the marks.
@@ -224,7 +225,7 @@ impl Lists {
         for name in bytes.split(|byte| *byte == b'\n') {
             // After a power failure there may be something else.
             if let Ok(name) = std::str::from_utf8(name)
-                && is_mark_name(name)
+                && is_hash(name)
             {
                 remove(name);
             }
@@ -235,12 +236,4 @@ impl Lists {
         }
         Ok((length - left).div_ceil(LINE))
     }
-}
-
-/// Whether a file of this name is a user's mark: SHA-256 in 64 hex digits.
-pub(super) fn is_mark_name(name: &str) -> bool {
-    name.len() == 64
-        && name
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

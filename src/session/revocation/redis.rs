@@ -13,7 +13,7 @@ use super::{CLEAN, EndError, Ended, MAX_INVENTED, Mark, Revocations, Whose, kept
 use crate::session::id::hash;
 use crate::session::moment::Moment;
 use crate::session::record::MAX_RECORD;
-use crate::session::redis::values::{Step, all_at_once, change, get_both, put, run};
+use crate::session::redis::values::Step;
 use crate::session::redis::{Client, RedisUrl, Reply};
 use crate::session::store::StoreError;
 
@@ -74,7 +74,10 @@ impl RevocationRedis {
     /// Everybody's mark, and the user's.
     fn read(&self, keys: &MarkKeys) -> Result<(Mark, Mark), StoreError> {
         let mark = |bytes: Option<Vec<u8>>| bytes.map_or(Mark::Absent, |bytes| Mark::parse(&bytes));
-        match get_both(&self.client, &keys.all, keys.user.as_deref(), LONGEST) {
+        match self
+            .client
+            .get_both(&keys.all, keys.user.as_deref(), LONGEST)
+        {
             Ok([all, user]) => Ok((mark(all), mark(user))),
             // Something else lies under one of the keys.
             Err(StoreError::Refused { .. }) => Ok((Mark::Damaged, Mark::Damaged)),
@@ -94,7 +97,7 @@ impl RevocationRedis {
             let ahead = moment.second().saturating_sub(now);
             kept(self.lifetime).saturating_add(ahead)
         };
-        let changed = change(&self.client, key, LONGEST, |bytes| {
+        let changed = self.client.change(key, LONGEST, |bytes| {
             let mark = bytes.map_or(Mark::Absent, |bytes| Mark::parse(&bytes));
             Ok(match next(mark) {
                 Some(moment) => Step::Put(text(moment), seconds(moment)),
@@ -103,7 +106,7 @@ impl RevocationRedis {
         });
         match changed {
             Err(StoreError::Refused { .. }) => match next(Mark::Damaged) {
-                Some(moment) => put(&self.client, key, &text(moment), seconds(moment)),
+                Some(moment) => self.client.put(key, &text(moment), seconds(moment)),
                 None => Ok(()),
             },
             outcome => outcome.map(|_| ()),
@@ -111,55 +114,44 @@ impl RevocationRedis {
     }
 
     /// Counts the mark of an invented name among those that are kept until
-    /// `until` (Unix seconds), unless there are too many.
+    /// `until` (Unix seconds). Returns `false` if there are too many of them.
     fn count(&self, hash: &str, until: u64, now: u64) -> Result<bool, StoreError> {
-        let key = format!("{}ended:invented", self.prefix);
-        let (until, now_text) = (until.to_string(), now.to_string());
-        let seconds = kept(self.lifetime).saturating_mul(2).to_string();
-        let (below, clean) = (format!("({now}"), CLEAN.to_string());
+        let name = format!("{}ended:invented", self.prefix);
+        let (key, hash) = (name.as_bytes(), hash.as_bytes());
+        let (until, since, below) = (until.to_string(), now.to_string(), format!("({now}"));
+        let (seconds, clean) = (kept(self.lifetime).saturating_mul(2), CLEAN.to_string());
+        let seconds = seconds.to_string();
+        let (below, clean) = (below.as_bytes(), clean.as_bytes());
         let commands: [&[&[u8]]; 5] = [
-            &[b"ZSCORE", key.as_bytes(), hash.as_bytes()],
-            &[b"ZADD", key.as_bytes(), until.as_bytes(), hash.as_bytes()],
-            &[b"ZCOUNT", key.as_bytes(), now_text.as_bytes(), b"+inf"],
-            &[
-                b"ZRANGEBYSCORE",
-                key.as_bytes(),
-                b"-inf",
-                below.as_bytes(),
-                b"LIMIT",
-                b"0",
-                clean.as_bytes(),
-            ],
-            &[b"EXPIRE", key.as_bytes(), seconds.as_bytes()],
+            &[b"ZSCORE", key, hash],
+            &[b"ZADD", key, until.as_bytes(), hash],
+            &[b"ZCOUNT", key, since.as_bytes(), b"+inf"],
+            &[b"ZRANGEBYSCORE", key, b"-inf", below, b"LIMIT", b"0", clean],
+            &[b"EXPIRE", key, seconds.as_bytes()],
         ];
-        let replies = all_at_once(&self.client, &key, &commands)?;
-        let [before, _, count, expired, _] = replies.as_slice() else {
-            return Err(StoreError::Unavailable(format!("{key}: too few replies")));
+        let replies = self.client.transaction(&name, &commands)?;
+        let [
+            score,
+            _,
+            Reply::Integer(count),
+            Reply::Array(Some(expired)),
+            _,
+        ] = &replies[..]
+        else {
+            let words = format!("{name}: Redis sent replies that do not match the commands");
+            return Err(StoreError::Unavailable(words));
         };
-        let is_alive = match before {
-            Reply::Bulk(Some(score)) => String::from_utf8_lossy(score)
-                .parse()
-                .is_ok_and(|score: f64| score >= now as f64),
-            _ => false,
-        };
-        let is_full = matches!(count, Reply::Integer(count) if *count > MAX_INVENTED as i64);
-        let mut unwanted: Vec<&[u8]> = match expired {
-            Reply::Array(Some(members)) => members
-                .iter()
-                .filter_map(|member| match member {
-                    Reply::Bulk(Some(member)) => Some(member.as_slice()),
-                    _ => None,
-                })
-                .collect(),
-            _ => Vec::new(),
-        };
-        let is_refused = is_full && !is_alive;
-        if is_refused {
-            unwanted.push(hash.as_bytes());
-        }
-        if !unwanted.is_empty() {
-            let remove = [&[b"ZREM", key.as_bytes()], unwanted.as_slice()].concat();
-            run(&self.client, &key, &remove)?;
+        let score = score
+            .as_bytes()
+            .and_then(|score| str::from_utf8(score).ok());
+        let score = score.and_then(|score| score.parse::<f64>().ok());
+        let is_counted = score.is_some_and(|score| score >= now as f64);
+        let is_refused = *count > MAX_INVENTED as i64 && !is_counted;
+        let mut removed: Vec<&[u8]> = expired.iter().filter_map(Reply::as_bytes).collect();
+        removed.extend(is_refused.then_some(hash));
+        if !removed.is_empty() {
+            let command = [&[b"ZREM", key], removed.as_slice()].concat();
+            self.client.ask(&name, &command, |_| Ok(()))?;
         }
         Ok(!is_refused)
     }

@@ -6,11 +6,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Change, Changing, Store, StoreError, Visit};
-use crate::session::id::SessionId;
+use crate::session::id::{SessionId, is_hash};
 use crate::session::record::{MAX_RECORD, Record};
-use crate::session::redis::values::{
-    SHORT, Step, change, get, in_redis, milliseconds, put, unexpected,
-};
+use crate::session::redis::values::{Step, milliseconds};
 use crate::session::redis::{Client, RedisUrl, Reply};
 
 /// Sessions in Redis.
@@ -39,7 +37,7 @@ impl Redis {
         format!("{}{}", self.prefix, id.hash())
     }
 
-    /// What the bytes under `key` hold; `None` if they are over at `now`.
+    /// What the bytes under `key` hold; `None` if that has expired at `now`.
     fn read(
         &self,
         bytes: Option<Vec<u8>>,
@@ -55,63 +53,43 @@ impl Redis {
         Ok((!record.is_expired(self.lifetime, now)).then_some((record, size)))
     }
 
-    /// Puts `bytes` under `key` where nothing lies.
+    /// Puts `bytes` under `key` if nothing is there.
     fn put_new(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let lifetime = milliseconds(self.lifetime);
-        let set: &[&[u8]] = &[
-            b"SET",
-            key.as_bytes(),
-            bytes,
-            b"NX",
-            b"PX",
-            lifetime.as_bytes(),
-        ];
-        let is_put = in_redis(&self.client, key, |redis| match redis.one(set, SHORT)? {
+        let (name, lifetime) = (key.as_bytes(), milliseconds(self.lifetime));
+        let set: &[&[u8]] = &[b"SET", name, bytes, b"NX", b"PX", lifetime.as_bytes()];
+        let is_put = self.client.ask(key, set, |reply| match reply {
             Reply::Status(_) => Ok(true),
             Reply::Bulk(None) => Ok(false),
-            other => Err(unexpected(Some(&other))),
+            other => Err(other),
         })?;
         is_put.then_some(()).ok_or(StoreError::IdInUse)
     }
 
     fn remove(&self, key: &str) -> Result<bool, StoreError> {
         let del: &[&[u8]] = &[b"DEL", key.as_bytes()];
-        in_redis(&self.client, key, |redis| match redis.one(del, SHORT)? {
+        self.client.ask(key, del, |reply| match reply {
             Reply::Integer(removed) => Ok(removed > 0),
-            other => Err(unexpected(Some(&other))),
+            other => Err(other),
         })
     }
 
     /// Some keys of sessions, and where to go on; `None` at the end.
     fn scan(&self, cursor: &[u8]) -> Result<(Vec<String>, Option<Vec<u8>>), StoreError> {
         let pattern = format!("{}*", escape(&self.prefix));
-        let scan: &[&[u8]] = &[
-            b"SCAN",
-            cursor,
-            b"MATCH",
-            pattern.as_bytes(),
-            b"COUNT",
-            b"500",
-        ];
-        let (next, found) = in_redis(&self.client, &pattern, |redis| {
-            let reply = redis.one(scan, SHORT)?;
-            let Reply::Array(Some(parts)) = reply else {
-                return Err(unexpected(Some(&reply)));
-            };
-            match <[Reply; 2]>::try_from(parts) {
+        let (word, count): (&[u8], &[u8]) = (pattern.as_bytes(), b"500");
+        let scan: &[&[u8]] = &[b"SCAN", cursor, b"MATCH", word, b"COUNT", count];
+        let (next, found) = self.client.ask(&pattern, scan, |reply| match reply {
+            Reply::Array(Some(parts)) => match <[Reply; 2]>::try_from(parts) {
                 Ok([Reply::Bulk(Some(next)), Reply::Array(Some(found))]) => Ok((next, found)),
-                _ => Err(unexpected(None)),
-            }
+                Ok(_) | Err(_) => Err(Reply::Array(None)),
+            },
+            other => Err(other),
         })?;
-        let keys = found.into_iter().filter_map(|key| match key {
-            Reply::Bulk(Some(key)) => String::from_utf8(key).ok(),
-            _ => None,
-        });
-        let is_session = |key: &String| {
-            let hash = key.strip_prefix(&self.prefix).unwrap_or_default();
-            hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit())
-        };
-        let keys = keys.filter(is_session).collect();
+        let keys = found
+            .iter()
+            .filter_map(|key| str::from_utf8(key.as_bytes()?).ok());
+        let is_session = |key: &&str| key.strip_prefix(&self.prefix).is_some_and(is_hash);
+        let keys = keys.filter(is_session).map(str::to_owned).collect();
         Ok((keys, Some(next).filter(|next| next != b"0")))
     }
 }
@@ -119,7 +97,7 @@ impl Redis {
 impl Store for Redis {
     fn load(&self, id: &SessionId, now: u64) -> Result<Option<Record>, StoreError> {
         let key = self.key(id);
-        let bytes = get(&self.client, &key, MAX_RECORD)?;
+        let bytes = self.client.get(&key, MAX_RECORD)?;
         let found = self.read(bytes, &key, now)?;
         Ok(found.map(|(record, _)| record))
     }
@@ -135,7 +113,7 @@ impl Store for Redis {
         changing: &mut Changing<'_>,
     ) -> Result<bool, StoreError> {
         let key = self.key(id);
-        change(&self.client, &key, MAX_RECORD, |bytes| {
+        self.client.change(&key, MAX_RECORD, |bytes| {
             let Some((record, _)) = self.read(bytes, &key, now)? else {
                 return Ok(Step::Leave);
             };
@@ -158,7 +136,7 @@ impl Store for Redis {
         let (old, new) = (self.key(old), self.key(new));
         let (mut is_put, mut is_wanted) = (false, false);
         // The new one first: who is killed in between still has the old one.
-        let outcome = change(&self.client, &old, MAX_RECORD, |bytes| {
+        let outcome = self.client.change(&old, MAX_RECORD, |bytes| {
             is_wanted = false;
             let Some((record, _)) = self.read(bytes, &old, now)? else {
                 return Ok(Step::Leave);
@@ -166,7 +144,7 @@ impl Store for Redis {
             if let Change::Replace(record) = changing(record) {
                 let bytes = record.to_bytes_within_limit()?;
                 match is_put {
-                    true => put(&self.client, &new, &bytes, self.lifetime)?,
+                    true => self.client.put(&new, &bytes, self.lifetime)?,
                     false => self.put_new(&new, &bytes)?,
                 }
                 (is_put, is_wanted) = (true, true);
@@ -204,7 +182,9 @@ impl Store for Redis {
                 if !seen.insert(key.clone()) {
                     continue;
                 }
-                let found = get(&self.client, &key, MAX_RECORD)
+                let found = self
+                    .client
+                    .get(&key, MAX_RECORD)
                     .and_then(|bytes| self.read(bytes, &key, now));
                 let (record, size) = match found {
                     Ok(Some(found)) => found,

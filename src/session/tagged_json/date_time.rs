@@ -1,37 +1,33 @@
-//! Moments as HTTP dates, and in the other forms that Flask reads.
+//! Dates as Flask writes them (HTTP dates) and as it reads them.
 
 use std::fmt;
+use std::iter::successors;
 
-/// A moment, in whole Unix seconds from the years 1 to 9999.
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{Date, Month, Time, UtcDateTime};
+
+/// A date and time in UTC: Unix seconds in the years 1 to 9999.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct DateTime(time::UtcDateTime);
+pub struct DateTime(UtcDateTime);
 
 /// Seconds outside the years that Python's `datetime` has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("not a moment in the years 1 to 9999")]
 pub struct DateTimeRange;
 
-const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+/// `IMF-fixdate` (RFC 9110, 5.6.7).
+const HTTP_DATE: &[BorrowedFormatItem<'_>] = format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
 
-/// Names of time zones and their offsets in hours.
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// Names of time zones and their offsets in hours (RFC 5322, 4.3).
+#[rustfmt::skip]
 const ZONES: [(&str, i64); 14] = [
-    ("UT", 0),
-    ("UTC", 0),
-    ("GMT", 0),
-    ("Z", 0),
-    ("AST", -4),
-    ("ADT", -3),
-    ("EST", -5),
-    ("EDT", -4),
-    ("CST", -6),
-    ("CDT", -5),
-    ("MST", -7),
-    ("MDT", -6),
-    ("PST", -8),
-    ("PDT", -7),
+    ("UT", 0), ("UTC", 0), ("GMT", 0), ("Z", 0), ("AST", -4), ("ADT", -3), ("EST", -5),
+    ("EDT", -4), ("CST", -6), ("CDT", -5), ("MST", -7), ("MDT", -6), ("PST", -8), ("PDT", -7),
 ];
 
 impl DateTime {
@@ -41,7 +37,7 @@ impl DateTime {
     ///
     /// [`DateTimeRange`] before the year 1 or after 9999.
     pub fn from_unix(seconds: i64) -> Result<Self, DateTimeRange> {
-        time::UtcDateTime::from_unix_timestamp(seconds)
+        UtcDateTime::from_unix_timestamp(seconds)
             .ok()
             .filter(|at| (1..=9999).contains(&at.year()))
             .map(Self)
@@ -97,31 +93,20 @@ impl DateTime {
         if clock.next().is_some() {
             return None;
         }
-        let date = time::Date::from_calendar_date(full_year(number(year)?), month, number(day)?);
-        let time = time::Time::from_hms(number(hour)?, number(minute)?, number(second)?);
-        let local = time::UtcDateTime::new(date.ok()?, time.ok()?);
+        let date = Date::from_calendar_date(full_year(number(year)?), month, number(day)?);
+        let time = Time::from_hms(number(hour)?, number(minute)?, number(second)?);
+        let local = UtcDateTime::new(date.ok()?, time.ok()?);
         Self::from_unix(local.unix_timestamp() - offset(zone)?).ok()
     }
 }
 
-fn month_number(name: &str) -> Option<time::Month> {
-    const FULL: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    let position = |names: [&str; 12]| names.iter().position(|n| n.eq_ignore_ascii_case(name));
-    let at = position(MONTHS).or_else(|| position(FULL))?;
-    time::Month::try_from(u8::try_from(at).ok()? + 1).ok()
+/// The month of a full name or of its first three letters.
+fn month_number(name: &str) -> Option<Month> {
+    let mut months = successors(Some(Month::January), |month| Some(month.next())).take(12);
+    months.find(|month| {
+        let full = month.to_string();
+        name.eq_ignore_ascii_case(&full) || name.eq_ignore_ascii_case(&full[..3])
+    })
 }
 
 fn full_year(year: i32) -> i32 {
@@ -161,18 +146,8 @@ fn offset(zone: &str) -> Option<i64> {
 impl fmt::Display for DateTime {
     /// An HTTP date.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.0;
-        write!(
-            f,
-            "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
-            DAYS[usize::from(at.weekday().number_days_from_monday())],
-            at.day(),
-            MONTHS[usize::from(u8::from(at.month())) - 1],
-            at.year(),
-            at.hour(),
-            at.minute(),
-            at.second(),
-        )
+        let text = self.0.format(HTTP_DATE).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
     }
 }
 

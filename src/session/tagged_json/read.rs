@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::engine::{DecodePaddingMode, Engine};
 use serde_json::Number;
 
 use super::date_time::DateTime;
 use super::is_tag;
 use super::value::{Value, Verbatim};
-use crate::session::hex;
 
 type Dict = BTreeMap<String, Value>;
 
@@ -64,7 +64,7 @@ impl<'t> Reader<'t> {
         let verbatim = |end: usize, value| Value::Verbatim(Verbatim::new(&text[begin..end], value));
         match *text.as_bytes().get(begin)? {
             b'"' => {
-                let string = unescape(self.string()?);
+                let string = unquote(self.string()?);
                 Some(string.map_or_else(|| verbatim(self.at, None), Value::String))
             }
             b'[' | b'{' if depth == MAX_DEPTH => {
@@ -115,7 +115,7 @@ impl<'t> Reader<'t> {
         let mut dict = Some(Dict::new());
         self.items(b'}', |reader| {
             reader.skip_blanks();
-            let key = unescape(reader.string()?);
+            let key = unquote(reader.string()?);
             reader.skip_blanks();
             reader.take(b':')?;
             let value = reader.value(depth + 1)?;
@@ -145,11 +145,11 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The inside of a string.
+    /// A string with its quotes.
     fn string(&mut self) -> Option<&'t str> {
         let begin = self.at;
         self.at += string_length(&self.text.as_bytes()[begin..])?;
-        Some(&self.text[begin + 1..self.at - 1])
+        Some(&self.text[begin..self.at])
     }
 
     fn take(&mut self, byte: u8) -> Option<()> {
@@ -177,7 +177,7 @@ fn tagged(tag: String, inner: Value, text: &str) -> Value {
         },
         (" m", Value::String(text)) => Value::Markup(text),
         (" u", Value::String(text)) => match uuid(&text) {
-            Some(bytes) if hex::encode(&bytes) == text => Value::Uuid(bytes),
+            Some(bytes) if base16ct::lower::encode_string(&bytes) == text => Value::Uuid(bytes),
             bytes => verbatim(bytes.map(Value::Uuid)),
         },
         (" d", Value::String(text)) => match DateTime::parse(&text) {
@@ -231,43 +231,41 @@ fn is_false(value: &Value) -> bool {
     }
 }
 
-/// Base64 as Python's `b64decode` reads it: other characters are passed over,
-/// spare bits too, and what stands behind the padding.
+/// Base64 as Python's `b64decode` reads it: other characters are ignored, and so
+/// are spare bits and everything behind the padding.
 fn lenient_base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let (mut left, mut place, mut pads) = (0, 0, 0);
+    const WITHOUT_PADDING: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new()
+            .with_decode_allow_trailing_bits(true)
+            .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+    );
+    let (mut digits, mut padding) = (Vec::new(), 0);
     for byte in text.bytes() {
-        let digit = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            b'=' if place >= 2 => {
-                pads += 1;
-                if place + pads >= 4 {
-                    return Some(bytes);
+        match byte {
+            b'=' => {
+                padding += 1;
+                if digits.len() % 4 >= 2 && digits.len() % 4 + padding >= 4 {
+                    return WITHOUT_PADDING.decode(digits).ok();
                 }
-                continue;
             }
-            byte if byte.is_ascii() => continue,
+            b'+' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                digits.push(byte);
+                padding = 0;
+            }
+            byte if byte.is_ascii() => {}
             _ => return None,
-        };
-        pads = 0;
-        if place > 0 {
-            bytes.push(left << (2 * place) | digit >> (6 - 2 * place));
         }
-        left = digit & (0x3f >> (2 * place));
-        place = (place + 1) % 4;
     }
-    (place == 0).then_some(bytes)
+    let is_complete = digits.len().is_multiple_of(4);
+    is_complete.then(|| WITHOUT_PADDING.decode(digits).ok())?
 }
 
 /// A UUID in one of the spellings that Python's `UUID` takes.
 fn uuid(text: &str) -> Option<[u8; 16]> {
     let digits = text.replace("urn:", "").replace("uuid:", "");
     let digits = digits.trim_matches(['{', '}']).replace('-', "");
-    hex::decode(&digits)?.try_into().ok()
+    base16ct::mixed::decode_vec(digits).ok()?.try_into().ok()
 }
 
 /// The word that `text` begins with, if it is one that Python's `json` reads.
@@ -342,43 +340,12 @@ fn string_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The text of the inside of a JSON string; `None` if it has a lone surrogate.
-fn unescape(inside: &str) -> Option<String> {
-    let mut text = String::with_capacity(inside.len());
-    let mut rest = inside;
-    while let Some(at) = rest.find('\\') {
-        text.push_str(&rest[..at]);
-        let escape = *rest.as_bytes().get(at + 1)?;
-        rest = &rest[at + 2..];
-        text.push(match escape {
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => {
-                let unit = code_unit(&mut rest)?;
-                match unit {
-                    0xd800..0xdc00 => {
-                        rest = rest.strip_prefix("\\u")?;
-                        let low = code_unit(&mut rest)?;
-                        char::decode_utf16([unit, low]).next()?.ok()?
-                    }
-                    unit => char::from_u32(unit.into())?,
-                }
-            }
-            escape => char::from(escape),
-        });
+/// The text of a JSON string; `None` if it has a lone surrogate.
+fn unquote(quoted: &str) -> Option<String> {
+    if quoted.contains('\\') {
+        return serde_json::from_str(quoted).ok();
     }
-    text.push_str(rest);
-    Some(text)
-}
-
-/// Takes four hex digits off `rest`.
-fn code_unit(rest: &mut &str) -> Option<u16> {
-    let digits = rest.get(..4)?;
-    *rest = &rest[4..];
-    u16::from_str_radix(digits, 16).ok()
+    Some(quoted[1..quoted.len() - 1].to_owned())
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use serde_json::Value as Json;
 
 use super::date_time::DateTime;
 use super::{Error, Number};
-use crate::session::hex;
 
 /// A value in a session.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -128,7 +127,7 @@ impl Value {
                     .collect(),
             ),
             Self::Bytes(bytes) => bytes.iter().copied().collect(),
-            Self::Uuid(bytes) => hex::encode(bytes).into(),
+            Self::Uuid(bytes) => base16ct::lower::encode_string(bytes).into(),
             Self::DateTime(at) => at.to_string().into(),
         }
     }

@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::is_tag;
 use super::value::Value;
-use crate::session::hex;
 
 /// Writes a session's dict as Flask does.
 pub fn dumps(dict: &BTreeMap<String, Value>) -> String {
@@ -38,7 +37,9 @@ impl Value {
                 write_tagged(" b", out, |out| write_str(&STANDARD.encode(bytes), out));
             }
             Self::Markup(text) => write_tagged(" m", out, |out| write_str(text, out)),
-            Self::Uuid(bytes) => write_tagged(" u", out, |out| write_str(&hex::encode(bytes), out)),
+            Self::Uuid(bytes) => write_tagged(" u", out, |out| {
+                write_str(&base16ct::lower::encode_string(bytes), out)
+            }),
             Self::DateTime(at) => {
                 write_tagged(" d", out, |out| write_str(&at.to_string(), out));
             }

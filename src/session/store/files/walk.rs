@@ -12,6 +12,7 @@ use super::{Files, Place, error, remove, unusable};
 use crate::files::FileProblem;
 use crate::files::lock::{self, Attempt};
 use crate::files::private::{self, UNFINISHED};
+use crate::session::id::is_lower_hex;
 use crate::session::record::Record;
 
 /// Seconds after which a file that was not put in place never will be.
@@ -131,7 +132,7 @@ impl Files {
         let mut names = Vec::new();
         let read = private::for_each_name(folder, |name| {
             if let Ok(name) = name.to_str()
-                && (digits == 0 || name.len() == digits && is_hex(name))
+                && (digits == 0 || name.len() == digits && is_lower_hex(name))
             {
                 names.push(name.to_owned());
             }
@@ -196,11 +197,7 @@ impl Files {
 }
 
 fn is_record_name(name: &str) -> bool {
-    name.len() == 61 && is_hex(name)
-}
-
-fn is_hex(name: &str) -> bool {
-    name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    name.len() == 61 && is_lower_hex(name)
 }
 
 fn is_private(stat: &Stat, euid: u32, names: u64) -> bool {
