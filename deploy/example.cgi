@@ -1,10 +1,12 @@
 #!/home/alice/bin/signet
-# A CGI script that is its own settings: the first line names the program,
-# which may lie anywhere; the rest is TOML. Works under suEXEC, where settings
-# from .htaccess do not arrive, and lets one program serve many sites.
+# Purpose:  settings of one site as a CGI or FastCGI script: the first line names the
+#           program, the rest is a settings file (TOML). It works under suEXEC, which
+#           removes variables that .htaccess sets. One program can serve many sites.
+# Copy to:  the folder for CGI programs, for example as login.cgi; mode 700 or 755,
+#           owned by you, not writable by anybody else, lines that end in LF.
+# Change:   the path of the program in the first line, STATE_DIR, and the settings.
 #
-# Mode 700 or 755, owned by you, writable by nobody else, lines ending in LF.
-# A SECRET_KEY does not belong here: leave it to the key file.
+# Leave SECRET_KEY out: signet creates a key file.
 
 STATE_DIR = "/home/alice/.signet"
 PERMANENT_SESSION_LIFETIME = 86400

@@ -1,27 +1,28 @@
-"""One login for a Flask app and signet: the same key files, the same cookie.
-
-Put this file beside your app, and give it signet's state directory:
+"""Purpose:  one login for a Flask application and signet: the same keys and cookie
+Copy to:  the folder of the application, and call it with signet's state folder:
 
     import flask_signet
     flask_signet.init_app(app, "/home/you/.signet")
 
-In signet.toml there, so that both set the cookie for the whole host:
+Change:   nothing here. In the signet.toml of the state folder, write this line, so
+          that both set the cookie for the whole host:
 
     SESSION_COOKIE_PATH = "/"
 
-The app must run as the user that owns the key. The arguments below are signet's
-settings SESSION_DIGEST, SESSION_COOKIE_NAME and SESSION_COOKIE_PATH; change both
-sides together, and PERMANENT_SESSION_LIFETIME too. SESSION_TYPE is "cookie".
+The application must run as the user that owns the key files. Leave SECRET_KEY and
+SECRET_KEY_FILE out of signet.toml: this file reads the key files of the state folder.
+SESSION_TYPE must be "cookie". The other arguments of init_app are signet's settings
+SESSION_DIGEST, SESSION_COOKIE_NAME and SESSION_COOKIE_PATH; if you change one, change
+it on both sides, and PERMANENT_SESSION_LIFETIME too.
 
-The key files are read for every request: after `signet key rotate` nobody is
-logged out, here or there, and the app needs no restart. signet creates the key
-on its first request; the app does not start before there is one.
+The key files are read for every request: after `signet key rotate`, visitors stay
+logged in to both, and the application needs no restart. signet creates the key on its
+first request; the application does not start before that.
 
-Limit: Flask does not know of "Log out everywhere", of `signet sessions revoke`,
-or of SESSION_ABSOLUTE_LIFETIME. signet refuses a cookie that one of them ended;
-Flask accepts a copy of it until PERMANENT_SESSION_LIFETIME has passed. To log
-everybody out of both, delete retired_keys and secret_key, and open a page of
-signet, which creates a new key.
+Limit: Flask does not know about "Log out everywhere", `signet sessions revoke` and
+SESSION_ABSOLUTE_LIFETIME. signet refuses a cookie that one of them ended; Flask accepts
+a copy of it until PERMANENT_SESSION_LIFETIME has passed. To log everybody out of both,
+delete retired_keys and secret_key, and open a page of signet, which creates a new key.
 """
 
 import hashlib
@@ -36,7 +37,7 @@ from itsdangerous import URLSafeTimedSerializer
 def init_app(app, state_dir, digest="sha256", name="session", path="/"):
     app.session_interface = SignetSession(state_dir, digest)
     app.config.update(SESSION_COOKIE_NAME=name, SESSION_COOKIE_PATH=path)
-    app.session_interface.get_signing_serializer(app)  # fails here without a key
+    app.session_interface.get_signing_serializer(app)  # fails now if there is no key
 
 
 class SignetSession(SecureCookieSessionInterface):
@@ -46,8 +47,17 @@ class SignetSession(SecureCookieSessionInterface):
         self.digest_method = getattr(hashlib, digest)
 
     def get_signing_serializer(self, app):
-        # In this order: a rotation retires the old key before it writes the new.
-        key = re.sub(rb"\r?\n\Z", b"", self.key_file.read_bytes())
+        # In this order: a rotation retires the old key before it writes the new one.
+        try:
+            key = re.sub(rb"\r?\n\Z", b"", self.key_file.read_bytes())
+        except FileNotFoundError:
+            raise RuntimeError(
+                f"{self.key_file} does not exist: open a page of signet, which creates it"
+            ) from None
+        except PermissionError:
+            raise RuntimeError(
+                f"{self.key_file} cannot be read: run the application as its owner"
+            ) from None
         lines = self.retired_file.read_text().split("\n") if self.retired_file.exists() else []
         oldest = time.time() - app.permanent_session_lifetime.total_seconds()
         retired = (line.split(" ") for line in lines if line)

@@ -1,6 +1,8 @@
-# Sourced by serve, build, machines, tests/run, tests/bench and tests/peers:
-# Debian's packages, Python's, a Rust that is new enough, and a place for keys.
-# shellcheck shell=bash disable=SC2154 # script: who sources this
+# Purpose:  functions for the scripts of this repository, which source it: installing
+#           packages of Debian and Python, finding Rust, a folder for keys of tests
+# Copy to:  nowhere.
+# Change:   nothing.
+# shellcheck shell=bash disable=SC2154 # script: the name of the script that sources this
 
 say() {
   local line
@@ -15,8 +17,8 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-# Installs those of the named packages that are missing. Fails where there is
-# no apt or no way to become root.
+# Installs the named packages that are missing. Fails without apt, and without root or
+# sudo.
 apt_install() {
   local missing=() name
   command -v apt-get >/dev/null || return 1
@@ -30,8 +32,8 @@ apt_install() {
   without_services apt_get "${missing[@]}"
 }
 
-# apt's words are of interest only when it fails, and of those the last. What
-# it would remove for ours, say another Rust, is for its owner to decide.
+# Shows the last messages of apt, if it fails. It removes no package to make room for
+# others: the owner of the machine decides that.
 apt_get() {
   local said
   said=$({
@@ -43,7 +45,7 @@ apt_get() {
   return 1
 }
 
-# A package with a server in it would start that, on port 80, at every boot.
+# Packages of servers would start them now and at every boot, on port 80: prevents it.
 without_services() (
   policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
@@ -65,10 +67,10 @@ recent() {
     printf '%s\n%s\n' "$wanted" "$have" | sort -C -V
 }
 
-# Sets cargo to one that is recent. Debian 12 keeps a second Rust as new as
-# Firefox needs it; RUSTC, as an older one may come first in PATH.
+# Sets cargo to a recent one. Debian 12 has a second Rust, as new as Firefox needs it.
+# RUSTC is set because an older one may come first in PATH.
 find_cargo() {
-  # Rust links with it.
+  # Rust links programs with cc.
   command -v cc >/dev/null || apt_install gcc libc6-dev || true
   cargo=cargo
   recent "$cargo" && return
@@ -83,16 +85,16 @@ python_packages() {
   local wanted=tests/requirements.txt python=python3
   venv=target/venv
   ! cmp -s "$wanted" "$venv/requirements.txt" || return 0
-  # Debian's own Python: another one that comes first in PATH may have no venv.
+  # Debian's own Python, because another one that comes first in PATH may lack venv.
   [ ! -x /usr/bin/python3 ] || python=/usr/bin/python3
   [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-  # Not bin/pip: in a venv that was copied, that is the other one's.
+  # Not bin/pip: in a copied venv, it belongs to the original.
   "$venv/bin/python" -m pip -q --disable-pip-version-check install --requirement "$wanted"
   cp "$wanted" "$venv/requirements.txt"
 }
 
-# Prints a folder for state directories: no key is kept where the web serves
-# files, or in a folder for temporary ones.
+# Prints a folder for state folders. signet keeps no key in folders that a web server
+# serves, nor in folders for temporary files.
 state_root() {
   local root
   root=$(realpath target)

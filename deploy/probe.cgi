@@ -1,12 +1,12 @@
 #!/bin/sh
-# Says in plain words why signet.cgi, beside this file, does not start here.
+# Purpose:  says why signet.cgi does not start on this host, and how to fix it
+# Copy to:  the folder of signet.cgi, permissions 755. Open it in the browser, or run
+#           `sh probe.cgi` in a shell. Delete it afterwards, or switch it off with an
+#           empty file probe.off beside it.
+# Change:   the next line, if the program has another name.
 #
-# Upload it into the folder of signet.cgi, permissions 755, and open it in the
-# browser; or run `sh probe.cgi` in a shell. Delete it afterwards: an empty
-# file probe.off beside it switches it off, too.
-#
-# It looks at that one file. It reads nothing that a visitor sends, no query
-# and no arguments, and passes nothing on that stands in the file.
+# It checks this one file. It reads neither arguments nor the query of a visitor, and
+# shows nothing of the contents of the file.
 program=signet.cgi
 
 set -fu
@@ -25,8 +25,8 @@ fault() { # WHAT FIX
   printf '\nFAULT: %s\n  FIX: %s\n' "$1" "$2"
 }
 
-# The words, if they are plain ones: nothing here may become HTML or a
-# terminal's commands.
+# The text, if it has harmless characters only: no output may become HTML or
+# commands of a terminal.
 plain() {
   case $* in
     *[!A-Za-z0-9\ ._+~#:-]*) say '(not shown)' ;;
@@ -38,7 +38,7 @@ head_of_answer() { # STATUS
   [ -n "${GATEWAY_INTERFACE:-}${REQUEST_METHOD:-}" ] || return 0
   printf 'Status: %s\r\nContent-Type: text/plain; charset=utf-8\r\n' "$1"
   printf 'X-Content-Type-Options: nosniff\r\nCache-Control: no-store, no-cache\r\n\r\n'
-  # An answer to HEAD has no body, and not every server takes one away.
+  # A response to HEAD has no body, and not every server removes it.
   [ "${REQUEST_METHOD:-}" != HEAD ] || exit 0
 }
 
@@ -47,7 +47,7 @@ bytes() {
   dd if="$1" bs=1 skip="$2" count="$3" 2>/dev/null | od -An -v -tu1
 }
 
-# A number of eight bytes, lowest first; -1 if it is none that a file can have.
+# A number of eight bytes, lowest first; -1 if it is too large for a file size.
 number() {
   if [ $(($5 + $6 + $7 + $8)) -gt 0 ]; then
     say -1
@@ -56,9 +56,8 @@ number() {
   fi
 }
 
-# What stands before line feeds in the file: "crlf" if somewhere CR, "bare" if
-# somewhere not. A program of any size has both, until it went through a
-# transfer for text.
+# Prints "crlf" if some line feed of the file follows a CR, and "bare" if some line
+# feed does not. A program contains both, unless a transfer in ASCII mode changed it.
 line_ends() {
   text=$(tr -c '\r\n' x <"$program" | tr -s x)
   mark=$(printf '\r')
@@ -72,12 +71,12 @@ line_feed='
 
 binary_mode='Upload it again in BINARY mode (FileZilla: Transfer, Transfer type, Binary), or as a .zip that you unpack in the file manager of the host.'
 
-once_more='Upload it again, in BINARY mode; if it breaks off again, look whether your disk space is used up.'
+once_more='Upload it again, in BINARY mode; if it is incomplete again, check whether your disk space is used up.'
 
-# Permissions, which suEXEC looks at before it starts anything.
+# Permissions, which suEXEC checks before it starts a program.
 check_modes() {
   case $mode in
-    l*) fault 'It is a link, and suEXEC starts no links.' 'Put the file itself here.' ;;
+    l*) fault 'It is a link, and suEXEC does not start links.' 'Put the file itself here.' ;;
   esac
   case $mode in
     ???x* | ???s*)
@@ -92,37 +91,37 @@ check_modes() {
   case $mode in
     l*) ;;
     ?????w* | ????????w*)
-      fault 'Others than its owner may write it, and suEXEC starts no such file.' "Set its permissions to 755, not 775 or 777 (chmod 755 $program)."
+      fault 'Others than its owner may write it, and suEXEC does not start such a file.' "Set its permissions to 755, not 775 or 777 (chmod 755 $program)."
       ;;
   esac
   case $mode in
     ???[sS]* | ??????[sS]*)
-      fault 'It is marked to run as its owner or group (setuid, setgid), and suEXEC starts no such file.' "Set its permissions to 0755 (chmod u-s,g-s $program)."
+      fault 'It is marked to run as its owner or group (setuid, setgid), and suEXEC does not start such a file.' "Set its permissions to 0755 (chmod u-s,g-s $program)."
       ;;
   esac
   case $folder_mode in
     ?????w* | ????????w*)
-      fault 'Others than its owner may write this folder, and suEXEC starts nothing in it.' 'Set the permissions of the folder to 755 (chmod 755 on the folder).'
+      fault 'Others than its owner may write this folder, and suEXEC does not start programs in it.' 'Set the permissions of the folder to 755 (chmod 755 on the folder).'
       ;;
   esac
   if [ "$owner" != "$folder_owner" ]; then
-    fault "It belongs to user $owner, the folder to user $folder_owner, and suEXEC starts no file of another user." \
+    fault "It belongs to user $owner, the folder to user $folder_owner, and suEXEC does not start files of another user." \
       'Delete it and upload it again from the account of the site.'
   elif [ "$owner" = "$uid" ] && [ "$uid" != 0 ] && [ "$group" != "$gid" ]; then
-    fault "It belongs to group $group, your own is $gid, and suEXEC starts no file of another group." \
+    fault "It belongs to group $group, your own is $gid, and suEXEC does not start files of another group." \
       'Delete it and upload it again from the account of the site (shell: chgrp).'
   fi
 }
 
-# A file that is no program at all: what was uploaded instead?
+# A file that is not a program: names what was uploaded instead.
 check_other_file() { # the first four bytes
   case "$1 $2" in
     '35 33') check_script ;;
     '239 187')
-      fault 'It begins with a byte order mark (BOM), and the system does not see the #! behind it.' \
+      fault 'It begins with a byte order mark (BOM), and the system does not recognize the #! after it.' \
         'Save it as UTF-8 without BOM, and upload it again.' ;;
     '255 254' | '254 255')
-      fault 'It is text in UTF-16, which the system does not read.' \
+      fault 'It is text in UTF-16, which the system cannot read.' \
         'Save it as UTF-8 without BOM, and upload it again.' ;;
     '127 69')
       fault 'The upload broke off after a few bytes.' "$once_more" ;;
@@ -135,11 +134,11 @@ check_other_file() { # the first four bytes
     '60 '*)
       fault 'It is a web page, not a program: a download that went wrong.' 'Upload the file that deploy/build made, target/signet.cgi.' ;;
     *)
-      fault 'It is no program for Linux.' "Upload the file that deploy/build made, target/signet.cgi. $binary_mode" ;;
+      fault 'It is not a program for Linux.' "Upload the file that deploy/build made, target/signet.cgi. $binary_mode" ;;
   esac
 }
 
-# Settings whose first line names the program.
+# A script of settings, whose first line names the program.
 check_script() {
   read -r first <"$program"
   return_mark=$(printf '\r')
@@ -156,7 +155,7 @@ check_script() {
       'Write the full path of signet there, and set its permissions to 755.'
 }
 
-# A program for Linux of the right machine, whole, without needs of its own.
+# A complete program for Linux and this processor, without libraries.
 check_elf() { # its first 64 bytes
   elf_class="$5 $6"
   elf_type=$((${17} + 256 * ${18}))
@@ -169,7 +168,7 @@ check_elf() { # its first 64 bytes
 
   case $(uname -s) in
     Linux) ;;
-    *) fault "This host is no Linux but $(plain "$(uname -s)"), and the program is for Linux." 'Ask for a host with Linux, or build signet for this system.' ;;
+    *) fault "This host runs $(plain "$(uname -s)"), and the program is for Linux." 'Ask for a host with Linux, or build signet for this system.' ;;
   esac
   case $(uname -m) in
     x86_64 | amd64) here=62 ;;
@@ -193,12 +192,12 @@ check_elf() { # its first 64 bytes
   fi
 }
 
-# Its own tables say how long it is; after a transfer for text they no longer
-# agree with the file, or with each other.
+# The tables in the program contain its length. After a transfer in ASCII mode they
+# do not match the file, or each other.
 check_whole() {
   odd=''
   if [ "$sizes" != '64 56' ] || [ "$table" -lt 0 ] || [ "$end" -lt 0 ]; then odd=odd; fi
-  # Not to be executed (2) nor to be loaded anywhere (3): a shell would read it.
+  # Neither executable (2) nor position-independent (3): a shell would run it as a script.
   if [ "$elf_type" != 2 ] && [ "$elf_type" != 3 ]; then odd=odd; fi
   ends=both
   if [ -n "$odd" ] || [ "$size" != "$end" ]; then ends=$(line_ends); fi
@@ -207,14 +206,14 @@ check_whole() {
     return 1
   fi
   if [ -n "$odd" ]; then
-    fault 'The upload damaged it: its head makes no sense.' "$binary_mode"
+    fault 'The upload damaged it: its header is invalid.' "$binary_mode"
     return 1
   fi
   [ "$size" -lt "$end" ] || return 0
   missing=$((end - size))
-  # A transfer for text takes a few bytes, one that broke off takes many.
+  # A transfer in ASCII mode removes a few bytes, an incomplete one many.
   if [ "$ends" = bare ] && [ $((missing * 100)) -lt "$end" ]; then
-    fault "The upload damaged it: ASCII mode took the CR out before line feeds, $missing of $end bytes." "$binary_mode"
+    fault "The upload damaged it: ASCII mode removed the CR before line feeds, $missing of $end bytes." "$binary_mode"
   else
     fault "The upload broke off: $missing of $end bytes are missing." "$once_more"
   fi
@@ -238,7 +237,7 @@ check_loader() {
   done
 }
 
-# With an empty environment it takes us for a person, not for a visitor.
+# With an empty environment, signet takes this for a command in a shell, not a request.
 check_start() {
   limit=''
   if command -v timeout >/dev/null 2>&1; then limit='timeout 10'; fi
@@ -256,8 +255,8 @@ check_start() {
     *'shared libraries'* | *'relocating'*)
       fault 'It needs libraries that this host does not have.' "$static" ;;
     126:*)
-      fault 'The system refuses to execute it though its permissions are right: the folder allows no programs (noexec), or the host forbids own ones.' \
-        'Put it where the host wants CGI programs (often cgi-bin), or ask the host.' ;;
+      fault 'The system refuses to execute it though its permissions are right: the folder allows no programs (noexec), or the host forbids programs of its customers.' \
+        'Put it into the folder that the host has for CGI programs (often cgi-bin), or ask the host.' ;;
     127:*)
       fault 'It needs a loader that this host does not have.' "$static" ;;
     124:*)
@@ -292,14 +291,14 @@ say "folder:   $folder_mode user $3, group $4"
 
 if [ ! -e "$program" ] && [ ! -h "$program" ]; then
   fault "There is no $program in this folder." \
-    'Upload it here, beside probe.cgi. If it has another name, write that on top of probe.cgi.'
+    'Upload it here, beside probe.cgi. If it has another name, write this name into the line program= of probe.cgi.'
   exit 0
 fi
 # shellcheck disable=SC2046
 set -- $(ls -lnd "./$program")
 mode=$1 owner=$3 group=$4
 if [ ! -f "$program" ]; then
-  fault "$program is no file." 'Upload the file that deploy/build made, target/signet.cgi.'
+  fault "$program is not a file." 'Upload the file that deploy/build made, target/signet.cgi.'
   exit 0
 fi
 # shellcheck disable=SC2046
@@ -310,11 +309,11 @@ say "program:  $mode user $owner, group $group, $size bytes"
 check_modes
 if [ ! -r "$program" ]; then
   say ''
-  say 'The user that runs this may not read it: what is in it was not looked at.'
+  say 'The user that runs this may not read it: its contents were not checked.'
 else
   # shellcheck disable=SC2046
   set -- $(cksum <"$program")
-  say "cksum:    $1 $2 (as printed by deploy/build, or by cksum where you have the original)"
+  say "cksum:    $1 $2 (deploy/build prints the same numbers, or run cksum on the original)"
   before=$faults elf=''
   # shellcheck disable=SC2046
   set -- $(bytes "$program" 0 64)
@@ -326,13 +325,13 @@ else
   else
     check_other_file "$@" '' ''
   fi
-  # What is no whole program is not started: a shell would take it for a script.
+  # An incomplete program is not started: a shell would run it as a script.
   if [ "$elf" = yes ] && [ "$faults" = "$before" ] && [ -x "$program" ]; then check_start; fi
 fi
 
 say ''
 if [ "$faults" -gt 0 ]; then
-  say "Mend the first fault and look again. Delete probe.cgi when you are done."
+  say "Fix the first fault and open this page again. Delete probe.cgi when you are done."
 else
   say "No fault found${started:+: it starts here ($started)}."
   say 'If the browser still shows an error, the web server refuses it: ask the host'

@@ -107,7 +107,7 @@ fn each_fault_is_named_with_its_remedy() {
         ("a web page",      b"<!doctype html><title>404</title>".to_vec(), 0o755, "web page",     "deploy/build"),
         ("an archive",      b"PK\x03\x04rest".to_vec(),            0o755, "archive",              "Unpack"),
         ("for Windows",     b"MZ\x90\x00rest".to_vec(),            0o755, "Windows",              "Linux"),
-        ("text",            b"hello\n".to_vec(),                   0o755, "no program for Linux", "deploy/build"),
+        ("text",            b"hello\n".to_vec(),                   0o755, "not a program for Linux", "deploy/build"),
         ("another machine", made_for(243),                         0o755, "another machine",      "deploy/build"),
         ("no loader",       loader,                                0o755, "loader",               "static"),
         ("CR LF after #!",  b"#!/bin/sh\r\n".to_vec(),             0o755, "CR LF",                "LF"),

@@ -1,5 +1,8 @@
 //! Examples in documents that no other test compiles or renders.
 
+use std::fs;
+
+use super::root;
 use crate::support::{Cgi, StateDir};
 
 const DEPLOY: &str = include_str!("../../../deploy/README.md");
@@ -65,6 +68,36 @@ fn every_variable_of_a_template_is_defined() {
             };
             let out = Cgi::get(path).state(&state).run();
             assert_eq!(out.errors(), "", "{template}: {source}");
+        }
+    }
+}
+
+/// Whoever copies a file of deploy/ reads first what it is for, where it goes and what
+/// to change in it.
+#[test]
+fn every_file_to_copy_says_what_for_where_to_and_what_to_change() {
+    for folder in ["deploy", "deploy/apache"] {
+        for entry in fs::read_dir(root().join(folder)).expect("list a folder") {
+            let path = entry.expect("list a folder").path();
+            if !path.is_file() || path.extension().is_some_and(|end| end == "md") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("a text");
+            let start = |line: &str| line.trim_start_matches(['#', ' ', '"']).to_owned();
+            let lines = text.lines().take(20).map(start);
+            let labels = lines.filter_map(|line| {
+                let label = line.split_once(':')?.0;
+                ["Purpose", "Copy to", "Change"]
+                    .iter()
+                    .find(|known| **known == label)
+            });
+            let labels: Vec<&&str> = labels.collect();
+            assert_eq!(
+                labels,
+                [&"Purpose", &"Copy to", &"Change"],
+                "{}",
+                path.display()
+            );
         }
     }
 }

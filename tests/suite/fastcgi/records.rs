@@ -1,5 +1,5 @@
-//! Records that no web server sends. Each gets the response that FastCGI 1.0
-//! demands, or the connection is closed; the worker goes on.
+//! Row K: records that no web server sends. Each row ends with the answer that
+//! the specification has for it, or with the connection; never with the worker.
 
 use super::{
     PING, Params, answered, asks, assert_ends_well, assert_pong, assert_serves, index, memory,
@@ -70,9 +70,9 @@ fn begun() -> Vec<u8> {
     begin(1, RESPONDER, true)
 }
 
-/// FastCGI 1.0, 3.3, 4.2 and 5.1.
+/// Section 3.3, 4.2, 5.1.
 #[test]
-fn strange_records() {
+fn k1_strange_records() {
     let version = |version: u8| [&[version][..], &begun()[1..]].concat();
     let role = |role, keep| begin(1, role, keep);
     let rest = join(&[stream(PARAMS, 1, &pair(b"A", b"b")), stream(STDIN, 1, b"x")]);
@@ -106,9 +106,9 @@ fn strange_records() {
     ]);
 }
 
-/// FastCGI 1.0, 3.4; CVE-2025-23016 is two lengths whose sum overflows.
+/// Section 3.4; CVE-2025-23016 is two lengths whose sum overflows.
 #[test]
-fn pairs_that_overrun() {
+fn k2_pairs_that_overrun() {
     let sent = |pairs: &[u8]| join(&[begun(), stream(PARAMS, 1, pairs)]);
     let long = vec![b'x'; MOST];
     let endless: Vec<u8> = (0..64).flat_map(|_| record(PARAMS, 1, &long)).collect();
@@ -129,9 +129,9 @@ fn pairs_that_overrun() {
     ]);
 }
 
-/// Parameters of the largest size are accepted, one byte more is refused.
+/// The most that is taken is answered, one byte more is refused.
 #[test]
-fn params_have_a_limit() {
+fn k2_params_have_a_limit() {
     let of = |total: usize| {
         let mut pairs: Vec<u8> = pairs_of(&index());
         // Of its own it takes 1 + 4 + 6 bytes.
@@ -159,10 +159,9 @@ fn pairs_of(params: &Params) -> Vec<u8> {
         .collect()
 }
 
-/// Records that belong to no request, or to a second one (FastCGI 1.0, 3.3, 5.3
-/// and 6.1).
+/// Section 3.3, 5.3, 6.1: what belongs to no request, or to one too many.
 #[test]
-fn requests_out_of_order() {
+fn k3_requests_out_of_order() {
     let params = stream(PARAMS, 1, &pairs_of(&asks("POST", "/login")));
     let abort = record(ABORT_REQUEST, 1, b"");
     let part = record(STDIN, 1, b"user");
@@ -189,9 +188,9 @@ fn requests_out_of_order() {
     ]);
 }
 
-/// Only the values that were asked for and exist (FastCGI 1.0, 4.1).
+/// Section 4.1: of what is asked, no more than there is to say.
 #[test]
-fn values() {
+fn k4_values() {
     let ask = |pairs: &[u8]| record(GET_VALUES, 0, pairs);
     let tell = |content: Vec<u8>| {
         vec![Record {
@@ -227,9 +226,9 @@ fn values() {
     assert_eq!(told, want.concat());
 }
 
-/// The largest records with the most padding, which use no memory afterwards.
+/// Records as large as can be, padded as much as can be; nothing of them stays.
 #[test]
-fn large_records() {
+fn k5_large_records() {
     let state = StateDir::new();
     let worker = Application::worker(&mut program_at(&state));
     assert_serves("before", &worker);

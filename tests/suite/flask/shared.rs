@@ -249,3 +249,83 @@ fn log_out_everywhere_is_known_to_signet_only() {
         }
     }
 }
+
+/// What Flask does with these lines, in a folder where flask_signet.py lies.
+fn python(lines: &str) -> std::process::Output {
+    let root = env!("CARGO_MANIFEST_DIR");
+    Command::new(format!("{root}/target/venv/bin/python"))
+        .args(["-B", "-c", lines])
+        .current_dir(format!("{root}/deploy"))
+        .output()
+        .expect("start Python; tests/run makes it")
+}
+
+/// Where there is no key to read, the last line says what to do.
+#[test]
+#[ignore = "needs Flask: run tests/run"]
+fn an_application_that_reads_no_key_says_what_to_do() {
+    let state = StateDir::new();
+    let start = format!(
+        "from flask import Flask\nimport flask_signet\nflask_signet.init_app(Flask('a'), '{}')\n",
+        state.path().display()
+    );
+    let unreadable = "from pathlib import Path\ndef read_bytes(path):\n  raise PermissionError(13, 'denied')\n\
+                      Path.read_bytes = read_bytes\n";
+    for (before, remedy) in [
+        ("", "open a page of signet"),
+        (unreadable, "run the application as its owner"),
+    ] {
+        let output = python(&format!("{before}{start}"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().last().unwrap_or_default();
+        assert!(
+            last.contains("secret_key") && last.contains(remedy),
+            "{said}"
+        );
+    }
+}
+
+/// An application that had a key before signet came: both read one settings file, as
+/// deploy/README.md shows it, and each reads the other's cookie.
+#[test]
+#[ignore = "needs Flask: run tests/run"]
+fn an_application_with_a_key_of_its_own_reads_signets_settings() {
+    let (_, section) = README
+        .split_once("**The key that the application has already:**")
+        .expect("its section");
+    let (_, lines) = section.split_once("```python\n").expect("its lines");
+    let (lines, _) = lines.split_once("```").expect("their end");
+    let digest = "SESSION_DIGEST = \"sha1\"";
+    assert!(section.contains(digest), "{section}");
+
+    let state = StateDir::new();
+    let key = "9c41f7be2d0a4e6f8813aa57c2e9d4f1";
+    let settings = format!("SECRET_KEY = \"{key}\"\n{digest}\n{}", settings());
+    let file = state.write("signet.toml", settings, 0o600);
+    let file = file.to_str().expect("UTF-8");
+    let lines = lines.replace("/home/you/.signet/signet.toml", file);
+    let signets = Cgi::post("/login", "username=ada")
+        .state(&state)
+        .without("SIGNET_SECRET_KEY");
+    let signets = signets
+        .run()
+        .response()
+        .cookie("session")
+        .expect("a cookie");
+
+    let output = python(&format!(
+        "from flask import Flask, session\napp = Flask('a')\n{lines}\n\
+         @app.route('/get')\ndef get():\n  return session['username']\n\
+         @app.route('/set')\ndef set():\n  session['username'] = 'ada'\n  return ''\n\
+         client = app.test_client(use_cookies=False)\n\
+         print(client.get('/get', headers={{'Cookie': 'session={}'}}).text)\n\
+         print(client.get('/set').headers['Set-Cookie'].split(';')[0])\n",
+        signets.value
+    ));
+    let said = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.first(), Some(&"ada"), "{output:?}");
+    let index = Cgi::get("/").state(&state).without("SIGNET_SECRET_KEY");
+    let words = index.cookie(lines[1]).run().response().words();
+    assert!(words.contains(ADA), "{words}");
+}
