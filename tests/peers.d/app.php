@@ -1,10 +1,10 @@
 <?php
-// The site of tests/peers in PHP, as one CGI request: sessions by the manual,
-// php.ini as the distribution has it but for where files lie and how long.
+// The site of tests/peers in PHP: sessions as in the manual, php.ini as in the
+// distribution except for the folder and the lifetime.
 session_save_path(getenv('STORE'));
 ini_set('session.gc_maxlifetime', getenv('LIFETIME'));
 
-// A slow request has its session now, and goes on when it is told to.
+// A slow request stops here, with its session read, until it is told to go on.
 function hold(): void
 {
     $path = $_SERVER['HTTP_X_HOLD'] ?? '';
@@ -18,7 +18,7 @@ header('Content-Type: text/plain');
 switch ($_SERVER['PATH_INFO']) {
     case '/login':
         session_start();
-        // What PHP has against session fixation has to be called.
+        // PHP's protection against session fixation, which the site has to call.
         if (isset($_POST['renew'])) {
             session_regenerate_id(true);
         }
@@ -44,7 +44,7 @@ switch ($_SERVER['PATH_INFO']) {
             echo "$key=$value\n";
         }
         break;
-    case '/many': // visitors who store something, one after another: their ids
+    case '/many': // the ids of this many visitors, each of whom has stored something
         for ($number = 0; $number < $_POST['count']; $number++) {
             session_id(session_create_id());
             session_start(['use_cookies' => 0]);
@@ -54,7 +54,7 @@ switch ($_SERVER['PATH_INFO']) {
         }
         echo implode("\n", $ids);
         break;
-    case '/alive': // how many of these ids lead to what their visitors stored
+    case '/alive': // how many of these ids lead to what was stored
         $count = 0;
         foreach (explode(' ', $_POST['cookies']) as $id) {
             session_id($id);

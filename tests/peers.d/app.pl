@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# The site of tests/peers with CGI::Session, as one CGI request.
+# The site of tests/peers with CGI::Session.
 use strict;
 use warnings;
 use CGI;
@@ -14,7 +14,7 @@ sub session {
     return $session;
 }
 
-# A slow request has its session now, and goes on when it is told to.
+# A slow request stops here, with its session read, until it is told to go on.
 sub hold {
     my $path = $ENV{HTTP_X_HOLD} or return;
     open my $announced, '>', "$path.read" or die $!;
@@ -32,7 +32,7 @@ sub respond {
 my $query = CGI->new;
 my $page = $ENV{PATH_INFO};
 
-if ($page eq '/many') {    # visitors who store something: their ids
+if ($page eq '/many') {    # the ids of this many visitors, each of whom has stored something
     my @ids;
     for my $number (1 .. $query->param('count')) {
         my $session = session(undef);

@@ -1,5 +1,5 @@
-"""The site of tests/peers in Flask, as one CGI request: with Flask's own cookie,
-or with Flask-Session's files where STORE names a folder for them."""
+"""The site of tests/peers in Flask: with Flask's own cookie, or, where STORE names
+a folder, with files by Flask-Session."""
 
 import os
 from datetime import timedelta
@@ -9,7 +9,7 @@ from flask import Flask, current_app, request, session
 
 app = Flask(__name__)
 app.config.update(
-    SECRET_KEY="a key for nothing but the comparison",
+    SECRET_KEY="a key for this comparison only",
     PERMANENT_SESSION_LIFETIME=timedelta(seconds=int(os.environ["LIFETIME"])),
 )
 if "STORE" in os.environ:
@@ -22,7 +22,7 @@ if "STORE" in os.environ:
 
 
 def hold():
-    """A slow request has its session now, and goes on when it is told to."""
+    """A slow request stops here, with its session read, until it is told to go on."""
     path = request.headers.get("X-Hold")
     if path:
         with open(path + ".read", "w") as announced:
@@ -33,7 +33,7 @@ def hold():
 
 @app.post("/login")
 def login():
-    # What Flask-Session has against session fixation has to be called.
+    # Flask-Session's protection against session fixation, which the site has to call.
     if "renew" in request.form:
         current_app.session_interface.regenerate(session)
     session["username"] = request.form["username"]
@@ -63,7 +63,7 @@ def get_values():
 
 @app.post("/many")
 def many():
-    """So many visitors who store something, one after another: their cookies."""
+    """The cookies of `count` visitors, each of whom has stored something."""
     cookies = []
     for number in range(int(request.form["count"])):
         client = app.test_client()
@@ -74,7 +74,7 @@ def many():
 
 @app.post("/alive")
 def alive():
-    """How many of these cookies lead to what their visitors stored."""
+    """How many of the cookies lead to what was stored."""
     count = 0
     for cookie in request.form["cookies"].split():
         client = app.test_client()

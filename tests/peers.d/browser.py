@@ -1,4 +1,5 @@
-"""A visitor of a peer's site, and the requests that it makes: each a process."""
+"""A visitor of a peer's site. Each request is a process of its own, as a web
+server would start it."""
 
 import os
 import select
@@ -9,11 +10,11 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode
 
-PATIENCE = 30  # seconds, for what takes a fraction of one
+TIMEOUT = 30  # seconds; a request takes a fraction of one
 
 
 class Browser:
-    """A visitor: sends the cookie it has, keeps the one it gets."""
+    """Sends the session's cookie, and keeps the one it gets."""
 
     def __init__(self, peer, cookie=None):
         self.peer = peer
@@ -28,6 +29,16 @@ class Browser:
     def post(self, target, **form):
         return self.start(target, form).finish()
 
+    def overlap(self, slow, target, form=None):
+        """Starts the request `target` after the slow one has read the session,
+        and finishes both; whether it did not have to wait for the slow one."""
+        slow = self.start(slow, slow=True)
+        fast = self.start(target, form)
+        at_once = fast.ends_by_itself()
+        for request in (fast, slow) if at_once else (slow, fast):
+            request.finish()
+        return at_once
+
     def values(self):
         """What the session holds."""
         return dict(line.split("=", 1) for line in self.get("/get").splitlines())
@@ -37,14 +48,16 @@ class Browser:
 
 
 class Request:
-    """A request, which is a process; a slow one runs until it has its session."""
+    """A running CGI program. A slow one stops when it has read the session, says
+    so by one FIFO, and goes on at a line in another."""
 
     def __init__(self, browser, target, form, slow):
         self.browser = browser
-        path, _, query = target.partition("?")
-        body = urlencode(form or {})
+        self.slow = slow
         peer = browser.peer
-        env = {
+        path, _, query = target.partition("?")
+        body = urlencode(form or {}).encode()
+        variables = {
             "GATEWAY_INTERFACE": "CGI/1.1",
             "HTTP_HOST": "127.0.0.1",
             "PATH": os.environ["PATH"],
@@ -60,39 +73,25 @@ class Request:
             **peer.variables(),
         }
         if form is not None:
-            env["CONTENT_LENGTH"] = str(len(body))
-            env["CONTENT_TYPE"] = "application/x-www-form-urlencoded"
+            variables["CONTENT_LENGTH"] = str(len(body))
+            variables["CONTENT_TYPE"] = "application/x-www-form-urlencoded"
         if browser.cookie:
-            env["HTTP_COOKIE"] = f"{peer.cookie_name}={browser.cookie}"
+            variables["HTTP_COOKIE"] = f"{peer.cookie_name}={browser.cookie}"
         if slow:
             hold = Path(tempfile.mkdtemp(dir=peer.place)) / "hold"
-            env["HTTP_X_HOLD"] = str(hold)
-            # Open at both ends, so that nobody waits for anybody to open it.
-            self.announced, self.told = (self.fifo(f"{hold}.{end}") for end in ("read", "go"))
-        self.slow = slow
-        self.process = subprocess.Popen(
-            peer.command(path),
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            umask=0o022,
-        )
-        self.process.stdin.write(body.encode())
+            variables["HTTP_X_HOLD"] = str(hold)
+            self.has_read, self.go_on = (fifo(f"{hold}.{end}") for end in ("read", "go"))
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        self.process = subprocess.Popen(peer.command(path), env=variables, umask=0o022, **pipes)
+        self.process.stdin.write(body)
         self.process.stdin.close()
         self.process.stdin = None
-        if slow and not select.select([self.announced], [], [], PATIENCE)[0]:
-            self.process.kill()
-            raise self.wrong("never had its session", *self.process.communicate())
-
-    @staticmethod
-    def fifo(path):
-        os.mkfifo(path)
-        return os.open(path, os.O_RDWR)
+        if slow and not select.select([self.has_read], [], [], TIMEOUT)[0]:
+            raise self.killed("never read its session")
 
     def ends_by_itself(self):
-        """Whether it ends, rather than wait for a lock that somebody holds."""
-        deadline = time.monotonic() + PATIENCE
+        """Waits until it ends (True), or waits for a lock (False)."""
+        deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline:
             try:
                 self.process.wait(timeout=0.01)
@@ -100,8 +99,7 @@ class Request:
             except subprocess.TimeoutExpired:
                 if self.waits_for_a_lock():
                     return False
-        self.process.kill()
-        raise self.wrong("neither ends nor waits for a lock", *self.process.communicate())
+        raise self.killed("neither ends nor waits for a lock")
 
     def waits_for_a_lock(self):
         # 1: -> FLOCK ADVISORY WRITE 4711 fe:00:1234 0 EOF
@@ -109,33 +107,43 @@ class Request:
         return any(lock[1] == "->" and lock[5] == str(self.process.pid) for lock in locks)
 
     def finish(self):
-        """Lets a slow one go on; the page, and the cookie is the browser's."""
+        """Lets a slow request go on. Returns the page; the browser has its cookie."""
         if self.slow:
-            os.write(self.told, b"\n")
+            os.write(self.go_on, b"\n")
         try:
-            output, errors = self.process.communicate(timeout=PATIENCE * 2)
+            output, errors = self.process.communicate(timeout=2 * TIMEOUT)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise self.wrong("does not end", *self.process.communicate()) from None
+            raise self.killed("does not end") from None
         if self.slow:
-            os.close(self.announced)
-            os.close(self.told)
+            os.close(self.has_read)
+            os.close(self.go_on)
         head, _, body = output.decode().replace("\r\n", "\n").partition("\n\n")
         headers = [line.partition(":") for line in head.splitlines()]
-        status = [value.strip() for name, _, value in headers if name.lower() == "status"]
-        if self.process.returncode or (status and status[0][0] not in "23"):
-            raise self.wrong("failed", output, errors)
-        for name, _, value in headers:
-            if name.lower() == "set-cookie":
-                self.keep(SimpleCookie(value.strip()))
+        headers = [(name.lower(), value.strip()) for name, _, value in headers]
+        status = dict(headers).get("status", "200")
+        if self.process.returncode or status[0] not in "23":
+            raise self.error("failed", output + errors)
+        for name, value in headers:
+            if name == "set-cookie":
+                self.keep(SimpleCookie(value))
         return body
 
     def keep(self, cookies):
         cookie = cookies.get(self.browser.peer.cookie_name)
         if cookie is not None:
-            over = cookie["max-age"] == "0" or not cookie.value or "1970" in cookie["expires"]
-            self.browser.cookie = None if over else cookie.value
+            deleted = cookie["max-age"] == "0" or not cookie.value or "1970" in cookie["expires"]
+            self.browser.cookie = None if deleted else cookie.value
 
-    def wrong(self, what, output, errors):
-        said = (output + errors).decode(errors="replace")
-        return RuntimeError(f"{self.browser.peer.name}: a request {what}:\n{said}")
+    def killed(self, what):
+        self.process.kill()
+        return self.error(what, b"".join(self.process.communicate()))
+
+    def error(self, what, output):
+        text = output.decode(errors="replace")
+        return RuntimeError(f"{self.browser.peer.name}: a request {what}:\n{text}")
+
+
+def fifo(path):
+    """A new FIFO, open at both ends, so that no open() waits for the other end."""
+    os.mkfifo(path)
+    return os.open(path, os.O_RDWR)

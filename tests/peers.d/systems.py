@@ -1,4 +1,4 @@
-"""The session systems that are compared, and how the site of each is started."""
+"""The session systems that are compared, and how each one's site is started."""
 
 import hashlib
 import os
@@ -12,66 +12,60 @@ from pathlib import Path
 from browser import Browser
 
 HERE = Path(__file__).resolve().parent
-LIFETIME = 3600
+LIFETIME = 3600  # seconds
 
 
-def said_by(*command):
+def output_of(*command):
     return subprocess.run(command, capture_output=True, check=True, text=True).stdout
 
 
-def at_once(visit, visitors):
-    """What each of the visits returns; as many are made at a time as there are CPUs."""
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return list(threads.map(visit, visitors))
-
-
 class Peer:
-    """A session system: how its site is started, and where it keeps sessions."""
+    """A session system: its site's program, and where its sessions are."""
 
     cookie_name = "session"
-    made_up_id = None  # one of the right form; None: its cookies hold no id
-    impossible = frozenset()  # rows that are out of reach of what it is
-    ours = False
+    invented_id = None  # one of the right form; None: its cookies hold no id
+    impossible = frozenset()  # rows that no session of its kind can get right
+    is_signet = False
     replaces = frozenset()  # packages whose own tests run with it
 
     def __init__(self, work):
         self.work = work
 
-    def fresh(self, lifetime=LIFETIME):
-        """A place with nothing in it; the variables that say where it is."""
+    def fresh(self, lifetime=None):
+        """Continues with a site that has no sessions."""
         self.place = Path(tempfile.mkdtemp(dir=self.work))
-        self.lifetime = str(lifetime)
         self.store = self.place / "sessions"
+        self.lifetime = str(lifetime or LIFETIME)
         return self
 
     def variables(self):
         return {"STORE": str(self.store), "LIFETIME": self.lifetime}
 
     def files(self):
-        """Sessions that lie in the store, whatever else does."""
+        """The files that hold sessions."""
         return {path for path in self.store.rglob("*") if path.is_file()}
 
     def many(self, count):
-        """The cookies of so many visitors who stored something each."""
+        """The cookies of `count` visitors, each of whom has stored something."""
         return Browser(self).post("/many", count=count).split()
 
     def alive(self, cookies):
-        """How many of these lead to what was stored."""
+        """How many of the cookies lead to what was stored."""
         return int(Browser(self).post("/alive", cookies=" ".join(cookies)))
 
 
 class Signet(Peer):
     programs = Path(os.environ["PROGRAMS"])
-    version = said_by(programs / "signet", "--version").strip()
+    version = output_of(programs / "signet", "--version").strip()
     name = f"{version}, files"
-    made_up_id = "A" * 43
-    ours = True
+    invented_id = "A" * 43
+    is_signet = True
     replaces = frozenset({"flask"})
     session_type = "filesystem"
 
     def command(self, path):
-        # Logging in and out is the program itself; /set and /get are another
-        # one, by the library, with the same sessions.
+        # The program itself logs in and out. /set and /get are of another program,
+        # by the library, with the same sessions.
         program = "signet" if path in ("/login", "/logout") else "examples/site"
         return [self.programs / program]
 
@@ -88,18 +82,23 @@ class Signet(Peer):
             browser.get(f"/set?number={number}")
             return browser.cookie
 
-        return at_once(store, range(count))
+        return on_all_cpus(store, range(count))
 
     def alive(self, cookies):
-        return sum(at_once(lambda cookie: "number" in Browser(self, cookie).values(), cookies))
+        return sum(on_all_cpus(lambda cookie: "number" in Browser(self, cookie).values(), cookies))
+
+
+def on_all_cpus(function, values):
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return list(threads.map(function, values))
 
 
 class SignetCookie(Signet):
     name = f"{Signet.version}, cookie"
-    made_up_id = None
+    invented_id = None
     replaces = frozenset({"flask", "itsdangerous"})
     session_type = "cookie"
-    # Nothing but the browser has the session, and it keeps the last one it got.
+    # Only the browser has the session, and it keeps the last one that it gets.
     impossible = frozenset({"lost_update", "logout_wins"})
 
 
@@ -115,25 +114,25 @@ class FlaskCookie(Peer):
 
 class FlaskSession(Peer):
     name = f"Flask-Session {version('flask-session')}, cachelib {version('cachelib')}"
-    made_up_id = "A" * 43
+    invented_id = "A" * 43
 
     def command(self, path):
         return [sys.executable, HERE / "app.py"]
 
     def files(self):
-        # cachelib counts in a file of its own, under the hash of its name.
+        # cachelib counts the sessions in a file that is named by this hash.
         count = hashlib.sha256(b"__wz_cache_count").hexdigest()
         return {path for path in super().files() if path.name != count}
 
 
 class Php(Peer):
-    name = " ".join(said_by("php-cgi", "-n", "-v").split()[:2])
+    name = " ".join(output_of("php-cgi", "-n", "-v").split()[:2])
     cookie_name = "PHPSESSID"
-    made_up_id = "a" * 26
+    invented_id = "a" * 26
 
-    def fresh(self, lifetime=LIFETIME):
+    def fresh(self, lifetime=None):
         super().fresh(lifetime)
-        self.store.mkdir(mode=0o700)  # PHP makes none
+        self.store.mkdir(mode=0o700)  # PHP does not create it
         return self
 
     def command(self, path):
@@ -145,11 +144,11 @@ class Php(Peer):
 
 
 class CgiSession(Peer):
-    name = "CGI::Session " + said_by(
+    name = "CGI::Session " + output_of(
         "perl", "-MCGI::Session", "-e", "print $CGI::Session::VERSION"
     )
     cookie_name = "CGISESSID"
-    made_up_id = "a" * 32
+    invented_id = "a" * 32
 
     def command(self, path):
         return ["perl", HERE / "app.pl"]
