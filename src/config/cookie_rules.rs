@@ -1,6 +1,5 @@
 //! The rules that browsers enforce on a cookie, checked when settings are read.
 
-use super::table::Setting;
 use super::value::Raw;
 use super::{Config, ConfigError, ConfigProblem};
 use crate::session::cookie::CookiePath;
@@ -10,16 +9,9 @@ impl Config {
     /// so that a login does not vanish without a word.
     ///
     /// `given` are the settings that count, in order.
-    pub(super) fn check_cookie(
-        &mut self,
-        given: &[(&Setting, Raw<'_>)],
-    ) -> Result<(), ConfigError> {
-        let raw_of = |name: &str| {
-            let mut last = given.iter().rev();
-            last.find_map(|(setting, raw)| (setting.name == name).then_some(raw))
-        };
+    pub(super) fn check_cookie(&mut self, given: &[Raw<'_>]) -> Result<(), ConfigError> {
         // What was not given has its default, which is in no conflict.
-        let conflict = |name: &str, reason| match raw_of(name) {
+        let conflict = |name: &str, reason| match given.iter().rev().find(|raw| raw.is(name)) {
             Some(raw) => Err(raw.error(ConfigProblem::Conflict(reason))),
             None => Ok(()),
         };

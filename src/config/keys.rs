@@ -9,22 +9,6 @@ use crate::session::key::retired;
 use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
 use crate::session::signing::Signer;
 
-/// A `SECRET_KEY` or `SECRET_KEY_FILE` that is refused before it is looked for.
-#[derive(Clone, Debug)]
-pub(super) enum RefusedKey {
-    Weak(WeakKey),
-    Exposed(PathBuf),
-}
-
-impl From<RefusedKey> for KeyError {
-    fn from(refused: RefusedKey) -> Self {
-        match refused {
-            RefusedKey::Weak(reason) => Self::Weak(reason),
-            RefusedKey::Exposed(path) => Self::Exposed(path),
-        }
-    }
-}
-
 /// What keeps the sessions of a request.
 pub(crate) enum Keeper<'c> {
     /// The visitor, in a cookie that this signs and verifies.
@@ -33,7 +17,7 @@ pub(crate) enum Keeper<'c> {
 }
 
 /// Why there is no secret key.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// `SECRET_KEY` itself is no good.
@@ -101,7 +85,7 @@ impl Config {
         let mut fallbacks = self.fallbacks.clone();
         let signing = match (&self.secret_key, &self.secret_key_file) {
             (Some(Ok(key)), _) => key.clone(),
-            (Some(Err(refused)), _) => return Err(refused.clone().into()),
+            (Some(Err(refused)), _) => return Err(refused.clone()),
             (None, Some(file)) => {
                 let file = file.clone().map_err(KeyFileError::from);
                 file.and_then(|file| key::read_from(&file))

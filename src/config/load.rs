@@ -6,20 +6,22 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::keys::RefusedKey;
 use super::script::open_script;
 use super::state_dir::PrivatePlaces;
-use super::{Config, ConfigError, ConfigProblem, Program, ServedFolders, StateDirError, value};
-use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile};
-use crate::files::{FileError, text};
+use super::value::{self, Raw};
+use super::{Config, ConfigError, ConfigProblem, Program, ServedFolders, StateDirError};
+use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile, TrustedFolder};
+use crate::files::{FileError, FileProblem, text};
 use crate::gateway::Environment;
-use crate::session::redis::RedisUrl;
 
 /// Bytes of a `signet.toml` that is read.
 const MAX_FILE: usize = 64 * 1024;
 
 /// The name of the settings file in the state folder.
 const FILE_NAME: &str = "signet.toml";
+
+/// The name of a setting that has to be known before the settings file is.
+const STATE_DIR: &str = "STATE_DIR";
 
 /// What tells one state of a file from another: device, number, length and the
 /// moment of the last change, in seconds and nanoseconds.
@@ -38,9 +40,9 @@ pub(super) fn stamp(path: &Path) -> Option<Stamp> {
 impl Config {
     /// Finds and reads all settings of `program`.
     ///
-    /// `script` is the `#!` script that the kernel started us for, if it is one.
-    /// A request has its say by `served` alone, which only adds to what is
-    /// refused.
+    /// `script` is the `#!` script that the kernel started the program for, if
+    /// any. Of a request, settings depend on `served` only, which can make a
+    /// folder refused and never another one used.
     ///
     /// # Errors
     ///
@@ -55,106 +57,40 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let own = value::from_program(program.settings)?;
         let variables = value::from_environment(environment)?;
-        let given_dir = variables
-            .iter()
-            .chain(&own)
-            .find(|(setting, raw)| setting.name == "STATE_DIR" && !raw.is_null())
-            .map(|(_, raw)| raw.absolute().map_err(|wrong| raw.wrong(wrong)))
-            .transpose()?;
         let places = PrivatePlaces {
             program: program.name,
             environment,
             served,
             euid,
         };
+        let mut state_dirs = variables.iter().chain(&own).filter(|raw| raw.is(STATE_DIR));
+        let given_dir = state_dirs.find(|raw| !raw.is_null());
+        let given_dir = given_dir.map(Raw::absolute).transpose()?;
         let state_dir = places.find(given_dir.as_deref());
+        let file = SettingsFile::find(environment, script, state_dir.as_ref().ok(), euid)?;
+        let in_file = file.as_ref().map(SettingsFile::settings).transpose()?;
 
-        let named = match (config_file(environment)?, script) {
-            (Some(path), _) => {
-                let file = TrustedFile::find(&path, euid, &Anywhere)
-                    .and_then(|file| file.open(Readers::Anybody));
-                Some((path, file.map_err(ConfigError::file)?))
-            }
-            (None, Some(path)) => open_script(path, euid),
-            (None, None) => None,
-        };
-        let in_state_dir = named.is_none();
-        let (looked_for, file) = match (named, &state_dir) {
-            (Some((path, opened)), _) => (Some(path), Some(opened)),
-            (None, Ok(dir)) => {
-                let opened = dir.open_public(FILE_NAME).map_err(ConfigError::file)?;
-                (Some(dir.path().join(FILE_NAME)), opened)
-            }
-            (None, Err(_)) => (None, None),
-        };
-        let file = match (&looked_for, file) {
-            (Some(path), Some(opened)) => Some(ConfigFile::read(path, &opened)?),
-            _ => None,
-        };
         let mut config = Self::defaults(program, state_dir, euid);
-        config.file = looked_for;
-        for (setting, raw) in &own {
-            (setting.apply)(&mut config, raw).map_err(|wrong| raw.wrong(wrong))?;
-            let has_password = config.redis.as_ref().is_some_and(RedisUrl::has_password);
-            if matches!(setting.name, "SECRET_KEY" | "SECRET_KEY_FALLBACKS") || has_password {
-                return Err(raw.error(ConfigProblem::SecretInProgram));
+        let mut given = own;
+        for raw in in_file.unwrap_or_default() {
+            if raw.is(STATE_DIR) && file.as_ref().is_some_and(|file| file.in_state_dir) {
+                let reason = "the file in the state folder cannot choose another folder";
+                return Err(raw.error(ConfigProblem::Conflict(reason)));
+            }
+            let is_unset = |null: &Raw<'_>| null.is_null() && null.is(raw.setting.name);
+            match variables.iter().any(is_unset) {
+                false => given.push(raw),
+                // It is not used, and has to be right all the same.
+                true => raw.apply(&mut Self::unusable(program, environment, euid))?,
             }
         }
-        let mut given = match &file {
-            Some(file) => {
-                let not_text = |err| value::not_text(&file.bytes, &file.path, err);
-                value::from_file(text::decode(&file.bytes).map_err(not_text)?, &file.path)?
-            }
-            None => Vec::new(),
-        };
-        let is_unset = |name| {
-            let mut unset = variables.iter().filter(|(_, raw)| raw.is_null());
-            unset.any(|(setting, _)| setting.name == name)
-        };
-        if let Some(file) = &file {
-            config.file_stamp = Some(file.stamp);
-            for (setting, raw) in &given {
-                if in_state_dir && setting.name == "STATE_DIR" {
-                    let reason = "the file in the state directory cannot move it";
-                    return Err(raw.error(ConfigProblem::Conflict(reason)));
-                }
-                if is_unset(setting.name) {
-                    // It has to be right all the same.
-                    let mut unused = Self::defaults(program, config.state_dir.clone(), euid);
-                    (setting.apply)(&mut unused, raw).map_err(|wrong| raw.wrong(wrong))?;
-                    continue;
-                }
-                (setting.apply)(&mut config, raw).map_err(|wrong| raw.wrong(wrong))?;
-                if setting.name == "SECRET_KEY" && file.mode & 0o077 != 0 {
-                    config.secret_key = Some(Err(RefusedKey::Exposed(file.path.clone())));
-                }
-                if setting.name == "SESSION_REDIS"
-                    && file.mode & 0o077 != 0
-                    && config.redis.as_ref().is_some_and(RedisUrl::has_password)
-                {
-                    return Err(raw.error(ConfigProblem::Exposed));
-                }
-                if setting.name == "SECRET_KEY_FALLBACKS"
-                    && file.mode & 0o077 != 0
-                    && !config.fallbacks.is_empty()
-                {
-                    config.fallbacks.clear();
-                    config.refused_fallbacks = vec![format!(
-                        "SECRET_KEY_FALLBACKS stands in {}, which other users can read",
-                        file.path.display()
-                    )];
-                }
-            }
+        given.extend(variables.into_iter().filter(|raw| !raw.is_null()));
+        for raw in &given {
+            raw.apply(&mut config)?;
+            raw.refuse_if_exposed(&mut config)?;
         }
-        given.retain(|(setting, _)| !is_unset(setting.name));
-        given.splice(..0, own);
-        for (setting, raw) in variables {
-            if !raw.is_null() {
-                (setting.apply)(&mut config, &raw).map_err(|wrong| raw.wrong(wrong))?;
-                given.push((setting, raw));
-            }
-        }
-        if config.given_state_dir.is_some() && config.given_state_dir != given_dir {
+
+        if config.given_state_dir != given_dir {
             config.state_dir = places.find(config.given_state_dir.as_deref());
         }
         config.check_cookie(&given)?;
@@ -163,6 +99,10 @@ impl Config {
         }
         if let Some(dir) = &config.given_session_dir {
             config.session_file_dir = Some(places.folder("SESSION_FILE_DIR", dir));
+        }
+        if let Some(file) = file {
+            config.file_stamp = file.content.as_ref().map(|content| content.stamp);
+            config.file = Some(file.path);
         }
         Ok(config)
     }
@@ -181,15 +121,74 @@ pub(crate) fn has_settings(environment: &Environment) -> bool {
     value::from_environment(environment).map_or(true, |variables| !variables.is_empty())
 }
 
-struct ConfigFile {
+/// The settings file, or where it would be.
+struct SettingsFile {
     path: PathBuf,
+    /// Whether the state folder is the reason that it is used.
+    in_state_dir: bool,
+    content: Option<Content>,
+}
+
+struct Content {
     bytes: Vec<u8>,
-    mode: u32,
+    /// Whether other users can read it.
+    is_exposed: bool,
     stamp: Stamp,
 }
 
+impl SettingsFile {
+    /// The file that a variable names, or a script, or the one in the state folder.
+    fn find(
+        environment: &Environment,
+        script: Option<&Path>,
+        state_dir: Option<&TrustedFolder>,
+        euid: u32,
+    ) -> Result<Option<Self>, ConfigError> {
+        let (path, in_state_dir, opened) = if let Some(path) = named_file(environment)? {
+            let opened = TrustedFile::find(&path, euid, &Anywhere)
+                .and_then(|file| file.open(Readers::Anybody))
+                .map_err(ConfigError::file)?;
+            (path, false, Some(opened))
+        } else if let Some((path, opened)) = script.and_then(|path| open_script(path, euid)) {
+            (path, false, Some(opened))
+        } else if let Some(folder) = state_dir {
+            let opened = folder.open_public(FILE_NAME).map_err(ConfigError::file)?;
+            (folder.path().join(FILE_NAME), true, opened)
+        } else {
+            return Ok(None);
+        };
+        let content = opened.map(|opened| Content::read(&opened)).transpose();
+        let content =
+            content.map_err(|problem| ConfigError::file(FileError::new(&path, problem)))?;
+        Ok(Some(Self {
+            path,
+            in_state_dir,
+            content,
+        }))
+    }
+
+    fn settings(&self) -> Result<Vec<Raw<'_>>, ConfigError> {
+        let Some(content) = &self.content else {
+            return Ok(Vec::new());
+        };
+        let not_text = |err| value::not_text(&content.bytes, &self.path, err);
+        let text = text::decode(&content.bytes).map_err(not_text)?;
+        value::from_file(text, &self.path, content.is_exposed)
+    }
+}
+
+impl Content {
+    fn read(opened: &Opened) -> Result<Self, FileProblem> {
+        Ok(Self {
+            bytes: opened.read(MAX_FILE)?,
+            is_exposed: opened.meta.mode() & 0o077 != 0,
+            stamp: stamp_of(&opened.meta),
+        })
+    }
+}
+
 /// `SIGNET_CONFIG`, or `SSL_SIGNET_CONFIG` (suEXEC lets `SSL_*` through).
-fn config_file(environment: &Environment) -> Result<Option<PathBuf>, ConfigError> {
+fn named_file(environment: &Environment) -> Result<Option<PathBuf>, ConfigError> {
     for name in ["SIGNET_CONFIG", "SSL_SIGNET_CONFIG"] {
         if let Some(value) = value::redirected(environment, name) {
             let path = Path::new(OsStr::from_bytes(value));
@@ -200,18 +199,4 @@ fn config_file(environment: &Environment) -> Result<Option<PathBuf>, ConfigError
         }
     }
     Ok(None)
-}
-
-impl ConfigFile {
-    fn read(path: &Path, opened: &Opened) -> Result<Self, ConfigError> {
-        let bytes = opened
-            .read(MAX_FILE)
-            .map_err(|problem| ConfigError::file(FileError::new(path, problem)))?;
-        Ok(Self {
-            path: path.to_owned(),
-            bytes,
-            mode: opened.meta.mode(),
-            stamp: stamp_of(&opened.meta),
-        })
-    }
 }

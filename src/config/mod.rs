@@ -15,6 +15,7 @@ mod program;
 mod recent;
 mod script;
 mod served;
+mod service;
 mod state_dir;
 mod storage;
 mod table;
@@ -35,7 +36,6 @@ use crate::session::signing::{Digest, Signer};
 pub use error::ConfigError;
 pub(crate) use error::{ConfigProblem, Place};
 pub(crate) use keys::Keeper;
-use keys::RefusedKey;
 pub use keys::{KeyError, RotateError};
 use load::Stamp;
 pub(crate) use load::has_settings;
@@ -50,7 +50,7 @@ pub use table::{SETTINGS, Setting};
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `SECRET_KEY`, if given, and what is wrong with it.
-    secret_key: Option<Result<Key, RefusedKey>>,
+    secret_key: Option<Result<Key, KeyError>>,
     fallbacks: Vec<Key>,
     /// Why some of `SECRET_KEY_FALLBACKS` verify nothing.
     pub refused_fallbacks: Vec<String>,

@@ -1,43 +1,65 @@
-//! The one list of settings. The table in deploy/README.md and `signet print toml`
-//! are made from it or checked against it.
+//! The list of settings, one row for each. The table in deploy/README.md and
+//! `signet print toml` are made from it or compared with it.
+//!
+//! A new setting is a row here and a field of [`Config`] with its default in
+//! [`Config::defaults`]. The type of the row's constructor says how the value is
+//! written: text and paths stand as they are in the environment, the others are
+//! JSON there.
 
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::OnceLock;
 
 use cookie::SameSite;
 
 use super::error::WrongValue;
-use super::value::Raw;
-use super::{Config, Program, RefusedKey, SessionType, StoreType};
+use super::{Config, KeyError, Program, SessionType, StateDirError, StoreType};
 use crate::files::trusted::TrustedFolder;
 use crate::gateway::TrustProxy;
-use crate::session::cookie::{CookieDomain, CookiePath, CookieSettings};
+use crate::session::cookie::CookieSettings;
 use crate::session::key::Key;
 use crate::session::redis::RedisUrl;
 use crate::session::signing::Digest;
-
-/// What is written for a setting in the environment.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
-    /// Text as it stands.
-    Text,
-    /// JSON: `true`, `3600`, `["a", "b"]`.
-    Json,
-}
 
 /// One setting.
 #[derive(Clone, Copy)]
 pub struct Setting {
     /// Its name in `signet.toml`; `SIGNET_` goes before it in the environment.
     pub name: &'static str,
-    /// How its environment variable is read.
-    pub kind: Kind,
     /// Its default, as TOML; or, in words, what happens without it.
     pub default: &'static str,
     /// An example, as TOML.
     pub example: &'static str,
     /// What it does, with its unit.
     pub about: &'static str,
-    pub(super) apply: fn(&mut Config, &Raw<'_>) -> Result<(), WrongValue>,
+    pub(super) setter: Setter,
+    pub(super) secret: Secret,
+}
+
+/// How a value is written, and what takes it.
+#[derive(Clone, Copy)]
+pub(super) enum Setter {
+    Text(fn(&mut Config, &str) -> Result<(), WrongValue>),
+    /// An absolute path.
+    Path(fn(&mut Config, PathBuf)),
+    Bool(fn(&mut Config, bool)),
+    /// A number from the first to the second one.
+    Integer(u64, u64, fn(&mut Config, u64)),
+    /// A list of texts.
+    List(fn(&mut Config, Vec<&str>)),
+    Proxy(fn(&mut Config, TrustProxy)),
+}
+
+/// Whether a setting's value must stay secret. If so, it is refused in a file
+/// that other users can read, and in a program's own settings.
+#[derive(Clone, Copy)]
+pub(super) enum Secret {
+    No,
+    /// A key. In a file that others can read, this function takes it back.
+    Key(fn(&mut Config, &Path)),
+    /// It may contain a password; this function says whether it does.
+    Password(fn(&Config) -> bool),
 }
 
 impl std::fmt::Debug for Setting {
@@ -47,360 +69,217 @@ impl std::fmt::Debug for Setting {
 }
 
 /// One hundred years, in seconds.
-const CENTURY: i64 = 3_155_760_000;
+const CENTURY: u64 = 3_155_760_000;
 
-/// Every setting there is.
+/// Every setting there is: name, setter, default, example, description.
+#[rustfmt::skip]
 pub const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "SECRET_KEY",
-        kind: Kind::Text,
-        default: "created on the first request",
-        example: "\"<output of signet key new>\"",
-        about: "The key that signs, at least 16 bytes. In `signet.toml` only if that file has mode 0600; better leave it to the key file.",
-        apply: |config, raw| {
-            let key = Key::new(raw.text()?.as_bytes().to_vec());
-            config.secret_key = Some(key.map_err(RefusedKey::Weak));
+    row("SECRET_KEY", Setter::Text(|c, text| {
+            c.secret_key = Some(Key::new(text.into()).map_err(KeyError::Weak));
             Ok(())
-        },
-    },
-    Setting {
-        name: "SECRET_KEY_FILE",
-        kind: Kind::Text,
-        default: "`secret_key` in the state directory",
-        example: "\"/home/alice/.signet/secret_key\"",
-        about: "A file whose text is the key, outside every served folder, that nobody else can read or write. It may be a symbolic link. It must exist.",
-        apply: |config, raw| {
-            config.given_key_file = Some(raw.absolute()?);
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SECRET_KEY_FALLBACKS",
-        kind: Kind::Json,
-        default: "[]",
-        example: "[\"<the key before this one>\"]",
-        about: "Older keys, a list: cookies they signed are still read. Published or weak keys in it are not used.",
-        apply: |config, raw| {
-            config.fallbacks.clear();
-            config.refused_fallbacks.clear();
-            for (at, text) in raw.list()?.into_iter().enumerate() {
-                match Key::new(text.as_bytes().to_vec()) {
-                    Ok(key) => config.fallbacks.push(key),
-                    Err(reason) => config
-                        .refused_fallbacks
-                        .push(format!("SECRET_KEY_FALLBACKS[{at}] {reason}")),
-                }
-            }
-            Ok(())
-        },
-    },
-    Setting {
-        name: "STATE_DIR",
-        kind: Kind::Text,
-        default: "`$STATE_DIRECTORY`, `$XDG_STATE_HOME/signet`, `~/.signet` or `/var/lib/signet`",
-        example: "\"/home/alice/.signet\"",
-        about: "The folder that holds `secret_key`, `signet.toml` and `templates/`, outside every served folder.",
-        apply: |config, raw| {
-            config.given_state_dir = Some(raw.absolute()?);
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_COOKIE_NAME",
-        kind: Kind::Text,
-        default: "\"session\"",
-        example: "\"login\"",
-        about: "The cookie's name. The rules of browsers for `__Host-`, `__Secure-` and `__Http-` are checked at start.",
-        apply: |config, raw| {
-            config.cookie.name = raw.parsed()?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_COOKIE_DOMAIN",
-        kind: Kind::Text,
-        default: "this host only",
-        example: "\"example.org\"",
-        about: "The cookie's `Domain`: that host and those below it. A name with a dot in it, or `localhost`.",
-        apply: |config, raw| {
-            config.cookie.domain = raw.parsed_unless_empty::<CookieDomain>()?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_COOKIE_PATH",
-        kind: Kind::Text,
-        default: "the mount",
-        example: "\"/\"",
-        about: "The cookie's `Path`, percent-encoded.",
-        apply: |config, raw| {
-            config.cookie_path = raw.parsed_unless_empty::<CookiePath>()?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_COOKIE_HTTPONLY",
-        kind: Kind::Json,
-        default: "true",
-        example: "true",
-        about: "Whether scripts on the page are kept from the cookie.",
-        apply: |config, raw| {
-            config.cookie.http_only = raw.bool()?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_COOKIE_SECURE",
-        kind: Kind::Json,
-        default: "true for requests by HTTPS",
-        example: "true",
-        about: "Whether the browser keeps the cookie to HTTPS. Set it where TLS ends at a proxy.",
-        apply: |config, raw| {
-            config.cookie_secure = Some(raw.bool()?);
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_COOKIE_SAMESITE",
-        kind: Kind::Text,
-        default: "\"Lax\"",
-        example: "\"Strict\"",
-        about: "`Lax`, `Strict` or `None` (which makes the cookie `Secure`).",
-        apply: |config, raw| {
-            let text = raw.text()?;
-            // Werkzeug takes them in any case, too.
-            config.cookie.same_site = Some(match text.to_ascii_lowercase().as_str() {
-                "lax" => SameSite::Lax,
-                "strict" => SameSite::Strict,
-                "none" => SameSite::None,
-                _ => return Err(WrongValue::new("expected Lax, Strict or None").found(text)),
-            });
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_COOKIE_OMIT_SAMESITE",
-        kind: Kind::Json,
-        default: "false",
-        example: "false",
-        about: "Whether the cookie has no `SameSite`, as by Flask's default, which its file cannot name. Not together with `SESSION_COOKIE_SAMESITE`.",
-        apply: |config, raw| {
-            config.omit_same_site = raw.bool()?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_COOKIE_PARTITIONED",
-        kind: Kind::Json,
-        default: "false",
-        example: "true",
-        about: "`Partitioned`, for pages shown inside other sites.",
-        apply: |config, raw| {
-            config.cookie.partitioned = raw.bool()?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "PERMANENT_SESSION_LIFETIME",
-        kind: Kind::Json,
-        default: "2678400",
-        example: "86400",
-        about: "Seconds after which a cookie, permanent or not, is no longer believed (1 to a century); 31 days.",
-        apply: |config, raw| {
-            config.cookie.lifetime = raw.integer(1..=CENTURY)?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_REFRESH_EACH_REQUEST",
-        kind: Kind::Json,
-        default: "true",
-        example: "false",
-        about: "Whether use prolongs a permanent session (once a tenth of its lifetime has passed).",
-        apply: |config, raw| {
-            config.cookie.refresh = raw.bool()?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_PERMANENT",
-        kind: Kind::Json,
-        default: "false",
-        example: "true",
-        about: "Whether a login outlives the browser window.",
-        apply: |config, raw| {
-            config.session_permanent = raw.bool()?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_TYPE",
-        kind: Kind::Text,
-        default: "\"cookie\"",
-        example: "\"filesystem\"",
-        about: "Where sessions live: `cookie`; or `filesystem` or `redis`, the cookie then holds an id.",
-        apply: |config, raw| {
+        }),
+        "created on the first request", "\"<output of signet key new>\"",
+        "The key that signs cookies, at least 16 bytes. Put it into `signet.toml` only if that file has mode 0600. Without this setting, signet creates a key file.")
+        .secret(Secret::Key(|c, file| c.secret_key = Some(Err(KeyError::Exposed(file.to_owned()))))),
+    row("SECRET_KEY_FILE", Setter::Path(|c, path| c.given_key_file = Some(path)),
+        "`secret_key` in the state folder", "\"/home/alice/.signet/secret_key\"",
+        "A file that contains the key, outside every served folder, which other users can neither read nor write. It may be a symbolic link. It must exist."),
+    row("SECRET_KEY_FALLBACKS", Setter::List(Config::set_fallbacks),
+        "[]", "[\"<the key before this one>\"]",
+        "Older keys, as a list: cookies signed with them are still accepted. Published and weak keys in the list are not used.")
+        .secret(Secret::Key(Config::refuse_fallbacks)),
+    row("STATE_DIR", Setter::Path(|c, path| c.given_state_dir = Some(path)),
+        "`$STATE_DIRECTORY`, `$XDG_STATE_HOME/signet`, `~/.signet` or `/var/lib/signet`", "\"/home/alice/.signet\"",
+        "The state folder, which holds `secret_key`, `signet.toml`, `sessions/` and `templates/`. It must be outside every served folder."),
+    row("SESSION_COOKIE_NAME", Setter::Text(|c, text| parse(text).map(|name| c.cookie.name = name)),
+        "\"session\"", "\"login\"",
+        "The cookie's name. The prefixes `__Host-`, `__Secure-` and `__Http-` require other settings, which are checked."),
+    row("SESSION_COOKIE_DOMAIN", Setter::Text(|c, text| parse_unless_empty(text).map(|domain| c.cookie.domain = domain)),
+        "this host only", "\"example.org\"",
+        "The cookie's `Domain`: browsers send the cookie to this host and its subdomains. A name with a dot, or `localhost`."),
+    row("SESSION_COOKIE_PATH", Setter::Text(|c, text| parse_unless_empty(text).map(|path| c.cookie_path = path)),
+        "the path of the program's URLs", "\"/\"",
+        "The cookie's `Path`, percent-encoded."),
+    row("SESSION_COOKIE_HTTPONLY", Setter::Bool(|c, on| c.cookie.http_only = on),
+        "true", "true",
+        "Whether the cookie is hidden from scripts on the page (`HttpOnly`)."),
+    row("SESSION_COOKIE_SECURE", Setter::Bool(|c, on| c.cookie_secure = Some(on)),
+        "true for requests by HTTPS", "true",
+        "Whether browsers send the cookie by HTTPS only (`Secure`). Set it to true if a proxy ends TLS."),
+    row("SESSION_COOKIE_SAMESITE", Setter::Text(|c, text| {
+            let choices = [("Lax", SameSite::Lax), ("Strict", SameSite::Strict), ("None", SameSite::None)];
+            // Werkzeug accepts them in any case, too.
+            choose(text, str::eq_ignore_ascii_case, &choices).map(|same_site| c.cookie.same_site = Some(same_site))
+        }),
+        "\"Lax\"", "\"Strict\"",
+        "`Lax`, `Strict` or `None` (which also makes the cookie `Secure`)."),
+    row("SESSION_COOKIE_OMIT_SAMESITE", Setter::Bool(|c, on| c.omit_same_site = on),
+        "false", "false",
+        "Whether the cookie has no `SameSite`. That is Flask's default, which is `None` in Python and cannot be written in TOML. Not together with `SESSION_COOKIE_SAMESITE`."),
+    row("SESSION_COOKIE_PARTITIONED", Setter::Bool(|c, on| c.cookie.partitioned = on),
+        "false", "true",
+        "Whether the cookie is `Partitioned`, for pages shown inside other sites."),
+    row("PERMANENT_SESSION_LIFETIME", Setter::Integer(1, CENTURY, |c, seconds| c.cookie.lifetime = seconds),
+        "2678400", "86400",
+        "Seconds after which a cookie expires, whether its session is permanent or not (1 to a century). The default is 31 days."),
+    row("SESSION_REFRESH_EACH_REQUEST", Setter::Bool(|c, on| c.cookie.refresh = on),
+        "true", "false",
+        "Whether a request renews the lifetime of a permanent session (once a tenth of it has passed)."),
+    row("SESSION_PERMANENT", Setter::Bool(|c, on| c.session_permanent = on),
+        "false", "true",
+        "Whether a login lasts after the browser is closed."),
+    row("SESSION_TYPE", Setter::Text(|c, text| {
             let choices = [
                 ("cookie", SessionType::Cookie),
                 ("filesystem", SessionType::Stored(StoreType::Filesystem)),
                 ("redis", SessionType::Stored(StoreType::Redis)),
             ];
-            config.session_type = raw.choice("expected cookie, filesystem or redis", &choices)?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_FILE_DIR",
-        kind: Kind::Text,
-        default: "`sessions` in the state directory",
-        example: "\"/home/alice/sessions\"",
-        about: "The folder for sessions, outside every served folder, mode 700. It is made if it is not there.",
-        apply: |config, raw| {
-            config.given_session_dir = Some(raw.absolute()?);
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_OVERFLOW",
-        kind: Kind::Text,
-        default: "\"error\"",
-        example: "\"filesystem\"",
-        about: "What happens to a session that is too large for the cookie: `error`; or `filesystem` or `redis`: it goes there until it fits again.",
-        apply: |config, raw| {
+            choose(text, str::eq, &choices).map(|kind| c.session_type = kind)
+        }),
+        "\"cookie\"", "\"filesystem\"",
+        "Where sessions are stored: `cookie`; or `filesystem` or `redis`, and the cookie holds a session id only."),
+    row("SESSION_FILE_DIR", Setter::Path(|c, path| c.given_session_dir = Some(path)),
+        "`sessions` in the state folder", "\"/home/alice/sessions\"",
+        "The folder for session files, outside every served folder, mode 700. It is created if it does not exist."),
+    row("SESSION_OVERFLOW", Setter::Text(|c, text| {
             let choices = [
                 ("error", None),
                 ("filesystem", Some(StoreType::Filesystem)),
                 ("redis", Some(StoreType::Redis)),
             ];
-            config.overflow = raw.choice("expected error, filesystem or redis", &choices)?;
+            choose(text, str::eq, &choices).map(|kind| c.overflow = kind)
+        }),
+        "\"error\"", "\"filesystem\"",
+        "What happens to a session that is too large for a cookie: `error`; or `filesystem` or `redis`, where it is stored until it fits into a cookie again."),
+    row("SESSION_REDIS", Setter::Text(|c, text| {
+            let url = RedisUrl::parse(text);
+            c.redis = Some(url.map_err(|err| WrongValue::new(err.to_string()))?);
             Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_REDIS",
-        kind: Kind::Text,
-        default: "\"redis://127.0.0.1:6379\"",
-        example: "\"unix:///run/redis/redis-server.sock\"",
-        about: "Where Redis is: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `unix:///PATH?db=DATABASE`; parts may be left out, as for redis-py. There is no TLS. Set beside signed cookies, it lets all machines know who logged out everywhere.",
-        apply: |config, raw| {
-            let url = RedisUrl::parse(raw.text()?);
-            config.redis = Some(url.map_err(|err| WrongValue::new(err.to_string()))?);
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_KEY_PREFIX",
-        kind: Kind::Text,
-        default: "\"session:\"",
-        example: "\"blog:\"",
-        about: "What every key in Redis begins with; each site in one Redis needs its own. The default of another program that uses the library is its name and `:session:`.",
-        apply: |config, raw| {
-            let prefix = raw.text()?;
-            if prefix.len() > 256 || prefix.contains(char::is_control) {
-                return Err(WrongValue::new(
-                    "expected up to 256 bytes without control characters",
-                ));
+        }),
+        "\"redis://127.0.0.1:6379\"", "\"unix:///run/redis/redis-server.sock\"",
+        "The address of Redis: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `unix:///PATH?db=DATABASE`; parts may be left out, as in redis-py. TLS is not supported. If it is set and sessions are in cookies, Redis stores who logged out everywhere, so that all machines know it.")
+        .secret(Secret::Password(|c| c.redis.as_ref().is_some_and(RedisUrl::has_password))),
+    row("SESSION_KEY_PREFIX", Setter::Text(|c, text| {
+            if text.len() > 256 || text.contains(char::is_control) {
+                return Err(WrongValue::new("expected up to 256 bytes without control characters"));
             }
-            config.key_prefix = prefix.to_owned().into();
+            c.key_prefix = text.to_owned().into();
             Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_ABSOLUTE_LIFETIME",
-        kind: Kind::Json,
-        default: "no limit",
-        example: "604800",
-        about: "Seconds after its beginning at which a session is over, used or not (1 to a century).",
-        apply: |config, raw| {
-            config.cookie.absolute_lifetime = Some(raw.integer(1..=CENTURY)?);
-            Ok(())
-        },
-    },
-    Setting {
-        name: "SESSION_DIGEST",
-        kind: Kind::Text,
-        default: "\"sha256\"",
-        example: "\"sha1\"",
-        about: "The signature's hash: `sha256`, or `sha1`, Flask's own default.",
-        apply: |config, raw| {
+        }),
+        "\"session:\"", "\"blog:\"",
+        "The beginning of every key in Redis. Each site in the same Redis needs a prefix of its own. The default of another program that uses the library is its name and `:session:`."),
+    row("SESSION_ABSOLUTE_LIFETIME", Setter::Integer(1, CENTURY, |c, seconds| c.cookie.absolute_lifetime = Some(seconds)),
+        "no limit", "604800",
+        "Seconds from the start of a session to its end, whether it is used or not (1 to a century)."),
+    row("SESSION_DIGEST", Setter::Text(|c, text| {
             let choices = [("sha256", Digest::Sha256), ("sha1", Digest::Sha1)];
-            config.digest = raw.choice("expected sha256 or sha1", &choices)?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "MAX_COOKIE_SIZE",
-        kind: Kind::Json,
-        default: "4093",
-        example: "4093",
-        about: "Bytes of the whole `Set-Cookie` value; a larger one is an error, never dropped in silence. 0 to 4096; 0: no limit but the header's.",
-        apply: |config, raw| {
-            // At most 4096, which every usize holds.
-            config.cookie.max_size = raw.integer(0..=4096)? as usize;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "MAX_CONTENT_LENGTH",
-        kind: Kind::Json,
-        default: "65536",
-        example: "1048576",
-        about: "Bytes of a request body; a larger one is refused unread (0 to 1 GiB).",
-        apply: |config, raw| {
-            config.max_content_length = raw.integer(0..=1 << 30)?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "APPLICATION_ROOT",
-        kind: Kind::Text,
-        default: "found from the request",
-        example: "\"/app\"",
-        about: "The path that all URLs begin with, where the program cannot find it: behind a proxy that changes it, or by FastCGI without `PATH_INFO`, where a visitor's URL would choose it.",
-        apply: |config, raw| {
-            config.application_root = Some(raw.parsed()?);
-            Ok(())
-        },
-    },
-    Setting {
-        name: "TRUST_PROXY",
-        kind: Kind::Json,
-        default: "false",
-        example: "true",
-        about: "Whether a proxy's `X-Forwarded-Host`, `-Port` and `-Proto` are believed, or with `\"forwarded\"` its `Forwarded`. Only where every request passes the proxy.",
-        apply: |config, raw| {
-            config.trust_proxy = raw.trust_proxy()?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "TEMPLATES_DIR",
-        kind: Kind::Text,
-        default: "`templates` in the state directory, if it exists",
-        example: "\"/home/alice/pages\"",
-        about: "The folder of your own pages: `index.html`, `login.html`, `logout.html`, `error.html`.",
-        apply: |config, raw| {
-            config.templates_dir = Some(raw.absolute()?);
-            Ok(())
-        },
-    },
-    Setting {
-        name: "DEBUG",
-        kind: Kind::Json,
-        default: "false",
-        example: "true",
-        about: "Whether error pages show what otherwise only stderr gets. Not for the public.",
-        apply: |config, raw| {
-            config.debug = raw.bool()?;
-            Ok(())
-        },
-    },
+            choose(text, str::eq, &choices).map(|digest| c.digest = digest)
+        }),
+        "\"sha256\"", "\"sha1\"",
+        "The hash function of the signature: `sha256`, or `sha1`, which is Flask's default."),
+    // At most 4096, which every usize holds.
+    row("MAX_COOKIE_SIZE", Setter::Integer(0, 4096, |c, bytes| c.cookie.max_size = bytes as usize),
+        "4093", "4096",
+        "The most bytes of a `Set-Cookie` value (0 to 4096); a larger cookie is an error. With 0, only the limit of the header applies."),
+    row("MAX_CONTENT_LENGTH", Setter::Integer(0, 1 << 30, |c, bytes| c.max_content_length = bytes),
+        "65536", "1048576",
+        "The most bytes of a request body (0 to 1 GiB); a larger one is refused before it is read."),
+    row("APPLICATION_ROOT", Setter::Text(|c, text| parse(text).map(|root| c.application_root = Some(root))),
+        "found from the request", "\"/app\"",
+        "The path that all URLs of the program begin with. Set it where the program cannot find it: behind a proxy that changes it, and by FastCGI without `PATH_INFO`, where a visitor's URL would choose it."),
+    row("TRUST_PROXY", Setter::Proxy(|c, trust| c.trust_proxy = trust),
+        "false", "true",
+        "Whether `X-Forwarded-Host`, `-Port` and `-Proto` of a proxy are used, or, with `\"forwarded\"`, its `Forwarded`. Set it only if every request passes through the proxy."),
+    row("TEMPLATES_DIR", Setter::Path(|c, path| c.templates_dir = Some(path)),
+        "`templates` in the state folder, if it exists", "\"/home/alice/pages\"",
+        "The folder of your own pages: `index.html`, `login.html`, `logout.html`, `error.html`."),
+    row("DEBUG", Setter::Bool(|c, on| c.debug = on),
+        "false", "true",
+        "Whether error pages show the reasons that are otherwise only in the error log. Not for public sites."),
 ];
 
+const fn row(
+    name: &'static str,
+    setter: Setter,
+    default: &'static str,
+    example: &'static str,
+    about: &'static str,
+) -> Setting {
+    Setting {
+        name,
+        default,
+        example,
+        about,
+        setter,
+        secret: Secret::No,
+    }
+}
+
+impl Setting {
+    const fn secret(self, secret: Secret) -> Self {
+        Self { secret, ..self }
+    }
+}
+
+/// A text that a type reads. The error's words do not contain the value.
+fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, WrongValue> {
+    text.parse()
+        .map_err(|err: T::Err| WrongValue::new(err.to_string()))
+}
+
+/// As [`parse`]; `None` for an empty text, which stands for Python's `None` in a
+/// settings file that Flask reads, too.
+fn parse_unless_empty<T: FromStr<Err: Display>>(text: &str) -> Result<Option<T>, WrongValue> {
+    match text {
+        "" => Ok(None),
+        text => parse(text).map(Some),
+    }
+}
+
+/// One of some words.
+fn choose<T: Copy>(
+    text: &str,
+    is: fn(&str, &str) -> bool,
+    choices: &[(&str, T)],
+) -> Result<T, WrongValue> {
+    if let Some((_, choice)) = choices.iter().find(|(word, _)| is(word, text)) {
+        return Ok(*choice);
+    }
+    let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+    let (last, others) = words.split_last().unwrap_or((&"", &[]));
+    let expected = format!("expected {} or {last}", others.join(", "));
+    Err(WrongValue::new(expected).found(text))
+}
+
 impl Config {
+    fn set_fallbacks(&mut self, keys: Vec<&str>) {
+        self.fallbacks.clear();
+        self.refused_fallbacks.clear();
+        for (at, text) in keys.into_iter().enumerate() {
+            match Key::new(text.into()) {
+                Ok(key) => self.fallbacks.push(key),
+                Err(reason) => {
+                    let refused = format!("SECRET_KEY_FALLBACKS[{at}] {reason}");
+                    self.refused_fallbacks.push(refused);
+                }
+            }
+        }
+    }
+
+    fn refuse_fallbacks(&mut self, file: &Path) {
+        if !self.fallbacks.is_empty() {
+            self.fallbacks.clear();
+            self.refused_fallbacks = vec![format!(
+                "SECRET_KEY_FALLBACKS is in {}, which other users can read",
+                file.display()
+            )];
+        }
+    }
+
+    /// All settings at their defaults.
     pub(super) fn defaults(
         program: &Program,
-        state_dir: Result<TrustedFolder, super::StateDirError>,
+        state_dir: Result<TrustedFolder, StateDirError>,
         euid: u32,
     ) -> Self {
         Self {
@@ -440,8 +319,46 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::value;
 
-    /// The table in deploy/README.md is this list; a change here is a change there.
+    /// `SETTING = VALUE`, applied to the defaults and shown.
+    fn set(setting: &Setting, value: &str) -> String {
+        let mut config = Config::defaults(
+            &Program::SIGNET,
+            Err(StateDirError::NoneFound(Vec::new())),
+            0,
+        );
+        // Used where no other is set; to set it says more: see its description.
+        if setting.name == "SESSION_REDIS" {
+            config.redis = Some(RedisUrl::default());
+        }
+        if !value.is_empty() {
+            let text = format!("{} = {value}", setting.name);
+            for raw in value::from_program(&text).expect(setting.name) {
+                raw.apply(&mut config).expect(setting.name);
+            }
+        }
+        format!("{config:?}")
+    }
+
+    #[test]
+    fn the_printed_default_of_each_setting_is_its_default() {
+        let is_toml = |default: &str| {
+            matches!(default, "true" | "false")
+                || default.starts_with(|c: char| matches!(c, '"' | '[' | '0'..='9'))
+        };
+        for setting in SETTINGS {
+            let (name, unset) = (setting.name, set(setting, ""));
+            if is_toml(setting.default) {
+                assert_eq!(set(setting, setting.default), unset, "{name}");
+            }
+            if setting.example != setting.default {
+                assert_ne!(set(setting, setting.example), unset, "{name}: its example");
+            }
+        }
+    }
+
+    /// A change of the list is a change of that table.
     #[test]
     fn readme_lists_every_setting() {
         let readme = include_str!("../../deploy/README.md");

@@ -3,21 +3,21 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use serde_json::Value as Json;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigProblem, Place, WrongValue};
-use super::table::{Kind, SETTINGS, Setting};
+use super::table::{SETTINGS, Secret, Setter, Setting};
+use super::{Config, service};
 use crate::files::text::{NotText, line_at};
 use crate::gateway::{Environment, TrustProxy};
 
-/// Where a value stands, borrowed from there: what this costs a setting that is
-/// right, every request pays.
+/// Where a value is written, borrowed from there: every request pays what this
+/// costs, also for settings without a mistake.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source<'s> {
     /// The variable of this name, with all prefixes.
@@ -29,6 +29,8 @@ pub(super) enum Source<'s> {
         path: &'s Path,
         text: &'s str,
         offset: usize,
+        /// Whether other users can read it.
+        is_exposed: bool,
     },
 }
 
@@ -41,7 +43,9 @@ impl From<Source<'_>> for Place {
             Source::Program { text, offset } => Self::Program {
                 line: line_at(text.as_bytes(), offset),
             },
-            Source::File { path, text, offset } => Self::File {
+            Source::File {
+                path, text, offset, ..
+            } => Self::File {
                 path: path.to_owned(),
                 line: Some(line_at(text.as_bytes(), offset)),
             },
@@ -49,20 +53,17 @@ impl From<Source<'_>> for Place {
     }
 }
 
-/// A value before its setting has read it.
+/// A value of a setting, not converted yet.
 #[derive(Clone, Debug)]
 pub(super) struct Raw<'s> {
-    pub(super) name: &'static str,
+    pub(super) setting: &'static Setting,
     source: Source<'s>,
     written: Written<'s>,
 }
 
-/// Settings that were given, in order.
-pub(super) type Given<'s> = Vec<(&'static Setting, Raw<'s>)>;
-
 #[derive(Clone, Debug)]
 enum Written<'s> {
-    /// Only in the environment: TOML has none.
+    /// In the environment only: TOML has no null.
     Null,
     Bool(bool),
     Integer(i64),
@@ -72,6 +73,13 @@ enum Written<'s> {
 }
 
 impl Written<'_> {
+    fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Null | Self::Bool(_) | Self::Integer(_) | Self::List(_) | Self::Other(_) => None,
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -88,13 +96,68 @@ impl Raw<'_> {
     pub(super) fn error(&self, problem: ConfigProblem) -> ConfigError {
         ConfigError {
             place: self.source.into(),
-            setting: Some(self.name.to_owned()),
+            setting: Some(self.setting.name.to_owned()),
             problem,
         }
     }
 
-    pub(super) fn wrong(&self, value: WrongValue) -> ConfigError {
-        self.error(ConfigProblem::Value(value))
+    /// Sets the setting to this value.
+    ///
+    /// # Errors
+    ///
+    /// A value of a wrong type or out of range.
+    pub(super) fn apply(&self, config: &mut Config) -> Result<(), ConfigError> {
+        let outcome = match self.setting.setter {
+            Setter::Text(set) => self.text().and_then(|text| set(config, text)),
+            Setter::Path(set) => self.path().map(|path| set(config, path)),
+            Setter::Bool(set) => self.bool().map(|on| set(config, on)),
+            Setter::Integer(least, most, set) => {
+                self.integer(least, most).map(|value| set(config, value))
+            }
+            Setter::List(set) => self.list().map(|list| set(config, list)),
+            Setter::Proxy(set) => self.proxy().map(|trust| set(config, trust)),
+        };
+        outcome.map_err(|wrong| self.error(ConfigProblem::Value(wrong)))
+    }
+
+    /// Refuses a secret that was just set, if others can read it where it is
+    /// written.
+    ///
+    /// # Errors
+    ///
+    /// A secret in the program's own settings, or a password in a file. (A key
+    /// in a file is taken back: not every request needs it.)
+    pub(super) fn refuse_if_exposed(&self, config: &mut Config) -> Result<(), ConfigError> {
+        match (self.source, self.setting.secret) {
+            (Source::Environment(_), _)
+            | (
+                Source::File {
+                    is_exposed: false, ..
+                },
+                _,
+            )
+            | (_, Secret::No) => {}
+            (_, Secret::Password(is_set)) if !is_set(config) => {}
+            (Source::Program { .. }, Secret::Key(_) | Secret::Password(_)) => {
+                return Err(self.error(ConfigProblem::SecretInProgram));
+            }
+            (Source::File { path, .. }, Secret::Key(refuse)) => refuse(config, path),
+            (Source::File { .. }, Secret::Password(_)) => {
+                return Err(self.error(ConfigProblem::Exposed));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is of the setting `name`.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.setting.name == name
+    }
+
+    /// The value of a setting that is a path.
+    pub(super) fn absolute(&self) -> Result<PathBuf, ConfigError> {
+        self.path()
+            .map_err(|wrong| self.error(ConfigProblem::Value(wrong)))
     }
 
     fn expected(&self, what: &'static str) -> WrongValue {
@@ -108,67 +171,43 @@ impl Raw<'_> {
         }
     }
 
-    pub(super) fn text(&self) -> Result<&str, WrongValue> {
-        match &self.written {
-            Written::Text(text) => Ok(text),
-            _ => Err(self.expected("expected text in quotes")),
-        }
-    }
-
     /// Whether the setting is to have its default.
     pub(super) fn is_null(&self) -> bool {
         matches!(self.written, Written::Null)
     }
 
-    /// A text that a type reads, whose error is words without the value.
-    pub(super) fn parsed<T: FromStr<Err: Display>>(&self) -> Result<T, WrongValue> {
-        let parsed = self.text()?.parse();
-        parsed.map_err(|err: T::Err| WrongValue::new(err.to_string()))
+    fn text(&self) -> Result<&str, WrongValue> {
+        let other = || self.expected("expected text in quotes");
+        self.written.as_text().ok_or_else(other)
     }
 
-    /// As [`Raw::parsed`]; nothing for an empty text, which is what a file of
-    /// Flask's has in the place of `None`.
-    pub(super) fn parsed_unless_empty<T: FromStr<Err: Display>>(
-        &self,
-    ) -> Result<Option<T>, WrongValue> {
-        match self.text()? {
-            "" => Ok(None),
-            _ => self.parsed().map(Some),
+    /// An absolute path: a CGI program's working directory is not to be relied
+    /// on.
+    fn path(&self) -> Result<PathBuf, WrongValue> {
+        let path = PathBuf::from(self.text()?);
+        match path.is_absolute() {
+            true => Ok(path),
+            false => Err(WrongValue::new(RELATIVE).found("a relative one")),
         }
     }
 
-    /// One of some words.
-    pub(super) fn choice<T: Copy>(
-        &self,
-        expected: &'static str,
-        choices: &[(&str, T)],
-    ) -> Result<T, WrongValue> {
-        let text = self.text()?;
-        let choice = choices.iter().find(|(word, _)| *word == text);
-        match choice {
-            Some((_, choice)) => Ok(*choice),
-            None => Err(WrongValue::new(expected).found(text)),
-        }
-    }
-
-    pub(super) fn bool(&self) -> Result<bool, WrongValue> {
-        let wrong = || self.expected("expected true or false");
-        match &self.written {
-            Written::Bool(value) => Ok(*value),
-            Written::Integer(value @ (0 | 1)) if self.is_in_environment() => Ok(*value == 1),
-            Written::Text(text) if self.is_in_environment() => {
-                match text.to_ascii_lowercase().as_str() {
-                    "true" | "yes" | "on" => Ok(true),
-                    "false" | "no" | "off" => Ok(false),
-                    _ => Err(wrong()),
-                }
-            }
-            _ => Err(wrong()),
+    fn bool(&self) -> Result<bool, WrongValue> {
+        let word = match &self.written {
+            Written::Bool(value) => return Ok(*value),
+            Written::Integer(0) => "false",
+            Written::Integer(1) => "true",
+            written => written.as_text().unwrap_or_default(),
+        };
+        // TOML has its own words for these.
+        match word.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" if self.is_in_environment() => Ok(true),
+            "false" | "no" | "off" if self.is_in_environment() => Ok(false),
+            _ => Err(self.expected("expected true or false")),
         }
     }
 
     /// `false`, `true` or `"forwarded"`.
-    pub(super) fn trust_proxy(&self) -> Result<TrustProxy, WrongValue> {
+    fn proxy(&self) -> Result<TrustProxy, WrongValue> {
         match (&self.written, self.bool()) {
             (Written::Text(text), _) if text == "forwarded" => Ok(TrustProxy::Forwarded),
             (_, Ok(true)) => Ok(TrustProxy::XForwarded),
@@ -177,40 +216,27 @@ impl Raw<'_> {
         }
     }
 
-    pub(super) fn integer(&self, range: std::ops::RangeInclusive<i64>) -> Result<u64, WrongValue> {
-        let (start, end) = (range.start(), range.end());
-        let wrong = WrongValue::new(format!("expected a whole number from {start} to {end}"));
+    fn integer(&self, least: u64, most: u64) -> Result<u64, WrongValue> {
+        let wrong = WrongValue::new(format!("expected a whole number from {least} to {most}"));
         let Written::Integer(value) = self.written else {
             return Err(wrong.found(self.written.kind()));
         };
-        u64::try_from(value)
-            .ok()
-            .filter(|_| range.contains(&value))
-            .ok_or_else(|| wrong.found(value.to_string()))
-    }
-
-    pub(super) fn list(&self) -> Result<Vec<&str>, WrongValue> {
-        let wrong = || WrongValue::new("expected a list of texts in quotes");
-        let Written::List(items) = &self.written else {
-            return Err(wrong().found(self.written.kind()));
-        };
-        items
-            .iter()
-            .map(|item| match item {
-                Written::Text(text) => Ok(text.as_ref()),
-                other => Err(wrong().found(format!("{} in it", other.kind()))),
-            })
-            .collect()
-    }
-
-    /// A setting that is an absolute path: a CGI program's working directory
-    /// is not to be relied on.
-    pub(super) fn absolute(&self) -> Result<PathBuf, WrongValue> {
-        let path = PathBuf::from(self.text()?);
-        if !path.is_absolute() {
-            return Err(WrongValue::new(RELATIVE).found("a relative one"));
+        match u64::try_from(value) {
+            Ok(value) if (least..=most).contains(&value) => Ok(value),
+            _ => Err(wrong.found(value.to_string())),
         }
-        Ok(path)
+    }
+
+    fn list<'s>(&'s self) -> Result<Vec<&'s str>, WrongValue> {
+        let wrong = WrongValue::new("expected a list of texts in quotes");
+        let Written::List(items) = &self.written else {
+            return Err(wrong.found(self.written.kind()));
+        };
+        let text = |item: &'s Written<'_>| {
+            let other = || wrong.clone().found(format!("{} in it", item.kind()));
+            item.as_text().ok_or_else(other)
+        };
+        items.iter().map(text).collect()
     }
 }
 
@@ -252,21 +278,23 @@ fn redirects(variable: &[u8], name: &str) -> Option<usize> {
 
 /// `DEBUG` in the environment, where other settings may be wrong.
 pub(super) fn debug_in_environment(environment: &Environment) -> bool {
-    let text = redirected(environment, "SIGNET_DEBUG");
-    let text = text.and_then(|value| std::str::from_utf8(value).ok());
-    text.is_some_and(|text| {
+    let value = redirected(environment, "SIGNET_DEBUG");
+    let text = value.and_then(|value| std::str::from_utf8(value).ok());
+    let setting = SETTINGS.iter().find(|setting| setting.name == "DEBUG");
+    text.zip(setting).is_some_and(|(text, setting)| {
         let raw = Raw {
-            name: "DEBUG",
+            setting,
             source: Source::Environment(b""),
-            written: read_text(text, Kind::Json),
+            written: read_text(text, setting),
         };
         raw.bool() == Ok(true)
     })
 }
 
-/// All settings in the environment, unprefixed ones before redirected ones.
-pub(super) fn from_environment(environment: &Environment) -> Result<Given<'_>, ConfigError> {
-    let mut found = Given::new();
+/// All settings in the environment. Of `REDIRECT_` and other copies of a variable,
+/// the one with the fewest `REDIRECT_` counts.
+pub(super) fn from_environment(environment: &Environment) -> Result<Vec<Raw<'_>>, ConfigError> {
+    let mut found: Vec<Raw<'_>> = Vec::new();
     // How many REDIRECT_ each has.
     let mut depths: Vec<usize> = Vec::new();
     for (variable, value) in environment.iter() {
@@ -283,11 +311,9 @@ pub(super) fn from_environment(environment: &Environment) -> Result<Given<'_>, C
             continue;
         }
         let source = Source::Environment(variable);
-        let Some(setting) = SETTINGS
-            .iter()
-            .find(|setting| setting.name.as_bytes() == name)
-        else {
-            if is_of_a_service(name, value) {
+        let known = |setting: &&Setting| setting.name.as_bytes() == name;
+        let Some(setting) = SETTINGS.iter().find(known) else {
+            if service::is_variable(name, value) {
                 continue;
             }
             let name = String::from_utf8_lossy(name);
@@ -299,19 +325,17 @@ pub(super) fn from_environment(environment: &Environment) -> Result<Given<'_>, C
             problem: ConfigProblem::NotText(NotText::OtherEncoding { line: 1 }),
         })?;
         let raw = Raw {
-            name: setting.name,
+            setting,
             source,
-            written: read_text(text, setting.kind),
+            written: read_text(text, setting),
         };
-        match found
-            .iter()
-            .position(|(other, _)| other.name == setting.name)
-        {
-            // Of equals the last counts, as everywhere.
-            Some(at) if depth <= depths[at] => (found[at].1, depths[at]) = (raw, depth),
+        let same = |other: &Raw<'_>| other.setting.name == setting.name;
+        match found.iter().position(same) {
+            // Of two with the same name the last counts, as in other programs.
+            Some(at) if depth <= depths[at] => (found[at], depths[at]) = (raw, depth),
             Some(_) => {}
             None => {
-                found.push((setting, raw));
+                found.push(raw);
                 depths.push(depth);
             }
         }
@@ -319,64 +343,20 @@ pub(super) fn from_environment(environment: &Environment) -> Result<Given<'_>, C
     Ok(found)
 }
 
-/// Whether Kubernetes or Docker sets this variable, `SIGNET_` taken off its
-/// name, for a Service or a linked container called `signet` or `signet-…`.
-///
-/// Kubernetes: `SERVICE_HOST`, `SERVICE_PORT`, `SERVICE_PORT_{NAME}`, and what
-/// Docker's links have: `PORT` and `PORT_{NUMBER}_{PROTOCOL}` with a URL, the
-/// parts of the latter; `NAME` (`/container/alias`); `ENV_{NAME}`.
-fn is_of_a_service(name: &[u8], value: &[u8]) -> bool {
-    let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) else {
-        return false;
-    };
-    let is_word = |text: &str| {
-        text.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-    };
-    let is_url = ["tcp://", "udp://", "sctp://"]
-        .iter()
-        .any(|scheme| value.starts_with(scheme));
-    let is_port = |port: &str| {
-        let (number, rest) = port.split_once('_').unwrap_or_default();
-        let (protocol, part) = rest.split_once('_').unwrap_or((rest, "ADDR"));
-        number.parse::<u16>().is_ok()
-            && matches!(protocol, "TCP" | "UDP" | "SCTP")
-            && matches!(
-                part,
-                "ADDR" | "PORT" | "PROTO" | "START" | "END" | "PORT_START" | "PORT_END"
-            )
-    };
-    let is_variable = |name: &str| match name {
-        "SERVICE_HOST" | "SERVICE_PORT" => true,
-        "PORT" => is_url,
-        "NAME" => value.starts_with('/') && value.matches('/').count() == 2,
-        _ => {
-            name.strip_prefix("SERVICE_PORT_").is_some_and(is_word)
-                || name.strip_prefix("PORT_").is_some_and(is_port)
-                || name
-                    .strip_prefix("ENV_")
-                    .is_some_and(|name| !name.is_empty())
-        }
-    };
-    is_variable(name)
-        || name
-            .match_indices('_')
-            .any(|(at, _)| is_word(&name[..at]) && is_variable(&name[at + 1..]))
-}
-
-/// JSON where it parses and the setting is no string, else text; null for both.
-fn read_text(text: &str, kind: Kind) -> Written<'_> {
+/// The text as it stands if the setting is text or a path, else JSON if it is
+/// that. Null is null for all.
+fn read_text<'s>(text: &'s str, setting: &Setting) -> Written<'s> {
     if is_null(text.as_bytes()) {
         return Written::Null;
     }
-    if kind == Kind::Text {
-        return Written::Text(text.into());
-    }
-    match serde_json::from_str(text) {
-        Ok(json) => from_json(json),
-        Err(_) => Written::Text(text.into()),
+    match setting.setter {
+        Setter::Text(_) | Setter::Path(_) => Written::Text(text.into()),
+        Setter::Bool(_) | Setter::Integer(..) | Setter::List(_) | Setter::Proxy(_) => {
+            match serde_json::from_str(text) {
+                Ok(json) => from_json(json),
+                Err(_) => Written::Text(text.into()),
+            }
+        }
     }
 }
 
@@ -395,22 +375,31 @@ fn from_json(json: Json) -> Written<'static> {
 }
 
 /// All settings that the program has of its own, in the order they stand.
-pub(super) fn from_program(text: &str) -> Result<Given<'_>, ConfigError> {
+pub(super) fn from_program(text: &str) -> Result<Vec<Raw<'_>>, ConfigError> {
     match text {
-        "" => Ok(Given::new()),
+        "" => Ok(Vec::new()),
         text => from_toml(text, |offset| Source::Program { text, offset }),
     }
 }
 
 /// All settings of a TOML file, in the order they stand.
-pub(super) fn from_file<'s>(text: &'s str, path: &'s Path) -> Result<Given<'s>, ConfigError> {
-    from_toml(text, |offset| Source::File { path, text, offset })
+pub(super) fn from_file<'s>(
+    text: &'s str,
+    path: &'s Path,
+    is_exposed: bool,
+) -> Result<Vec<Raw<'s>>, ConfigError> {
+    from_toml(text, |offset| Source::File {
+        path,
+        text,
+        offset,
+        is_exposed,
+    })
 }
 
 fn from_toml<'s>(
     text: &'s str,
     source: impl Fn(usize) -> Source<'s>,
-) -> Result<Given<'s>, ConfigError> {
+) -> Result<Vec<Raw<'s>>, ConfigError> {
     let table = DeTable::parse(text).map_err(|err| {
         let offset = err.span().map_or(0, |span| span.start);
         let line = line_of(text.as_bytes(), line_at(text.as_bytes(), offset));
@@ -424,21 +413,17 @@ fn from_toml<'s>(
             },
         }
     })?;
-    let mut found = Given::new();
-    for (key, value) in table.into_inner() {
+    let raw = |(key, value): (Spanned<Cow<'s, str>>, Spanned<DeValue<'s>>)| {
         let source = source(key.span().start);
         let name = key.get_ref();
-        let Some(setting) = SETTINGS.iter().find(|setting| setting.name == *name) else {
-            return Err(ConfigError::unknown(source.into(), name));
-        };
-        let raw = Raw {
-            name: setting.name,
+        let setting = SETTINGS.iter().find(|setting| setting.name == *name);
+        Ok(Raw {
+            setting: setting.ok_or_else(|| ConfigError::unknown(source.into(), name))?,
             source,
             written: from_toml_value(value.into_inner()),
-        };
-        found.push((setting, raw));
-    }
-    Ok(found)
+        })
+    };
+    table.into_inner().into_iter().map(raw).collect()
 }
 
 /// The error of a settings file whose `bytes` are not text.

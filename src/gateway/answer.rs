@@ -1,5 +1,6 @@
 //! The answer to a request, and its way to standard output.
 
+use std::fmt::Display;
 use std::io::{self, IoSlice, Read};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,7 @@ use http::{Method, Response};
 use rustix::io::Errno;
 use rustix::stdio::stdout;
 
-use super::response::{ResponseError, serialize};
+use super::response::{ResponseError, has_content, serialize};
 use super::{Body, log};
 use crate::log::{wait_for_room, write_all};
 
@@ -36,9 +37,9 @@ impl Answer {
     /// [`ResponseError`] if a header field may not be sent.
     pub(crate) fn new(response: Response<Body>, method: &Method) -> Result<Self, ResponseError> {
         let head = serialize(&response)?;
-        let body = match method == Method::HEAD {
-            true => Body::default(),
-            false => response.into_body(),
+        let body = match method != Method::HEAD && has_content(response.status()) {
+            true => response.into_body(),
+            false => Body::default(),
         };
         Ok(Self { head, body })
     }
@@ -65,7 +66,7 @@ impl Answer {
         ANSWERED.store(true, Ordering::Relaxed);
         match self.write_to(stdout()) {
             Ok(()) | Err(WriteError::Output(Errno::PIPE | Errno::CONNRESET)) => {}
-            Err(err) => log(format_args!("the answer was not written to its end: {err}")),
+            Err(err) => log_unfinished(err),
         }
     }
 
@@ -90,15 +91,17 @@ impl Answer {
         }
         let mut piece = vec![0; PIECE.min(usize::try_from(range.len()).unwrap_or(PIECE))];
         while !range.is_empty() {
-            let read = range.read(&mut piece);
-            let read = match read {
-                Err(err) if err.kind() == io::ErrorKind::Interrupted => continue,
-                read => read.map_err(WriteError::File)?,
-            };
+            let read = range.read(&mut piece).map_err(WriteError::File)?;
             write_all(to, &piece[..read], Some(WRITE_TIMEOUT))?;
         }
         Ok(())
     }
+}
+
+/// Tells the owner why an answer ended early: its head has been written, so that
+/// no error page can take its place.
+pub(super) fn log_unfinished(reason: impl Display) {
+    log(format_args!("an answer was cut off: {reason}"));
 }
 
 /// Why an answer was not written to its end.
@@ -135,6 +138,15 @@ pub fn answered() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::os::fd::{AsFd, OwnedFd};
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+
+    use rustix::fs::{OFlags, fcntl_setfl};
+
+    use super::super::FileRange;
+    use super::super::body::unnamed_file;
     use super::*;
 
     #[test]
@@ -152,5 +164,88 @@ mod tests {
                 .unwrap();
             assert_eq!(body, want, "{method}");
         }
+    }
+
+    /// Where `to` leads is read to its end by `read` meanwhile.
+    fn written(
+        answer: Answer,
+        to: impl Into<OwnedFd>,
+        mut read: impl Read + Send,
+    ) -> (Result<(), String>, Vec<u8>) {
+        let to = to.into();
+        thread::scope(|scope| {
+            let reader = scope.spawn(move || {
+                let mut bytes = Vec::new();
+                read.read_to_end(&mut bytes).map(|_| bytes).unwrap()
+            });
+            let outcome = answer.write_to(to.as_fd());
+            drop(to);
+            (
+                outcome.map_err(|err| err.to_string()),
+                reader.join().unwrap(),
+            )
+        })
+    }
+
+    /// More than a pipe or a socket takes at once.
+    const LENGTH: usize = 3 << 20;
+
+    #[test]
+    fn a_file_is_written_to_whatever_standard_output_is() {
+        let bytes: Vec<u8> = (0..=250).cycle().take(LENGTH).collect();
+        let answer = || {
+            let (file, _) = unnamed_file("written", &bytes);
+            Answer {
+                head: b"head".to_vec(),
+                body: FileRange::new(file, 1, LENGTH as u64 - 1).unwrap().into(),
+            }
+        };
+        let wanted = [b"head", &bytes[1..]].concat();
+        let assert_written = |name: &str, (outcome, seen): (Result<(), String>, Vec<u8>)| {
+            assert_eq!(outcome, Ok(()), "{name}");
+            assert!(seen == wanted, "{name}: {} bytes", seen.len());
+        };
+
+        let (reader, writer) = io::pipe().unwrap();
+        assert_written("a pipe", written(answer(), writer, reader));
+        let (reader, writer) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        assert_written("a non-blocking pipe", written(answer(), writer, reader));
+        let (writer, reader) = UnixStream::pair().unwrap();
+        assert_written("a socket", written(answer(), writer, reader));
+        let (writer, reader) = UnixStream::pair().unwrap();
+        writer.set_nonblocking(true).unwrap();
+        assert_written("a non-blocking socket", written(answer(), writer, reader));
+        // sendfile(2) refuses a file that is open for appending.
+        let (mut reader, writer) = unnamed_file("appended", b"");
+        fcntl_setfl(&writer, OFlags::APPEND).unwrap();
+        assert!(sendfile_refuses(&writer));
+        answer().write_to(writer.as_fd()).unwrap();
+        let mut seen = Vec::new();
+        reader.read_to_end(&mut seen).unwrap();
+        assert_written("a log", (Ok(()), seen));
+    }
+
+    fn sendfile_refuses(to: &File) -> bool {
+        let (file, _) = unnamed_file("refused", b"x");
+        let copied = FileRange::all(file).unwrap().copy_to(to);
+        copied == Err(Errno::INVAL)
+    }
+
+    #[test]
+    fn a_file_that_became_shorter_ends_the_answer() {
+        let (range, file) = unnamed_file("short-answer", &[b'x'; 9]);
+        let answer = Answer {
+            head: b"head".to_vec(),
+            body: FileRange::all(range).unwrap().into(),
+        };
+        file.set_len(5).unwrap();
+        let (reader, writer) = io::pipe().unwrap();
+        let (outcome, seen) = written(answer, writer, reader);
+        assert_eq!(
+            outcome,
+            Err("the file became shorter: its last 4 bytes are missing".to_owned())
+        );
+        assert_eq!(seen, b"headxxxxx");
     }
 }

@@ -184,7 +184,12 @@ impl Read for FileRange {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.length).unwrap_or(usize::MAX);
         let most = buffer.len().min(most);
-        let read = self.file.read_at(&mut buffer[..most], self.start)?;
+        let read = loop {
+            match self.file.read_at(&mut buffer[..most], self.start) {
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         if read == 0 && most > 0 {
             let missing = format!(
                 "the file became shorter: its last {} bytes are missing",
@@ -197,23 +202,27 @@ impl Read for FileRange {
     }
 }
 
+/// A file with these bytes, opened twice, which has no name any more.
+#[cfg(test)]
+pub(super) fn unnamed_file(name: &str, bytes: &[u8]) -> (File, File) {
+    let name = format!("signet-{}-{name}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    let files = (
+        File::open(&path).unwrap(),
+        File::options().write(true).open(&path).unwrap(),
+    );
+    std::fs::remove_file(&path).unwrap();
+    files
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A file with these bytes, which has no name any more.
-    fn file(name: &str, bytes: &[u8]) -> File {
-        let name = format!("signet-{}-{name}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        let file = File::options().read(true).write(true).open(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        file
-    }
-
     #[test]
     fn a_range_lies_in_its_file() {
-        let file = file("range", b"0123456789");
+        let (file, _) = unnamed_file("range", b"0123456789");
         #[rustfmt::skip]
         let cases: [(u64, u64, Option<&[u8]>); 8] = [
             (0, 10, Some(b"0123456789")),
@@ -256,9 +265,9 @@ mod tests {
 
     #[test]
     fn a_file_that_became_shorter_is_not_read_to_its_end() {
-        let file = file("shorter", b"0123456789");
-        let mut range = FileRange::new(file.try_clone().unwrap(), 2, 8).unwrap();
-        file.set_len(5).unwrap();
+        let (file, other) = unnamed_file("shorter", b"0123456789");
+        let mut range = FileRange::new(file, 2, 8).unwrap();
+        other.set_len(5).unwrap();
         let mut bytes = Vec::new();
         let err = range.read_to_end(&mut bytes).unwrap_err();
         assert_eq!(err.kind(), io::ErrorKind::UnexpectedEof);

@@ -31,6 +31,7 @@ pub use request_body::BodyError;
 pub use response::ResponseError;
 
 pub(crate) use answer::Answer;
+use answer::log_unfinished;
 pub(crate) use edge::now;
 pub(crate) use origin::{CrossOrigin, Site};
 pub(crate) use request::{RequestError, head};

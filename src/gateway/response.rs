@@ -31,8 +31,9 @@ pub enum ResponseError {
 /// The header fields of `response` and the empty line behind them.
 ///
 /// `Status` comes first and is always there: without it Apache turns a
-/// `Location` into a redirect of its own. A `Content-Length` is left to the
-/// server, which knows what it sends.
+/// `Location` into a redirect of its own. `Content-Length` is written for a
+/// file, so that a visitor sees it if the answer is cut off; with bytes in memory
+/// that cannot happen, and it is left to the server.
 pub(super) fn serialize(response: &Response<Body>) -> Result<Vec<u8>, ResponseError> {
     let status = response.status();
     let mut bytes = Vec::with_capacity(1024);
@@ -62,8 +63,20 @@ pub(super) fn serialize(response: &Response<Body>) -> Result<Vec<u8>, ResponseEr
         bytes.extend_from_slice(b": ");
         line_end(&mut bytes, value.as_bytes());
     }
+    if let Body::File(range) = response.body()
+        && has_content(status)
+    {
+        bytes.extend_from_slice(b"Content-Length: ");
+        line_end(&mut bytes, range.len().to_string().as_bytes());
+    }
     bytes.extend_from_slice(b"\r\n");
     Ok(bytes)
+}
+
+/// Whether a response of this status has content (RFC 9110, 6.4.1 and 8.6).
+pub(super) fn has_content(status: StatusCode) -> bool {
+    let without = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
+    !status.is_informational() && !without.contains(&status)
 }
 
 fn line_end(bytes: &mut Vec<u8>, value: &[u8]) {

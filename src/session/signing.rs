@@ -285,13 +285,14 @@ mod tests {
         Keys::new(first, keys.collect())
     }
 
-    // Signed by itsdangerous 2.2.0; the vectors V1, V2, V7 and V8 of tests/vectors.json.
+    // Signed by itsdangerous 2.2.0: the vectors "plain sha1", "plain sha256", "empty dict" and
+    // "old key" of tests/vectors.json.
     const SIGNED_AT: u64 = 1_700_000_000;
-    const V1: &str =
+    const PLAIN_SHA1: &str =
         "eyJ1c2VyX2lkIjo0MiwidXNlcm5hbWUiOiJhbGljZSJ9.ZVPxAA.nyMSuqETk9TeQv8NjNrE9kfDQzs";
-    const V2: &str = "eyJ1c2VyX2lkIjo0MiwidXNlcm5hbWUiOiJhbGljZSJ9.ZVPxAA.hriDbMOA2RnuKrXRJbJ4_as6LjAi_rxsx13i2msXGZw";
-    const V7: &str = "e30.AQ.9GY9m5nBrKXloKSa2ougBRg1y9o";
-    const V8: &str = "eyJ1c2VybmFtZSI6ImNhcm9sIn0.ZVPxAA.WmGi4XqzYNNjUVo_WxQBZhebtuQ";
+    const PLAIN_SHA256: &str = "eyJ1c2VyX2lkIjo0MiwidXNlcm5hbWUiOiJhbGljZSJ9.ZVPxAA.hriDbMOA2RnuKrXRJbJ4_as6LjAi_rxsx13i2msXGZw";
+    const EMPTY_DICT: &str = "e30.AQ.9GY9m5nBrKXloKSa2ougBRg1y9o";
+    const OLD_KEY: &str = "eyJ1c2VybmFtZSI6ImNhcm9sIn0.ZVPxAA.WmGi4XqzYNNjUVo_WxQBZhebtuQ";
 
     #[test]
     fn sign_writes_what_itsdangerous_writes() {
@@ -299,9 +300,9 @@ mod tests {
         let payload = encode_payload(r#"{"user_id":42,"username":"alice"}"#).unwrap();
         #[rustfmt::skip]
         let cases = [
-            (Digest::Sha1, payload.as_str(), SIGNED_AT, V1),
-            (Digest::Sha256, payload.as_str(), SIGNED_AT, V2),
-            (Digest::Sha1, "e30", 1, V7),
+            (Digest::Sha1, payload.as_str(), SIGNED_AT, PLAIN_SHA1),
+            (Digest::Sha256, payload.as_str(), SIGNED_AT, PLAIN_SHA256),
+            (Digest::Sha1, "e30", 1, EMPTY_DICT),
         ];
         for (digest, payload, now, want) in cases {
             assert_eq!(Signer::new(digest, keys.clone()).sign(payload, now), want);
@@ -311,19 +312,19 @@ mod tests {
     #[test]
     fn verify_decides_by_signature_then_age() {
         use VerifyError::*;
-        let altered = V1.replacen("eyJ1", "eyJ2", 1);
-        let cut = &V1[..V1.len() - 1];
-        let padded = format!("{V1}=");
-        let respelled = format!("{}t", &V1[..V1.len() - 1]);
+        let altered = PLAIN_SHA1.replacen("eyJ1", "eyJ2", 1);
+        let cut = &PLAIN_SHA1[..PLAIN_SHA1.len() - 1];
+        let padded = format!("{PLAIN_SHA1}=");
+        let respelled = format!("{}t", &PLAIN_SHA1[..PLAIN_SHA1.len() - 1]);
         let max = 2_678_400;
         #[rustfmt::skip]
         let cases: [(&str, &str, i64, Result<u64, VerifyError>); 12] = [
-            ("exactly max_age",   V1,        max,     Ok(SIGNED_AT)),
-            ("a second over",     V1,        max + 1, Err(Expired { age: 2_678_401, max_age: 2_678_400 })),
-            ("clock a bit behind", V1,       -60,     Ok(SIGNED_AT)),
-            ("clock went back",   V1,        -61,     Err(FromFuture { ahead: 61 })),
-            ("fallback key",      V8,        0,       Ok(SIGNED_AT)),
-            ("other digest",      V2,        0,       Err(BadSignature)),
+            ("exactly max_age",   PLAIN_SHA1,        max,     Ok(SIGNED_AT)),
+            ("a second over",     PLAIN_SHA1,        max + 1, Err(Expired { age: 2_678_401, max_age: 2_678_400 })),
+            ("clock a bit behind", PLAIN_SHA1,       -60,     Ok(SIGNED_AT)),
+            ("clock went back",   PLAIN_SHA1,        -61,     Err(FromFuture { ahead: 61 })),
+            ("fallback key",      OLD_KEY,        0,       Ok(SIGNED_AT)),
+            ("other digest",      PLAIN_SHA256,        0,       Err(BadSignature)),
             ("old and altered",   &altered,  max * 2, Err(BadSignature)),
             ("signature cut",     cut,       0,       Err(Malformed)),
             ("padding",           &padded,   0,       Err(Malformed)),

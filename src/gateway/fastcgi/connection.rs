@@ -1,14 +1,19 @@
 //! One connection from a web server: bytes in, requests out, answers in, bytes
-//! out. It neither reads nor writes a socket.
+//! out. It neither reads nor writes a socket, but it reads the file of an answer.
 
 use std::ffi::OsStr;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 
-use super::super::MetaVariables;
+use super::super::{Answer, Body, FileRange, MetaVariables};
 use super::record::{self, HEADER, Header, ProtocolStatus};
 
 /// Bytes of meta-variables that one request may have.
 pub(super) const MAX_PARAMS: usize = 256 * 1024;
+
+/// Bytes that are read of a file at a time: what a connection keeps of an answer
+/// whose reader is slow.
+const PIECE: usize = 32 * 1024;
 
 const RESPONDER: u16 = 1;
 const KEEP_CONNECTION: u8 = 1;
@@ -29,7 +34,7 @@ pub(super) struct Broken;
 /// What a connection is waited for. The later ones are closed first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Phase {
-    /// The peer takes an answer.
+    /// The peer reads an answer.
     Answered,
     /// A request arrives. A new connection is here, too: its request is on the
     /// way.
@@ -45,6 +50,8 @@ pub(super) struct Connection {
     input: Vec<u8>,
     output: Vec<u8>,
     request: Option<Current>,
+    /// The bytes of an answer that have not been read from their file.
+    file: Option<FileRange>,
     /// Requests that were served.
     served: u64,
     /// No request is served behind the next one.
@@ -206,14 +213,57 @@ impl Connection {
         Ok(None)
     }
 
-    /// Answers the request that has arrived.
-    pub(super) fn answer(&mut self, response: &[u8]) {
-        if let Some(current) = &self.request {
-            record::write(&mut self.output, record::STDOUT, current.id, response);
-            if !response.is_empty() {
-                record::write(&mut self.output, record::STDOUT, current.id, b"");
+    /// Answers the request that has arrived. A file's bytes follow piece by
+    /// piece: see [`Connection::read_piece`].
+    pub(super) fn answer(&mut self, answer: Answer) {
+        let Some(current) = &self.request else {
+            return;
+        };
+        let id = current.id;
+        record::write(&mut self.output, record::STDOUT, id, &answer.head);
+        match answer.body {
+            Body::File(range) if !range.is_empty() => {
+                self.file = Some(range);
+                return;
             }
+            Body::Bytes(bytes) if !bytes.is_empty() => {
+                record::write(&mut self.output, record::STDOUT, id, &bytes);
+            }
+            Body::File(_) | Body::Bytes(_) => {}
         }
+        self.end_answer(id);
+    }
+
+    /// Appends the next piece of an answer's file to [`Connection::output`], if
+    /// all of that has been sent.
+    ///
+    /// # Errors
+    ///
+    /// What the system says about the file, or that it became shorter. Then the
+    /// answer cannot be completed, and the connection has to be closed.
+    pub(super) fn read_piece(&mut self) -> io::Result<()> {
+        let (Some(range), Some(current)) = (&mut self.file, &self.request) else {
+            return Ok(());
+        };
+        if !self.output.is_empty() {
+            return Ok(());
+        }
+        let id = current.id;
+        let most = usize::try_from(range.len()).map_or(PIECE, |left| left.min(PIECE));
+        let mut piece = vec![0; HEADER + most];
+        let read = range.read(&mut piece[HEADER..])?;
+        piece.truncate(HEADER + read);
+        piece[..HEADER].copy_from_slice(&Header::bytes(record::STDOUT, id, read));
+        self.output = piece;
+        if range.is_empty() {
+            self.file = None;
+            self.end_answer(id);
+        }
+        Ok(())
+    }
+
+    fn end_answer(&mut self, id: u16) {
+        record::write(&mut self.output, record::STDOUT, id, b"");
         self.end();
     }
 
@@ -282,7 +332,7 @@ impl Connection {
     }
 
     pub(super) fn phase(&self) -> Phase {
-        if !self.output.is_empty() {
+        if !self.output.is_empty() || self.file.is_some() {
             Phase::Answered
         } else if self.served > 0 && self.request.is_none() && self.input.is_empty() {
             Phase::Idle
@@ -302,6 +352,7 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::body::unnamed_file;
     use super::*;
 
     fn record(kind: u8, id: u16, content: &[u8]) -> Vec<u8> {
@@ -329,6 +380,13 @@ mod tests {
         .concat()
     }
 
+    fn answer(head: &[u8], body: impl Into<Body>) -> Answer {
+        Answer {
+            head: head.to_vec(),
+            body: body.into(),
+        }
+    }
+
     fn receive(connection: &mut Connection, bytes: &[u8]) -> Result<Option<Vec<u8>>, Broken> {
         let arrived = connection.receive(bytes, &mut |_| 4)?;
         Ok(arrived.map(|arrived| {
@@ -349,7 +407,7 @@ mod tests {
                 Some(&b"a=b"[..]),
                 "cut at {cut}"
             );
-            connection.answer(b"Status: 200 OK\r\n\r\n");
+            connection.answer(answer(b"Status: 200 OK\r\n\r\n", ""));
             let sent = connection.output().len();
             assert!(!connection.is_over());
             connection.sent(sent);
@@ -369,12 +427,59 @@ mod tests {
         let mut connection = Connection::default();
         let two = [request(BEGIN_KEPT, b"1"), request(BEGIN_KEPT, b"2")].concat();
         assert_eq!(receive(&mut connection, &two).unwrap().unwrap(), b"1");
-        connection.answer(b"x");
+        connection.answer(answer(b"x", ""));
         assert_eq!(receive(&mut connection, b"").unwrap().unwrap(), b"2");
-        connection.answer(b"y");
+        connection.answer(answer(b"y", ""));
         let sent = connection.output().len();
         connection.sent(sent);
         assert!(connection.phase() == Phase::Idle && !connection.is_over());
+    }
+
+    /// Sends all that a connection has to send, and returns it.
+    fn send(connection: &mut Connection) -> io::Result<Vec<u8>> {
+        let mut sent = Vec::new();
+        while connection.phase() == Phase::Answered {
+            assert!(connection.output().len() <= PIECE + 3 * HEADER + 8);
+            sent.extend_from_slice(connection.output());
+            connection.sent(connection.output().len());
+            connection.read_piece()?;
+        }
+        Ok(sent)
+    }
+
+    #[test]
+    fn a_file_is_sent_in_pieces_and_the_next_request_waits_for_its_end() {
+        for length in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
+            let bytes: Vec<u8> = (0..=250).cycle().take(length).collect();
+            let (file, _) = unnamed_file("pieces", &bytes);
+            let mut connection = Connection::default();
+            let two = [request(BEGIN_KEPT, b"1"), request(BEGIN, b"2")].concat();
+            assert_eq!(receive(&mut connection, &two).unwrap().unwrap(), b"1");
+            connection.answer(answer(b"head", FileRange::all(file).unwrap()));
+            let mut wanted = record(record::STDOUT, 1, b"head");
+            for piece in bytes.chunks(PIECE) {
+                wanted.extend(record(record::STDOUT, 1, piece));
+            }
+            wanted.extend(record(record::STDOUT, 1, b""));
+            wanted.extend(record(record::END_REQUEST, 1, &[0; 8]));
+            assert!(send(&mut connection).unwrap() == wanted, "{length} bytes");
+            assert_eq!(receive(&mut connection, b"").unwrap().unwrap(), b"2");
+            connection.answer(answer(b"head", ""));
+            send(&mut connection).unwrap();
+            assert!(connection.is_over());
+        }
+    }
+
+    #[test]
+    fn a_file_that_became_shorter_has_no_end() {
+        let (range, file) = unnamed_file("cut", &[b'x'; 3 * PIECE]);
+        let mut connection = Connection::default();
+        receive(&mut connection, &request(BEGIN, b"1")).unwrap();
+        connection.answer(answer(b"head", FileRange::all(range).unwrap()));
+        file.set_len(PIECE as u64 + 9).unwrap();
+        let err = send(&mut connection).unwrap_err();
+        assert_eq!(err.kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(connection.output(), b"", "no padding, no END_REQUEST");
     }
 
     /// What is not for us is answered by the specification's records.

@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::super::Answer;
 use super::connection::{Broken, Connection, MAX_PARAMS};
 use super::record::{self, HEADER, MAX_CONTENT};
 
@@ -128,7 +129,10 @@ fn play<'b>(chunks: impl IntoIterator<Item = &'b [u8]>) -> (Vec<u8>, bool) {
             let (goes_on, broken) = match outcome {
                 Ok(Some(request)) => {
                     assert!(request.body.len() as u64 <= LIMIT + 1);
-                    connection.answer(&[b"\n", request.body.as_slice()].concat());
+                    connection.answer(Answer {
+                        head: b"\n".to_vec(),
+                        body: request.body.into(),
+                    });
                     (true, false)
                 }
                 Ok(None) => (false, false),

@@ -28,6 +28,14 @@ pub(super) struct Header {
 }
 
 impl Header {
+    /// The header, without padding, of a record with `content` bytes, at most
+    /// [`MAX_CONTENT`].
+    pub(super) fn bytes(kind: u8, id: u16, content: usize) -> [u8; HEADER] {
+        let [id1, id0] = id.to_be_bytes();
+        let [content1, content0] = u16::try_from(content).unwrap_or(u16::MAX).to_be_bytes();
+        [VERSION, kind, id1, id0, content1, content0, 0, 0]
+    }
+
     /// Reads a header; `None` for another version than ours.
     pub(super) fn read(bytes: [u8; HEADER]) -> Option<Self> {
         let [version, kind, id1, id0, content1, content0, padding, _] = bytes;
@@ -55,10 +63,7 @@ pub(super) fn write(out: &mut Vec<u8>, kind: u8, id: u16, content: &[u8]) {
     let mut rest = content;
     loop {
         let (part, next) = rest.split_at(rest.len().min(MAX_CONTENT));
-        let [id1, id0] = id.to_be_bytes();
-        let length = u16::try_from(part.len()).unwrap_or(u16::MAX);
-        let [length1, length0] = length.to_be_bytes();
-        out.extend_from_slice(&[VERSION, kind, id1, id0, length1, length0, 0, 0]);
+        out.extend_from_slice(&Header::bytes(kind, id, part.len()));
         out.extend_from_slice(part);
         rest = next;
         if rest.is_empty() {

@@ -18,7 +18,7 @@ use rustix::net::{
 use rustix::process::{Resource, getppid, getrlimit};
 use rustix::stdio::{dup2_stdin, stdin, stdout};
 
-use super::super::{Answer, MetaVariables, log};
+use super::super::{Answer, MetaVariables, log, log_unfinished};
 use super::connection::{Arrived, Connection, Phase};
 use super::program::ProgramFile;
 
@@ -242,10 +242,11 @@ fn has_own_socket(listener: BorrowedFd<'_>) -> bool {
     )
 }
 
-/// How many connections the limit on descriptors leaves.
+/// How many connections the limit on descriptors leaves, each with a file that is
+/// being sent.
 fn room() -> usize {
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let room = descriptors.saturating_sub(OTHER_DESCRIPTORS);
+    let room = descriptors.saturating_sub(OTHER_DESCRIPTORS) / 2;
     usize::try_from(room.clamp(1, MAX_CONNECTIONS)).unwrap_or(1)
 }
 
@@ -476,7 +477,7 @@ impl Peer {
     /// Reads or writes as far as the socket goes along.
     fn go_on(&mut self, site: &mut Site<'_>) -> Result<(), Gone> {
         let mut bytes: &[u8] = &[];
-        if self.connection.output().is_empty() {
+        if self.connection.phase() != Phase::Answered {
             let read = match rustix::io::read(&self.socket, &mut *site.buffer) {
                 Ok(0) => return Err(Gone),
                 Ok(read) => read,
@@ -491,15 +492,10 @@ impl Peer {
             self.send()?;
         }
         // One answer at a time: who asks on and reads nothing fills no memory.
-        while !bytes.is_empty() || self.connection.output().is_empty() {
+        while !bytes.is_empty() || self.connection.phase() != Phase::Answered {
             match self.connection.receive(bytes, site.limit) {
                 Ok(Some(Arrived { vars, body })) => {
-                    let answer = (site.answer)(vars, body);
-                    let bytes = answer.into_bytes().map_err(|err| {
-                        log(err);
-                        Gone
-                    })?;
-                    self.connection.answer(&bytes);
+                    self.connection.answer((site.answer)(vars, body));
                     self.since = Instant::now();
                 }
                 Ok(None) => return self.send(),
@@ -514,7 +510,19 @@ impl Peer {
         Ok(())
     }
 
+    /// Sends what the socket takes at once; of a file one piece more than has been
+    /// read, so that a fast reader of a long file delays nobody.
     fn send(&mut self) -> Result<(), Gone> {
+        self.write()?;
+        let read = self.connection.read_piece();
+        read.map_err(|err| {
+            log_unfinished(err);
+            Gone
+        })?;
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<(), Gone> {
         while !self.connection.output().is_empty() {
             match rustix::io::write(&self.socket, self.connection.output()) {
                 Ok(written) => {

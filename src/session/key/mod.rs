@@ -40,7 +40,7 @@ pub struct Keys {
 }
 
 /// Why a key file was refused.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
     /// What it holds is no good key.

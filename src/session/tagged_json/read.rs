@@ -361,7 +361,7 @@ mod tests {
         Value::Number(text.parse().unwrap())
     }
 
-    /// The meaning of vector V4 of tests/vectors.json, as Flask reads it.
+    /// The meaning of the vector "tagged sha1" of tests/vectors.json, as Flask reads it.
     #[test]
     fn all_six_tags_are_read_and_written_as_flask_does() {
         let text = r#"{"b":{" b":"AP8QcmF3"},"d":{" d":"Tue, 14 Nov 2023 22:13:20 GMT"},"m":{" m":"<b>hi</b>"},"nested":{"f":1.5,"list":[{"k":{" t":[1]}}],"neg":-7,"none":null},"t":{" t":[1,2,{" t":["x"]}]},"tricky":{" di":{" t__":[1,2]}},"u":{" u":"12345678123456781234567812345678"}}"#;

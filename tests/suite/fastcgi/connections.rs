@@ -1,5 +1,5 @@
-//! Row K5, K6 and F21: peers that are slow, silent, or gone in the middle, and
-//! those that have no business here.
+//! Clients that are slow, send nothing, or close the connection early, and
+//! clients that may not connect.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn begun(worker: &Application, request: &[u8]) -> Client {
     client
 }
 
-/// K5: whoever stops in the middle holds up nobody, wherever the middle is.
+/// A client that stops sending, at any byte, delays no other client.
 #[test]
 fn silent_peers_hold_up_nobody() {
     let (_state, worker) = worker();
@@ -171,8 +171,8 @@ fn one_connection_too_many_closes_an_answer_that_is_not_taken() {
     assert_ends_well(&worker);
 }
 
-/// F21: a web server that goes away, at any byte of a request, and then before
-/// it has read any of the answer.
+/// A web server closes the connection at any byte of a request, and then before
+/// it has read any of the response.
 #[test]
 fn peers_that_go_away_take_nothing_with_them() {
     let (state, worker) = worker();
@@ -195,7 +195,7 @@ fn descriptors(worker: &Application) -> usize {
     open.expect("the worker lives").count()
 }
 
-/// K1 to K3: whatever one connection is sent, those beside it go on.
+/// Whatever arrives by one connection, the others are served.
 #[test]
 fn a_broken_stream_ends_one_connection() {
     let (_state, worker) = worker();
@@ -211,8 +211,8 @@ fn a_broken_stream_ends_one_connection() {
     assert_ends_well(&worker);
 }
 
-/// A small limit on descriptors means fewer connections, never a page that
-/// cannot open its files.
+/// A small limit on descriptors means fewer connections, each of which may have a
+/// file that is being sent; never a page that cannot open its files.
 #[test]
 fn connections_leave_descriptors_to_the_pages() {
     let state = StateDir::new();
@@ -224,11 +224,11 @@ fn connections_leave_descriptors_to_the_pages() {
     let open = descriptors(&worker) - 1;
     let mut clients: Vec<Client> = (0..50).map(|_| begun(&worker, b"")).collect();
     wait_until("no more than its share is taken", || {
-        descriptors(&worker) == open + 16
+        descriptors(&worker) == open + 8
     });
     assert!(first.is_closed());
     // The youngest have their places.
-    for client in &mut clients[50 - 16..] {
+    for client in &mut clients[50 - 8..] {
         client.send(&request(1, false, &index(), b""));
         let page = answered(client, 1);
         assert_eq!((page.status, page.text()), (200, "my own page"));
@@ -236,7 +236,7 @@ fn connections_leave_descriptors_to_the_pages() {
     assert_ends_well(&worker);
 }
 
-/// K6, section 3.2: a TCP port is open to every user of the machine.
+/// A TCP port is open to every user of the machine (FastCGI 1.0, 3.2).
 #[test]
 fn web_server_addresses_are_honoured() {
     #[rustfmt::skip]
@@ -279,7 +279,7 @@ fn web_server_addresses_are_honoured() {
     }
 }
 
-/// K5: a request has ten seconds to arrive, however busily it trickles in, and
+/// A request has ten seconds to arrive, however many pieces it comes in, and
 /// one more for each 500 bytes of a body.
 #[test]
 #[ignore = "takes a quarter of a minute: run tests/run"]

@@ -64,8 +64,8 @@ fn refused_at(state: &StateDir, socket: &Path) -> String {
     said
 }
 
-/// F27: a worker that is killed in the middle takes its own requests along,
-/// and nobody else's; another one takes its place.
+/// When a worker is killed, its own requests fail and no others; another worker
+/// is started.
 #[test]
 fn a_killed_worker_is_replaced() {
     let state = StateDir::new();
@@ -547,7 +547,7 @@ fn workers_run_the_file_that_has_replaced_theirs() {
     assert_eq!(said.matches("another file").count(), 2, "{said}");
 }
 
-/// K6: whoever can connect is believed, so nobody else may.
+/// Whatever can connect is trusted, so only the web server may connect.
 #[test]
 fn who_may_connect() {
     for (arguments, want) in [(&[][..], 0o600), (&["--mode", "660"], 0o660)] {

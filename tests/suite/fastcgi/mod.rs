@@ -2,13 +2,13 @@
 //! answer is the business of the rest of the suite, which tests/run runs
 //! through this gateway as well.
 //!
-//! - `records`: what is no FastCGI, or more of it than is good (row K)
+//! - `records`: records that are wrong, unusual or too large
 //! - `requests`: one request after another, and beside another
 //! - `connections`: peers that are slow, silent, strange or gone
 //! - `process`: signals, and what changes while a worker lives
 //! - `daemon`: `signet fastcgi`, its socket and its workers
 //! - `settings`: parameters of a request that look like settings
-//! - `sessions`: nothing of one visitor in another's answer (row F27)
+//! - `sessions`: nothing of one visitor in another's response
 
 mod connections;
 mod daemon;

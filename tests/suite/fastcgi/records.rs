@@ -1,5 +1,5 @@
-//! Row K: records that no web server sends. Each row ends with the answer that
-//! the specification has for it, or with the connection; never with the worker.
+//! Records that no web server sends. Each gets the response that FastCGI 1.0
+//! demands, or the connection is closed; the worker goes on.
 
 use super::{
     PING, Params, answered, asks, assert_ends_well, assert_pong, assert_serves, index, memory,
@@ -70,9 +70,9 @@ fn begun() -> Vec<u8> {
     begin(1, RESPONDER, true)
 }
 
-/// Section 3.3, 4.2, 5.1.
+/// FastCGI 1.0, 3.3, 4.2 and 5.1.
 #[test]
-fn k1_strange_records() {
+fn strange_records() {
     let version = |version: u8| [&[version][..], &begun()[1..]].concat();
     let role = |role, keep| begin(1, role, keep);
     let rest = join(&[stream(PARAMS, 1, &pair(b"A", b"b")), stream(STDIN, 1, b"x")]);
@@ -106,9 +106,9 @@ fn k1_strange_records() {
     ]);
 }
 
-/// Section 3.4; CVE-2025-23016 is two lengths whose sum overflows.
+/// FastCGI 1.0, 3.4; CVE-2025-23016 is two lengths whose sum overflows.
 #[test]
-fn k2_pairs_that_overrun() {
+fn pairs_that_overrun() {
     let sent = |pairs: &[u8]| join(&[begun(), stream(PARAMS, 1, pairs)]);
     let long = vec![b'x'; MOST];
     let endless: Vec<u8> = (0..64).flat_map(|_| record(PARAMS, 1, &long)).collect();
@@ -129,9 +129,9 @@ fn k2_pairs_that_overrun() {
     ]);
 }
 
-/// The most that is taken is answered, one byte more is refused.
+/// Parameters of the largest size are accepted, one byte more is refused.
 #[test]
-fn k2_params_have_a_limit() {
+fn params_have_a_limit() {
     let of = |total: usize| {
         let mut pairs: Vec<u8> = pairs_of(&index());
         // Of its own it takes 1 + 4 + 6 bytes.
@@ -159,9 +159,10 @@ fn pairs_of(params: &Params) -> Vec<u8> {
         .collect()
 }
 
-/// Section 3.3, 5.3, 6.1: what belongs to no request, or to one too many.
+/// Records that belong to no request, or to a second one (FastCGI 1.0, 3.3, 5.3
+/// and 6.1).
 #[test]
-fn k3_requests_out_of_order() {
+fn requests_out_of_order() {
     let params = stream(PARAMS, 1, &pairs_of(&asks("POST", "/login")));
     let abort = record(ABORT_REQUEST, 1, b"");
     let part = record(STDIN, 1, b"user");
@@ -188,9 +189,9 @@ fn k3_requests_out_of_order() {
     ]);
 }
 
-/// Section 4.1: of what is asked, no more than there is to say.
+/// Only the values that were asked for and exist (FastCGI 1.0, 4.1).
 #[test]
-fn k4_values() {
+fn values() {
     let ask = |pairs: &[u8]| record(GET_VALUES, 0, pairs);
     let tell = |content: Vec<u8>| {
         vec![Record {
@@ -226,9 +227,9 @@ fn k4_values() {
     assert_eq!(told, want.concat());
 }
 
-/// Records as large as can be, padded as much as can be; nothing of them stays.
+/// The largest records with the most padding, which use no memory afterwards.
 #[test]
-fn k5_large_records() {
+fn large_records() {
     let state = StateDir::new();
     let worker = Application::worker(&mut program_at(&state));
     assert_serves("before", &worker);

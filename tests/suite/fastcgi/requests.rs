@@ -24,7 +24,7 @@ fn worker() -> (StateDir, Application) {
     (state, worker)
 }
 
-/// K2, K3: where records end means nothing, down to one byte in each.
+/// How a stream is cut into records changes nothing, down to one byte in each.
 #[test]
 fn a_stream_may_be_cut_anywhere() {
     let (_state, worker) = worker();
@@ -47,7 +47,7 @@ fn a_stream_may_be_cut_anywhere() {
     assert_ends_well(&worker);
 }
 
-/// K3: CONTENT_LENGTH says what of STDIN is the body, as by CGI (RFC 3875, 4.2).
+/// CONTENT_LENGTH bytes of STDIN are the body, as by CGI (RFC 3875, 4.2).
 #[test]
 fn the_body_ends_where_content_length_says() {
     let (_state, worker) = worker();
@@ -137,7 +137,7 @@ fn connections_are_kept_as_asked() {
     assert_ends_well(&worker);
 }
 
-/// K3, section 5.5: no multiplexing. The request that came first goes on.
+/// There is no multiplexing (FastCGI 1.0, 5.5): the first request continues.
 #[test]
 fn a_request_beside_another_is_refused_and_disturbs_nothing() {
     let (_state, worker) = worker();
@@ -204,7 +204,7 @@ fn answers_that_nobody_takes_do_not_pile_up() {
     assert_ends_well(&worker);
 }
 
-/// F27: what a request brings along goes with it.
+/// Nothing of a request remains in the worker after its response.
 #[test]
 fn nothing_passes_from_a_request_to_the_next() {
     let (state, worker) = worker();
@@ -280,7 +280,7 @@ fn errors_have_numbers_of_their_own() {
     }
 }
 
-/// F27: a bug in one request is that request's alone.
+/// A panic in one request fails that request only.
 #[test]
 fn a_panic_is_answered_and_touches_no_other_request() {
     let state = StateDir::new();

@@ -1,5 +1,5 @@
-//! Row K7 and F27: one process, many visitors. Each sees what is his own, and
-//! the process does not grow.
+//! One process, many visitors: each sees their own session only, and the process
+//! does not grow.
 
 use std::thread;
 

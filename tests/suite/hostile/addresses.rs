@@ -7,7 +7,7 @@ use crate::support::invariants::{COOKIE, MARKER, NOTHING, checked};
 
 const LOGIN: &str = "username=admin";
 
-/// E13: the visitor writes REQUEST_URI. With a PATH_INFO that it does not end
+/// The visitor writes REQUEST_URI. With a PATH_INFO that it does not end
 /// in, it says nothing, and every link goes by SCRIPT_NAME.
 #[test]
 fn request_uri_leads_nobody_astray() {
@@ -42,7 +42,7 @@ fn request_uri_leads_nobody_astray() {
     }
 }
 
-/// E14: SCRIPT_NAME stands in links, in Location and in the cookie's Path:
+/// SCRIPT_NAME stands in links, in Location and in the cookie's Path:
 /// encoded in each, and never another host.
 #[test]
 fn script_name_is_encoded_where_it_shows() {
@@ -84,8 +84,8 @@ fn normal(path: &str) -> String {
     path.replace("%3B", ";").to_ascii_lowercase()
 }
 
-/// E14, the rest: no path at all, another host's, too long for a header line.
-/// The parser of answers has the last word: no `//`, no line over 4096.
+/// SCRIPT_NAME is no path, one that names another host, or one too long for a
+/// header line. The response parser checks: no `//`, no line over 4096 bytes.
 #[test]
 fn script_name_that_is_none() {
     let long = format!("/{}", "a".repeat(10_000));
@@ -119,7 +119,7 @@ fn script_name_that_is_none() {
     }
 }
 
-/// E15: servers that give no PATH_INFO (front controllers, ErrorDocument,
+/// Servers that give no PATH_INFO (front controllers, ErrorDocument,
 /// DirectoryIndex): REQUEST_URI beside the script says what is wanted.
 #[test]
 fn path_info_may_be_missing() {
@@ -145,7 +145,7 @@ fn path_info_may_be_missing() {
     }
 }
 
-/// E31: Host is the visitor's word: shown nowhere, in no address.
+/// The visitor writes Host: it is not shown, and not part of any URL.
 #[test]
 fn hosts_are_never_reflected() {
     let long = "h".repeat(5000);

@@ -9,7 +9,7 @@ use crate::support::{Cgi, StateDir, now};
 
 const LOGIN: &str = "username=admin";
 
-/// E1: nobody's request. A person at a shell gets the usage, not a page.
+/// Without a request, a person at a shell gets the usage, not a page.
 #[test]
 fn empty_environment_is_no_request() {
     let out = Cgi::get("/").bare().run();
@@ -23,8 +23,8 @@ fn empty_environment_is_no_request() {
     assert_eq!(out.after, out.before);
 }
 
-/// E2, E11: a method is what makes a request; an unknown one is refused by
-/// RFC 3875, 4.3, and with 405 the known ones are named (RFC 9110, 15.5.6).
+/// REQUEST_METHOD alone makes a request. An unknown method is refused (RFC 3875,
+/// 4.3), and a response of 405 names the known ones (RFC 9110, 15.5.6).
 #[test]
 fn methods_that_are_none() {
     let long = "A".repeat(5000);
@@ -62,7 +62,7 @@ fn methods_that_are_none() {
     assert_status("only GATEWAY_INTERFACE", alone, 400);
 }
 
-/// E12: methods that exist, some of which lighttpd passes on.
+/// Methods that exist, some of which lighttpd passes on.
 #[test]
 fn methods_of_others() {
     for method in [
@@ -86,7 +86,7 @@ fn methods_of_others() {
     assert_eq!(response.header("Allow"), Some("GET, HEAD"));
 }
 
-/// E3 to E6, E9: bytes that are no UTF-8, and more of them than anyone needs.
+/// Variables that are not UTF-8, are very long, or are very many.
 #[test]
 fn bytes_in_names_and_values() {
     let long = [b"a=".as_slice(), &[b'.'; 120 * 1024]].concat();
@@ -111,7 +111,7 @@ fn bytes_in_names_and_values() {
     }
 }
 
-/// E7: what only execve itself can pass: no name, no `=`, a name twice.
+/// Entries that only execve can pass: without a name, without `=`, a name twice.
 #[test]
 fn entries_that_are_no_variables() {
     let signer = Signer::default();
@@ -144,14 +144,14 @@ fn entries_that_are_no_variables() {
     assert_eq!((first.status, &first.body), (200, &again.body));
 }
 
-/// E8: a header for everybody in a small town.
+/// Tens of thousands of request headers.
 #[test]
 fn thirty_thousand_variables() {
     let cgi = (0..30_000).fold(Cgi::get("/"), |cgi, n| cgi.var(format!("HTTP_X{n}"), "y"));
     assert_anonymous("30 000 variables", cgi);
 }
 
-/// E10: a protocol is not a reason to refuse (RFC 3875, 4.1.16).
+/// No protocol is refused (RFC 3875, 4.1.16).
 #[test]
 fn any_protocol_will_do() {
     let long = "H".repeat(4096);
@@ -163,7 +163,7 @@ fn any_protocol_will_do() {
     assert_anonymous("unset", Cgi::get("/").without("SERVER_PROTOCOL"));
 }
 
-/// E24 to E26: no name comes from anywhere but the session.
+/// The user's name comes from the session and from nothing else.
 #[test]
 fn nobody_is_logged_in_by_a_variable() {
     #[rustfmt::skip]
@@ -183,7 +183,7 @@ fn nobody_is_logged_in_by_a_variable() {
     }
 }
 
-/// E27: a client writes `HTTP_*`; no setting is ever read from there, nor from
+/// A client writes `HTTP_*`; no setting is ever read from there, nor from
 /// a name without our prefix. The last row shows that the token would do.
 #[test]
 fn settings_do_not_come_from_headers() {
@@ -226,7 +226,7 @@ fn settings_do_not_come_from_headers() {
     );
 }
 
-/// E28: the environment of developers changes nothing that a visitor sees.
+/// A developer's environment variables change nothing that a visitor sees.
 #[test]
 fn developers_variables_are_without_effect() {
     let plain = Cgi::get("/").run();
@@ -243,7 +243,7 @@ fn developers_variables_are_without_effect() {
     assert_eq!((out.errors(), out.stdout), (String::new(), plain.stdout));
 }
 
-/// E29: under CGI a visitor may write argv (RFC 3875, 4.4).
+/// Under CGI a visitor may write argv (RFC 3875, 4.4).
 #[test]
 fn arguments_are_not_looked_at() {
     let plain = Cgi::get("/").run();
@@ -271,7 +271,7 @@ fn arguments_are_not_looked_at() {
     }
 }
 
-/// E32: what a server says about a request is no randomness.
+/// No meta-variable is used as a source of random bytes.
 #[test]
 fn keys_of_two_sites_differ() {
     let key = || {

@@ -25,7 +25,7 @@ fn path(bytes: &[u8]) -> Cgi {
     }
 }
 
-/// P1 to P3: near the mark, outside, and full of ornaments.
+/// Paths that almost name a page, leave the mount, or are spelled strangely.
 #[test]
 fn what_is_no_page_is_404() {
     let long = format!("/{}", "a".repeat(10_000));
@@ -76,7 +76,7 @@ fn what_is_no_page_is_404() {
     }
 }
 
-/// Q1: any query, and any amount of it.
+/// Any query string, of any length.
 #[test]
 fn queries_are_of_no_account() {
     let pairs = "a=b&".repeat(30_000);
@@ -117,7 +117,7 @@ fn queries_are_of_no_account() {
     }
 }
 
-/// Q2, Q3: a GET request logs nobody in, whatever it says it would rather be.
+/// A GET request logs nobody in, also if it asks for another method.
 #[test]
 fn a_get_request_stays_one() {
     let login = "username=admin&password=x";
@@ -153,7 +153,7 @@ fn a_get_request_stays_one() {
     }
 }
 
-/// Q4: nothing of a query comes back, and so nothing unescaped.
+/// No part of a query string is in the response.
 #[test]
 fn queries_are_not_reflected() {
     for target in ["/", "/login", "/logout", "/nothing"] {

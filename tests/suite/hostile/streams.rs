@@ -36,7 +36,7 @@ fn logged_in_as(answer: &Response) -> String {
     json
 }
 
-/// F20, 4.2 of RFC 3875: whoever needs no body does not wait for one.
+/// A response that needs no body does not wait for one (RFC 3875, 4.2).
 #[test]
 fn answers_that_need_no_body_do_not_wait() {
     let json = "application/json";
@@ -45,7 +45,7 @@ fn answers_that_need_no_body_do_not_wait() {
         ("GET", Cgi::get("/"), 200),
         ("HEAD", Cgi::new("HEAD", "/"), 200),
         (
-            "E21: GET with a length",
+            "GET with a length",
             Cgi::get("/").var("CONTENT_LENGTH", "3"),
             200,
         ),
@@ -61,7 +61,7 @@ fn answers_that_need_no_body_do_not_wait() {
             411,
         ),
         (
-            "E17: over the limit",
+            "over the limit",
             Cgi::post("/login", form_of(LIMIT + 1)).body(""),
             413,
         ),
@@ -93,7 +93,7 @@ fn answers_that_need_no_body_do_not_wait() {
     }
 }
 
-/// E17: what a length claims is not what anybody allocates.
+/// CONTENT_LENGTH does not decide how much memory is allocated.
 #[test]
 fn claimed_lengths_cost_nothing() {
     for length in [
@@ -110,7 +110,7 @@ fn claimed_lengths_cost_nothing() {
     }
 }
 
-/// E18, E19: CONTENT_LENGTH bytes are the body, no more and no fewer.
+/// CONTENT_LENGTH bytes are the body, no more and no fewer.
 #[test]
 fn body_ends_where_content_length_says() {
     let long = form_of(LIMIT);
@@ -147,8 +147,8 @@ fn body_ends_where_content_length_says() {
     assert_eq!(logged_in_as(&answer), r#"{"username":"admin"}"#);
 }
 
-/// E20: Apache passes a chunked request on without CONTENT_LENGTH; its end is
-/// the end of file, its limit the same.
+/// Apache passes a chunked request on without CONTENT_LENGTH: the body ends at the
+/// end of file, and has the same limit.
 #[test]
 fn chunked_bodies_end_with_the_file() {
     let chunked = |body: &str| {
@@ -179,12 +179,12 @@ fn chunked_bodies_end_with_the_file() {
     assert_status("nothing", chunked(""), 400);
 }
 
-/// E21 to E23: other servers' calls for which a body is stale or strange.
+/// Requests for which the body belongs to another request or means nothing.
 #[test]
 fn bodies_nobody_asked_for() {
     let cases = [
         (
-            "E21: GET with a body",
+            "GET with a body",
             Cgi::get("/").var("CONTENT_LENGTH", "3").body("a=b"),
         ),
         (
@@ -202,7 +202,7 @@ fn bodies_nobody_asked_for() {
                 .hold_stdin(),
         ),
         (
-            "E23: lighttpd's constant",
+            "lighttpd's constant",
             Cgi::get("/").var("REDIRECT_STATUS", "200"),
         ),
         (
@@ -213,7 +213,7 @@ fn bodies_nobody_asked_for() {
     for (name, cgi) in cases {
         assert_anonymous(name, cgi);
     }
-    // E22: we are the ErrorDocument of a POST that went wrong elsewhere.
+    // signet is the ErrorDocument of a POST that failed elsewhere.
     for status in [403, 404, 500, 503] {
         let name = format!("error document {status}");
         let cgi = Cgi::get("/")
@@ -264,7 +264,7 @@ fn little_memory_is_enough() {
     }
 }
 
-/// F21: the answer cannot be delivered. Nothing follows from that.
+/// A response that cannot be written is not an error.
 #[test]
 fn nobody_listens() {
     let gone = || {
@@ -362,7 +362,7 @@ fn a_full_log_delays_an_answer_for_a_moment() {
     }
 }
 
-/// F22: the reason cannot be logged. The visitor has an answer all the same.
+/// When the reason cannot be logged, the visitor still gets a response.
 #[test]
 fn nobody_logs() {
     let full = || {
@@ -381,8 +381,8 @@ fn nobody_logs() {
     assert_status("stderr nowhere", broken().stderr(Stdio::null()), 503);
 }
 
-/// F20: with a stream closed, no file opened may take its number: the answer
-/// must not end up in the key's file, nor the key in the form.
+/// When a standard stream is closed, no file that is opened may get its number: the
+/// response must not be written to the key's file, nor the key be read as the body.
 #[test]
 fn closed_streams_are_not_taken_for_files() {
     let state = StateDir::new();

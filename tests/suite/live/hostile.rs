@@ -1,7 +1,7 @@
 //! Requests that no browser sends, byte by byte, and who stops each: the server
 //! by an error page of its own, or the program by one of its.
 //!
-//! Numbers (H1 to H19) group rows of one kind; `@` stands for the mount.
+//! `@` stands for the mount.
 
 use super::{Mount, Software, is_ours};
 use crate::support::html::{link, words};
@@ -82,27 +82,27 @@ fn headers() -> Vec<Row> {
     let many = |count| (0..count).map(|n| format!("a{n}: b").into_bytes()).collect::<Vec<_>>();
     let shell = |name: &str| format!("{name}: {SHELLSHOCK}").into_bytes();
     vec![
-        row("H1 control in a cookie",     GET, &[b"Cookie: session=a\x01b"], Theirs(400), Theirs(400), Index),
-        row("H1 delete in a cookie",      GET, &[b"Cookie: session=a\x7fb"], Theirs(400), Theirs(400), Index),
-        row("H1 NUL in a cookie",         GET, &[b"Cookie: session=a\0b"],   Theirs(400), Theirs(400), Theirs(400)),
-        row("H1 control in a header",     GET, &[b"X-A: a\x01b"],            Theirs(400), Theirs(400), Index),
-        row("H1 8 bit in a cookie",       GET, &[b"Cookie: a=\xff; session=\xe9"], Index, Index, Index),
-        row("H1 8 bit in a header",       GET, &[b"User-Agent: caf\xe9"],    Index, Index, Index),
-        row("H2 braces in a name",        GET, &[b"X-{a}: b"],               Theirs(400), Theirs(400), Index),
-        row("H2 bracket in a name",       GET, &[b"X(Y: b"],                 Theirs(400), Theirs(400), Index),
-        row("H2 8 bit in a name",         GET, &[b"X-\xe9: b"],              Theirs(400), Theirs(400), Index),
-        row("H3 folded header",           GET, &[b"X-A: b\r\n c"],           Index, Index, Theirs(400)),
-        row("H5 long cookie",             GET, &[&cookie(8000)],             Index, Index, Index),
-        row("H5 too long cookie",         GET, &[&cookie(20_000)],           Theirs(400), Theirs(431), Theirs(400)),
-        row("H5 long cookies together",   GET, &[&cookie(7000), &cookie(7000), &cookie(7000)], Theirs(400), Theirs(431), Index),
-        row("H6 90 headers",              GET, &refs(&many(90)),             Index, Index, Index),
-        row("H6 300 headers",             GET, &refs(&many(300)),            Theirs(400), Index, Index),
-        row("H16 any entity",             GET, &[b"If-None-Match: *"],       Index, Index, Index),
-        row("H16 since the future",       GET, &[b"If-Modified-Since: Fri, 31 Dec 2100 23:59:59 GMT"], Index, Index, Index),
-        row("H16 another entity",         GET, &[b"If-Match: \"x\""],        Index, Index, Index),
-        row("H19 shell in User-Agent",    GET, &[&shell("User-Agent")],      Index, Index, Index),
-        row("H19 shell in Referer",       GET, &[&shell("Referer")],         Index, Index, Index),
-        row("H19 shell in Cookie",        GET, &[&shell("Cookie")],          Index, Index, Index),
+        row("control in a cookie",     GET, &[b"Cookie: session=a\x01b"], Theirs(400), Theirs(400), Index),
+        row("delete in a cookie",      GET, &[b"Cookie: session=a\x7fb"], Theirs(400), Theirs(400), Index),
+        row("NUL in a cookie",         GET, &[b"Cookie: session=a\0b"],   Theirs(400), Theirs(400), Theirs(400)),
+        row("control in a header",     GET, &[b"X-A: a\x01b"],            Theirs(400), Theirs(400), Index),
+        row("8 bit in a cookie",       GET, &[b"Cookie: a=\xff; session=\xe9"], Index, Index, Index),
+        row("8 bit in a header",       GET, &[b"User-Agent: caf\xe9"],    Index, Index, Index),
+        row("braces in a name",        GET, &[b"X-{a}: b"],               Theirs(400), Theirs(400), Index),
+        row("bracket in a name",       GET, &[b"X(Y: b"],                 Theirs(400), Theirs(400), Index),
+        row("8 bit in a name",         GET, &[b"X-\xe9: b"],              Theirs(400), Theirs(400), Index),
+        row("folded header",           GET, &[b"X-A: b\r\n c"],           Index, Index, Theirs(400)),
+        row("long cookie",             GET, &[&cookie(8000)],             Index, Index, Index),
+        row("too long cookie",         GET, &[&cookie(20_000)],           Theirs(400), Theirs(431), Theirs(400)),
+        row("long cookies together",   GET, &[&cookie(7000), &cookie(7000), &cookie(7000)], Theirs(400), Theirs(431), Index),
+        row("90 headers",              GET, &refs(&many(90)),             Index, Index, Index),
+        row("300 headers",             GET, &refs(&many(300)),            Theirs(400), Index, Index),
+        row("any entity",             GET, &[b"If-None-Match: *"],       Index, Index, Index),
+        row("since the future",       GET, &[b"If-Modified-Since: Fri, 31 Dec 2100 23:59:59 GMT"], Index, Index, Index),
+        row("another entity",         GET, &[b"If-Match: \"x\""],        Index, Index, Index),
+        row("shell in User-Agent",    GET, &[&shell("User-Agent")],      Index, Index, Index),
+        row("shell in Referer",       GET, &[&shell("Referer")],         Index, Index, Index),
+        row("shell in Cookie",        GET, &[&shell("Cookie")],          Index, Index, Index),
         row("httpoxy",                    GET, &[b"Proxy: http://127.0.0.1:1"], Index, Index, Index),
         row("a user by header",           GET, &[b"Remote-User: admin", b"X-Remote-User: admin", b"X_Remote_User: admin"], Index, Index, Index),
         row("settings by header",         GET, &[b"Signet-Debug: true", b"Secret-Key: aaaaaaaaaaaaaaaaaaaaaaaa"], Index, Index, Index),
@@ -118,26 +118,26 @@ fn refs(lines: &[Vec<u8>]) -> Vec<&[u8]> {
 fn request_lines() -> Vec<Row> {
     let line = |name, line, apache, lighttpd, nginx| row(name, line, &[], apache, lighttpd, nginx);
     vec![
-        line("H8 a version to come",       b"GET @/ HTTP/1.2",                 Index, Theirs(505), Index),
-        line("H8 a binary version, typed", b"GET @/ HTTP/2.0",                 Index, Theirs(505), Theirs(505)),
-        line("H9 another host",            b"GET http://evil.example@/ HTTP/1.1", Index, Theirs(400), Index),
-        line("H9 a path like a host",      b"GET //evil.example/..@/ HTTP/1.1", Index, Index, Index),
-        line("H10 an option",              b"GET @/?-s HTTP/1.1",              Index, Index, Index),
-        line("H10 a long option",          b"GET @/?--version HTTP/1.1",       Index, Index, Index),
-        line("H10 a command",              b"GET @/?key+--help HTTP/1.1",      Index, Index, Index),
-        line("H10 an option with a value", b"GET @/?-d+x%3d1 HTTP/1.1",        Index, Index, Index),
-        line("H10 a soft hyphen",          b"GET @/?%ADd+x HTTP/1.1",          Index, Index, Index),
-        line("H10 shell letters",          b"GET @/?a+b+%22;id HTTP/1.1",      Index, Index, Index),
-        line("H10 a configuration",        b"GET @/?/etc/passwd HTTP/1.1",     Index, Index, Index),
-        line("H11 a tag",                  b"GET @/?a=<b> HTTP/1.1",           Index, Index, Index),
-        line("H11 a quote",                b"GET @/?a=\" HTTP/1.1",            Index, Index, Index),
-        line("H11 braces",                 b"GET @/?{}|^` HTTP/1.1",           Index, Index, Index),
-        line("H11 8 bit",                  b"GET @/?a=\xff HTTP/1.1",          Index, Theirs(400), Index),
-        line("H12 a header in the path",   b"GET @/%0d%0aSet-Cookie:%20x=1 HTTP/1.1", Ours(404), Theirs(400), Ours(404)),
-        line("H13 8 bit in the path",      b"GET @/%ff HTTP/1.1",              Ours(404), Theirs(400), Ours(404)),
-        line("H13 NUL in the path",        b"GET @/%00 HTTP/1.1",              Refused, Refused, Refused),
-        line("H13 escaped slash",          b"GET @/a%2fb HTTP/1.1",            Theirs(404), Ours(404), Ours(404)),
-        line("H13 escaped slash and dots", b"GET @/..%2f HTTP/1.1",            Refused, RefusedOrIndex, RefusedOrIndex),
+        line("a version to come",       b"GET @/ HTTP/1.2",                 Index, Theirs(505), Index),
+        line("a binary version, typed", b"GET @/ HTTP/2.0",                 Index, Theirs(505), Theirs(505)),
+        line("another host",            b"GET http://evil.example@/ HTTP/1.1", Index, Theirs(400), Index),
+        line("a path like a host",      b"GET //evil.example/..@/ HTTP/1.1", Index, Index, Index),
+        line("an option",              b"GET @/?-s HTTP/1.1",              Index, Index, Index),
+        line("a long option",          b"GET @/?--version HTTP/1.1",       Index, Index, Index),
+        line("a command",              b"GET @/?key+--help HTTP/1.1",      Index, Index, Index),
+        line("an option with a value", b"GET @/?-d+x%3d1 HTTP/1.1",        Index, Index, Index),
+        line("a soft hyphen",          b"GET @/?%ADd+x HTTP/1.1",          Index, Index, Index),
+        line("shell letters",          b"GET @/?a+b+%22;id HTTP/1.1",      Index, Index, Index),
+        line("a configuration",        b"GET @/?/etc/passwd HTTP/1.1",     Index, Index, Index),
+        line("a tag",                  b"GET @/?a=<b> HTTP/1.1",           Index, Index, Index),
+        line("a quote",                b"GET @/?a=\" HTTP/1.1",            Index, Index, Index),
+        line("braces",                 b"GET @/?{}|^` HTTP/1.1",           Index, Index, Index),
+        line("8 bit",                  b"GET @/?a=\xff HTTP/1.1",          Index, Theirs(400), Index),
+        line("a header in the path",   b"GET @/%0d%0aSet-Cookie:%20x=1 HTTP/1.1", Ours(404), Theirs(400), Ours(404)),
+        line("8 bit in the path",      b"GET @/%ff HTTP/1.1",              Ours(404), Theirs(400), Ours(404)),
+        line("NUL in the path",        b"GET @/%00 HTTP/1.1",              Refused, Refused, Refused),
+        line("escaped slash",          b"GET @/a%2fb HTTP/1.1",            Theirs(404), Ours(404), Ours(404)),
+        line("escaped slash and dots", b"GET @/..%2f HTTP/1.1",            Refused, RefusedOrIndex, RefusedOrIndex),
         line("dots",                       b"GET @/../../../etc/passwd HTTP/1.1", Refused, Refused, Refused),
         line("escaped dots",               b"GET @/%2e%2e/%2e%2e/etc/passwd HTTP/1.1", Refused, Refused, Refused),
         line("an own tag in the path",     b"GET @/<script> HTTP/1.1",         Ours(404), Ours(404), Ours(404)),
@@ -152,13 +152,13 @@ fn request_lines() -> Vec<Row> {
 #[rustfmt::skip]
 fn bodies() -> Vec<Row> {
     vec![
-        row("H14 two lengths",       LOGIN, &[FORM, b"Content-Length: 14", b"Content-Length: 3"], Theirs(400), Theirs(400), Theirs(400)).body(b"username=admin"),
-        row("H14 a list of lengths", LOGIN, &[FORM, b"Content-Length: 14, 14"], Theirs(400), Theirs(400), Theirs(400)).body(b"username=admin"),
-        row("H14 a signed length",   LOGIN, &[FORM, b"Content-Length: +14"], Theirs(400), Theirs(400), Theirs(400)).body(b"username=admin"),
-        row("H14 length and pieces", LOGIN, &[FORM, CHUNKED, b"Content-Length: 3"], Ours(303), Theirs(400), Theirs(400)).body(b"e\r\nusername=admin\r\n0\r\n\r\n"),
-        row("H14 unknown coding",    LOGIN, &[FORM, b"Transfer-Encoding: cow"], Refused, Theirs(501), Theirs(501)),
-        row("H14 no length",         LOGIN, &[FORM], Ours(411), Theirs(411), Ours(411)).by_mod_fcgid(Ours(400)),
-        row("H14 sizes that are none", LOGIN, &[FORM, CHUNKED], Theirs(400), Theirs(400), Theirs(400)).body(b"-1\r\nusername=admin\r\n0\r\n\r\n").by_mod_fcgid(Ours(400)),
+        row("two lengths",       LOGIN, &[FORM, b"Content-Length: 14", b"Content-Length: 3"], Theirs(400), Theirs(400), Theirs(400)).body(b"username=admin"),
+        row("a list of lengths", LOGIN, &[FORM, b"Content-Length: 14, 14"], Theirs(400), Theirs(400), Theirs(400)).body(b"username=admin"),
+        row("a signed length",   LOGIN, &[FORM, b"Content-Length: +14"], Theirs(400), Theirs(400), Theirs(400)).body(b"username=admin"),
+        row("length and pieces", LOGIN, &[FORM, CHUNKED, b"Content-Length: 3"], Ours(303), Theirs(400), Theirs(400)).body(b"e\r\nusername=admin\r\n0\r\n\r\n"),
+        row("unknown coding",    LOGIN, &[FORM, b"Transfer-Encoding: cow"], Refused, Theirs(501), Theirs(501)),
+        row("no length",         LOGIN, &[FORM], Ours(411), Theirs(411), Ours(411)).by_mod_fcgid(Ours(400)),
+        row("sizes that are none", LOGIN, &[FORM, CHUNKED], Theirs(400), Theirs(400), Theirs(400)).body(b"-1\r\nusername=admin\r\n0\r\n\r\n").by_mod_fcgid(Ours(400)),
     ]
 }
 
@@ -220,7 +220,7 @@ fn assert_index(mount: &Mount, row: &str, reply: &Reply) {
     assert_eq!(login, mount.url("/login"), "{name}");
 }
 
-/// H9: a login for another host is answered by a path, not by that host.
+/// The redirect after a login for another host is a path, without that host.
 fn login_at_another_host(mount: &Mount) {
     let line = b"POST http://evil.example@/login HTTP/1.1";
     let row = row(
@@ -249,7 +249,7 @@ fn login_at_another_host(mount: &Mount) {
     }
 }
 
-/// H14: what stands behind the last piece is no header.
+/// A trailer after the last chunk is not a header.
 fn trailers_are_no_headers(mount: &Mount) {
     let session = mount.log_in();
     let line = b"POST @/logout HTTP/1.1";
@@ -265,7 +265,7 @@ fn trailers_are_no_headers(mount: &Mount) {
     );
 }
 
-/// H7: a request without a version has an answer without a head, or 400.
+/// A request without a version has an answer without a head, or 400.
 fn without_a_version(mount: &Mount) {
     let answer = http::send_and_end(mount.port, &at(mount, b"GET @/\r\n\r\n")).expect("an answer");
     let text = String::from_utf8(answer).expect("text");
@@ -289,7 +289,7 @@ fn without_a_version(mount: &Mount) {
     }
 }
 
-/// H15: a body that ends too early logs nobody in.
+/// A body that ends too early logs nobody in.
 fn body_cut_short(mount: &Mount) {
     let request = row(
         "",
@@ -311,7 +311,7 @@ fn body_cut_short(mount: &Mount) {
     }
 }
 
-/// H16: a piece of a page is the page, or that piece of it; never "not modified".
+/// A range request gets the page or that range of it; never "not modified".
 fn ranges(mount: &Mount) {
     let whole = mount.get("/", &[]);
     let piece = mount.get("/", &["Range: bytes=0-1"]);

@@ -219,7 +219,7 @@ fn a_mark_can_be_set_where_there_are_no_locks() {
     }
 }
 
-/// Row S5: whatever the cookie says, no name of its choosing is opened.
+/// No cookie can choose which file is opened.
 #[test]
 #[ignore = "needs strace: run tests/run"]
 fn a_malformed_id_opens_nothing() {

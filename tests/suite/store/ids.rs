@@ -1,5 +1,5 @@
-//! Ids: which are a session, when they change, and that nobody else chooses
-//! them (rows S1 to S9 of session fixation's textbook).
+//! Session ids: which lead to a session, when they change, and that nobody else
+//! can choose them (session fixation).
 
 use std::collections::BTreeSet;
 use std::fs;

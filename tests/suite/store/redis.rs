@@ -499,8 +499,7 @@ pub(super) fn serve(stream: TcpStream, mut answer: impl FnMut(&str) -> Vec<u8>) 
 /// Ten arrays in one another.
 const NESTED: &[u8] = b"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n";
 
-/// Row F26 of the faults: the page is 503, the visitor's cookie stays, and the
-/// owner reads why.
+/// The page is 503, the visitor's cookie stays, and the log says why.
 #[test]
 fn a_redis_that_fails_logs_nobody_out() {
     type Behaviour = Box<dyn Fn(TcpStream) + Send + Sync>;

@@ -41,47 +41,44 @@ pub(crate) fn checked(name: &str, cgi: Cgi, allowed: Allowed) -> Response {
     assert_holds(name, &cgi.address_space(ADDRESS_SPACE).run(), allowed)
 }
 
-/// Asserts I1 to I8 on `out`, the answer to the row `name`, and returns it
-/// parsed:
+/// Asserts the invariants on `out`, the response to the case `name`, and returns
+/// it parsed:
 ///
-/// - I1: exit code 0, no signal, no panic
-/// - I2: the head is valid CGI, see [`Response::parse`]
-/// - I3: [`MARKER`] stands nowhere unescaped
-/// - I4: no Set-Cookie unless allowed
-/// - I5: the state directory is as it was unless allowed
-/// - I6: not to be stored, framed, sniffed or run
-/// - I7: under a second (the row itself sets the limit on memory)
-/// - I8: no path, key, version or backtrace reaches the visitor
+/// - exit code 0, no signal, no panic
+/// - the head is valid CGI, see [`Response::parse`]
+/// - [`MARKER`] is nowhere unescaped
+/// - no Set-Cookie unless allowed
+/// - the state directory is as it was unless allowed
+/// - may not be stored, framed or sniffed, and runs no scripts
+/// - under a second (the row itself sets the limit on memory)
+/// - no path, key, version or backtrace reaches the visitor
 #[track_caller]
 pub(crate) fn assert_holds(name: &str, out: &Output, allowed: Allowed) -> Response {
     let errors = out.errors();
-    assert_eq!(out.status.code(), Some(0), "I1 {name}: {out}");
-    assert!(!errors.contains("panicked"), "I1 {name}: {out}");
+    assert_eq!(out.status.code(), Some(0), "{name}: {out}");
+    assert!(!errors.contains("panicked"), "{name}: panicked: {out}");
     for line in errors.lines() {
-        assert!(
-            line.starts_with("signet: "),
-            "I1 {name}: {line:?} on stderr"
-        );
+        assert!(line.starts_with("signet: "), "{name}: {line:?} on stderr");
         assert!(
             !line.contains(|letter: char| letter.is_control()),
-            "I1 {name}: {line:?}"
+            "{name}: {line:?} on stderr"
         );
     }
     let response = match Response::parse(&out.stdout) {
         Ok(response) => response,
-        Err(why) => panic!("I2 {name}: {why}\n{out}"),
+        Err(why) => panic!("{name}: {why}\n{out}"),
     };
-    assert!(!contains(&out.stdout, MARKER), "I3 {name}: {out}");
+    assert!(!contains(&out.stdout, MARKER), "{name}: unescaped: {out}");
     if !allowed.cookie {
-        assert_eq!(response.cookies(), [], "I4 {name}: {out}");
+        assert_eq!(response.cookies(), [], "{name}: sets a cookie: {out}");
     }
     if !allowed.state {
-        assert_eq!(out.after, out.before, "I5 {name}");
+        assert_eq!(out.after, out.before, "{name}: the state directory");
     }
     assert_closed(name, &response.headers);
     assert!(
         out.busy < Duration::from_secs(1),
-        "I7 {name}: {:?}",
+        "{name}: took {:?}",
         out.busy
     );
     let state = out.state.to_string_lossy();
@@ -99,16 +96,16 @@ pub(crate) fn assert_holds(name: &str, out: &Output, allowed: Allowed) -> Respon
         "SIGNET_SECRET_KEY=",
     ];
     for text in secrets.into_iter().chain(traces) {
-        assert!(!contains(&out.stdout, text), "I8 {name}: {text} in {out}");
+        assert!(!contains(&out.stdout, text), "{name}: {text} in {out}");
         assert!(
             text != super::KEY || !errors.contains(text),
-            "I8 {name}: the key on stderr"
+            "{name}: the key on stderr"
         );
     }
     response
 }
 
-/// I6: the headers of a page that is one visitor's alone.
+/// Asserts the headers of a page that is for one visitor.
 #[track_caller]
 pub(crate) fn assert_closed(name: &str, headers: &[(String, String)]) {
     let header = |wanted: &str| {
@@ -121,20 +118,17 @@ pub(crate) fn assert_closed(name: &str, headers: &[(String, String)]) {
     assert_eq!(
         header("Cache-Control"),
         "no-store, no-cache",
-        "I6 {name}: {headers:?}"
+        "{name}: {headers:?}"
     );
     // It takes Chromium seconds where the disk cache is large.
-    assert_eq!(header("Clear-Site-Data"), "", "I6 {name}");
+    assert_eq!(header("Clear-Site-Data"), "", "{name}");
     let vary = header("Vary");
     assert!(
         vary.split(',').any(|field| field.trim() == "cookie"),
-        "I6 {name}: {headers:?}"
+        "{name}: {headers:?}"
     );
-    assert_eq!(header("X-Content-Type-Options"), "nosniff", "I6 {name}");
-    assert!(
-        !header("Referrer-Policy").is_empty(),
-        "I6 {name}: {headers:?}"
-    );
+    assert_eq!(header("X-Content-Type-Options"), "nosniff", "{name}");
+    assert!(!header("Referrer-Policy").is_empty(), "{name}: {headers:?}");
     let policy = header("Content-Security-Policy");
     let directives: Vec<&str> = policy.split(';').map(str::trim).collect();
     for directive in [
@@ -142,12 +136,12 @@ pub(crate) fn assert_closed(name: &str, headers: &[(String, String)]) {
         "form-action 'self'",
         "frame-ancestors 'none'",
     ] {
-        assert!(directives.contains(&directive), "I6 {name}: {policy}");
+        assert!(directives.contains(&directive), "{name}: {policy}");
     }
     let closed = ["default-src 'none'", "object-src 'none'"];
     assert!(
         closed.iter().any(|one| directives.contains(one)),
-        "I6 {name}: {policy}"
+        "{name}: {policy}"
     );
     // A site's own page may have styles of its own, and no scripts.
     let mut loads = directives
@@ -155,11 +149,11 @@ pub(crate) fn assert_closed(name: &str, headers: &[(String, String)]) {
         .filter(|directive| !directive.starts_with("style-src "));
     assert!(
         !loads.any(|directive| directive.contains("unsafe")),
-        "I6 {name}: {policy}"
+        "{name}: {policy}"
     );
     assert!(
         header("Access-Control-Allow-Origin").is_empty(),
-        "I6 {name}: {headers:?}"
+        "{name}: {headers:?}"
     );
 }
 

@@ -186,7 +186,7 @@ fn oracle_agrees_with_flask() {
         };
         let (name, json, cookie) = (text("name"), text("json"), text("cookie"));
         let key = match name {
-            "V9 bytes key sha1" => (0..32).collect(),
+            "bytes key sha1" => (0..32).collect(),
             _ => text("secret_key").as_bytes().to_vec(),
         };
         let signer = Signer::with_key(key).digest(digest);
