@@ -60,7 +60,7 @@ extern "C" fn main(_argc: c_int, argv: *const *const c_char, envp: *const *const
             return c_int::from(signet::cli::run(edge, sockets, arguments));
         }
     }
-    c_int::from(signet::app::serve(entrance, edge) != ExitCode::SUCCESS)
+    c_int::from(signet::app::server().run_as(entrance, edge) != ExitCode::SUCCESS)
 }
 
 /// A process inherits the signals that its parent had blocked. Blocked SIGTERM

@@ -1,300 +1,182 @@
-//! What went wrong, as a page: the one place that turns an error into a
-//! status.
+//! What an error page says: the one table of words for everything that can go
+//! wrong.
 //!
 //! A stranger reads one plain sentence and a number; the owner finds the
 //! reason under that number on standard error (and on the page, when
 //! debugging). What is wrong with the key is said in words for an owner who
 //! has no more than FTP, without naming a path.
 
-use std::fmt::Display;
-
 use http::StatusCode;
-use http::header::{self, HeaderValue};
 
-use super::pages::{ErrorPage, Page, TemplateError};
+use super::pages::{ErrorPage, Page};
 use super::remedy::{self, Remedy};
-use crate::Response;
-use crate::config::{ConfigError, ConfigProblem, KeyError, Place, StateDirError};
+use crate::config::{ConfigError, ConfigProblem, KeyError, Place};
 use crate::files::{FileError, FileProblem};
-use crate::gateway::{BodyError, CrossOrigin, MetaVariableError, RequestError, ResponseError, log};
-use crate::server::Context;
+use crate::gateway::{BodyError, CrossOrigin, RequestError, log};
+use crate::server::{self, Error, Failure, FormError, Response};
 use crate::session::SaveError;
-use crate::session::cookie::CookieTooLarge;
 use crate::session::key::{KeyFileError, WeakKey};
 use crate::session::store::StoreError;
 
-/// What the next page says after a click on "Log out everywhere" that ended one
-/// session only, as too many names have a revocation mark.
-pub(crate) const ENDED_HERE_ONLY: &str = "You are logged out in this browser only. Other browsers could not be logged out: too many names use this at the moment.";
-
-/// Why a request is refused, and what is said to whom.
-#[derive(Clone, Debug)]
-pub(crate) struct Refusal {
-    status: StatusCode,
+/// What an error page says.
+struct Words {
+    /// For anybody.
     message: &'static str,
+    /// For an owner who has nothing but FTP.
     fix: String,
+    /// Steps for hosts of several kinds.
     remedies: &'static [Remedy],
-    reason: Option<String>,
-    allow: Option<&'static str>,
 }
 
-impl Refusal {
-    /// A refusal that the status explains.
-    pub(crate) fn new(status: StatusCode) -> Self {
-        let message = match status.as_u16() {
-            400 => "The request could not be understood.",
-            403 => "The request came from another site and was refused.",
-            404 => "There is no page at this address.",
-            405 => "This page cannot be used that way.",
-            408 => "The request did not arrive in time.",
-            411 => "The request did not say how long it is.",
-            413 => "The request is too large.",
-            414 => "The address is too long.",
-            415 => "The form was sent in a way this page does not read.",
-            503 => "This site is not ready yet.",
-            _ if status.is_server_error() => "Something went wrong on this site.",
-            _ => "The request was refused.",
-        };
+impl Words {
+    fn new(message: &'static str) -> Self {
         Self {
-            status,
             message,
             fix: String::new(),
             remedies: &[],
-            reason: None,
-            allow: None,
         }
     }
 
-    /// The methods that would have worked (RFC 9110, 15.5.6).
-    pub(crate) fn allow(mut self, methods: &'static str) -> Self {
-        self.allow = Some(methods);
-        self
+    fn fix(self, fix: impl Into<String>) -> Self {
+        let fix = fix.into();
+        Self { fix, ..self }
     }
 
-    fn because(mut self, reason: impl ToString) -> Self {
-        self.reason = Some(reason.to_string());
-        self
-    }
-
-    /// Whether its reason is that one, or comes of it.
-    pub(crate) fn is_because(&self, err: &impl Display) -> bool {
-        let reason = self.reason.as_deref().unwrap_or_default();
-        reason.contains(&err.to_string())
-    }
-
-    fn fixed_by(mut self, fix: impl Into<String>) -> Self {
-        self.fix = fix.into();
-        self
-    }
-
-    fn remedied_by(mut self, remedies: &'static [Remedy]) -> Self {
-        self.remedies = remedies;
-        self
+    fn remedies(self, remedies: &'static [Remedy]) -> Self {
+        Self { remedies, ..self }
     }
 }
 
-/// The page that says so; the reason goes to standard error.
-pub(crate) fn respond(refusal: Refusal, context: &Context<'_>) -> Response {
-    let error_id = match &refusal.reason {
-        Some(reason) => {
-            let id = error_id(context.now);
-            log(format_args!("error {id}: {reason}"));
-            id
-        }
-        None => String::new(),
-    };
-    let detail = refusal
-        .reason
-        .as_deref()
-        .filter(|_| context.config.debug)
-        .unwrap_or_default();
-    let remedies = match refusal.remedies {
+/// The error page: the site's own if there is one that can be rendered.
+pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
+    let context = error.context;
+    let words = words(error.failure);
+    let remedies = match words.remedies {
         [] => Vec::new(),
         remedies => remedy::in_order(remedies, context.config.euid()),
     };
     let page = Page::Error(ErrorPage {
-        status: refusal.status.as_u16(),
-        reason: reason_phrase(refusal.status),
-        message: refusal.message,
-        fix: &refusal.fix,
+        status: error.status().as_u16(),
+        reason: error.reason_phrase(),
+        message: words.message,
+        fix: &words.fix,
         remedies: &remedies,
-        error_id: &error_id,
-        detail,
+        error_id: error.id(),
+        detail: error.detail(),
     });
-    // If the site's own error page is what is broken, the built-in one says so.
-    let mut response = page.response(context).unwrap_or_else(|broken| {
-        if let Some(reason) = broken.reason {
+    Ok(page.response(context).unwrap_or_else(|err| {
+        if let Some(reason) = err.0.reason() {
             log(reason);
         }
-        page.built_in_response(context.mount)
-    });
-    *response.status_mut() = refusal.status;
-    let headers = response.headers_mut();
-    if let Some(methods) = refusal.allow {
-        headers.insert(header::ALLOW, HeaderValue::from_static(methods));
-    }
-    if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
-    }
-    response
+        page.built_in_response(context)
+    }))
 }
 
-fn reason_phrase(status: StatusCode) -> &'static str {
+const WRONG: &str = "Something went wrong on this site.";
+const NOT_READY: &str = "This site is not ready yet.";
+const NOT_UNDERSTOOD: &str = "The request could not be understood.";
+const NOT_READ: &str = "The form was sent in a way this page does not read.";
+const NO_SESSIONS: &str = "This site cannot keep sessions at the moment.";
+
+fn words(failure: &Failure) -> Words {
+    match failure {
+        Failure::ErrorDocument(status) | Failure::Status(status) => {
+            Words::new(sentence_for(*status))
+        }
+        Failure::NotFound => Words::new("There is no page at this address."),
+        Failure::MethodNotAllowed(_) => Words::new("This page cannot be used that way."),
+        Failure::Request(RequestError::MetaVariable(_)) => Words::new(NOT_UNDERSTOOD),
+        Failure::Request(RequestError::TooLong) => Words::new("The address is too long."),
+        Failure::CrossOrigin(err) => {
+            let words = Words::new("The request came from another site and was refused.");
+            match err {
+                CrossOrigin::Told => words,
+                CrossOrigin::Differs { .. } => words.fix(
+                    "If you came from this very site, it is behind a proxy that hides its address. \
+                     The web server's error log has both addresses and what to set.",
+                ),
+            }
+        }
+        Failure::Body(err) => Words::new(match err {
+            BodyError::LengthRequired => "The request did not say how long it is.",
+            BodyError::TooLarge { .. } => "The request is too large.",
+            BodyError::TimedOut => "The request did not arrive in time.",
+            BodyError::Length(_)
+            | BodyError::TransferCoding
+            | BodyError::Short { .. }
+            | BodyError::Read(_) => NOT_UNDERSTOOD,
+        }),
+        Failure::Form(err) => Words::new(match err {
+            FormError::ContentType(_) | FormError::Multipart => NOT_READ,
+            FormError::NotUtf8 | FormError::Fields(_) => NOT_UNDERSTOOD,
+        }),
+        Failure::Config(err) => Words::new(NOT_READY).fix(config_fix(err)),
+        Failure::Key(err) => {
+            let words = Words::new(NOT_READY).fix(key_fix(err));
+            match err {
+                KeyError::StateDir(_) => words.remedies(remedy::FOR_THE_KEY),
+                KeyError::Weak(_)
+                | KeyError::Exposed(_)
+                | KeyError::File(_)
+                | KeyError::NamedFile(_)
+                | KeyError::Retired(_) => words,
+            }
+        }
+        Failure::StateDir(err) => Words::new(NOT_READY)
+            .fix(remedy::place(err, "its sessions"))
+            .remedies(remedy::FOR_A_FOLDER),
+        Failure::Store(err) | Failure::Save(SaveError::Store(err)) => store_words(err),
+        Failure::Save(SaveError::NoRevocations) => Words::new(NOT_READY)
+            .fix("There is no folder for what ends sessions.")
+            .remedies(remedy::FOR_A_FOLDER),
+        Failure::Save(SaveError::Cookie(_)) => Words::new(
+            "This is too much to keep in a cookie. Nothing was changed; what was stored before is still there.",
+        ),
+        Failure::Save(SaveError::Random(_)) | Failure::Response(_) | Failure::Handler(_) => {
+            Words::new(WRONG)
+        }
+    }
+}
+
+/// What a status says that another program or the web server has chosen.
+fn sentence_for(status: StatusCode) -> &'static str {
     match status.as_u16() {
-        413 => "Content Too Large",
-        _ => status.canonical_reason().unwrap_or("Error"),
+        400 => NOT_UNDERSTOOD,
+        403 => "The request came from another site and was refused.",
+        404 => "There is no page at this address.",
+        405 => "This page cannot be used that way.",
+        408 => "The request did not arrive in time.",
+        411 => "The request did not say how long it is.",
+        413 => "The request is too large.",
+        414 => "The address is too long.",
+        415 => NOT_READ,
+        503 => NOT_READY,
+        _ if status.is_server_error() => WRONG,
+        _ => "The request was refused.",
     }
 }
 
-/// A number to find the error by; it need not be secret, only rarely the same.
-fn error_id(now: u64) -> String {
-    let mut bytes = [0; 4];
-    if getrandom::fill(&mut bytes).is_err() {
-        let pid = u64::from(std::process::id());
-        return format!("{:08x}", (now ^ (pid << 16)) & 0xffff_ffff);
-    }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-impl From<MetaVariableError> for Refusal {
-    fn from(_: MetaVariableError) -> Self {
-        Self::new(StatusCode::BAD_REQUEST)
-    }
-}
-
-impl From<RequestError> for Refusal {
-    fn from(err: RequestError) -> Self {
-        match err {
-            RequestError::MetaVariable(err) => err.into(),
-            RequestError::TooLong => Self::new(StatusCode::URI_TOO_LONG),
+fn store_words(err: &StoreError) -> Words {
+    match err {
+        StoreError::TooLarge { .. } => Words::new(
+            "This is too much to keep. Nothing was changed; what was stored before is still there.",
+        ),
+        StoreError::File(file) if !is_passing(file) => {
+            Words::new(NO_SESSIONS).fix(remedy::file(file))
         }
-    }
-}
-
-impl From<CrossOrigin> for Refusal {
-    fn from(err: CrossOrigin) -> Self {
-        let refusal = Self::new(StatusCode::FORBIDDEN);
-        match err {
-            CrossOrigin::Told => refusal,
-            CrossOrigin::Differs { .. } => refusal.because(err).fixed_by(
-                "If you came from this very site, it is behind a proxy that hides its address. \
-                 The web server's error log has both addresses and what to set.",
-            ),
-        }
-    }
-}
-
-impl From<BodyError> for Refusal {
-    fn from(err: BodyError) -> Self {
-        Self::new(match err {
-            BodyError::LengthRequired => StatusCode::LENGTH_REQUIRED,
-            BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
-            _ => StatusCode::BAD_REQUEST,
-        })
-    }
-}
-
-impl From<ConfigError> for Refusal {
-    fn from(err: ConfigError) -> Self {
-        let fix = config_fix(&err);
-        Self::new(StatusCode::SERVICE_UNAVAILABLE)
-            .because(err)
-            .fixed_by(fix)
-    }
-}
-
-impl From<KeyError> for Refusal {
-    fn from(err: KeyError) -> Self {
-        let fix = key_fix(&err);
-        let remedies = match &err {
-            KeyError::StateDir(_) => remedy::FOR_THE_KEY,
-            KeyError::Weak(_)
-            | KeyError::Exposed(_)
-            | KeyError::File(_)
-            | KeyError::NamedFile(_)
-            | KeyError::Retired(_) => &[],
-        };
-        Self::new(StatusCode::SERVICE_UNAVAILABLE)
-            .because(err)
-            .fixed_by(fix)
-            .remedied_by(remedies)
-    }
-}
-
-impl From<SaveError> for Refusal {
-    fn from(err: SaveError) -> Self {
-        match err {
-            SaveError::Cookie(err) => err.into(),
-            SaveError::Store(err) => err.into(),
-            SaveError::NoRevocations => Self::new(StatusCode::SERVICE_UNAVAILABLE)
-                .because(err)
-                .fixed_by("There is no folder for what ends sessions.")
-                .remedied_by(remedy::FOR_A_FOLDER),
-            SaveError::Random(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR).because(err),
-        }
-    }
-}
-
-impl From<CookieTooLarge> for Refusal {
-    fn from(err: CookieTooLarge) -> Self {
-        let mut refusal = Self::new(StatusCode::INTERNAL_SERVER_ERROR).because(err);
-        refusal.message = "This is too much to keep in a cookie. Nothing was changed; what was stored before is still there.";
-        refusal
-    }
-}
-
-impl From<StoreError> for Refusal {
-    fn from(err: StoreError) -> Self {
-        let (status, message) = match &err {
-            StoreError::TooLarge { .. } => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "This is too much to keep. Nothing was changed; what was stored before is still there.",
-            ),
-            StoreError::File(file) if !is_passing(file) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "This site cannot keep sessions at the moment.",
-            ),
-            _ => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "What this site remembers about you cannot be reached at the moment. Nothing is lost; please try again in a minute.",
-            ),
-        };
-        let fix = match &err {
-            StoreError::File(file) if !is_passing(file) => remedy::file(file),
-            _ => String::new(),
-        };
-        let mut refusal = Self::new(status).because(err).fixed_by(fix);
-        refusal.message = message;
-        refusal
+        StoreError::Unavailable(_)
+        | StoreError::File(_)
+        | StoreError::Refused { .. }
+        | StoreError::Damaged { .. }
+        | StoreError::IdInUse => Words::new(
+            "What this site remembers about you cannot be reached at the moment. Nothing is lost; please try again in a minute.",
+        ),
     }
 }
 
 /// Whether a problem may pass by itself.
 fn is_passing(err: &FileError) -> bool {
     matches!(err.problem, FileProblem::System(_) | FileProblem::Held)
-}
-
-impl From<StateDirError> for Refusal {
-    fn from(err: StateDirError) -> Self {
-        let fix = remedy::place(&err, "its sessions");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE)
-            .because(err)
-            .fixed_by(fix)
-            .remedied_by(remedy::FOR_A_FOLDER)
-    }
-}
-
-impl From<ResponseError> for Refusal {
-    fn from(err: ResponseError) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR).because(err)
-    }
-}
-
-impl From<TemplateError> for Refusal {
-    fn from(err: TemplateError) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR).because(err)
-    }
 }
 
 /// Where the mistake in the settings is, and what to do about it: no value, and

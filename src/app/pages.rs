@@ -1,16 +1,13 @@
 //! The pages as documents: the built-in ones, or a site's own.
 
 use askama::Template;
-use http::StatusCode;
 use http::header::{self, HeaderValue};
 use minijinja::HtmlEscape;
 
-use super::error::Refusal;
 use super::remedy::Steps;
 use super::site::{self, Rendered};
-use crate::Response;
-use crate::gateway::{Mount, log};
-use crate::server::{Context, keep_out_of_caches};
+use crate::gateway::log;
+use crate::server::{Context, Error as Failed, Response, html, keep_out_of_caches};
 
 /// The Content-Security-Policy of the built-in pages, with the hashes of the one
 /// style and the one script that they have; a test compares them.
@@ -36,11 +33,6 @@ const SITE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline';
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct TemplateError(pub(super) String);
-
-/// `url_for` was asked for a page that is not there.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no page is called {0:?}; there are index, login and logout")]
-pub struct UnknownEndpoint(pub String);
 
 /// A page and what it shows.
 #[derive(Clone, Copy, Debug)]
@@ -80,33 +72,20 @@ pub(crate) struct ErrorPage<'a> {
     pub(crate) detail: &'a str,
 }
 
-/// The URL, path only, of the page that is called `endpoint`.
-///
-/// # Errors
-///
-/// [`UnknownEndpoint`] for a page that is not built in.
-pub fn url_for(mount: &Mount, endpoint: &str) -> Result<String, UnknownEndpoint> {
-    let route = match endpoint {
-        "index" => "/",
-        "login" => "/login",
-        "logout" => "/logout",
-        _ => return Err(UnknownEndpoint(endpoint.to_owned())),
-    };
-    Ok(mount.url_for(route))
-}
-
 macro_rules! built_in {
     ($name:ident, $path:literal, $($field:ident: $type:ty),*) => {
         #[derive(Template)]
         #[template(path = $path)]
         struct $name<'a> {
-            mount: &'a Mount,
+            context: &'a Context,
             $($field: $type,)*
         }
 
         impl $name<'_> {
+            /// A test renders each page by the other engine, too, where an unknown
+            /// endpoint is an error.
             fn url_for(&self, endpoint: &str) -> String {
-                url_for(self.mount, endpoint).unwrap_or_default()
+                self.context.url_for(endpoint, &[]).unwrap_or_default()
             }
         }
     };
@@ -135,7 +114,7 @@ impl Page<'_> {
     ///
     /// A site's own page that cannot be rendered; nothing is shown in its
     /// place, so that the mistake is seen.
-    pub(crate) fn response(&self, context: &Context<'_>) -> Result<Response, Refusal> {
+    pub(crate) fn response(&self, context: &Context) -> Result<Response, Failed> {
         if let Some(dir) = context.config.missing_templates_dir() {
             log(format_args!(
                 "TEMPLATES_DIR {} is no folder; the built-in pages are shown",
@@ -146,7 +125,7 @@ impl Page<'_> {
             && let Some(Rendered {
                 mut document,
                 undefined,
-            }) = site::render(dir, context.config.euid(), self, context.mount)?
+            }) = site::render(dir, self, context)?
         {
             if let Some(undefined) = undefined {
                 let note = format!("{undefined}; nothing is shown in its place");
@@ -158,36 +137,36 @@ impl Page<'_> {
             let policy = const { HeaderValue::from_static(SITE_POLICY) };
             return Ok(response(document, policy));
         }
-        Ok(self.built_in_response(context.mount))
+        Ok(self.built_in_response(context))
     }
 
     /// The built-in page as a response.
-    pub(crate) fn built_in_response(&self, mount: &Mount) -> Response {
+    pub(crate) fn built_in_response(&self, context: &Context) -> Response {
         let policy = const { HeaderValue::from_static(POLICY) };
-        response(self.built_in(mount), policy)
+        response(self.built_in(context), policy)
     }
 
     /// The built-in document.
-    pub(super) fn built_in(&self, mount: &Mount) -> String {
+    pub(super) fn built_in(&self, context: &Context) -> String {
         let rendered = match *self {
             Self::Index {
                 username,
                 everywhere,
                 message,
             } => Index {
-                mount,
+                context,
                 username,
                 everywhere,
                 message,
             }
             .render(),
             Self::Login { username, error } => Login {
-                mount,
+                context,
                 username,
                 error,
             }
             .render(),
-            Self::Logout { username } => Logout { mount, username }.render(),
+            Self::Logout { username } => Logout { context, username }.render(),
             Self::Error(ErrorPage {
                 status,
                 reason,
@@ -197,7 +176,7 @@ impl Page<'_> {
                 error_id,
                 detail,
             }) => Error {
-                mount,
+                context,
                 status,
                 reason,
                 message,
@@ -214,7 +193,7 @@ impl Page<'_> {
 }
 
 fn response(document: String, policy: HeaderValue) -> Response {
-    let mut response = cgi::html_response(StatusCode::OK, document);
+    let mut response = html(document);
     // Each page depends on who is logged in, or is shown between two that do.
     keep_out_of_caches(&mut response);
     let headers = response.headers_mut();
@@ -229,9 +208,9 @@ mod tests {
     use base64::Engine;
     use sha2::Digest;
 
-    fn mount() -> Mount {
+    fn context() -> Context {
         let vars = [("SCRIPT_NAME", "/a b&c"), ("PATH_INFO", "/")];
-        Mount::new(&vars.into_iter().collect(), None)
+        crate::app::server().context_of(vars.into_iter().collect())
     }
 
     #[rustfmt::skip]
@@ -269,12 +248,12 @@ mod tests {
 
     #[test]
     fn both_engines_render_the_built_in_sources_alike() {
-        let mount = mount();
+        let context = context();
         for page in PAGES {
-            let own = site::render_source(&page, &mount).unwrap();
-            assert_eq!(decoded(&page.built_in(&mount)), decoded(&own), "{page:?}");
+            let own = site::render_source(&page, &context).unwrap();
+            assert_eq!(decoded(&page.built_in(&context)), decoded(&own), "{page:?}");
             assert!(
-                !own.contains("<b>") && !page.built_in(&mount).contains("<b>"),
+                !own.contains("<b>") && !page.built_in(&context).contains("<b>"),
                 "{page:?}"
             );
         }
@@ -283,7 +262,7 @@ mod tests {
     #[test]
     fn the_policy_has_the_hashes_of_style_and_script_on_every_page() {
         for page in PAGES {
-            let document = page.built_in(&mount());
+            let document = page.built_in(&context());
             for (element, policies) in
                 [("style", &[POLICY][..]), ("script", &[POLICY, SITE_POLICY])]
             {

@@ -6,13 +6,12 @@ use std::path::{Component, Path};
 
 use minijinja::value::{Kwargs, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, context};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::pages::{ErrorPage, Page, TemplateError, url_for};
+use super::pages::{ErrorPage, Page, TemplateError};
 use super::remedy::Steps;
 use crate::files::text;
 use crate::files::trusted::{Anywhere, TrustedFolder};
-use crate::gateway::Mount;
+use crate::server::Context;
 
 /// Bytes of one file.
 const MAX_FILE: usize = 1024 * 1024;
@@ -40,14 +39,12 @@ pub(super) struct Rendered {
 }
 
 /// Renders the file in `dir` that stands for `page`; `None` if there is none.
-/// `euid` is the effective user.
 ///
 /// Files it extends or includes may be the site's own or built in.
 pub(super) fn render(
     dir: &Path,
-    euid: u32,
     page: &Page<'_>,
-    mount: &Mount,
+    context: &Context,
 ) -> Result<Option<Rendered>, TemplateError> {
     // Most sites have none: then nothing else is looked at.
     if let Err(err) = std::fs::symlink_metadata(dir.join(page.file_name()))
@@ -55,9 +52,9 @@ pub(super) fn render(
     {
         return Ok(None);
     }
-    let folder = TrustedFolder::find(dir, euid, &Anywhere)
+    let folder = TrustedFolder::find(dir, context.config.euid(), &Anywhere)
         .map_err(|err| TemplateError(format!("{}: {err}", page.file_name())))?;
-    render_with(page, mount, move |name| match read(&folder, name)? {
+    render_with(page, context, move |name| match read(&folder, name)? {
         Some(source) => Ok(Some(source)),
         None => Ok(built_in(name)),
     })
@@ -66,8 +63,8 @@ pub(super) fn render(
 
 /// Renders the built-in source of `page` by this engine.
 #[cfg(test)]
-pub(super) fn render_source(page: &Page<'_>, mount: &Mount) -> Result<String, TemplateError> {
-    render_with(page, mount, |name| Ok(built_in(name))).map(|page| page.document)
+pub(super) fn render_source(page: &Page<'_>, context: &Context) -> Result<String, TemplateError> {
+    render_with(page, context, |name| Ok(built_in(name))).map(|page| page.document)
 }
 
 fn built_in(name: &str) -> Option<String> {
@@ -79,7 +76,7 @@ fn built_in(name: &str) -> Option<String> {
 
 fn render_with(
     page: &Page<'_>,
-    mount: &Mount,
+    context: &Context,
     load: impl Fn(&str) -> Result<Option<String>, minijinja::Error> + Send + Sync + 'static,
 ) -> Result<Rendered, TemplateError> {
     let mut jinja = Environment::new();
@@ -90,11 +87,9 @@ fn render_with(
     jinja.set_fuel(Some(FUEL));
     jinja.set_recursion_limit(50);
     jinja.set_loader(load);
-    let mount = mount.clone();
-    jinja.add_function("url_for", move |endpoint: &str, query: Kwargs| {
-        let url = url_for(&mount, endpoint)
-            .map_err(|err| minijinja::Error::new(ErrorKind::InvalidOperation, err.to_string()))?;
-        with_query(url, &query)
+    let urls = context.clone();
+    jinja.add_function("url_for", move |endpoint: &str, parameters: Kwargs| {
+        url_for(&urls, endpoint, &parameters)
     });
     let mut render = |undefined| {
         jinja.set_undefined_behavior(undefined);
@@ -172,16 +167,24 @@ fn remedy(remedy: &Steps) -> Value {
     context! { title => remedy.title, steps }
 }
 
-/// `url_for('login', next='/x')`: what is no part of the path is its query.
-fn with_query(mut url: String, query: &Kwargs) -> Result<String, minijinja::Error> {
-    for name in query.args() {
-        let value: Value = query.get(name)?;
-        url.push(if url.contains('?') { '&' } else { '?' });
-        url.extend(utf8_percent_encode(name, NON_ALPHANUMERIC));
-        url.push('=');
-        url.extend(utf8_percent_encode(&value.to_string(), NON_ALPHANUMERIC));
+/// `url_for('login', next='/x')`.
+fn url_for(
+    context: &Context,
+    endpoint: &str,
+    parameters: &Kwargs,
+) -> Result<String, minijinja::Error> {
+    let mut texts = Vec::new();
+    for name in parameters.args() {
+        let value: Value = parameters.get(name)?;
+        texts.push((name, value.to_string()));
     }
-    Ok(url)
+    let parameters: Vec<(&str, &str)> = texts
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    context
+        .url_for(endpoint, &parameters)
+        .map_err(|err| minijinja::Error::new(ErrorKind::InvalidOperation, err.to_string()))
 }
 
 /// Reads a file below `folder`; `None` if there is none.

@@ -76,7 +76,7 @@ pub(super) fn run(arguments: Arguments, edge: &Edge) -> Result<(), Failure> {
     }
     let vars = vars.into_iter().collect();
     site::check_request(edge)?;
-    print(&crate::app::respond_to(vars, edge, &mut body.as_bytes()))
+    print(&crate::app::server().respond_to(vars, edge, &mut body.as_bytes()))
 }
 
 fn form(fields: &[String]) -> Result<String, Failure> {

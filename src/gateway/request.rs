@@ -26,9 +26,8 @@ pub(crate) enum RequestError {
 
 /// Builds the request, still without a body.
 ///
-/// Its URI is the URL the visitor sees, tidied: base path, route, query. The
-/// typed [`Mount`] and [`MetaVariables`] are in its extensions.
-pub(crate) fn head(vars: MetaVariables, mount: Mount) -> Result<Parts, RequestError> {
+/// Its URI is the URL the visitor sees, tidied: base path, route, query.
+pub(crate) fn head(vars: &MetaVariables, mount: &Mount) -> Result<Parts, RequestError> {
     let mut uri = mount.base().to_owned();
     uri.extend(percent_encode(mount.route(), PATH));
     if uri.is_empty() {
@@ -52,9 +51,7 @@ pub(crate) fn head(vars: MetaVariables, mount: Mount) -> Result<Parts, RequestEr
         Some(b"HTTP/3.0" | b"HTTP/3") => Version::HTTP_3,
         _ => Version::HTTP_11,
     };
-    parts.headers = headers(&vars);
-    parts.extensions.insert(mount);
-    parts.extensions.insert(vars);
+    parts.headers = headers(vars);
     Ok(parts)
 }
 

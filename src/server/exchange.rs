@@ -2,198 +2,200 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::header::{self, HeaderValue};
-use http::request::Parts;
-use http::{Extensions, Method, StatusCode};
+use http::{Method, StatusCode};
 
+use super::failure::Failure;
+use super::form::check_content_type;
 use super::headers::{keep_out_of_caches, last_resort, protect};
-use crate::app::error::{ENDED_HERE_ONLY, Refusal, respond as error_response};
+use super::reply::redirect_by;
+use super::routes::{Routes, UrlError};
+use super::{Request, Response, Server, error_page};
 use crate::config::{Config, ConfigError, Program, ServedFolders, cgi_script};
-use crate::gateway::{self, Announced, Answer, Body, Edge, MetaVariables, Mount, Site};
+use crate::gateway::{
+    self, Announced, Answer, Body, Edge, Environment, MetaVariables, Mount, Site,
+};
 use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::revocation::EndError;
-use crate::session::{EVERYWHERE, Opened, Session};
-use crate::{Request, Response, redirect_by};
+use crate::session::{EVERYWHERE, Opened};
 
-/// What every request carries for the pages, besides its [`Mount`].
+/// What is flashed after [`Session::end_everywhere`] ended one session only.
+///
+/// [`Session::end_everywhere`]: crate::session::Session::end_everywhere
+const ENDED_HERE_ONLY: &str = "You are logged out in this browser only. Other browsers could not be logged out: too many names use this at the moment.";
+
+/// What a page may know about its request. In the request's extensions.
 #[derive(Clone, Debug)]
-struct Served {
-    config: Arc<Config>,
-    now: u64,
-}
-
-/// What a page may know about its request.
-pub(crate) struct Context<'r> {
-    pub(crate) mount: &'r Mount,
-    pub(crate) config: &'r Config,
+pub(crate) struct Context {
+    pub(crate) config: Arc<Config>,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) vars: MetaVariables,
+    pub(crate) mount: Mount,
+    /// Unix seconds.
     pub(crate) now: u64,
 }
 
-impl<'r> Context<'r> {
-    /// The context in a request that [`answer`] built.
-    #[expect(clippy::expect_used, reason = "`answer` puts both into every request")]
-    pub(crate) fn of(extensions: &'r Extensions) -> Self {
-        let served: &Served = extensions.get().expect("the request came through serve");
-        let mount = extensions.get().expect("the request came through serve");
+impl Context {
+    /// The context of a request that [`Server`] made. Any other one is at the root
+    /// of a host, with the default settings and without a state folder.
+    pub(crate) fn of(request: &Request) -> &Self {
+        static NONE: OnceLock<Context> = OnceLock::new();
+        let context: Option<&Arc<Self>> = request.extensions().get();
+        context.map(Arc::as_ref).unwrap_or_else(|| {
+            NONE.get_or_init(|| Self::without_settings(MetaVariables::default(), Arc::default()))
+        })
+    }
+
+    /// With the default settings and without a state folder.
+    pub(super) fn without_settings(vars: MetaVariables, routes: Arc<Routes>) -> Self {
         Self {
-            mount,
-            config: &served.config,
-            now: served.now,
+            config: Arc::new(Config::unusable(
+                &Program::SIGNET,
+                &Environment::default(),
+                0,
+            )),
+            routes,
+            mount: Mount::new(&vars, None),
+            vars,
+            now: 0,
         }
     }
 }
 
-/// The answer to the request in `edge`, whole. Reads `stdin` only as far as
-/// the request's body goes.
-pub fn respond(
-    edge: Edge,
-    stdin: &mut impl Read,
-    check: impl FnOnce(&Parts) -> Option<Response>,
-    handler: impl FnOnce(Request, &mut Session) -> Response,
-) -> Vec<u8> {
-    bytes(answer_cgi(edge, stdin, check, handler))
+impl Context {
+    /// See [`super::url_for`].
+    pub(crate) fn url_for(
+        &self,
+        endpoint: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<String, UrlError> {
+        self.routes.url_for(&self.mount, endpoint, parameters)
+    }
 }
 
-fn bytes(answer: Answer) -> Vec<u8> {
-    answer.into_bytes().unwrap_or_else(|err| {
-        gateway::log(err);
-        last_resort().head
-    })
-}
-
-/// As [`respond`], of which a file is not read yet.
-pub(super) fn answer_cgi(
-    edge: Edge,
-    stdin: &mut impl Read,
-    check: impl FnOnce(&Parts) -> Option<Response>,
-    handler: impl FnOnce(Request, &mut Session) -> Response,
-) -> Answer {
+/// The answer to the request of a CGI process. Reads `stdin` only as far as the
+/// request's body goes.
+pub(super) fn answer_cgi(server: &Server<'_>, edge: Edge, stdin: &mut impl Read) -> Answer {
     let request = edge.vars.cgi_request();
     let script = cgi_script(edge.argument.as_deref(), request);
-    let config = load(&edge, script, &ServedFolders::of_cgi(request));
+    let config = load(server, &edge, script, &ServedFolders::of_cgi(request));
     let (vars, now) = (edge.vars.into_cgi_request(), edge.now);
-    respond_by(config, vars, now, stdin, check, handler)
+    respond_by(server, config, vars, now, stdin)
 }
 
 /// The answer to a request that did not come with the environment of `edge`.
-pub(crate) fn respond_to(
+pub(super) fn answer_to(
+    server: &Server<'_>,
     vars: MetaVariables,
     edge: &Edge,
     stdin: &mut impl Read,
-    check: impl FnOnce(&Parts) -> Option<Response>,
-    handler: impl FnOnce(Request, &mut Session) -> Response,
-) -> Vec<u8> {
+) -> Answer {
     let script = edge.argument.as_deref().map(Path::new);
-    let config = load(edge, script, &ServedFolders::of_cgi(&vars));
-    bytes(respond_by(config, vars, edge.now, stdin, check, handler))
+    let config = load(server, edge, script, &ServedFolders::of_cgi(&vars));
+    respond_by(server, config, vars, edge.now, stdin)
 }
 
 /// The settings, or why they are not usable and what is left then.
 type Loaded = Result<Arc<Config>, (ConfigError, Arc<Config>)>;
 
-fn load(edge: &Edge, script: Option<&Path>, served: &ServedFolders) -> Loaded {
-    match Config::load(&Program::SIGNET, &edge.vars, script, served, edge.euid) {
-        Ok(config) => Ok(Arc::new(config)),
-        Err(err) => Err((
-            err,
-            Arc::new(Config::unusable(&Program::SIGNET, &edge.vars, edge.euid)),
-        )),
-    }
+fn load(server: &Server<'_>, edge: &Edge, script: Option<&Path>, served: &ServedFolders) -> Loaded {
+    let program = &server.program;
+    Config::load(program, &edge.vars, script, served, edge.euid)
+        .map(Arc::new)
+        .map_err(|err| {
+            (
+                err,
+                Arc::new(Config::unusable(program, &edge.vars, edge.euid)),
+            )
+        })
 }
 
-/// As [`answer_cgi`], by settings that were read already.
+/// The answer by settings that were read already.
 pub(super) fn respond_by(
+    server: &Server<'_>,
     config: Loaded,
     vars: MetaVariables,
     now: u64,
     stdin: &mut impl Read,
-    check: impl FnOnce(&Parts) -> Option<Response>,
-    handler: impl FnOnce(Request, &mut Session) -> Response,
 ) -> Answer {
     let method = vars.request_method().unwrap_or(Method::GET);
     let (config, unusable) = match config {
         Ok(config) => (config, None),
-        Err((err, config)) => (config, Some(Refusal::from(err))),
+        Err((err, config)) => (config, Some(Failure::Config(err))),
     };
-    let mount = Mount::new(&vars, config.application_root.as_ref());
-    let served = Served {
-        config: Arc::clone(&config),
+    let context = Arc::new(Context {
+        mount: Mount::new(&vars, config.application_root.as_ref()),
+        config,
+        routes: Arc::clone(&server.routes),
+        vars,
         now,
-    };
-    let context = Context {
-        mount: &mount,
-        config: &config,
-        now,
-    };
-
+    });
     let outcome = match unusable {
-        Some(refusal) => Err(refusal),
-        None => answer(vars, mount.clone(), served, stdin, check, handler),
+        Some(failure) => Err(failure),
+        None => answer(server, &context, stdin),
     };
-    if let Some(err) = config.refused_state_dir()
-        && !outcome
-            .as_ref()
-            .is_err_and(|refusal| refusal.is_because(err))
+    if let Some(err) = context.config.refused_state_dir()
+        && !outcome.as_ref().is_err_and(Failure::is_about_state_dir)
     {
         gateway::log(format_args!(
             "{err}; nothing in it is read, be it settings, pages, \
              or who was logged out everywhere"
         ));
     }
-    let mut response = outcome.unwrap_or_else(|refusal| error_response(refusal, &context));
+    let failed = |failure: &Failure| error_page::respond(server, failure, &context);
+    let mut response = outcome.unwrap_or_else(|failure| failed(&failure));
     protect(&mut response);
-    Answer::new(response.map(Body::from), &method)
+    Answer::new(response, &method)
         .or_else(|err| {
-            let mut response = error_response(err.into(), &context);
+            let mut response = failed(&err.into());
             protect(&mut response);
-            Answer::new(response.map(Body::from), &method)
+            Answer::new(response, &method)
         })
         .unwrap_or_else(|_| last_resort())
 }
 
 fn answer(
-    vars: MetaVariables,
-    mount: Mount,
-    served: Served,
+    server: &Server<'_>,
+    context: &Arc<Context>,
     stdin: &mut impl Read,
-    check: impl FnOnce(&Parts) -> Option<Response>,
-    handler: impl FnOnce(Request, &mut Session) -> Response,
-) -> Result<Response, Refusal> {
+) -> Result<Response, Failure> {
+    let Context {
+        config,
+        routes,
+        vars,
+        mount,
+        now,
+    } = context.as_ref();
+    let now = *now;
     if let Some(status) = vars.error_document() {
-        // Another page's failure, and another page's body: not ours to serve.
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND);
-        return Err(Refusal::new(status));
+        return Err(Failure::ErrorDocument(status));
     }
     // With a path of its own the cookie comes by any spelling.
-    if served.config.cookie_path.is_none()
+    if config.cookie_path.is_none()
         && let Some(url) = mount.canonical_url()
     {
         let mut response = redirect_by(StatusCode::PERMANENT_REDIRECT, url);
         keep_out_of_caches(&mut response);
         return Ok(response);
     }
-    let config = Arc::clone(&served.config);
-    let now = served.now;
-    let path = config.cookie_path.as_ref().map(CookiePath::as_str);
-    let path = path.unwrap_or(mount.cookie_path()).to_owned();
-    let cookies: Vec<Vec<u8>> = vars.all("HTTP_COOKIE").map(<[u8]>::to_vec).collect();
-
     let mut head = gateway::head(vars, mount)?;
-    head.extensions.insert(served);
-    let vars: &gateway::MetaVariables = match head.extensions.get() {
-        Some(vars) => vars,
-        None => return Err(Refusal::new(StatusCode::BAD_REQUEST)),
-    };
     let site = Site::new(vars, config.trust_proxy);
     if !head.method.is_safe() {
         site.check_origin()?;
     }
-    let https = site.is_https();
-    if let Some(response) = check(&head) {
-        return Ok(response);
+    let (number, parameters) = match routes.find(&head.method, mount.route()) {
+        Err(Failure::MethodNotAllowed(methods)) if head.method == Method::OPTIONS => {
+            return Ok(options(&methods.to_string()));
+        }
+        found => found?,
+    };
+    if routes.takes_form(number) && head.method == Method::POST {
+        check_content_type(&head.headers)?;
     }
+    // Nobody waits for a body, or for the keys, before this.
     let limit = config.max_content_length;
     let announced = Announced::new(&head.method, vars, limit)?;
     let keeper = config.keeper(now)?;
@@ -203,12 +205,11 @@ fn answer(
     let body = gateway::read_body(announced, limit, stdin)?;
 
     let sessions = config.session_interface(&keeper)?;
-    let headers = cookies.iter().map(Vec::as_slice);
     let Opened {
         mut session,
         notes,
         several,
-    } = sessions.open(headers, now)?;
+    } = sessions.open(vars.all("HTTP_COOKIE"), now)?;
     for note in notes {
         gateway::log(note);
     }
@@ -220,15 +221,22 @@ fn answer(
              another SESSION_COOKIE_NAME"
         ));
     }
-    let mut response = handler(Request::from_parts(head, body), &mut session);
+    head.extensions.insert(Arc::clone(context));
+    if !parameters.is_empty() {
+        head.extensions.insert(Arc::new(parameters));
+    }
+    let request = Request::from_parts(head, body);
+    let handler = &server.handlers[number];
+    let mut response = handler(&request, &mut session).map_err(|err| err.0)?;
 
     if !sessions.end_everywhere(&session, now)? {
         gateway::log(EndError::TooMany);
         session.flash(EVERYWHERE, ENDED_HERE_ONLY);
     }
+    let path = config.cookie_path.as_ref().map(CookiePath::as_str);
     let scope = CookieScope {
-        path: &path,
-        secure: config.cookie_secure.unwrap_or(https),
+        path: path.unwrap_or(mount.cookie_path()),
+        secure: config.cookie_secure.unwrap_or(site.is_https()),
     };
     let line = match sessions.save(&session, scope, now) {
         // Only that it was in use: the page is as good without it.
@@ -240,11 +248,22 @@ fn answer(
     };
     if let Some(line) = line {
         let line = HeaderValue::try_from(line)
-            .map_err(|_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR))?;
+            .map_err(|_| Failure::Status(StatusCode::INTERNAL_SERVER_ERROR))?;
         response.headers_mut().append(header::SET_COOKIE, line);
         keep_out_of_caches(&mut response);
     } else if session.accessed() {
         keep_out_of_caches(&mut response);
     }
     Ok(response)
+}
+
+/// The answer to OPTIONS: the methods of the path (RFC 9110, 9.3.7).
+fn options(methods: &str) -> Response {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    if let Ok(allow) = HeaderValue::try_from(methods) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    keep_out_of_caches(&mut response);
+    response
 }

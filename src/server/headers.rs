@@ -2,7 +2,7 @@
 
 use http::header::{self, HeaderName, HeaderValue};
 
-use crate::Response;
+use super::Response;
 use crate::gateway::{Answer, Body};
 
 /// `Cache-Control` of a page for one visitor. Lynx and ELinks do not know

@@ -1,129 +1,339 @@
-//! The life of one request: gateway, session, a handler, session, gateway; and
-//! the two ways in which requests come.
+//! One request from start to end, for any program: its pages are a table of
+//! routes, its error page a function.
 
+mod error_page;
 mod exchange;
+mod failure;
+mod form;
 mod headers;
+mod reply;
+mod routes;
 
 use std::cell::RefCell;
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::request::Parts;
+use http::Method;
 
-use crate::config::{Program, RecentConfig};
-use crate::gateway::{self, Edge, Entrance, MetaVariables, Patient, fastcgi};
+use crate::config::{Program, ProgramName, RecentConfig};
+use crate::gateway::{self, Answer, Body, Edge, Entrance, MetaVariables, Mount, Patient, fastcgi};
 use crate::session::Session;
-use crate::{Request, Response};
-pub use exchange::respond;
-pub(crate) use exchange::{Context, respond_to};
-use exchange::{answer_cgi, respond_by};
+
+pub use error_page::ErrorPage;
+pub(crate) use exchange::Context;
+pub(crate) use failure::Failure;
+pub use failure::{Error, FormError};
+pub use form::{Form, form, query};
 pub(crate) use headers::keep_out_of_caches;
 use headers::last_resort;
+pub use reply::{IntoResponse, escape, html, redirect};
+use routes::Routes;
+pub use routes::UrlError;
+
+/// The `cgi` crate's request.
+pub type Request = cgi::Request;
+
+/// A response. The `cgi` crate's converts to it.
+pub type Response = http::Response<Body>;
 
 /// How long a body may take to arrive. Web servers have limits of their own;
 /// this one is for those that have none.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The program that is served.
-const PROGRAM: Program = Program::SIGNET;
+type Handler<'h> = Box<dyn Fn(&Request, &mut Session) -> Result<Response, Error> + 'h>;
+type ErrorHandler<'h> = Box<dyn Fn(&ErrorPage<'_>) -> Result<Response, Error> + 'h>;
 
-/// Serves what a web server started this process for: as CGI its one request,
-/// as FastCGI (a listening socket at descriptor 0) all that come.
+/// A CGI program: its name and settings, its routes with their handlers, and its
+/// error page.
 ///
-/// For each request it is read, the visitor's session opened, `handler`
-/// called, the session saved, the response written.
+/// ```no_run
+/// use std::process::ExitCode;
 ///
-/// Whatever arrives, the answer is valid CGI and the exit code 0; a `handler`
-/// that panics is answered with a 500 page. (By FastCGI only if panics unwind: a
-/// worker that was built to abort ends, and another one is started.) Without a
-/// web server around, it says so and returns 2.
-pub fn serve(handler: impl FnMut(Request, &mut Session) -> Response) -> ExitCode {
-    serve_after(|_| None, handler)
+/// fn main() -> ExitCode {
+///     signet::Server::named("counter")
+///         .get("/", |_request, session| {
+///             let visits = session.get_as("visits").ok().flatten().unwrap_or(0) + 1;
+///             session.insert("visits", visits);
+///             signet::html(format!("<p>Visit number {visits}</p>"))
+///         })
+///         .run()
+/// }
+/// ```
+pub struct Server<'h> {
+    program: Program,
+    routes: Arc<Routes>,
+    handlers: Vec<Handler<'h>>,
+    error_page: ErrorHandler<'h>,
 }
 
-/// As [`serve`], but `check` sees the request before its body is read and may
-/// answer in place of `handler`: an unknown page need not wait for a body.
-pub fn serve_after(
-    check: impl FnMut(&Parts) -> Option<Response>,
-    handler: impl FnMut(Request, &mut Session) -> Response,
-) -> ExitCode {
-    let edge = Edge::of_this_process();
-    serve_edge(edge.entrance(), edge, &[], check, handler)
-}
-
-/// As [`serve_after`], for a process that has looked at its edge already.
-/// `routes` are the pages there are, for servers that do not tell them from
-/// where we are.
-pub(crate) fn serve_edge(
-    entrance: Entrance,
-    edge: Edge,
-    routes: &[&str],
-    check: impl FnMut(&Parts) -> Option<Response>,
-    handler: impl FnMut(Request, &mut Session) -> Response,
-) -> ExitCode {
-    crate::log::name_program(PROGRAM.name.as_str());
-    match entrance {
-        Entrance::Cgi => {
-            answer_panics();
-            let mut stdin = Patient::new(rustix::stdio::stdin(), PATIENCE);
-            let length = gateway::longest(edge.vars.cgi_request());
-            let answer = answer_cgi(edge, &mut stdin, check, handler);
-            stdin.discard(length, rustix::stdio::stdout());
-            answer.write();
-            ExitCode::SUCCESS
+impl<'h> Server<'h> {
+    /// A program without routes: every address is answered with 404.
+    ///
+    /// The name selects the state folder (`~/.guestbook`), with it the secret key
+    /// and the sessions, and begins the lines of the log. A session of one program
+    /// is unknown to another. The name of the Cargo package is a good choice:
+    /// `env!("CARGO_PKG_NAME")`.
+    ///
+    /// # Panics
+    ///
+    /// If `name` is not 1 to 64 ASCII letters, digits, `-` and `_`.
+    #[track_caller]
+    #[expect(clippy::panic, reason = "a mistake in the program's source")]
+    pub fn named(name: &'static str) -> Self {
+        let Ok(name) = ProgramName::new(name) else {
+            panic!("{name:?} is not 1 to 64 ASCII letters, digits, - and _");
+        };
+        Self {
+            program: Program { name, settings: "" },
+            routes: Arc::default(),
+            handlers: Vec::new(),
+            error_page: Box::new(error_page::plain),
         }
-        Entrance::FastCgi => serve_fastcgi(edge, routes, check, handler),
-        Entrance::CommandLine => {
-            gateway::log("this is a CGI program: a web server starts it (or REQUEST_METHOD=GET)");
-            ExitCode::from(2)
+    }
+
+    /// Gives the program defaults of its own, as the text of a `signet.toml`. The
+    /// owner's `signet.toml` and the environment override them. A mistake in them
+    /// is logged, and every request answered with 503.
+    pub fn settings(mut self, toml: &'static str) -> Self {
+        self.program.settings = toml;
+        self
+    }
+
+    /// Adds a page for GET and HEAD. See [`Server::route`].
+    #[track_caller]
+    pub fn get<R: IntoResponse>(
+        self,
+        path: &'static str,
+        handler: impl Fn(&Request, &mut Session) -> R + 'h,
+    ) -> Self {
+        self.route(path, &[Method::GET], handler)
+    }
+
+    /// Adds a page for POST. See [`Server::route`].
+    #[track_caller]
+    pub fn post<R: IntoResponse>(
+        self,
+        path: &'static str,
+        handler: impl Fn(&Request, &mut Session) -> R + 'h,
+    ) -> Self {
+        self.route(path, &[Method::POST], handler)
+    }
+
+    /// Adds a page for some methods of a path.
+    ///
+    /// The path is below the mount and begins with a slash. A segment `{name}`
+    /// stands for any one segment, and a last segment `{*name}` for the rest of
+    /// the path; [`parameter`] returns what they matched. It is decoded UTF-8,
+    /// not empty, and has no dot segments. Of several routes that match, the one
+    /// with the fewest parameters counts, then the one that was added first.
+    ///
+    /// HEAD is answered as GET, without the body; OPTIONS by the table; other
+    /// methods by 405, and a path that no route matches by 404.
+    ///
+    /// # Panics
+    ///
+    /// If the path has another form.
+    #[track_caller]
+    pub fn route<R: IntoResponse>(
+        mut self,
+        path: &'static str,
+        methods: &'static [Method],
+        handler: impl Fn(&Request, &mut Session) -> R + 'h,
+    ) -> Self {
+        self.routes_mut().add(path, methods);
+        self.handlers.push(Box::new(move |request, session| {
+            handler(request, session).into_response()
+        }));
+        self
+    }
+
+    /// Gives the route that was added last a name, by which [`url_for`] finds it.
+    ///
+    /// # Panics
+    ///
+    /// If no route was added, or another path has the name.
+    #[track_caller]
+    pub fn endpoint(mut self, name: &'static str) -> Self {
+        self.routes_mut().name_last(name);
+        self
+    }
+
+    /// Says of the route that was added last that the body of a POST is a form:
+    /// another one is refused with status 415 before anybody waits for it.
+    ///
+    /// # Panics
+    ///
+    /// If no route was added.
+    #[track_caller]
+    pub fn takes_form(mut self) -> Self {
+        self.routes_mut().last_takes_form();
+        self
+    }
+
+    /// Shows failures by a page of the program's own. Its status, `Allow` and
+    /// `Retry-After` are set afterwards; if it fails itself, a plain page is shown.
+    pub fn error_page<R: IntoResponse>(mut self, page: impl Fn(&ErrorPage<'_>) -> R + 'h) -> Self {
+        self.error_page = Box::new(move |error| page(error).into_response());
+        self
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "only a request clones the Arc, and `self` is built"
+    )]
+    fn routes_mut(&mut self) -> &mut Routes {
+        Arc::get_mut(&mut self.routes).expect("no request has begun")
+    }
+
+    /// Serves what a web server started this process for: as CGI its one request,
+    /// as FastCGI (a listening socket at descriptor 0) all that come.
+    ///
+    /// For each request it is read, the visitor's session opened, the handler
+    /// called, the session saved, the response written.
+    ///
+    /// Whatever arrives, the answer is valid CGI and the exit code 0; a handler
+    /// that panics is answered with a 500 page. (By FastCGI only if panics unwind:
+    /// a worker that was built to abort ends, and another one is started.) Without
+    /// a web server it says so and returns 2.
+    pub fn run(&self) -> ExitCode {
+        let edge = Edge::of_this_process();
+        self.run_as(edge.entrance(), edge)
+    }
+
+    /// As [`Server::run`], for a process that has looked at its edge already.
+    pub fn run_as(&self, entrance: Entrance, edge: Edge) -> ExitCode {
+        crate::log::name_program(self.program.name.as_str());
+        match entrance {
+            Entrance::Cgi => {
+                answer_panics();
+                let mut stdin = Patient::new(rustix::stdio::stdin(), PATIENCE);
+                let length = gateway::longest(edge.vars.cgi_request());
+                let answer = exchange::answer_cgi(self, edge, &mut stdin);
+                stdin.discard(length, rustix::stdio::stdout());
+                answer.write();
+                ExitCode::SUCCESS
+            }
+            Entrance::FastCgi => self.serve_fastcgi(edge),
+            Entrance::CommandLine => {
+                gateway::log(
+                    "this is a CGI program: a web server starts it (or REQUEST_METHOD=GET)",
+                );
+                ExitCode::from(2)
+            }
+        }
+    }
+
+    /// All bytes of the answer to the request in `edge`. Reads `stdin` only as far
+    /// as the request's body goes.
+    pub fn respond(&self, edge: Edge, stdin: &mut impl Read) -> Vec<u8> {
+        bytes(exchange::answer_cgi(self, edge, stdin))
+    }
+
+    /// The answer to a request that did not come with the environment of `edge`.
+    pub(crate) fn respond_to(
+        &self,
+        vars: MetaVariables,
+        edge: &Edge,
+        stdin: &mut impl Read,
+    ) -> Vec<u8> {
+        bytes(exchange::answer_to(self, vars, edge, stdin))
+    }
+
+    /// The context of a request with these meta-variables.
+    #[cfg(test)]
+    pub(crate) fn context_of(&self, vars: MetaVariables) -> Context {
+        Context::without_settings(vars, Arc::clone(&self.routes))
+    }
+
+    /// One worker: see [`fastcgi`].
+    fn serve_fastcgi(&self, edge: Edge) -> ExitCode {
+        let allowed = match fastcgi::web_server_addrs(&edge.vars) {
+            Ok(allowed) => allowed,
+            Err(err) => {
+                gateway::log(err);
+                return ExitCode::FAILURE;
+            }
+        };
+        let settings = RefCell::new(RecentConfig::new(self.program, edge));
+        let limit = |vars: &MetaVariables| {
+            let config = settings.borrow_mut().load(vars, gateway::now());
+            config.map_or(0, |config| config.max_content_length)
+        };
+        let mut ignored = fastcgi::IgnoredSettings::default();
+        let answer = |mut vars: MetaVariables, body: Vec<u8>| {
+            ignored.look_at(&vars);
+            fastcgi::split_script_name(&mut vars, |path| self.routes.matches(path));
+            let now = gateway::now();
+            // A bug in one request is no reason to drop those beside it.
+            catch_unwind(AssertUnwindSafe(|| {
+                let mut settings = settings.borrow_mut();
+                let config = settings.load(&vars, now);
+                let config = config.map_err(|err| (err, Arc::new(settings.unusable())));
+                exchange::respond_by(self, config, vars, now, &mut body.as_slice())
+            }))
+            .unwrap_or_else(|_| last_resort())
+        };
+        set_hook(Box::new(log_panic));
+        match fastcgi::work(allowed.as_deref(), answer, limit) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(err) => {
+                gateway::log(format_args!("FastCGI socket: {err}"));
+                ExitCode::FAILURE
+            }
         }
     }
 }
 
-/// One worker: see [`fastcgi`].
-fn serve_fastcgi(
-    edge: Edge,
-    routes: &[&str],
-    mut check: impl FnMut(&Parts) -> Option<Response>,
-    mut handler: impl FnMut(Request, &mut Session) -> Response,
-) -> ExitCode {
-    let allowed = match fastcgi::web_server_addrs(&edge.vars) {
-        Ok(allowed) => allowed,
-        Err(err) => {
-            gateway::log(err);
-            return ExitCode::FAILURE;
-        }
-    };
-    let settings = RefCell::new(RecentConfig::new(PROGRAM, edge));
-    let limit = |vars: &MetaVariables| {
-        let config = settings.borrow_mut().load(vars, gateway::now());
-        config.map_or(0, |config| config.max_content_length)
-    };
-    let mut ignored = fastcgi::IgnoredSettings::default();
-    let answer = |mut vars: MetaVariables, body: Vec<u8>| {
-        ignored.look_at(&vars);
-        fastcgi::split_script_name(&mut vars, routes);
-        let now = gateway::now();
-        // A bug in one request is no reason to drop those beside it.
-        catch_unwind(AssertUnwindSafe(|| {
-            let mut settings = settings.borrow_mut();
-            let config = settings.load(&vars, now);
-            let config = config.map_err(|err| (err, Arc::new(settings.unusable())));
-            let body = &mut body.as_slice();
-            respond_by(config, vars, now, body, &mut check, &mut handler)
-        }))
-        .unwrap_or_else(|_| last_resort())
-    };
-    set_hook(Box::new(log_panic));
-    match fastcgi::work(allowed.as_deref(), answer, limit) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(err) => {
-            gateway::log(format_args!("FastCGI socket: {err}"));
-            ExitCode::FAILURE
-        }
+impl std::fmt::Debug for Server<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} {:?}", self.program, self.routes)
     }
+}
+
+/// Where the web server put the program, and which page was asked for.
+pub fn mount(request: &Request) -> &Mount {
+    &Context::of(request).mount
+}
+
+/// The meta-variables of the request (RFC 3875, section 4.1).
+pub fn meta_variables(request: &Request) -> &MetaVariables {
+    &Context::of(request).vars
+}
+
+/// When the request began, in Unix seconds.
+pub fn now(request: &Request) -> u64 {
+    Context::of(request).now
+}
+
+/// What the segment `{name}` or `{*name}` of the route's path matched.
+pub fn parameter<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
+    let parameters: &Arc<routes::Parameters> = request.extensions().get()?;
+    let found = parameters.iter().find(|(known, _)| *known == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+/// The URL, path only, of the page that is called `endpoint`. What is no parameter
+/// of its path becomes its query, as by Flask's `url_for`.
+///
+/// # Errors
+///
+/// [`UrlError`].
+pub fn url_for(
+    request: &Request,
+    endpoint: &str,
+    parameters: &[(&str, &str)],
+) -> Result<String, UrlError> {
+    Context::of(request).url_for(endpoint, parameters)
+}
+
+fn bytes(answer: Answer) -> Vec<u8> {
+    answer.into_bytes().unwrap_or_else(|err| {
+        gateway::log(err);
+        last_resort().head
+    })
 }
 
 /// A bug is answered like any other failure, as nothing was written before.

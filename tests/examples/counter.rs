@@ -9,18 +9,21 @@
 
 use std::process::ExitCode;
 
+use signet::{Request, Response, Server, Session, UrlError};
+
 fn main() -> ExitCode {
-    signet::serve(|request, session| {
-        let mount = signet::mount(&request);
-        if mount.route() != b"/" {
-            return cgi::text_response(404, "There is no such page.\n");
-        }
-        // A session that is not ours to trust is empty, never an error.
-        let visits = session.get_as("visits").ok().flatten().unwrap_or(0) + 1;
-        session.insert("visits", visits);
-        let here = mount.url_for("/");
-        signet::html(format!(
-            "<!doctype html><title>Visits</title><a href=\"{here}\">Visit number {visits}</a>\n"
-        ))
-    })
+    Server::named("counter")
+        .get("/", visits)
+        .endpoint("visits")
+        .run()
+}
+
+fn visits(request: &Request, session: &mut Session) -> Result<Response, UrlError> {
+    // A session whose signature does not verify is empty.
+    let visits = session.get_as("visits").ok().flatten().unwrap_or(0) + 1;
+    session.insert("visits", visits);
+    let here = signet::url_for(request, "visits", &[])?;
+    Ok(signet::html(format!(
+        "<!doctype html><title>Visits</title><a href=\"{here}\">Visit number {visits}</a>\n"
+    )))
 }

@@ -2,9 +2,15 @@
 
 use std::process::ExitCode;
 
+use http::Method;
+
 fn main() -> ExitCode {
-    signet::serve(|request, _session| {
-        let body = String::from_utf8_lossy(request.body());
-        cgi::text_response(200, format!("{} {:?}\n", request.method(), body))
-    })
+    let methods = "GET POST PUT PATCH DELETE OPTIONS TRACE QUERY PROPFIND";
+    let methods: Vec<Method> = methods.split(' ').flat_map(str::parse).collect();
+    signet::Server::named("echo")
+        .route("/", methods.leak(), |request, _session| {
+            let body = String::from_utf8_lossy(request.body());
+            format!("{} {body:?}\n", request.method())
+        })
+        .run()
 }

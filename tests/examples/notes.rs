@@ -6,25 +6,20 @@
 
 use std::process::ExitCode;
 
-use signet::{MetaVariables, Value};
+use signet::{Request, Server, Session, Value};
 
 fn main() -> ExitCode {
-    signet::serve(|request, session| {
-        let route = signet::mount(&request).route().to_owned();
-        let list = String::from_utf8_lossy(&route).into_owned();
-        let mut notes: Vec<String> = session.get_as(&list).ok().flatten().unwrap_or_default();
-        let vars: Option<&MetaVariables> = request.extensions().get();
-        let note = vars.map_or(&[][..], MetaVariables::query_string);
-        if !note.is_empty() {
-            notes.push(String::from_utf8_lossy(note).into_owned());
-            let value = notes.iter().map(|note| note.as_str().into()).collect();
-            session.insert(list, Value::List(value));
-        }
-        let mut response = cgi::text_response(200, notes.join("\n"));
-        let text = http::HeaderValue::from_static("text/plain; charset=utf-8");
-        response
-            .headers_mut()
-            .insert(http::header::CONTENT_TYPE, text);
-        response
-    })
+    Server::named("notes").get("/{list}", notes).run()
+}
+
+fn notes(request: &Request, session: &mut Session) -> String {
+    let list = signet::parameter(request, "list").unwrap_or_default();
+    let mut notes: Vec<String> = session.get_as(list).ok().flatten().unwrap_or_default();
+    let note = signet::meta_variables(request).query_string();
+    if !note.is_empty() {
+        notes.push(String::from_utf8_lossy(note).into_owned());
+        let value = notes.iter().map(|note| note.as_str().into()).collect();
+        session.insert(list, Value::List(value));
+    }
+    notes.join("\n")
 }

@@ -9,36 +9,44 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::process::ExitCode;
 
-use signet::MetaVariables;
+use http::StatusCode;
+use signet::{Error, Form, Request, Server, Session};
 
 fn main() -> ExitCode {
-    signet::serve(|request, session| {
-        let slow = request.headers().get("x-hold");
-        let slow = slow.and_then(|path| path.to_str().ok());
-        if slow.is_some_and(|path| hold(path).is_err()) {
-            return cgi::text_response(400, "There is no such FIFO.\n");
-        }
-        let vars: Option<&MetaVariables> = request.extensions().get();
-        let query = vars.map_or(&[][..], MetaVariables::query_string);
-        let query = String::from_utf8_lossy(query);
-        match (signet::mount(&request).route(), query.split_once('=')) {
-            (b"/set", Some((key, value))) => {
-                session.insert(key, value);
-                cgi::text_response(200, "")
-            }
-            (b"/get", _) => {
-                let texts = session.iter().filter_map(|(key, value)| {
-                    let value = value.as_str()?;
-                    Some(format!("{key}={value}\n"))
-                });
-                cgi::text_response(200, texts.collect::<String>())
-            }
-            _ => cgi::text_response(404, "There is no such page.\n"),
-        }
-    })
+    Server::named("site")
+        .get("/set", set)
+        .get("/get", get)
+        .run()
 }
 
-fn hold(path: &str) -> io::Result<()> {
+fn set(request: &Request, session: &mut Session) -> Result<&'static str, Error> {
+    hold(request)?;
+    let form: Form = signet::query(request)?;
+    for (key, value) in form.iter() {
+        session.insert(key, value);
+    }
+    Ok("")
+}
+
+fn get(request: &Request, session: &mut Session) -> Result<String, Error> {
+    hold(request)?;
+    let texts = session.iter().filter_map(|(key, value)| {
+        let value = value.as_str()?;
+        Some(format!("{key}={value}\n"))
+    });
+    Ok(texts.collect())
+}
+
+/// Waits, if the request is a slow one.
+fn hold(request: &Request) -> Result<(), Error> {
+    let Some(path) = request.headers().get("x-hold") else {
+        return Ok(());
+    };
+    let path = path.to_str()?;
+    wait(path).map_err(|_| Error::status(StatusCode::BAD_REQUEST))
+}
+
+fn wait(path: &str) -> io::Result<()> {
     fs::write(format!("{path}.read"), "\n")?;
     File::open(format!("{path}.go"))?.read_exact(&mut [0])
 }

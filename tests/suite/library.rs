@@ -1,4 +1,4 @@
-//! `signet::serve` for another program: the visit counter of the examples.
+//! `signet::Server` for other programs: those in `tests/examples`.
 
 use crate::support::invariants::{COOKIE, assert_holds};
 use crate::support::token::Signer;
@@ -101,7 +101,7 @@ fn without_a_web_server_it_says_so() {
     let out = counter("/").bare().run();
     assert_eq!(out.errors().lines().count(), 1, "{out}");
     assert!(
-        out.errors().starts_with("signet: this is a CGI program"),
+        out.errors().starts_with("counter: this is a CGI program"),
         "{out}"
     );
     assert!(out.stdout.is_empty(), "{out}");

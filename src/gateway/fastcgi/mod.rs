@@ -102,9 +102,9 @@ impl IgnoredSettings {
 /// Gives a request the PATH_INFO that its server left out.
 ///
 /// Several servers, asked for `/app/login` in a set-up without a script, put
-/// all of it into SCRIPT_NAME. Where its end is one of `routes` and no file of
-/// that name is the script, the end is PATH_INFO.
-pub(crate) fn split_script_name(vars: &mut MetaVariables, routes: &[&str]) {
+/// all of it into SCRIPT_NAME. Where its end is a route and no file of that name is
+/// the script, the end is PATH_INFO; the longest end that is one.
+pub(crate) fn split_script_name(vars: &mut MetaVariables, is_route: impl Fn(&[u8]) -> bool) {
     if vars.get("PATH_INFO").is_some() {
         return;
     }
@@ -115,14 +115,12 @@ pub(crate) fn split_script_name(vars: &mut MetaVariables, routes: &[&str]) {
     if vars.script_is_file() || visible_path(uri) != Some(tidy(script)) {
         return;
     }
-    let route = routes
-        .iter()
-        .filter(|route| script.ends_with(route.as_bytes()))
-        .max_by_key(|route| route.len());
-    if let Some(route) = route {
-        let base = script[..script.len() - route.len()].to_vec();
-        vars.set(b"SCRIPT_NAME", &base);
-        vars.set(b"PATH_INFO", route.as_bytes());
+    let mut slashes = (0..script.len()).filter(|at| script[*at] == b'/');
+    if let Some(at) = slashes.find(|at| is_route(&script[*at..])) {
+        let script = script.to_vec();
+        let (base, route) = script.split_at(at);
+        vars.set(b"SCRIPT_NAME", base);
+        vars.set(b"PATH_INFO", route);
     }
 }
 
@@ -156,7 +154,9 @@ mod tests {
             let mut vars = MetaVariables::default();
             vars.set(b"SCRIPT_NAME", script.as_bytes());
             vars.set(b"REQUEST_URI", uri.as_bytes());
-            split_script_name(&mut vars, &["/", "/login", "/logout"]);
+            split_script_name(&mut vars, |path| {
+                matches!(path, b"/" | b"/login" | b"/logout")
+            });
             let text = |name| String::from_utf8_lossy(vars.get(name).unwrap_or_default());
             let route = if route == "-" { "" } else { route };
             assert_eq!(

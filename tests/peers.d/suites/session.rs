@@ -11,22 +11,18 @@
 //! `values` is null where nothing was changed. The response follows.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io::{Write, stdin, stdout};
 use std::process::ExitCode;
 
 use http::header::VARY;
 use signet::session::tagged_json::{dumps, loads};
-use signet::{Response, Session};
+use signet::{Error, Request, Server, Session};
 
 fn main() -> ExitCode {
-    signet::serve(|_, session| match converse(session) {
-        Ok(response) => response,
-        Err(err) => cgi::text_response(500, format!("{err}\n")),
-    })
+    Server::named("peer-session").get("/", converse).run()
 }
 
-fn converse(session: &mut Session) -> Result<Response, Box<dyn Error>> {
+fn converse(_: &Request, session: &mut Session) -> Result<cgi::Response, Error> {
     // To look at a copy leaves no mark on the session.
     let held = session.clone();
     let held = held
@@ -42,7 +38,7 @@ fn converse(session: &mut Session) -> Result<Response, Box<dyn Error>> {
         session.len();
     }
     if let Some(values) = after["values"].as_str() {
-        let values = loads(values).ok_or("values: not tagged JSON")?;
+        let values = loads(values).ok_or_else(|| Error::new("values: not tagged JSON"))?;
         if values.is_empty() {
             session.clear();
         }

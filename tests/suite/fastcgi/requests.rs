@@ -308,6 +308,6 @@ fn a_panic_is_answered_and_touches_no_other_request() {
     );
     assert_eq!((said.0, said.1.lines().count()), (Some(0), 3), "{said:?}");
     for line in said.1.lines() {
-        assert!(line.starts_with("signet: error: panicked at "), "{line}");
+        assert!(line.starts_with("faulty: error: panicked at "), "{line}");
     }
 }

@@ -10,6 +10,7 @@ mod headers;
 mod shared;
 mod walk;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Write};
@@ -18,7 +19,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::{Value as Json, json};
 use signet::session::signing::Digest;
 use signet::session::tagged_json;
-use signet::{Edge, Session};
+use signet::{Edge, Server, Session};
 
 use crate::support::html::unescape;
 use crate::support::response::{Response, SetCookie};
@@ -76,7 +77,7 @@ impl Setup {
 }
 
 /// One request to a signet page at a host's root that does `deed` to the
-/// session, everything else as `serve` does it, the clock stopped at `now`.
+/// session, everything else as `Server` does it, the clock stopped at `now`.
 fn visit(
     setup: Setup,
     now: u64,
@@ -111,11 +112,12 @@ fn visit(
         now,
         euid: rustix::process::geteuid().as_raw(),
     };
-    let handler = |_, session: &mut Session| {
-        deed(session);
+    let deed = Cell::new(Some(deed));
+    let server = Server::named("signet").get("/", |_, session| {
+        deed.take().expect("one request")(session);
         signet::html("<!doctype html><title>done</title>")
-    };
-    let answer = signet::respond(edge, &mut std::io::empty(), |_| None, handler);
+    });
+    let answer = server.respond(edge, &mut std::io::empty());
     let response = Response::parse(&answer).expect("a CGI response");
     assert_eq!(response.status, 200, "{}", response.text());
     response

@@ -66,12 +66,12 @@ fn methods_that_are_none() {
 #[test]
 fn methods_of_others() {
     for method in [
-        "TRACE", "CONNECT", "OPTIONS", "PUT", "DELETE", "PATCH", "PROPFIND", "QUERY",
+        "TRACE", "CONNECT", "PUT", "DELETE", "PATCH", "PROPFIND", "QUERY",
     ] {
         for (path, allow) in [
-            ("/", "GET, HEAD"),
-            ("/login", "GET, HEAD, POST"),
-            ("/logout", "GET, HEAD, POST"),
+            ("/", "GET, HEAD, OPTIONS"),
+            ("/login", "GET, HEAD, POST, OPTIONS"),
+            ("/logout", "GET, HEAD, POST, OPTIONS"),
         ] {
             let name = format!("{method} {path}");
             // Stdin stays open and empty: no answer needs it.
@@ -83,7 +83,20 @@ fn methods_of_others() {
         }
     }
     let response = assert_status("POST /", Cgi::post("/", "a=b"), 405);
-    assert_eq!(response.header("Allow"), Some("GET, HEAD"));
+    assert_eq!(response.header("Allow"), Some("GET, HEAD, OPTIONS"));
+}
+
+/// RFC 9110, 9.3.7; a client that asks does so before it sends anything.
+#[test]
+fn options_are_answered_by_the_table_of_routes() {
+    for (path, status, allow) in [
+        ("/", 204, Some("GET, HEAD, OPTIONS")),
+        ("/login", 204, Some("GET, HEAD, POST, OPTIONS")),
+        ("/nothing", 404, None),
+    ] {
+        let response = assert_status(path, Cgi::new("OPTIONS", path), status);
+        assert_eq!(response.header("Allow"), allow, "{path}");
+    }
 }
 
 /// Variables that are not UTF-8, are very long, or are very many.

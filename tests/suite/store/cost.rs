@@ -176,7 +176,8 @@ fn a_mark_is_on_the_disk_before_the_answer() {
         let written = at(&|call| call.name == "write" && call.arguments.contains("17"));
         let placed =
             at(&|call| call.name.starts_with("renameat") && call.arguments.contains(&hash));
-        let answered = at(&|call| call.name == "write" && call.arguments.starts_with("1,"));
+        let answered =
+            at(&|call| call.name.starts_with("write") && call.arguments.starts_with("1,"));
         let syncs: Vec<usize> = calls
             .iter()
             .enumerate()

@@ -1,11 +1,12 @@
 //! A site whose requests run in this process: at any second of any clock, and
 //! one inside another.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use rustix::process::geteuid;
 use signet::gateway::logged;
-use signet::{Edge, Session, app, respond};
+use signet::{Edge, Server, Session, app};
 
 use crate::support::response::Response;
 use crate::support::{KEY, StateDir};
@@ -104,14 +105,14 @@ impl Visitor<'_> {
         now: u64,
         page: impl FnOnce(&mut Session) -> R,
     ) -> (R, Response) {
-        let mut seen = None;
+        let (page, seen) = (Cell::new(Some(page)), Cell::new(None));
         let edge = self.site.edge(now, self.cookie.as_deref(), &[]);
-        let page = |_, session: &mut Session| {
-            seen = Some(page(session));
+        let server = Server::named("signet").get("/", |_, session| {
+            seen.set(page.take().map(|page| page(session)));
             signet::html("<!doctype html><title>Page</title>")
-        };
-        let response = self.answer(|| respond(edge, &mut std::io::empty(), |_| None, page));
-        (seen.expect("the page was not asked"), response)
+        });
+        let response = self.answer(|| server.respond(edge, &mut std::io::empty()));
+        (seen.take().expect("the page was not asked"), response)
     }
 
     /// The answer of a built-in page.
@@ -119,7 +120,7 @@ impl Visitor<'_> {
         let edge = self
             .site
             .edge(now, self.cookie.as_deref(), &[("PATH_INFO", path)]);
-        self.answer(|| app::respond(edge, &mut std::io::empty()))
+        self.answer(|| app::server().respond(edge, &mut std::io::empty()))
     }
 
     /// The answer of a built-in page to a form.
@@ -132,7 +133,7 @@ impl Visitor<'_> {
             ("CONTENT_LENGTH", &length),
         ];
         let edge = self.site.edge(now, self.cookie.as_deref(), &vars);
-        self.answer(|| app::respond(edge, &mut body.as_bytes()))
+        self.answer(|| app::server().respond(edge, &mut body.as_bytes()))
     }
 
     #[track_caller]

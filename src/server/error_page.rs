@@ -1,0 +1,125 @@
+//! The page that says that a request failed.
+
+use http::StatusCode;
+use http::header::{self, HeaderValue};
+
+use super::exchange::Context;
+use super::failure::{Error, Failure};
+use super::reply::{escape, html};
+use super::{Response, Server};
+use crate::gateway::log;
+
+/// What an error page may show.
+#[derive(Debug)]
+pub struct ErrorPage<'f> {
+    pub(crate) failure: &'f Failure,
+    pub(crate) context: &'f Context,
+    id: &'f str,
+    reason: &'f str,
+}
+
+impl ErrorPage<'_> {
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        self.failure.status()
+    }
+
+    /// The status in words.
+    pub fn reason_phrase(&self) -> &'static str {
+        match self.status() {
+            // RFC 9110's name.
+            StatusCode::PAYLOAD_TOO_LARGE => "Content Too Large",
+            status => status.canonical_reason().unwrap_or("Error"),
+        }
+    }
+
+    /// The number under which the log has the reason; empty if nothing was logged.
+    pub fn id(&self) -> &str {
+        self.id
+    }
+
+    /// The reason as it was logged, if `DEBUG` is set; else, and if nothing was
+    /// logged, empty. It may hold what no visitor may know.
+    pub fn detail(&self) -> &str {
+        if self.context.config.debug {
+            self.reason
+        } else {
+            ""
+        }
+    }
+
+    /// The URL, path only, of the program's first page.
+    pub fn home(&self) -> String {
+        self.context.mount.url_for("/")
+    }
+}
+
+/// The answer to a request that failed.
+pub(super) fn respond(server: &Server<'_>, failure: &Failure, context: &Context) -> Response {
+    let reason = failure.reason().unwrap_or_default();
+    let id = match reason.as_str() {
+        "" => String::new(),
+        reason => {
+            let id = error_id(context.now);
+            log(format_args!("error {id}: {reason}"));
+            id
+        }
+    };
+    let page = ErrorPage {
+        failure,
+        context,
+        id: &id,
+        reason: &reason,
+    };
+    let mut response = (server.error_page)(&page).unwrap_or_else(|err| {
+        if let Some(reason) = err.0.reason() {
+            log(reason);
+        }
+        plain_page(&page)
+    });
+    *response.status_mut() = page.status();
+    let headers = response.headers_mut();
+    if let Failure::MethodNotAllowed(methods) = failure
+        && let Ok(allow) = HeaderValue::try_from(methods.to_string())
+    {
+        headers.insert(header::ALLOW, allow);
+    }
+    if page.status() == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    }
+    response
+}
+
+/// The error page of a program that has none of its own.
+pub(super) fn plain(page: &ErrorPage<'_>) -> Result<Response, Error> {
+    Ok(plain_page(page))
+}
+
+fn plain_page(page: &ErrorPage<'_>) -> Response {
+    let (status, phrase) = (page.status().as_u16(), page.reason_phrase());
+    let mut document = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{phrase}</title>\n\
+         <h1>{phrase}</h1>\n"
+    );
+    if !page.id.is_empty() {
+        document.push_str(&format!(
+            "<p>Error {status}, number {}. The web server's error log has the reason.</p>\n",
+            page.id
+        ));
+    }
+    if !page.detail().is_empty() {
+        document.push_str(&format!("<pre>{}</pre>\n", escape(page.detail())));
+    }
+    document.push_str("</html>\n");
+    html(document)
+}
+
+/// A number to find the error by; it need not be secret, only rarely the same.
+fn error_id(now: u64) -> String {
+    let mut bytes = [0; 4];
+    if getrandom::fill(&mut bytes).is_err() {
+        let pid = u64::from(std::process::id());
+        return format!("{:08x}", (now ^ (pid << 16)) & 0xffff_ffff);
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

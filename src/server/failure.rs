@@ -1,0 +1,210 @@
+//! What can keep a request from being answered by its page, as data. Whoever
+//! shows it chooses the words.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use http::StatusCode;
+
+use super::routes::{Methods, UrlError};
+use crate::config::{ConfigError, KeyError, StateDirError};
+use crate::gateway::{BodyError, CrossOrigin, RequestError, ResponseError};
+use crate::session::SaveError;
+use crate::session::store::StoreError;
+
+/// Why a request is not answered by its page.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The web server asks for a page about the failure of another request
+    /// (Apache's `ErrorDocument`).
+    ErrorDocument(StatusCode),
+    /// No route matches the path.
+    NotFound,
+    /// The path has routes for these methods only.
+    MethodNotAllowed(Methods),
+    Request(RequestError),
+    CrossOrigin(CrossOrigin),
+    Body(BodyError),
+    Form(FormError),
+    Config(ConfigError),
+    Key(KeyError),
+    StateDir(StateDirError),
+    Store(StoreError),
+    Save(SaveError),
+    Response(ResponseError),
+    /// The program refuses the request with this status.
+    Status(StatusCode),
+    /// A handler failed.
+    Handler(Box<dyn StdError + Send + Sync>),
+}
+
+/// Why a body is not used as a form.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormError {
+    /// `Content-Type` is not `application/x-www-form-urlencoded`, or its charset
+    /// is not UTF-8.
+    #[error("the body is no application/x-www-form-urlencoded form in UTF-8, but {0:?}")]
+    ContentType(String),
+    /// A form with `enctype="multipart/form-data"`.
+    #[error("multipart/form-data is not read: remove enctype from the form")]
+    Multipart,
+    /// A percent-encoded byte sequence is not UTF-8.
+    #[error("the form is not UTF-8")]
+    NotUtf8,
+    /// A field is missing, is there twice, or is not of the type that the program
+    /// asks for.
+    #[error("the form does not have the fields that are asked for: {0}")]
+    Fields(String),
+}
+
+impl Failure {
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::ErrorDocument(status) | Self::Status(status) => *status,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Request(RequestError::MetaVariable(_)) => StatusCode::BAD_REQUEST,
+            Self::Request(RequestError::TooLong) => StatusCode::URI_TOO_LONG,
+            Self::CrossOrigin(_) => StatusCode::FORBIDDEN,
+            Self::Body(err) => match err {
+                BodyError::LengthRequired => StatusCode::LENGTH_REQUIRED,
+                BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
+                BodyError::Length(_)
+                | BodyError::TransferCoding
+                | BodyError::Short { .. }
+                | BodyError::Read(_) => StatusCode::BAD_REQUEST,
+            },
+            Self::Form(err) => match err {
+                FormError::ContentType(_) | FormError::Multipart => {
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE
+                }
+                FormError::NotUtf8 | FormError::Fields(_) => StatusCode::BAD_REQUEST,
+            },
+            Self::Config(_) | Self::Key(_) | Self::StateDir(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(err) | Self::Save(SaveError::Store(err)) => match err {
+                StoreError::TooLarge { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+                StoreError::Unavailable(_)
+                | StoreError::File(_)
+                | StoreError::Refused { .. }
+                | StoreError::Damaged { .. }
+                | StoreError::IdInUse => StatusCode::SERVICE_UNAVAILABLE,
+            },
+            Self::Save(SaveError::NoRevocations) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Save(SaveError::Cookie(_) | SaveError::Random(_))
+            | Self::Response(_)
+            | Self::Handler(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The line for the log; `None` if the client alone is to blame.
+    pub(crate) fn reason(&self) -> Option<String> {
+        match self {
+            Self::ErrorDocument(_)
+            | Self::NotFound
+            | Self::MethodNotAllowed(_)
+            | Self::Request(_)
+            | Self::CrossOrigin(CrossOrigin::Told)
+            | Self::Body(_)
+            | Self::Form(_)
+            | Self::Status(_) => None,
+            Self::CrossOrigin(err @ CrossOrigin::Differs { .. }) => Some(err.to_string()),
+            Self::Config(err) => Some(err.to_string()),
+            Self::Key(err) => Some(err.to_string()),
+            Self::StateDir(err) => Some(err.to_string()),
+            Self::Store(err) => Some(err.to_string()),
+            Self::Save(err) => Some(err.to_string()),
+            Self::Response(err) => Some(err.to_string()),
+            Self::Handler(err) => Some(with_sources(err.as_ref())),
+        }
+    }
+
+    /// Whether it already says what is wrong with the state folder.
+    pub(crate) fn is_about_state_dir(&self) -> bool {
+        matches!(self, Self::StateDir(_) | Self::Key(KeyError::StateDir(_)))
+    }
+}
+
+/// The error and what caused it, in one line.
+fn with_sources(err: &dyn StdError) -> String {
+    let mut text = err.to_string();
+    let mut source = err.source();
+    while let Some(err) = source {
+        text.push_str(": ");
+        text.push_str(&err.to_string());
+        source = err.source();
+    }
+    text
+}
+
+/// Why a handler does not answer: an error of its own, which is logged under a
+/// number and shown as a page with status 500, or a refusal with another status.
+///
+/// Every [`std::error::Error`] converts, so that `?` works in a handler.
+pub struct Error(pub(crate) Failure);
+
+impl Error {
+    /// A failure of the program, from an error or a text; the reason is logged.
+    pub fn new(reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(Failure::Handler(reason.into()))
+    }
+
+    /// A refusal by `status`; nothing is logged.
+    pub fn status(status: StatusCode) -> Self {
+        Self(Failure::Status(status))
+    }
+
+    /// The status of the answer.
+    pub fn code(&self) -> StatusCode {
+        self.0.status()
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<E: StdError + Send + Sync + 'static> From<E> for Error {
+    fn from(err: E) -> Self {
+        Self::new(err)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self(failure)
+    }
+}
+
+macro_rules! from {
+    ($($kind:ident($error:ty),)*) => {
+        $(impl From<$error> for Failure {
+            fn from(err: $error) -> Self {
+                Self::$kind(err)
+            }
+        })*
+    };
+}
+
+from! {
+    Request(RequestError),
+    CrossOrigin(CrossOrigin),
+    Body(BodyError),
+    Form(FormError),
+    Config(ConfigError),
+    Key(KeyError),
+    StateDir(StateDirError),
+    Store(StoreError),
+    Save(SaveError),
+    Response(ResponseError),
+}
+
+impl From<UrlError> for Failure {
+    fn from(err: UrlError) -> Self {
+        Self::Handler(Box::new(err))
+    }
+}

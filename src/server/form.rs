@@ -1,0 +1,137 @@
+//! Forms and queries, as types that serde reads or as pairs.
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use percent_encoding::percent_decode;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer};
+
+use super::failure::{Error, Failure, FormError};
+use super::{Context, Request};
+
+/// The fields of a form or a query, in the order in which they came.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// The value of the first field that is called `name`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// The values of all fields that are called `name`.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.iter()
+            .filter(move |(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// All names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Form {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Self)
+    }
+}
+
+/// Reads the form in the body of `request`: as [`Form`], or as any type that serde
+/// can make of its fields.
+///
+/// # Errors
+///
+/// Status 415 for a body that is no `application/x-www-form-urlencoded` form in
+/// UTF-8, 400 if a field of `T` is missing or of another type.
+pub fn form<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
+    check_content_type(request.headers()).map_err(Failure::from)?;
+    fields(request.body())
+}
+
+/// Reads the query of `request`, as [`form`] reads a body.
+///
+/// # Errors
+///
+/// Status 400 if a field of `T` is missing or of another type, or the query is
+/// not UTF-8.
+pub fn query<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
+    fields(Context::of(request).vars.query_string())
+}
+
+fn fields<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    if percent_decode(bytes).decode_utf8().is_err() {
+        return Err(Failure::Form(FormError::NotUtf8).into());
+    }
+    serde_urlencoded::from_bytes(bytes)
+        .map_err(|err| Failure::Form(FormError::Fields(err.to_string())).into())
+}
+
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
+    let value = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
+    let value = String::from_utf8_lossy(value.unwrap_or_default());
+    let mut parts = value.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default();
+    if kind.eq_ignore_ascii_case("multipart/form-data") {
+        return Err(FormError::Multipart);
+    }
+    let is_utf8 = |parameter: &str| match parameter.split_once('=') {
+        Some((name, charset)) if name.eq_ignore_ascii_case("charset") => {
+            let charset = charset.trim_matches('"');
+            let known = ["utf-8", "us-ascii"];
+            known
+                .iter()
+                .any(|known| charset.eq_ignore_ascii_case(known))
+        }
+        _ => true,
+    };
+    if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") && parts.all(is_utf8) {
+        return Ok(());
+    }
+    Err(FormError::ContentType(value.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn a_form_is_url_encoded_and_utf_8() {
+        #[rustfmt::skip]
+        let cases = [
+            ("application/x-www-form-urlencoded",                     true),
+            ("Application/X-WWW-Form-Urlencoded; Charset=\"UTF-8\"",  true),
+            ("application/x-www-form-urlencoded;charset=us-ascii",    true),
+            ("application/x-www-form-urlencoded; charset=latin1",     false),
+            ("application/json",                                      false),
+            ("text/plain",                                            false),
+            ("multipart/form-data; boundary=x",                       false),
+            ("",                                                      false),
+        ];
+        for (value, want) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(value));
+            assert_eq!(check_content_type(&headers).is_ok(), want, "{value}");
+        }
+        assert!(check_content_type(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn fields_are_pairs_or_a_type_of_the_program() {
+        let form: Form = fields(b"a=1&b=+%C3%BC%26&a=2&c").unwrap();
+        assert_eq!(form.get("b"), Some(" \u{fc}&"));
+        assert_eq!(form.all("a").collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!((form.get("c"), form.get("d")), (Some(""), None));
+        let typed: std::collections::BTreeMap<String, u8> = fields(b"a=1&b=2").unwrap();
+        assert_eq!(typed["b"], 2);
+        for bytes in [&b"a=x"[..], b"a=256", b"a=%FF", b"a=%C0%AF"] {
+            let outcome = fields::<std::collections::BTreeMap<String, u8>>(bytes);
+            let status = outcome.unwrap_err().code();
+            assert_eq!(status, http::StatusCode::BAD_REQUEST, "{bytes:?}");
+        }
+    }
+}

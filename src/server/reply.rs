@@ -1,0 +1,104 @@
+//! Answers of handlers.
+
+use http::StatusCode;
+use http::header::{self, HeaderValue};
+
+use super::Response;
+use super::failure::Error;
+use crate::gateway::Body;
+
+/// What a handler may return: a response, text, or a `Result` of either.
+pub trait IntoResponse {
+    /// The response.
+    ///
+    /// # Errors
+    ///
+    /// What the handler failed with; the visitor gets an error page.
+    fn into_response(self) -> Result<Response, Error>;
+}
+
+impl IntoResponse for Response {
+    fn into_response(self) -> Result<Response, Error> {
+        Ok(self)
+    }
+}
+
+impl IntoResponse for cgi::Response {
+    fn into_response(self) -> Result<Response, Error> {
+        Ok(self.map(Body::from))
+    }
+}
+
+/// Plain text, status 200.
+impl IntoResponse for String {
+    fn into_response(self) -> Result<Response, Error> {
+        let text = const { HeaderValue::from_static("text/plain; charset=utf-8") };
+        Ok(document(StatusCode::OK, text, self))
+    }
+}
+
+/// Plain text, status 200.
+impl IntoResponse for &str {
+    fn into_response(self) -> Result<Response, Error> {
+        self.to_owned().into_response()
+    }
+}
+
+impl<T: IntoResponse, E: Into<Error>> IntoResponse for Result<T, E> {
+    fn into_response(self) -> Result<Response, Error> {
+        self.map_err(Into::into)?.into_response()
+    }
+}
+
+/// An HTML page, status 200.
+pub fn html(document: impl Into<String>) -> Response {
+    html_by(StatusCode::OK, document.into())
+}
+
+fn html_by(status: StatusCode, html: String) -> Response {
+    let kind = const { HeaderValue::from_static("text/html; charset=utf-8") };
+    document(status, kind, html)
+}
+
+fn document(status: StatusCode, kind: HeaderValue, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// A redirect to `url` that makes the next request a GET: 303 See Other.
+/// `url` is best made by [`url_for`](crate::url_for).
+pub fn redirect(url: &str) -> Response {
+    redirect_by(StatusCode::SEE_OTHER, url)
+}
+
+pub(super) fn redirect_by(status: StatusCode, url: &str) -> Response {
+    // A client that does not follow it gets a link (RFC 9110, 15.4.4).
+    let link = escape(url);
+    let mut response = html_by(
+        status,
+        format!("<!doctype html><title>See other</title><a href=\"{link}\">{link}</a>\n"),
+    );
+    if let Ok(url) = HeaderValue::try_from(url) {
+        response.headers_mut().insert(header::LOCATION, url);
+    }
+    response
+}
+
+/// `text` for HTML, as text or inside a quoted attribute: `&`, `<`, `>`, `"` and
+/// `'` are escaped.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
