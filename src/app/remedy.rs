@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use crate::config::{StateDirError, StateDirSource, Tried};
-use crate::files::trusted::program_owner;
-use crate::files::{FileError, FileProblem};
+
+use crate::files::{FileError, FileProblem, program_owner};
 
 /// Steps that give the program what it needs, for one kind of host.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,4 +1,4 @@
-//! Exclusive locks on files (flock(2)), each waited for a limited time only.
+//! Exclusive locks on files (flock(2)); every wait has a time limit.
 
 use std::fs::{File, TryLockError};
 use std::os::fd::OwnedFd;
@@ -13,18 +13,18 @@ use super::FileProblem;
 use super::private;
 use super::trusted::Opened;
 
-/// How long a lock is waited for. A process holds one no longer than it takes
-/// to write a small file, but many may want the same one at once.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long [`lock`] waits. A process holds a lock only as long as it takes to
+/// write a small file, but many may want the same one at once.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// Pauses between two attempts. If all of them were short, fifty waiting
-/// processes would keep the one that writes from the processor.
+/// Pauses between two attempts. If all were short, fifty waiting processes would
+/// keep the processor from the one that writes.
 const SHORT_PAUSE: Duration = Duration::from_millis(1);
 const LONG_PAUSE: Duration = Duration::from_millis(8);
 
 /// A process that has waited for so long tries often again, and so gets the lock
 /// before others.
-const LONG: Duration = Duration::from_millis(300);
+const LONG_WAIT: Duration = Duration::from_millis(300);
 
 /// What an attempt to lock a file by its name led to.
 #[derive(Debug)]
@@ -69,14 +69,23 @@ pub(crate) fn try_lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Attemp
 ///
 /// As [`try_lock`], and [`FileProblem::Held`].
 pub(crate) fn lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Option<Opened>, FileProblem> {
-    let mut wait = Wait::default();
+    let (mut waited, mut pause) = (Duration::ZERO, SHORT_PAUSE);
     loop {
         match try_lock(folder, name, euid)? {
             Attempt::Locked(file) => return Ok(Some(file)),
             Attempt::Absent => return Ok(None),
-            Attempt::Held => wait.pause()?,
-            Attempt::Replaced => wait.count()?,
+            Attempt::Held | Attempt::Replaced if waited >= MAX_WAIT => {
+                return Err(FileProblem::Held);
+            }
+            Attempt::Held => thread::sleep(pause),
+            // Needs no pause, and counts as one: this must end, too.
+            Attempt::Replaced => {}
         }
+        waited += pause;
+        pause = match waited < LONG_WAIT {
+            true => LONG_PAUSE.min(2 * pause),
+            false => SHORT_PAUSE,
+        };
     }
 }
 
@@ -96,43 +105,5 @@ pub(crate) fn try_lock_file(file: &File) -> Result<bool, FileProblem> {
             }
             _ => err.into(),
         }),
-    }
-}
-
-/// The time spent waiting for one lock.
-#[derive(Debug)]
-struct Wait {
-    next: Duration,
-    waited: Duration,
-}
-
-impl Default for Wait {
-    fn default() -> Self {
-        Self {
-            next: SHORT_PAUSE,
-            waited: Duration::ZERO,
-        }
-    }
-}
-
-impl Wait {
-    fn pause(&mut self) -> Result<(), FileProblem> {
-        let pause = self.next;
-        self.count()?;
-        thread::sleep(pause);
-        Ok(())
-    }
-
-    /// Counts an attempt that needs no pause as one that did.
-    fn count(&mut self) -> Result<(), FileProblem> {
-        if self.waited >= PATIENCE {
-            return Err(FileProblem::Held);
-        }
-        self.waited += self.next;
-        self.next = match self.waited < LONG {
-            true => LONG_PAUSE.min(2 * self.next),
-            false => SHORT_PAUSE,
-        };
-        Ok(())
     }
 }

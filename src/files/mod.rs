@@ -1,13 +1,14 @@
 //! Files and folders: which of them are trusted, and how the program writes its
-//! own.
-//!
-//! Below all other modules; of this crate it imports only the log.
+//! own. Of this crate, only the log is imported here.
 
 pub(crate) mod accounts;
 pub(crate) mod lock;
+mod open;
+mod owners;
 pub(crate) mod private;
 pub(crate) mod text;
 pub(crate) mod trusted;
+mod walk;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,14 +16,15 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use accounts::user_name;
+pub(crate) use owners::program_owner;
 
-/// A file or folder that is not used, and why.
+/// A file or folder that cannot be used, and why.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FileError {
     /// The file or folder that was wanted.
     pub path: PathBuf,
-    /// What on the way to it has the problem: a folder above it or a symbolic
-    /// link; `None` if it is `path` itself.
+    /// The folder above it or the symbolic link that has the problem; `None` if it
+    /// is `path` itself.
     pub at: Option<PathBuf>,
     /// What is wrong.
     pub problem: FileProblem,
@@ -85,13 +87,13 @@ pub enum FileProblem {
     /// It is a symbolic link where none is allowed.
     #[error("is a symbolic link")]
     Link,
-    /// It has a second name, under which others may have put it there.
+    /// It has a second name (a hard link), which others may have made.
     #[error("has more than one name (hard links)")]
     Names,
     /// It has more than this many bytes.
     #[error("is larger than {0} bytes")]
     TooLarge(usize),
-    /// What it holds is not what it should hold.
+    /// Its content is wrong.
     #[error("{0}")]
     Damaged(&'static str),
     /// Its file system has no locks (`flock`).
@@ -103,13 +105,13 @@ pub enum FileProblem {
     /// Another process held its lock for too long.
     #[error("is locked by another process")]
     Held,
-    /// The web server hands its contents out.
-    #[error("lies in a folder that the web server serves")]
+    /// The web server serves its contents.
+    #[error("is in a folder that the web server serves")]
     Served,
-    /// It is `/tmp` or the like, or lies there.
-    #[error("lies in a folder for temporary files")]
+    /// It is a folder for temporary files such as `/tmp`, or in one.
+    #[error("is in a folder for temporary files")]
     Temporary,
-    /// The system's reason.
+    /// The system reports this error.
     #[error("{}", std::io::Error::from(*.0))]
     System(Errno),
 }
@@ -141,7 +143,7 @@ impl FileError {
         }
     }
 
-    /// What has the problem: `path`, or what lies on the way to it.
+    /// What has the problem: `path`, or what is on the way to it.
     pub fn at(&self) -> &Path {
         self.at.as_deref().unwrap_or(&self.path)
     }

@@ -1,10 +1,11 @@
-//! Files of text: UTF-8, and what is said where an editor saved something else.
+//! Decoding text files: UTF-8, and errors for files that an editor saved in
+//! another encoding.
 
 /// Why the bytes of a file are not text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum NotText {
     /// A byte order mark of UTF-16 or UTF-32, or NUL bytes.
-    #[error("is not UTF-8 but UTF-16, or no text: save the file as UTF-8")]
+    #[error("is not UTF-8 but UTF-16, or not text: save the file as UTF-8")]
     Utf16 {
         /// The line of the first mark or NUL, from 1.
         line: usize,
@@ -45,7 +46,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<&str, NotText> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-/// The line, from 1, that the byte at `offset` stands in.
+/// The number, from 1, of the line with the byte at `offset`.
 pub(crate) fn line_at(text: &[u8], offset: usize) -> usize {
     let before = &text[..offset.min(text.len())];
     before.iter().filter(|byte| **byte == b'\n').count() + 1
