@@ -19,7 +19,10 @@ use signet::session::tagged_json::{dumps, loads};
 use signet::{Error, Request, Server, Session};
 
 fn main() -> ExitCode {
-    Server::named("peer-session").get("/", converse).run()
+    Server::named("peer-session")
+        .get("/", converse)
+        .get("/{*rest}", converse)
+        .run()
 }
 
 fn converse(_: &Request, session: &mut Session) -> Result<cgi::Response, Error> {
