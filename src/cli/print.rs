@@ -4,6 +4,7 @@ use clap::CommandFactory;
 use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 
+use super::server_files::Site;
 use super::{Arguments, Failure, print};
 use crate::app::BUILT_IN;
 use crate::config::SETTINGS;
@@ -11,17 +12,17 @@ use crate::config::SETTINGS;
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// A .htaccess for a shared host with Apache
-    Htaccess,
+    Htaccess(Site),
     /// A configuration for lighttpd
-    Lighttpd,
-    /// The same by FastCGI
-    LighttpdFastcgi,
+    Lighttpd(Site),
+    /// A configuration for lighttpd, by FastCGI
+    LighttpdFastcgi(Site),
     /// FastCGI for an Apache of your own: mod_fcgid, which starts the program
     Fcgid,
     /// FastCGI for an Apache of your own: mod_proxy_fcgi, before `signet fastcgi`
     ProxyFcgi,
     /// FastCGI for nginx, before `signet fastcgi`
-    Nginx,
+    Nginx(Site),
     /// A service of systemd that runs `signet fastcgi`
     Systemd,
     /// The socket of that service, which systemd keeps open during a restart
@@ -53,12 +54,12 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Htaccess => print(include_bytes!("../../deploy/apache/.htaccess")),
-        Command::Lighttpd => print(include_bytes!("../../deploy/lighttpd.conf")),
-        Command::LighttpdFastcgi => print(include_bytes!("../../deploy/lighttpd-fastcgi.conf")),
+        Command::Htaccess(site) => print(site.htaccess().as_bytes()),
+        Command::Lighttpd(site) => print(site.lighttpd().as_bytes()),
+        Command::LighttpdFastcgi(site) => print(site.lighttpd_fastcgi().as_bytes()),
         Command::Fcgid => print(include_bytes!("../../deploy/apache/fcgid.conf")),
         Command::ProxyFcgi => print(include_bytes!("../../deploy/apache/proxy-fcgi.conf")),
-        Command::Nginx => print(include_bytes!("../../deploy/nginx-fastcgi.conf")),
+        Command::Nginx(site) => print(site.nginx().as_bytes()),
         Command::Systemd => print(include_bytes!("../../deploy/signet.service")),
         Command::SystemdSocket => print(include_bytes!("../../deploy/signet.socket")),
         Command::Toml => print(toml().as_bytes()),

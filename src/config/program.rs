@@ -58,18 +58,23 @@ impl ProgramName {
     ///
     /// [`WrongProgramName`]
     pub const fn new(name: &'static str) -> Result<Self, WrongProgramName> {
-        let bytes = name.as_bytes();
-        if bytes.is_empty() || bytes.len() > Self::MAX {
-            return Err(WrongProgramName);
+        match Self::is_valid(name) {
+            true => Ok(Self(name)),
+            false => Err(WrongProgramName),
         }
+    }
+
+    /// Whether a text is such a name.
+    pub(crate) const fn is_valid(name: &str) -> bool {
+        let bytes = name.as_bytes();
         let mut at = 0;
         while at < bytes.len() {
             if !(bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'-' | b'_')) {
-                return Err(WrongProgramName);
+                return false;
             }
             at += 1;
         }
-        Ok(Self(name))
+        1 <= at && at <= Self::MAX
     }
 
     /// Where an administrator makes the program's state folder.

@@ -90,6 +90,51 @@ fn files_are_printed_as_shipped() {
     }
 }
 
+/// For another program there is its name in the place of signet's, and its URL path;
+/// what is the same for every program stays.
+#[test]
+fn server_files_are_printed_for_another_program() {
+    let files = ["htaccess", "lighttpd", "lighttpd-fastcgi", "nginx"];
+    let site = |program, mount| ["--program", program, "--mount", mount];
+    for name in files {
+        for (mount, base) in [("/", ""), ("/guest.book", "/guest.book"), ("/a/b/", "/a/b")] {
+            let args = [&["print", name], &site("guest-book_2.cgi", mount)[..]].concat();
+            let text = signet(&args, &[]).done();
+            assert!(text.contains("guest-book_2"), "{name}: {text}");
+            let url = format!("http://host{base}/\n");
+            assert!(text.contains(&url), "{name}: no {url}: {text}");
+            let kept = text.replace("signet.toml", "").replace("signet\\.toml", "");
+            assert!(!kept.contains("signet"), "{name}: {kept}");
+            assert!(!text.contains("env.MOUNT"), "{name}: {text}");
+        }
+        for program in [
+            "",
+            ".cgi",
+            "guestbook",
+            "guest book.cgi",
+            "../guestbook.cgi",
+            "a\n.cgi",
+        ] {
+            let args = [&["print", name], &site(program, "/")[..]].concat();
+            signet(&args, &[]).failed(2, &["--program"]);
+        }
+        for mount in [
+            "",
+            "guestbook",
+            "//",
+            "/a//b",
+            "/..",
+            "/a/./b",
+            "/a b",
+            "/a\"b",
+            "/a{2}",
+        ] {
+            let args = [&["print", name], &site("guestbook.cgi", mount)[..]].concat();
+            signet(&args, &[]).failed(2, &["--mount"]);
+        }
+    }
+}
+
 /// Each is the file of that name, and together they make the built-in pages.
 #[test]
 fn templates_are_printed_one_by_one_and_together() {

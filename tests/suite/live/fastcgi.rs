@@ -233,7 +233,10 @@ fn socket_for(base: &str) -> fn(&Site) -> Socket {
     }
 }
 
-fn with_daemon(socket: fn(&Site) -> Socket, settings: &[(&str, &str)]) -> (Site, Daemon, Socket) {
+pub(super) fn with_daemon(
+    socket: fn(&Site) -> Socket,
+    settings: &[(&str, &str)],
+) -> (Site, Daemon, Socket) {
     let site = Site::new();
     for folder in ["run", "htdocs"] {
         site.folder(folder, User::current(), 0o755);
@@ -258,7 +261,7 @@ pub(super) fn start_apache(site: &Site, modules: &[&str], more: &str) -> (Server
     (apache::start(Command::new("apache2"), folder, port), port)
 }
 
-fn mount(
+pub(super) fn mount(
     site: &Site,
     [at_root, below]: [&'static str; 2],
     software: Software,

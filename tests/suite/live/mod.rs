@@ -1,5 +1,5 @@
 //! Real web servers before the program, set up by the files of `deploy/` as
-//! they are shipped: every set-up is walked and attacked by the same bodies,
+//! they are shipped, and as `signet print` changes them for another program: every set-up is walked and attacked by the same bodies,
 //! as CGI and as FastCGI.
 //!
 //! - `walk`: a visitor logs in and out by following links
@@ -18,6 +18,7 @@ mod fastcgi;
 mod fastcgi_ends;
 mod hostile;
 mod lighttpd;
+mod printed;
 mod proxy;
 pub(crate) mod site;
 mod suexec;

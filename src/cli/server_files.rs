@@ -1,0 +1,250 @@
+//! Server configurations for a program of another name, or at another URL path:
+//! the files of `deploy/` with other names in them.
+
+use std::str::FromStr;
+
+use crate::config::ProgramName;
+
+/// A program and where its pages are.
+#[derive(Debug, clap::Args)]
+pub(super) struct Site {
+    /// The program's file, NAME.cgi: a CGI program made with this library
+    ///
+    /// Without this and --mount, the file is printed as it is in deploy/.
+    #[arg(long, value_name = "FILE")]
+    program: Option<Program>,
+    /// The URL path of its pages: /, or a path such as /guestbook
+    #[arg(long, value_name = "PATH")]
+    mount: Option<Mount>,
+}
+
+/// The name of a program's file without `.cgi`.
+#[derive(Clone, Debug)]
+struct Program(String);
+
+impl FromStr for Program {
+    type Err = String;
+
+    fn from_str(file: &str) -> Result<Self, String> {
+        match file.strip_suffix(".cgi") {
+            Some(name) if ProgramName::is_valid(name) => Ok(Self(name.to_owned())),
+            _ => Err("expected a name of up to 64 letters, digits, - and _, and .cgi".to_owned()),
+        }
+    }
+}
+
+/// A URL path without a slash at its end: empty for the whole site.
+#[derive(Clone, Debug)]
+struct Mount(String);
+
+impl FromStr for Mount {
+    type Err = String;
+
+    fn from_str(path: &str) -> Result<Self, String> {
+        let is_plain = |name: &str| {
+            let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
+            !matches!(name, "" | "." | "..") && name.bytes().all(is_plain)
+        };
+        let names = path.strip_prefix('/');
+        match names.map(|names| names.strip_suffix('/').unwrap_or(names)) {
+            _ if path == "/" => Ok(Self(String::new())),
+            Some(names) if names.split('/').all(is_plain) => Ok(Self(format!("/{names}"))),
+            _ => Err("expected / or a path such as /guestbook, of letters, digits and -_.~".into()),
+        }
+    }
+}
+
+/// A text that is changed part by part.
+struct Text(String);
+
+impl Text {
+    /// Replaces a part, which occurs.
+    fn put(&mut self, part: &str, new: &str) {
+        debug_assert!(self.0.contains(part), "{part} in {}", self.0);
+        self.0 = self.0.replace(part, new);
+    }
+
+    /// Replaces signet's name, but for the files and commands that are called so
+    /// for every program.
+    fn name(&mut self, name: &str) {
+        let mut parts = self.0.split("signet");
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let kept = [".toml", "\\.toml", " fastcgi", ".service", ".socket"];
+            text.push_str(match kept.iter().any(|end| part.starts_with(end)) {
+                true => "signet",
+                false => name,
+            });
+            text.push_str(part);
+        }
+        self.0 = text;
+    }
+}
+
+impl Site {
+    fn is_default(&self) -> bool {
+        self.program.is_none() && self.mount.is_none()
+    }
+
+    fn name(&self) -> &str {
+        self.program.as_ref().map_or("signet", |program| &program.0)
+    }
+
+    fn mount(&self) -> &str {
+        self.mount.as_ref().map_or("", |mount| &mount.0)
+    }
+
+    /// `deploy/apache/.htaccess` for it.
+    pub(super) fn htaccess(&self) -> String {
+        let mut text = Text(include_str!("../../deploy/apache/.htaccess").to_owned());
+        if self.is_default() {
+            return text.0;
+        }
+        let mount = self.mount();
+        text.put(
+            "http://host/login, or http://host/folder/login",
+            &format!("http://host{mount}/"),
+        );
+        text.put(
+            "that folder, as .htaccess",
+            "the folder with this URL, as .htaccess",
+        );
+        text.put(
+            "/login, /logout      its pages",
+            "/page and others     its pages",
+        );
+        let root = match mount {
+            "" => "/",
+            mount => mount,
+        };
+        text.put("\"/\" or \"/folder\"", &format!("\"{root}\""));
+        text.name(self.name());
+        text.0
+    }
+
+    /// `deploy/lighttpd.conf` for it.
+    pub(super) fn lighttpd(&self) -> String {
+        let mut text = Text(include_str!("../../deploy/lighttpd.conf").to_owned());
+        if self.is_default() {
+            return text.0;
+        }
+        text.put(
+            "as the whole site: http://host/login",
+            &format!("at http://host{}/", self.mount()),
+        );
+        text.put(
+            "alias.url  = ( \"\"",
+            &format!("alias.url  = ( \"{}\"", self.mount()),
+        );
+        text.put("\"mod_alias\"", "\"mod_access\", \"mod_alias\"");
+        text.put(
+            "\ncgi.assign",
+            &format!("\n{}cgi.assign", self.nothing_else()),
+        );
+        self.separate_state(&mut text);
+        text.name(self.name());
+        text.0
+    }
+
+    /// `deploy/lighttpd-fastcgi.conf` for it.
+    pub(super) fn lighttpd_fastcgi(&self) -> String {
+        let mut text = Text(include_str!("../../deploy/lighttpd-fastcgi.conf").to_owned());
+        if self.is_default() {
+            return text.0;
+        }
+        let mount = self.mount();
+        text.put(
+            "\n#           http://host/login, or http://host/app/login",
+            &format!("\n#           http://host{mount}/"),
+        );
+        text.put(" MOUNT=/ PORT", " PORT");
+        text.put(
+            "Replace env.SITE,\n#           env.MOUNT and env.PORT",
+            "Replace env.SITE\n#           and env.PORT",
+        );
+        text.put(
+            "# MOUNT                     / for the whole site, or a path such as /app\n",
+            "",
+        );
+        text.put(
+            "# /app and all URLs below it, but not /apple.\n",
+            &self.nothing_else(),
+        );
+        text.put(
+            "\"^\" + env.MOUNT + \"((?<=/)|/|$)\"",
+            &format!("\"{}\"", self.urls()),
+        );
+        text.put(
+            "env.MOUNT =>",
+            &format!("{:?} =>", if mount.is_empty() { "/" } else { mount }),
+        );
+        text.put("\"mod_fastcgi\"", "\"mod_access\", \"mod_fastcgi\"");
+        text.put(
+            "/state/fastcgi.sock",
+            &format!("/state/{}.sock", self.name()),
+        );
+        self.separate_state(&mut text);
+        text.name(self.name());
+        text.0
+    }
+
+    /// `deploy/nginx-fastcgi.conf` for it: a location with all parameters in it.
+    pub(super) fn nginx(&self) -> String {
+        let shipped = include_str!("../../deploy/nginx-fastcgi.conf");
+        if self.is_default() {
+            return shipped.to_owned();
+        }
+        let (name, mount) = (self.name(), self.mount());
+        let (_, parameters) = shipped.split_once("\n\n").unwrap_or_default();
+        let parameters: String = parameters
+            .lines()
+            .map(|line| match line {
+                "" => "\n".to_owned(),
+                line => format!("  {line}\n"),
+            })
+            .collect();
+        format!(
+            "# Purpose:  nginx in front of {name}, by FastCGI: http://host{mount}/\n\
+             # Copy to:  /etc/nginx/{name}.conf, and write into the server block of your site:\n\
+             #             include /etc/nginx/{name}.conf;\n\
+             # Change:   the socket, if it is elsewhere. For example, spawn-fcgi starts two\n\
+             #           workers on it:\n\
+             #             spawn-fcgi -s /run/{name}/socket -U www-data -F 2 -- /srv/{name}.cgi\n\
+             #\n\
+             # Only nginx's user may connect to the socket: {name} trusts its peer to be the web\n\
+             # server, including REMOTE_ADDR and HTTPS.\n\n\
+             location {mount}/ {{\n  fastcgi_split_path_info (?s)^({})(/.*)$;\n  \
+             fastcgi_pass unix:/run/{name}/socket;\n\n{parameters}}}\n",
+            regex(mount)
+        )
+    }
+
+    /// A regular expression for its URLs, but not for those that only begin so.
+    fn urls(&self) -> String {
+        match self.mount() {
+            "" => "^/".to_owned(),
+            mount => format!("^{}(/|$)", regex(mount)),
+        }
+    }
+
+    /// Lines for lighttpd that refuse all other URLs.
+    fn nothing_else(&self) -> String {
+        format!(
+            "# The folder of the program is not shown. Leave this out if you copy single lines.\n\
+             $HTTP[\"url\"] !~ \"{}\" {{ url.access-deny = ( \"\" ) }}\n",
+            self.urls()
+        )
+    }
+
+    /// Two programs in the same state folder would accept each other's sessions.
+    fn separate_state(&self, text: &mut Text) {
+        if self.name() != "signet" {
+            text.put("\"/state\"", &format!("\"/state/{}\"", self.name()));
+        }
+    }
+}
+
+/// A path as a regular expression.
+fn regex(path: &str) -> String {
+    path.replace('.', "\\.")
+}
