@@ -3,7 +3,7 @@
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 
-use super::exchange::Context;
+use super::context::Context;
 use super::failure::{Error, Failure};
 use super::reply::{escape, html};
 use super::{Response, Server};

@@ -2,21 +2,20 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use http::header::{self, HeaderValue};
 use http::{Method, StatusCode};
 
+use super::context::Context;
 use super::failure::Failure;
 use super::form::check_content_type;
 use super::headers::{keep_out_of_caches, last_resort, protect};
 use super::reply::redirect_by;
-use super::routes::{Routes, UrlError};
+use super::routes::NoRoute;
 use super::{Request, Response, Server, error_page};
-use crate::config::{Config, ConfigError, Program, ServedFolders, cgi_script};
-use crate::gateway::{
-    self, Announced, Answer, Body, Edge, Environment, MetaVariables, Mount, Site,
-};
+use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
+use crate::gateway::{self, Announced, Answer, Body, Edge, MetaVariables, Mount, Site};
 use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::revocation::EndError;
 use crate::session::{EVERYWHERE, Opened};
@@ -25,55 +24,6 @@ use crate::session::{EVERYWHERE, Opened};
 ///
 /// [`Session::end_everywhere`]: crate::session::Session::end_everywhere
 const ENDED_HERE_ONLY: &str = "You are logged out in this browser only. Other browsers could not be logged out: too many names use this at the moment.";
-
-/// What a page may know about its request. In the request's extensions.
-#[derive(Clone, Debug)]
-pub(crate) struct Context {
-    pub(crate) config: Arc<Config>,
-    pub(crate) routes: Arc<Routes>,
-    pub(crate) vars: MetaVariables,
-    pub(crate) mount: Mount,
-    /// Unix seconds.
-    pub(crate) now: u64,
-}
-
-impl Context {
-    /// The context of a request that [`Server`] made. Any other one is at the root
-    /// of a host, with the default settings and without a state folder.
-    pub(crate) fn of(request: &Request) -> &Self {
-        static NONE: OnceLock<Context> = OnceLock::new();
-        let context: Option<&Arc<Self>> = request.extensions().get();
-        context.map(Arc::as_ref).unwrap_or_else(|| {
-            NONE.get_or_init(|| Self::without_settings(MetaVariables::default(), Arc::default()))
-        })
-    }
-
-    /// With the default settings and without a state folder.
-    pub(super) fn without_settings(vars: MetaVariables, routes: Arc<Routes>) -> Self {
-        Self {
-            config: Arc::new(Config::unusable(
-                &Program::SIGNET,
-                &Environment::default(),
-                0,
-            )),
-            routes,
-            mount: Mount::new(&vars, None),
-            vars,
-            now: 0,
-        }
-    }
-}
-
-impl Context {
-    /// See [`super::url_for`].
-    pub(crate) fn url_for(
-        &self,
-        endpoint: &str,
-        parameters: &[(&str, &str)],
-    ) -> Result<String, UrlError> {
-        self.routes.url_for(&self.mount, endpoint, parameters)
-    }
-}
 
 /// The answer to the request of a CGI process. Reads `stdin` only as far as the
 /// request's body goes.
@@ -187,7 +137,7 @@ fn answer(
         site.check_origin()?;
     }
     let (number, parameters) = match routes.find(&head.method, mount.route()) {
-        Err(Failure::MethodNotAllowed(methods)) if head.method == Method::OPTIONS => {
+        Err(NoRoute::MethodNotAllowed(methods)) if head.method == Method::OPTIONS => {
             return Ok(options(&methods.to_string()));
         }
         found => found?,

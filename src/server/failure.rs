@@ -6,7 +6,7 @@ use std::fmt;
 
 use http::StatusCode;
 
-use super::routes::{Methods, UrlError};
+use super::routes::{Methods, NoRoute, UrlError};
 use crate::config::{ConfigError, KeyError, StateDirError};
 use crate::gateway::{BodyError, CrossOrigin, RequestError, ResponseError};
 use crate::session::SaveError;
@@ -201,6 +201,15 @@ from! {
     Store(StoreError),
     Save(SaveError),
     Response(ResponseError),
+}
+
+impl From<NoRoute> for Failure {
+    fn from(err: NoRoute) -> Self {
+        match err {
+            NoRoute::NotFound => Self::NotFound,
+            NoRoute::MethodNotAllowed(methods) => Self::MethodNotAllowed(methods),
+        }
+    }
 }
 
 impl From<UrlError> for Failure {

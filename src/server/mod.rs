@@ -1,6 +1,7 @@
 //! One request from start to end, for any program: its pages are a table of
 //! routes, its error page a function.
 
+mod context;
 mod error_page;
 mod exchange;
 mod failure;
@@ -22,8 +23,8 @@ use crate::config::{Program, ProgramName, RecentConfig};
 use crate::gateway::{self, Answer, Body, Edge, Entrance, MetaVariables, Mount, Patient, fastcgi};
 use crate::session::Session;
 
+pub(crate) use context::Context;
 pub use error_page::ErrorPage;
-pub(crate) use exchange::Context;
 pub(crate) use failure::Failure;
 pub use failure::{Error, FormError};
 pub use form::{Form, form, query};

@@ -6,7 +6,6 @@ use std::fmt;
 use http::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::failure::Failure;
 use crate::gateway::Mount;
 
 /// The routes of a program, in the order in which they were added.
@@ -19,6 +18,15 @@ struct Row {
     methods: &'static [Method],
     endpoint: Option<&'static str>,
     takes_form: bool,
+}
+
+/// Why a request has no route.
+#[derive(Debug)]
+pub(super) enum NoRoute {
+    /// No route matches the path.
+    NotFound,
+    /// The path has routes for these methods only.
+    MethodNotAllowed(Methods),
 }
 
 /// Names and values of a path's parameters.
@@ -132,12 +140,12 @@ impl Routes {
     ///
     /// # Errors
     ///
-    /// [`Failure::NotFound`], [`Failure::MethodNotAllowed`].
+    /// [`NoRoute`].
     pub(super) fn find(
         &self,
         method: &Method,
         path: &[u8],
-    ) -> Result<(usize, Parameters), Failure> {
+    ) -> Result<(usize, Parameters), NoRoute> {
         let wanted = match *method {
             Method::HEAD => &Method::GET,
             _ => method,
@@ -148,8 +156,8 @@ impl Routes {
         });
         let found = matching.min_by_key(|(number, _)| weight(self.0[*number].path));
         found.ok_or_else(|| match self.methods(path) {
-            Some(methods) => Failure::MethodNotAllowed(methods),
-            None => Failure::NotFound,
+            Some(methods) => NoRoute::MethodNotAllowed(methods),
+            None => NoRoute::NotFound,
         })
     }
 
@@ -381,8 +389,8 @@ mod tests {
                         .collect();
                     assert_eq!((number, &*found), (wanted, parameters), "{name}");
                 }
-                (Err(Failure::NotFound), Err("")) => {}
-                (Err(Failure::MethodNotAllowed(methods)), Err(allow)) => {
+                (Err(NoRoute::NotFound), Err("")) => {}
+                (Err(NoRoute::MethodNotAllowed(methods)), Err(allow)) => {
                     assert_eq!(methods.to_string(), allow, "{name}");
                 }
                 (found, _) => panic!("{name}: {found:?}"),

@@ -368,22 +368,22 @@ fn the_keys_of_others_cost_a_click_nothing() {
     let server = Arc::new(RedisServer::start(&["--enable-debug-command", "yes"]));
     let keys = Keys::on(Arc::clone(&server), server.unix_url());
     let site = Site::new(&keys.settings());
-    let median = |mut request: Box<dyn FnMut() -> Duration + '_>| {
-        let mut times: Vec<Duration> = (0..31).map(|_| request()).collect();
-        times.sort();
-        times[15]
+    // What else the machine does only adds to a time.
+    let least = |mut request: Box<dyn FnMut() -> Duration + '_>| {
+        let times = (0..31).map(|_| request());
+        times.min().expect("a time")
     };
     for others in [10, 1_000_000] {
         server.ask(&format!("DEBUG POPULATE {others} other"));
         let mut ada = site.visitor();
         ada.log_in(NOW, "ada");
-        let get = median(Box::new(|| {
+        let get = least(Box::new(|| {
             let begun = Instant::now();
             let response = ada.get(NOW, "/");
             assert_eq!(response.status, 200);
             begun.elapsed()
         }));
-        let click = median(Box::new(|| {
+        let click = least(Box::new(|| {
             let [mut desk, mut phone] = [(); 2].map(|()| site.visitor());
             desk.log_in(NOW, "ada");
             phone.log_in(NOW, "ada");
