@@ -10,7 +10,7 @@ use super::{Failure, complain, count, print, utc};
 use crate::Edge;
 use crate::config::Config;
 use crate::session::record::Record;
-use crate::session::revocation::{Ended, Whose};
+use crate::session::revocation::{Ended, Users};
 use crate::session::store::{Store, Visit};
 
 #[derive(Debug, clap::Subcommand)]
@@ -159,7 +159,7 @@ fn revoke(config: &Config, user: Option<&str>, now: u64) -> Result<(), Failure> 
         Failure::new("there is no state directory to mark ended sessions in")
             .hint("set STATE_DIR, or run this as the user that the web server runs it as")
     })?;
-    let whose = user.map_or(Whose::Everybody, Whose::User);
+    let whose = user.map_or(Users::All, Users::Known);
     revocations.end(whose, None, now).map_err(Failure::new)?;
     if config.store().map_err(Failure::new)?.is_none() {
         complain("signet: sessions that began before now are over");

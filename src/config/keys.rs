@@ -1,6 +1,7 @@
 //! Where the secret key comes from, and what keeps sessions.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::{Config, SessionType, StateDirError, StoreType};
 use crate::files::private::TooOpen;
@@ -10,9 +11,9 @@ use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
 use crate::session::signing::Signer;
 
 /// What keeps the sessions of a request.
-pub(crate) enum Keeper<'c> {
+pub(crate) enum Keeper {
     /// The visitor, in a cookie that this signs and verifies.
-    Visitor(&'c Signer),
+    Visitor(Arc<Signer>),
     Store(StoreType),
 }
 
@@ -136,13 +137,13 @@ impl Config {
     /// # Errors
     ///
     /// Every [`KeyError`], as [`Config::keys`].
-    pub(crate) fn keeper(&self, now: u64) -> Result<Keeper<'_>, KeyError> {
+    pub(crate) fn keeper(&self, now: u64) -> Result<Keeper, KeyError> {
         Ok(match (self.session_type, self.signer.get()) {
             (SessionType::Stored(kind), _) => Keeper::Store(kind),
-            (SessionType::Cookie, Some(signer)) => Keeper::Visitor(signer),
+            (SessionType::Cookie, Some(signer)) => Keeper::Visitor(Arc::clone(signer)),
             (SessionType::Cookie, None) => {
-                let signer = Signer::new(self.digest, self.keys(now)?);
-                Keeper::Visitor(self.signer.get_or_init(|| signer))
+                let signer = Arc::new(Signer::new(self.digest, self.keys(now)?));
+                Keeper::Visitor(Arc::clone(self.signer.get_or_init(|| signer)))
             }
         })
     }

@@ -96,7 +96,7 @@ pub struct Config {
     file_stamp: Option<Stamp>,
     /// With the key ring as of the second that it was first asked for: a process
     /// that lives longer reads its settings anew in each, as retired keys end.
-    signer: OnceLock<Signer>,
+    signer: OnceLock<Arc<Signer>>,
 }
 
 /// `SESSION_TYPE`: where sessions live.

@@ -8,7 +8,7 @@ use crate::files::trusted::TrustedFolder;
 use crate::session::redis::Client;
 use crate::session::revocation::{RevocationFiles, RevocationRedis, Revocations};
 use crate::session::store::{Files, Redis, Store};
-use crate::session::{Home, SessionInterface};
+use crate::session::{SessionInterface, Storage};
 
 impl Config {
     /// How sessions are opened and saved.
@@ -16,15 +16,15 @@ impl Config {
     /// # Errors
     ///
     /// [`StateDirError`] if there is no fit place for the store.
-    pub(crate) fn session_interface<'c>(
-        &'c self,
-        keeper: &Keeper<'c>,
-    ) -> Result<SessionInterface<'c>, StateDirError> {
-        let home = match keeper {
-            Keeper::Store(kind) => Home::Store(self.store_of(*kind)?),
+    pub(crate) fn session_interface(
+        &self,
+        keeper: Keeper,
+    ) -> Result<SessionInterface, StateDirError> {
+        let storage = match keeper {
+            Keeper::Store(kind) => Storage::Store(self.store_of(kind)?),
             Keeper::Visitor(signer) => {
                 let overflow = self.overflow.map(|kind| self.store_of(kind));
-                Home::Cookie(signer, overflow.transpose()?)
+                Storage::Cookie(signer, overflow.transpose()?)
             }
         };
         let revocations = self.revocations();
@@ -33,8 +33,8 @@ impl Config {
             client.begin_request();
         }
         Ok(SessionInterface {
-            settings: &self.cookie,
-            home,
+            settings: self.cookie.clone(),
+            storage,
             revocations,
             accepts_any_name: true,
         })

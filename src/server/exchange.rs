@@ -18,7 +18,7 @@ use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
 use crate::gateway::{self, Announced, Answer, Body, Edge, MetaVariables, Mount, Site};
 use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::revocation::EndError;
-use crate::session::{EVERYWHERE, Opened};
+use crate::session::{EVERYWHERE, OpenedSession};
 
 /// What is flashed after [`Session::end_everywhere`] ended one session only.
 ///
@@ -154,19 +154,19 @@ fn answer(
     }
     let body = gateway::read_body(announced, limit, stdin)?;
 
-    let sessions = config.session_interface(&keeper)?;
-    let Opened {
+    let sessions = config.session_interface(keeper)?;
+    let OpenedSession {
         mut session,
-        notes,
-        several,
+        refused,
+        duplicates,
     } = sessions.open(vars.all("HTTP_COOKIE"), now)?;
-    for note in notes {
-        gateway::log(note);
+    for err in refused {
+        gateway::log(err);
     }
-    if let Some(several) = several {
+    if let Some(duplicates) = duplicates {
         let name = config.cookie.name.as_str();
         gateway::log(format_args!(
-            "a request had several cookies called {name:?}, and {several}: if another program on \
+            "a request had several cookies called {name:?}, and {duplicates}: if another program on \
              this host sets the others, give both the same SESSION_COOKIE_PATH, or one of them \
              another SESSION_COOKIE_NAME"
         ));

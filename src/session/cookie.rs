@@ -1,5 +1,7 @@
 //! The session's cookie: read from `Cookie`, written into `Set-Cookie`.
 
+use std::borrow::Cow;
+
 use cookie::{Cookie, Expiration, SameSite};
 use time::OffsetDateTime;
 
@@ -8,7 +10,7 @@ use super::signing::MAX_PAYLOAD;
 
 /// A cookie's name: a token (RFC 6265, 4.1.1).
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CookieName(String);
+pub struct CookieName(Cow<'static, str>);
 
 /// The name is empty, too long or no token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -27,7 +29,7 @@ impl std::str::FromStr for CookieName {
         if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(token) {
             return Err(CookieNameError);
         }
-        Ok(Self(name.to_owned()))
+        Ok(Self(name.to_owned().into()))
     }
 }
 
@@ -184,7 +186,7 @@ impl Default for CookieSettings {
     /// Flask's defaults, but for `SameSite=Lax`.
     fn default() -> Self {
         Self {
-            name: CookieName("session".to_owned()),
+            name: CookieName("session".into()),
             domain: None,
             http_only: true,
             same_site: Some(SameSite::Lax),
@@ -255,7 +257,7 @@ pub enum CookieTooLarge {
 /// not part of it. Nothing else is trimmed: Unicode has blanks that make
 /// another cookie's name look like ours.
 pub(super) fn values_of<'h>(name: &CookieName, header: &'h [u8]) -> impl Iterator<Item = &'h str> {
-    let name = name.0.clone();
+    let name = name.as_str();
     header.split(|b| *b == b';').filter_map(move |pair| {
         let start = pair.iter().position(|b| !matches!(b, b' ' | b'\t'))?;
         let end = pair.iter().rposition(|b| !matches!(b, b' ' | b'\t'))?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::cookie;
 use super::dict::{Origin, Session};
 use super::id::SessionId;
-use super::interface::{Home, STARTED, SessionInterface};
+use super::interface::{STARTED, SessionInterface, Storage};
 use super::moment::Moment;
 use super::record::Record;
 use super::revocation::Ended;
@@ -13,68 +13,62 @@ use super::signing::{Signer, decode_payload};
 use super::store::{Store, StoreError};
 use super::tagged_json::{self, Value};
 
-/// Different cookies of one request that are verified or looked up; a browser
-/// sends one or two.
+/// Different cookies of one request that are verified or looked up in the store.
+/// A browser sends one or two.
 const MAX_COOKIES: usize = 8;
 
-/// What a cookie could be.
-enum Candidate<'c> {
+/// What a cookie could be, by its form.
+enum Candidate<'i> {
     /// The id of a session in the store.
-    Id(&'c dyn Store, SessionId),
-    /// A session, signed.
-    Token(&'c Signer),
+    Id(&'i dyn Store, SessionId),
+    /// A signed session.
+    Token(&'i Signer),
 }
 
-/// An opened session, and what its owner should hear about it.
-pub(crate) struct Opened {
+/// A session that was opened, and what the site's owner should know about it.
+pub(crate) struct OpenedSession {
     pub(crate) session: Session,
-    /// Records that are refused or damaged.
-    pub(crate) notes: Vec<StoreError>,
-    pub(crate) several: Option<Several>,
+    /// Stored sessions that are refused or damaged. They count as absent.
+    pub(crate) refused: Vec<StoreError>,
+    pub(crate) duplicates: Option<DuplicateCookies>,
 }
 
 /// A request had several cookies of the session's name, one or more of them
 /// valid: another program or path sets one, and either hides the other.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum Several {
+pub(crate) enum DuplicateCookies {
     #[error("one of them is used")]
     OneUsed,
     #[error("as they differ or are too many, none is used")]
     NoneUsed,
 }
 
-impl SessionInterface<'_> {
-    /// The session that the `Cookie` headers lead to; an empty one if none
-    /// does.
+impl SessionInterface {
+    /// The session that the `Cookie` headers lead to; an empty one if they lead to
+    /// none.
     ///
-    /// Every cookie of the name is a candidate if it is valid and its session is
-    /// neither expired nor revoked. Several candidates may be copies of one
-    /// session, then the newest counts. Two different sessions are ambiguous and
-    /// mean an empty one: a browser's order of them is not to be relied on
-    /// (RFC 6265, 4.2.2). So do more cookies that could be valid than are worth
+    /// Every cookie of the name counts if it is valid and its session has neither
+    /// expired nor been revoked. Several of them may be copies of one session; then
+    /// the newest is used. Two different sessions mean an empty one, as the order of
+    /// cookies says nothing (RFC 6265, 4.2.2). So do more cookies than are worth
     /// the time to verify them.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if it cannot be known what the session holds. A record
-    /// that is refused or damaged is no session, and a note.
+    /// [`StoreError`] if the store or the revocation marks cannot be read.
     pub(crate) fn open<'h>(
         &self,
         headers: impl Iterator<Item = &'h [u8]>,
         now: u64,
-    ) -> Result<Opened, StoreError> {
-        let mut notes = Vec::new();
-        let (mut tried, mut bytes) = ([""; MAX_COOKIES], 0);
-        let mut count = 0;
+    ) -> Result<OpenedSession, StoreError> {
+        let mut refused = Vec::new();
+        let (mut tried, mut count, mut bytes) = ([""; MAX_COOKIES], 0, 0);
         let mut found: Option<(Session, Ended)> = None;
         let mut proven: Vec<SessionId> = Vec::new();
         let mut is_ambiguous = false;
-        let (mut first, mut several) = (None::<&str>, false);
+        let (mut first, mut has_others) = (None::<&str>, false);
         for value in headers.flat_map(|header| cookie::values_of(&self.settings.name, header)) {
-            match first {
-                None => first = Some(value),
-                Some(first) => several |= first != value,
-            }
+            has_others |= *first.get_or_insert(value) != value;
             let Some(candidate) = self.candidate(value) else {
                 continue;
             };
@@ -89,7 +83,7 @@ impl SessionInterface<'_> {
             tried[count] = value;
             count += 1;
             let session = match candidate {
-                Candidate::Id(store, id) => stored(store, id, now, &mut notes)?,
+                Candidate::Id(store, id) => stored(store, id, now, &mut refused)?,
                 Candidate::Token(signer) => self.verified(signer, value, now),
             };
             let Some(session) = session else { continue };
@@ -107,48 +101,45 @@ impl SessionInterface<'_> {
             match &found {
                 Some((other, _)) if other.values() != session.values() => is_ambiguous = true,
                 Some((other, _)) if other.saved >= session.saved => {}
-                _ => found = Some((session, ended)),
+                Some(_) | None => found = Some((session, ended)),
             }
         }
-        let several = match is_ambiguous {
-            true => Some(Several::NoneUsed),
-            false => (several && found.is_some()).then_some(Several::OneUsed),
+        let duplicates = match is_ambiguous {
+            true => Some(DuplicateCookies::NoneUsed),
+            false => (has_others && found.is_some()).then_some(DuplicateCookies::OneUsed),
         };
         let found = found.filter(|_| !is_ambiguous);
         let mut session = found.map_or_else(Session::new, |(session, _)| session);
         session.proven = proven;
-        Ok(Opened {
+        Ok(OpenedSession {
             session,
-            notes,
-            several,
+            refused,
+            duplicates,
         })
     }
 
-    /// What a cookie's value could be, by its shape.
     fn candidate(&self, value: &str) -> Option<Candidate<'_>> {
-        match (self.store(), SessionId::parse(value), &self.home) {
-            (Some(store), Some(id), _) => Some(Candidate::Id(store, id)),
-            (_, _, Home::Cookie(signer, _)) => {
-                let fits = value.len() <= self.settings.max_verified();
-                (fits && signer.could_have_signed(value)).then_some(Candidate::Token(signer))
+        match &self.storage {
+            Storage::Cookie(signer, _) if signer.could_have_signed(value) => {
+                let is_short = value.len() <= self.settings.max_verified();
+                is_short.then_some(Candidate::Token(signer))
             }
-            (_, _, Home::Store(_)) => None,
+            Storage::Cookie(..) | Storage::Store(_) => {
+                let store = self.store()?;
+                SessionId::parse(value).map(|id| Candidate::Id(store, id))
+            }
         }
     }
 
-    /// The session in a signed cookie. Signed but malformed is no session,
+    /// The session in a signed cookie. If the payload is malformed there is none,
     /// where Flask answers 500.
     fn verified(&self, signer: &Signer, token: &str, now: u64) -> Option<Session> {
         let verified = signer.verify(token, self.settings.lifetime, now).ok()?;
         let json = decode_payload(verified.payload)?;
         let mut values = tagged_json::loads(&json)?;
-        let started = take_started(&mut values).unwrap_or(verified.signed_at.into());
-        Some(Session::opened(
-            Origin::Cookie,
-            values,
-            started,
-            verified.signed_at,
-        ))
+        let started = remove_started(&mut values).unwrap_or(verified.signed_at.into());
+        let signed_at = verified.signed_at;
+        Some(Session::opened(Origin::Cookie, values, started, signed_at))
     }
 }
 
@@ -157,7 +148,7 @@ fn stored(
     store: &dyn Store,
     id: SessionId,
     now: u64,
-    notes: &mut Vec<StoreError>,
+    refused: &mut Vec<StoreError>,
 ) -> Result<Option<Session>, StoreError> {
     match store.load(&id, now) {
         Ok(record) => Ok(record.map(|record| {
@@ -168,20 +159,20 @@ fn stored(
             } = record;
             Session::opened(Origin::Store(id), values, started, saved)
         })),
-        Err(note @ (StoreError::Refused { .. } | StoreError::Damaged { .. })) => {
-            notes.push(note);
+        Err(err @ (StoreError::Refused { .. } | StoreError::Damaged { .. })) => {
+            refused.push(err);
             Ok(None)
         }
         Err(err) => Err(err),
     }
 }
 
-/// Takes [`STARTED`] out, which is no part of the dict. What is not a moment is
-/// taken for one before all marks.
-fn take_started(values: &mut BTreeMap<String, Value>) -> Option<Moment> {
-    let started = match values.remove(STARTED)? {
-        Value::Number(started) => started.as_str().parse().ok(),
-        _ => None,
+/// Removes [`STARTED`], which is not a part of the session's dict. Anything but a
+/// moment counts as one before all revocation marks.
+fn remove_started(values: &mut BTreeMap<String, Value>) -> Option<Moment> {
+    let started = values.remove(STARTED)?;
+    let Value::Number(started) = started else {
+        return Some(Moment::default());
     };
-    Some(started.unwrap_or_default())
+    Some(started.as_str().parse().unwrap_or_default())
 }

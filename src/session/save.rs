@@ -5,17 +5,20 @@ use std::collections::BTreeMap;
 use super::cookie::{self, CookieScope, CookieTooLarge};
 use super::dict::{Origin, PERMANENT, Session, USERNAME, is_permanent};
 use super::id::SessionId;
-use super::interface::{Home, STARTED, SessionInterface};
+use super::interface::{STARTED, SessionInterface, Storage};
 use super::merge::merge;
 use super::moment::Moment;
 use super::record::Record;
-use super::revocation::{EndError, Whose};
+use super::revocation::{EndError, Users};
 use super::signing::{Signer, encode_payload};
 use super::store::{Change, Store, StoreError};
 use super::tagged_json::{self, Value};
 
-/// Entries of a store that each request which stores something looks at.
-const SWEEP: usize = 50;
+/// Of so many requests that store something, one removes expired sessions, too.
+const SWEEP_ONE_IN: u8 = 8;
+
+/// Folders and records that such a request looks at.
+const SWEEP_BUDGET: usize = 100;
 
 /// Why a session could not be saved. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +30,7 @@ pub(crate) enum SaveError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is no place for a mark.
+    /// There is no place for a revocation mark.
     #[error("sessions of a user cannot be ended: there is no state directory to mark it in")]
     NoRevocations,
     /// The system gives no random bytes.
@@ -35,7 +38,7 @@ pub(crate) enum SaveError {
     Random(#[from] getrandom::Error),
 }
 
-impl SessionInterface<'_> {
+impl SessionInterface {
     /// Marks all sessions of a user as ended, if the request asks for it. Returns
     /// `false` if there are too many marks: then only this request's session ends.
     ///
@@ -48,25 +51,24 @@ impl SessionInterface<'_> {
         };
         let revocations = self.revocations.as_deref();
         let revocations = revocations.ok_or(SaveError::NoRevocations)?;
-        let whose = match self.accepts_any_name {
-            true => Whose::Invented(user),
-            false => Whose::User(user),
+        let users = match self.accepts_any_name {
+            true => Users::Invented(user),
+            false => Users::Known(user),
         };
-        match revocations.end(whose, Some(session.started), now) {
+        match revocations.end(users, Some(session.started), now) {
             Ok(()) => Ok(true),
             Err(EndError::TooMany) => Ok(false),
             Err(EndError::Store(err)) => Err(err.into()),
         }
     }
 
-    /// Saves `session` and returns the `Set-Cookie` value that it calls for,
-    /// if any.
+    /// Saves `session` and returns the `Set-Cookie` value to send, if any.
     ///
-    /// One is sent when the session was modified; when it is permanent and a
-    /// tenth of its lifetime has passed (Flask sends one every time, which
-    /// makes every page uncacheable); and, as a deletion, when it was emptied.
-    /// A visitor who stored nothing gets none, nor does one whose session was
-    /// ended while this request ran.
+    /// A cookie is sent when the session was modified; when it is permanent and a
+    /// tenth of its lifetime has passed (Flask sends one every time, which makes
+    /// every page uncacheable); and, as a deletion, when it was emptied. A visitor
+    /// who stored nothing gets none, nor does one whose session was ended while
+    /// this request ran.
     ///
     /// # Errors
     ///
@@ -77,40 +79,41 @@ impl SessionInterface<'_> {
         scope: CookieScope<'_>,
         now: u64,
     ) -> Result<Option<String>, SaveError> {
-        self.end_others(session)?;
-        if session.values().is_empty() {
-            let over = session.emptied()
-                && match (&session.origin, self.store()) {
-                    // If it has ended, the browser may have its successor.
-                    (Origin::Store(id), Some(store)) if session.renewed() => store.delete(id)?,
-                    (Origin::Store(id), Some(store)) => empty(session, store, id, now)?,
-                    _ => true,
-                };
-            return Ok(over.then(|| cookie::deletion(self.settings, scope)));
+        if session.renewed() {
+            self.end_others(session)?;
         }
-        let change = Changed {
+        let mut saving = Saving {
+            interface: self,
             session,
-            started: self.beginning(session, now)?,
+            scope,
+            started: session.started,
             now,
         };
-        let (line, wrote) = match &self.home {
-            Home::Cookie(signer, store) => {
-                self.save_in_cookie(&change, scope, signer, store.as_deref())?
-            }
-            Home::Store(store) => self.save_in_store(&change, scope, store.as_ref())?,
-        };
-        if let (true, Some(store)) = (wrote, self.store()) {
-            // What was to be swept still is at the next request.
-            let _ = store.sweep(now, SWEEP);
+        if session.values().is_empty() {
+            let is_deleted = session.emptied() && saving.delete()?;
+            return Ok(is_deleted.then(|| cookie::deletion(&self.settings, scope)));
         }
-        Ok(line)
+        if session.is_new() || session.renewed() {
+            saving.started = match &self.revocations {
+                Some(revocations) => revocations.begin(session.user(), now)?,
+                None => now.into(),
+            };
+        }
+        let saved = match &self.storage {
+            Storage::Cookie(signer, store) => saving.in_cookie(signer, store.as_deref())?,
+            Storage::Store(store) => saving.in_store(store.as_ref())?,
+        };
+        if let (true, Some(store)) = (saved.wrote, self.store()) {
+            sweep_sometimes(store, now);
+        }
+        Ok(saved.cookie)
     }
 
-    /// Ends the other sessions that the request proved, if its own gets a new id
-    /// or ends: else a second cookie of the same visitor would still be logged
-    /// in.
+    /// Ends the other stored sessions that the request proved, as its own gets a
+    /// new id or ends: a second cookie of the same visitor would otherwise still be
+    /// logged in.
     fn end_others(&self, session: &Session) -> Result<(), StoreError> {
-        let Some(store) = self.store().filter(|_| session.renewed()) else {
+        let Some(store) = self.store() else {
             return Ok(());
         };
         for id in &session.proven {
@@ -120,138 +123,175 @@ impl SessionInterface<'_> {
         }
         Ok(())
     }
+}
 
+/// Removes some expired sessions, in one of [`SWEEP_ONE_IN`] calls. What could not
+/// be removed now still can be by a later request.
+fn sweep_sometimes(store: &dyn Store, now: u64) {
+    let mut random = [0];
+    if getrandom::fill(&mut random).is_ok() && random[0] % SWEEP_ONE_IN == 0 {
+        let _ = store.sweep(now, SWEEP_BUDGET);
+    }
+}
+
+/// What was done to save a session.
+struct Saved {
+    /// The `Set-Cookie` value to send.
+    cookie: Option<String>,
+    /// Whether the store was written to.
+    wrote: bool,
+}
+
+impl Saved {
+    const NOTHING: Self = Self {
+        cookie: None,
+        wrote: false,
+    };
+
+    fn in_store(cookie: Option<String>) -> Self {
+        Self {
+            cookie,
+            wrote: true,
+        }
+    }
+}
+
+/// A session that is being saved.
+#[derive(Clone, Copy)]
+struct Saving<'s> {
+    interface: &'s SessionInterface,
+    session: &'s Session,
+    scope: CookieScope<'s>,
     /// When the session began: now, if it is a new one or has a new user.
-    fn beginning(&self, session: &Session, now: u64) -> Result<Moment, StoreError> {
-        if !session.is_new() && !session.renewed() {
-            return Ok(session.started);
-        }
-        match &self.revocations {
-            Some(revocations) => revocations.begin(session.user(), now),
-            None => Ok(now.into()),
-        }
+    started: Moment,
+    now: u64,
+}
+
+impl Saving<'_> {
+    /// Whether it is time to record that the session is in use.
+    fn is_due(&self) -> bool {
+        let settings = &self.interface.settings;
+        let unsaved_for = self.now.saturating_sub(self.session.saved);
+        settings.refresh && unsaved_for >= (settings.lifetime / 10).max(1)
     }
 
-    /// Whether it is time to say that the session is in use.
-    fn is_aged(&self, session: &Session, now: u64) -> bool {
-        self.settings.refresh
-            && now.saturating_sub(session.saved) >= (self.settings.lifetime / 10).max(1)
-    }
-
-    fn save_in_cookie(
-        &self,
-        change: &Changed<'_>,
-        scope: CookieScope<'_>,
-        signer: &Signer,
-        store: Option<&dyn Store>,
-    ) -> Result<(Option<String>, bool), SaveError> {
-        let Changed { session, now, .. } = *change;
-        if let (Origin::Store(id), Some(store)) = (&session.origin, store) {
-            return self.save_overflown(change, scope, signer, store, id);
+    /// Deletes a session that was emptied. Returns whether it is gone: not if it
+    /// had ended, as the browser may have its successor by now, nor if another
+    /// request stored something meanwhile.
+    fn delete(&self) -> Result<bool, StoreError> {
+        let (Origin::Store(id), Some(store)) = (&self.session.origin, self.interface.store())
+        else {
+            return Ok(true);
+        };
+        if self.session.renewed() {
+            return store.delete(id);
         }
-        let refresh_due = session.is_permanent() && self.is_aged(session, now);
-        if !session.modified() && !refresh_due {
-            return Ok((None, false));
-        }
-        match self.token_line(change.record(session.values().clone()), scope, signer) {
-            Err(_) if let Some(store) = store => {
-                Ok((Some(self.create(change, scope, store)?), true))
+        let mut is_deleted = false;
+        store.update(id, self.now, &mut |stored| {
+            let record = self.merged(stored);
+            is_deleted = record.values.is_empty();
+            match is_deleted {
+                true => Change::Delete,
+                false => Change::Replace(record),
             }
-            line => Ok((Some(line?), false)),
+        })?;
+        Ok(is_deleted)
+    }
+
+    fn in_cookie(&self, signer: &Signer, store: Option<&dyn Store>) -> Result<Saved, SaveError> {
+        let session = self.session;
+        if let (Origin::Store(id), Some(store)) = (&session.origin, store) {
+            return self.overflowed(signer, store, id);
+        }
+        let is_in_use = session.is_permanent() && self.is_due();
+        if !session.modified() && !is_in_use {
+            return Ok(Saved::NOTHING);
+        }
+        match (
+            self.token_cookie(self.record(session.values().clone()), signer),
+            store,
+        ) {
+            (Err(_), Some(store)) => self.create(store),
+            (line, _) => Ok(Saved {
+                cookie: Some(line?),
+                wrote: false,
+            }),
         }
     }
 
-    /// Saves a session that was too large for the cookie; one that fits again
+    /// Saves a session that was too large for the cookie. If it fits again, it
     /// moves back.
-    fn save_overflown(
+    fn overflowed(
         &self,
-        change: &Changed<'_>,
-        scope: CookieScope<'_>,
         signer: &Signer,
         store: &dyn Store,
         id: &SessionId,
-    ) -> Result<(Option<String>, bool), SaveError> {
-        if !change.session.modified() {
-            return self.save_in_store(change, scope, store);
+    ) -> Result<Saved, SaveError> {
+        if !self.session.modified() {
+            return self.in_store(store);
         }
         let mut line = None;
-        let mut fits = |stored: Record| {
-            let record = change.merged(stored);
-            line = self.token_line(record.clone(), scope, signer).ok();
+        let mut change = |stored: Record| {
+            let record = self.merged(stored);
+            line = self.token_cookie(record.clone(), signer).ok();
             match &line {
                 Some(_) => Change::Delete,
                 None => Change::Replace(record),
             }
         };
-        if change.session.renewed() {
-            let new = SessionId::generate()?;
-            let there = store.renew(id, &new, change.now, &mut fits)?;
-            return match (there, line) {
-                (false, _) => self.log_in_anew(change, scope, store),
-                (true, Some(line)) => Ok((Some(line), true)),
-                (true, None) => Ok((Some(self.id_line(change, scope, &new)?), true)),
-            };
+        if !self.session.renewed() {
+            let is_changed = store.update(id, self.now, &mut change)?;
+            return Ok(Saved::in_store(line.filter(|_| is_changed)));
         }
-        let there = store.update(id, change.now, &mut fits)?;
-        Ok((line.filter(|_| there), true))
+        let new = SessionId::generate()?;
+        if !store.renew(id, &new, self.now, &mut change)? {
+            return self.log_in_again(store);
+        }
+        let line = line.map_or_else(|| self.id_cookie(&new), Ok)?;
+        Ok(Saved::in_store(Some(line)))
     }
 
-    fn save_in_store(
-        &self,
-        change: &Changed<'_>,
-        scope: CookieScope<'_>,
-        store: &dyn Store,
-    ) -> Result<(Option<String>, bool), SaveError> {
-        let Changed { session, now, .. } = *change;
+    fn in_store(&self, store: &dyn Store) -> Result<Saved, SaveError> {
+        let session = self.session;
         let Origin::Store(id) = &session.origin else {
-            return Ok((Some(self.create(change, scope, store)?), true));
+            return self.create(store);
         };
-        let mut replace = |stored| Change::Replace(change.merged(stored));
+        let mut replace = |stored| Change::Replace(self.merged(stored));
         if session.renewed() {
             let new = SessionId::generate()?;
-            if store.renew(id, &new, now, &mut replace)? {
-                return Ok((Some(self.id_line(change, scope, &new)?), true));
+            if !store.renew(id, &new, self.now, &mut replace)? {
+                return self.log_in_again(store);
             }
-            return self.log_in_anew(change, scope, store);
+            return Ok(Saved::in_store(Some(self.id_cookie(&new)?)));
         }
-        let aged = self.is_aged(session, now);
-        if !session.modified() && !aged {
-            return Ok((None, false));
+        let is_due = self.is_due();
+        if !session.modified() && !is_due {
+            return Ok(Saved::NOTHING);
         }
-        let there = store.update(id, now, &mut replace)?;
-        let permanence = session.is_permanent() != is_permanent(&session.loaded);
-        let line = match there && (permanence || (aged && session.is_permanent())) {
-            true => Some(self.id_line(change, scope, id)?),
-            false => None,
-        };
-        Ok((line, there))
+        if !store.update(id, self.now, &mut replace)? {
+            return Ok(Saved::NOTHING);
+        }
+        let is_other_permanence = session.is_permanent() != is_permanent(&session.loaded);
+        let sends = is_other_permanence || (is_due && session.is_permanent());
+        let line = sends.then(|| self.id_cookie(id)).transpose()?;
+        Ok(Saved::in_store(line))
     }
 
-    /// A login succeeds whatever became of the session before. All other
-    /// sessions that have ended meanwhile stay so.
-    fn log_in_anew(
-        &self,
-        change: &Changed<'_>,
-        scope: CookieScope<'_>,
-        store: &dyn Store,
-    ) -> Result<(Option<String>, bool), SaveError> {
-        match change.session.logged_in() {
-            true => Ok((Some(self.create(change, scope, store)?), true)),
-            false => Ok((None, false)),
+    /// Saves a session that was ended while the request ran: a login succeeds all
+    /// the same, everything else stays ended.
+    fn log_in_again(&self, store: &dyn Store) -> Result<Saved, SaveError> {
+        match self.session.logged_in() {
+            true => self.create(store),
+            false => Ok(Saved::NOTHING),
         }
     }
 
     /// Stores the session as a new one. Of a session that has ended meanwhile it
     /// holds only what this request did, and who logged in.
-    fn create(
-        &self,
-        change: &Changed<'_>,
-        scope: CookieScope<'_>,
-        store: &dyn Store,
-    ) -> Result<String, SaveError> {
-        let session = change.session;
+    fn create(&self, store: &dyn Store) -> Result<Saved, SaveError> {
+        let session = self.session;
         let mut values = session.values().clone();
-        if let Origin::Store(_) = &session.origin {
+        if let Origin::Store(_) = session.origin {
             values = merge(BTreeMap::new(), &session.loaded, &values);
             for key in [USERNAME, PERMANENT] {
                 if let Some(value) = session.values().get(key) {
@@ -260,59 +300,46 @@ impl SessionInterface<'_> {
             }
         }
         let id = SessionId::generate()?;
-        store.create(&id, &change.record(values))?;
-        Ok(self.id_line(change, scope, &id)?)
+        store.create(&id, &self.record(values))?;
+        Ok(Saved::in_store(Some(self.id_cookie(&id)?)))
     }
 
-    fn id_line(
-        &self,
-        change: &Changed<'_>,
-        scope: CookieScope<'_>,
-        id: &SessionId,
-    ) -> Result<String, CookieTooLarge> {
-        let expires = self.expires(change.session.is_permanent(), change.started, change.now);
-        cookie::line(self.settings, scope, id.cookie_value(), expires)
+    /// The `Set-Cookie` value that carries the session's id.
+    fn id_cookie(&self, id: &SessionId) -> Result<String, CookieTooLarge> {
+        let expires = self.expires(self.session.is_permanent(), self.now);
+        cookie::line(
+            &self.interface.settings,
+            self.scope,
+            id.cookie_value(),
+            expires,
+        )
     }
 
     /// The `Set-Cookie` value that carries all of `record`, signed.
-    fn token_line(
-        &self,
-        record: Record,
-        scope: CookieScope<'_>,
-        signer: &Signer,
-    ) -> Result<String, CookieTooLarge> {
+    fn token_cookie(&self, record: Record, signer: &Signer) -> Result<String, CookieTooLarge> {
         let Record {
             started,
             saved,
             mut values,
         } = record;
-        let expires = self.expires(is_permanent(&values), started, saved);
+        let expires = self.expires(is_permanent(&values), saved);
         values.insert(STARTED.to_owned(), Value::from(started));
         let json = tagged_json::dumps(&values);
         let size = json.len();
         let payload = encode_payload(&json).ok_or(CookieTooLarge::Session { size })?;
         let token = signer.sign(&payload, saved);
-        cookie::line(self.settings, scope, token, expires)
+        cookie::line(&self.interface.settings, self.scope, token, expires)
     }
 
-    /// When the browser is to forget the cookie of a permanent session.
-    fn expires(&self, permanent: bool, started: Moment, now: u64) -> Option<u64> {
-        let idle = now.saturating_add(self.settings.lifetime);
-        let absolute = self.settings.absolute_lifetime;
-        let end = absolute.map_or(u64::MAX, |limit| started.second().saturating_add(limit));
-        permanent.then_some(idle.min(end))
+    /// When the browser is to delete the cookie of a permanent session.
+    fn expires(&self, permanent: bool, saved: u64) -> Option<u64> {
+        let settings = &self.interface.settings;
+        let idle = saved.saturating_add(settings.lifetime);
+        let absolute = settings.absolute_lifetime;
+        let end = absolute.map(|limit| self.started.second().saturating_add(limit));
+        permanent.then_some(idle.min(end.unwrap_or(u64::MAX)))
     }
-}
 
-/// What a request made of its session.
-#[derive(Clone, Copy)]
-struct Changed<'s> {
-    session: &'s Session,
-    started: Moment,
-    now: u64,
-}
-
-impl Changed<'_> {
     fn record(&self, values: BTreeMap<String, Value>) -> Record {
         Record {
             started: self.started,
@@ -321,40 +348,13 @@ impl Changed<'_> {
         }
     }
 
-    /// The record as it is stored now, with our changes. A request that ran for
-    /// long does not make it older than others left it.
+    /// The record as it is stored now, with this request's changes. A request that
+    /// ran for long does not date it before what others saved meanwhile.
     fn merged(&self, stored: Record) -> Record {
-        let session = self.session;
         Record {
             started: self.started,
             saved: self.now.max(stored.saved),
-            values: merge(stored.values, &session.loaded, session.values()),
+            values: merge(stored.values, &self.session.loaded, self.session.values()),
         }
     }
-}
-
-/// Takes out of the record what the request took out, which was all it knew of;
-/// returns whether that is the end of it, as nobody added anything meanwhile.
-fn empty(
-    session: &Session,
-    store: &dyn Store,
-    id: &SessionId,
-    now: u64,
-) -> Result<bool, StoreError> {
-    let started = session.started;
-    let change = Changed {
-        session,
-        started,
-        now,
-    };
-    let mut over = false;
-    store.update(id, now, &mut |stored| {
-        let record = change.merged(stored);
-        over = record.values.is_empty();
-        match over {
-            true => Change::Delete,
-            false => Change::Replace(record),
-        }
-    })?;
-    Ok(over)
 }

@@ -9,8 +9,8 @@
 
 use std::sync::OnceLock;
 
-use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{DecodeSliceError, Engine};
 use hmac::{Hmac, KeyInit, Mac};
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
@@ -102,12 +102,15 @@ impl Signer {
     pub fn sign(&self, payload: &str, now: u64) -> String {
         let date = now.to_be_bytes();
         let zeros = date.iter().take_while(|b| **b == 0).count();
-        let signed = format!("{payload}.{}", URL_SAFE_NO_PAD.encode(&date[zeros..]));
-        let signature = match self.signing.hmac().clone() {
-            SaltedHmac::Sha1(hmac) => encoded_tag(hmac, &signed),
-            SaltedHmac::Sha256(hmac) => encoded_tag(hmac, &signed),
-        };
-        format!("{signed}.{signature}")
+        let mut token = String::with_capacity(payload.len() + 64);
+        token.push_str(payload);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(&date[zeros..], &mut token);
+        match self.signing.hmac().clone() {
+            SaltedHmac::Sha1(hmac) => push_signature(hmac, &mut token),
+            SaltedHmac::Sha256(hmac) => push_signature(hmac, &mut token),
+        }
+        token
     }
 
     /// Whether `token` has the shape of what this signs: three parts, of which
@@ -142,11 +145,15 @@ impl Signer {
     ) -> Result<Verified<'t>, VerifyError> {
         let (signed, signature) = token.rsplit_once('.').ok_or(VerifyError::Malformed)?;
         let (payload, date) = signed.rsplit_once('.').ok_or(VerifyError::Malformed)?;
-        let signature = URL_SAFE_NO_PAD
-            .decode(signature)
-            .map_err(|_| VerifyError::Malformed)?;
+        let mut bytes = [0; 32];
+        let length = match URL_SAFE_NO_PAD.decode_slice(signature, &mut bytes) {
+            Ok(length) => length,
+            Err(DecodeSliceError::OutputSliceTooSmall) => return Err(VerifyError::BadSignature),
+            Err(DecodeSliceError::DecodeError(_)) => return Err(VerifyError::Malformed),
+        };
+        let signature = &bytes[..length];
         let mut newest_first = std::iter::once(&self.signing).chain(&self.fallbacks);
-        if !newest_first.any(|key| key.hmac().matches(signed, &signature)) {
+        if !newest_first.any(|key| key.hmac().matches(signed, signature)) {
             return Err(VerifyError::BadSignature);
         }
         let signed_at = timestamp(date).ok_or(VerifyError::Malformed)?;
@@ -210,21 +217,19 @@ fn keyed<M: Mac + KeyInit>(key: &[u8]) -> M {
     <M as KeyInit>::new_from_slice(key).expect("any length is a key")
 }
 
-fn encoded_tag(hmac: impl Mac, message: &str) -> String {
-    URL_SAFE_NO_PAD.encode(hmac.chain_update(message).finalize().into_bytes())
+fn push_signature(hmac: impl Mac, token: &mut String) {
+    let signature = hmac.chain_update(token.as_bytes()).finalize().into_bytes();
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, token);
 }
 
 /// Big-endian seconds without leading zeros; at most eight bytes.
 fn timestamp(text: &str) -> Option<u64> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    if bytes.is_empty() || bytes.len() > 8 {
-        return None;
-    }
-    Some(
-        bytes
-            .iter()
-            .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
-    )
+    let mut bytes = [0; 8];
+    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+    let seconds = bytes[..length].iter();
+    let seconds = seconds.fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    (length > 0).then_some(seconds)
 }
 
 /// The payload of `json`: base64, after a dot if compressing made it shorter;

@@ -1,5 +1,5 @@
 //! Connections to Redis: kept from one request to the next, replaced when they
-//! are dead, and not made while the server does not answer.
+//! are dead, and not opened while the server does not answer.
 
 use std::io::{self, BufReader, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,41 +12,41 @@ use super::resp::{self, Reply, ReplyError};
 use super::socket::{Address, Socket};
 use super::url::{Endpoint, Login, RedisUrl};
 
-/// How long a request waits for Redis in all, answers that come [`SOON`] not
-/// counted.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+/// How long one request waits for Redis in total. Answers that take less than
+/// [`SLOW`] do not count.
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// Within this time a server in order answers, even on a busy machine. A kept
-/// connection without an answer for so long is replaced, as a firewall may have
-/// forgotten it; a failure that took longer is remembered.
-const SOON: Duration = Duration::from_millis(500);
+/// How long a working server takes to answer at most, even on a busy machine. A kept
+/// connection that does not answer for so long is replaced, as a firewall may have
+/// dropped it. After a failure that took longer, the server is not asked for a while.
+const SLOW: Duration = Duration::from_millis(500);
 
-/// How often a cluster may send us on to another of its servers.
-const MAX_MOVES: usize = 3;
+/// How often in a row a cluster may redirect the client to another of its servers.
+const MAX_REDIRECTS: usize = 3;
 
-/// Why Redis did not do what it was asked for.
+/// Why Redis did not execute a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RedisError {
     /// The connection failed, ended, or took too long.
     #[error("{0}")]
     Io(io::Error),
-    /// It does not speak as Redis does.
+    /// The reply is not one of Redis.
     #[error("{0}")]
     Reply(String),
     /// A value is larger than any session.
     #[error("a value has {0} bytes, more than a session has")]
     TooLarge(u64),
-    /// It refused.
+    /// Redis answered with an error.
     #[error("answered {0:?}")]
     Refused(String),
     /// The key is on another server of the cluster.
-    #[error("sent us on from server to server")]
+    #[error("redirected the client from server to server")]
     Moved(Endpoint),
-    /// It did not answer a moment ago, for this reason.
-    #[error("{0}; it is not asked again for the moment")]
+    /// It failed a moment ago, for this reason.
+    #[error("{0}; signet waits for a moment before it tries again")]
     Paused(String),
-    /// A kept connection is dead. Nothing was changed through it, and
-    /// [`Client::run`] begins anew with a new one.
+    /// A kept connection is dead, and nothing was changed through it. [`Client::run`]
+    /// starts again with a new one.
     #[error("the connection was lost")]
     Stale,
 }
@@ -61,7 +61,7 @@ impl From<ReplyError> for RedisError {
     }
 }
 
-/// A Redis, and what is kept of it from one request to the next.
+/// A Redis, and its connections.
 #[derive(Debug)]
 pub(crate) struct Client {
     url: RedisUrl,
@@ -73,8 +73,8 @@ pub(crate) struct Client {
 struct Kept {
     idle: Vec<Connection>,
     servers: Vec<Server>,
-    /// Whether a request has begun. Outside of requests each [`Client::run`] is
-    /// one of its own.
+    /// Whether a request has begun. On the command line each [`Client::run`] counts
+    /// as a request of its own.
     in_request: bool,
     /// The number of the request.
     request: u64,
@@ -84,12 +84,12 @@ struct Kept {
 #[derive(Debug)]
 struct Server {
     endpoint: Endpoint,
-    /// Those that were found for it; none after a failure.
+    /// The addresses of its host; none after a failure.
     addresses: Vec<Address>,
     pause: Option<Pause>,
 }
 
-/// How long the request may still wait for slow answers.
+/// How long the current request may still wait for slow answers.
 #[derive(Debug)]
 struct Budget(Mutex<Duration>);
 
@@ -98,14 +98,14 @@ impl Budget {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts the time that `wait` takes, which is given its deadline: that of
-    /// the request, or `most` from now.
+    /// Calls `wait` with its deadline, which is that of the request or `most` from
+    /// now, and counts the time that it takes.
     fn spend<T>(&self, most: Duration, wait: impl FnOnce(Instant) -> T) -> T {
         let began = Instant::now();
         let left = *self.left();
         let outcome = wait(began + left.min(most));
         let waited = began.elapsed();
-        if waited >= SOON {
+        if waited >= SLOW {
             *self.left() = left.saturating_sub(waited);
         }
         outcome
@@ -113,31 +113,31 @@ impl Budget {
 }
 
 impl Client {
-    /// A client that connects when it has something to say.
+    /// A client that connects when it sends its first command.
     pub(crate) fn new(url: RedisUrl) -> Self {
         Self {
             url,
-            budget: Arc::new(Budget(Mutex::new(PATIENCE))),
+            budget: Arc::new(Budget(Mutex::new(MAX_WAIT))),
             kept: Mutex::default(),
         }
     }
 
-    /// Begins a request: from now on it may wait for [`PATIENCE`].
+    /// Begins a request, which may wait for [`MAX_WAIT`] from now on.
     pub(crate) fn begin_request(&self) {
         let mut kept = self.kept();
         kept.in_request = true;
         kept.request += 1;
-        *self.budget.left() = PATIENCE;
+        *self.budget.left() = MAX_WAIT;
     }
 
-    /// Talks to the server that `talk`'s keys are on. `talk` is begun anew if
-    /// that is another one, or if a kept connection turns out to be dead before
-    /// anything was changed through it.
+    /// Calls `talk` with a connection to the server that has its keys. It is called
+    /// again if that is another server of the cluster, or if a kept connection turns
+    /// out to be dead before anything was changed through it.
     ///
     /// # Errors
     ///
-    /// [`RedisError`]. A server that did not answer in time is not asked again
-    /// for about a second, and after that once its probe is answered.
+    /// [`RedisError`]. A server that did not answer in time is not asked again for
+    /// about a second, and then only after a probe was answered.
     pub(crate) fn run<T>(
         &self,
         mut talk: impl FnMut(&mut Connection) -> Result<T, RedisError>,
@@ -146,19 +146,19 @@ impl Client {
             let mut kept = self.kept();
             if !kept.in_request {
                 kept.request += 1;
-                *self.budget.left() = PATIENCE;
+                *self.budget.left() = MAX_WAIT;
             }
         }
         let mut endpoint = self.url.endpoint.clone();
-        let mut moves = 0;
+        let mut redirects = 0;
         loop {
             let began = Instant::now();
             let outcome = self.connection(&endpoint).and_then(|mut connection| {
                 let outcome = talk(&mut connection);
                 match &outcome {
-                    // After a failure nobody knows which reply comes next.
+                    // After other failures it is unknown which reply comes next.
                     Ok(_) | Err(RedisError::Moved(_)) => self.kept().idle.push(connection),
-                    // The others are as old.
+                    // The other idle connections are as old.
                     Err(RedisError::Stale) => {
                         self.kept().idle.retain(|other| other.endpoint != endpoint)
                     }
@@ -168,8 +168,8 @@ impl Client {
             });
             match outcome {
                 Err(RedisError::Stale) => {}
-                Err(RedisError::Moved(to)) if moves < MAX_MOVES => {
-                    moves += 1;
+                Err(RedisError::Moved(to)) if redirects < MAX_REDIRECTS => {
+                    redirects += 1;
                     endpoint = to;
                 }
                 Err(err) => {
@@ -196,7 +196,7 @@ impl Client {
             let request = kept.request;
             let server = kept.server(endpoint);
             if let Some(pause) = &mut server.pause
-                && !pause.is_over(Instant::now())
+                && !pause.has_ended(Instant::now())
             {
                 return Err(RedisError::Paused(pause.reason.clone()));
             }
@@ -226,20 +226,20 @@ impl Client {
         Ok(connection)
     }
 
-    /// A socket that is connected to one of `addresses`, or of those that are
-    /// found if there are none; and the addresses, that one first.
+    /// A socket that is connected to one of `addresses`, which are looked up if there
+    /// are none; and the addresses, the connected one first.
     fn socket(
         &self,
         endpoint: &Endpoint,
         mut addresses: Vec<Address>,
     ) -> Result<(Socket, Vec<Address>), RedisError> {
         if addresses.is_empty() {
-            let found = self.budget.spend(PATIENCE, |_| Address::all_of(endpoint));
+            let found = self.budget.spend(MAX_WAIT, |_| Address::all_of(endpoint));
             addresses = found.map_err(RedisError::Io)?;
         }
         let mut failure = io::Error::other("the host has no address");
         for at in 0..addresses.len() {
-            // One that does not answer leaves time for the others.
+            // An address that does not answer leaves time for the others.
             let others = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
             let most = *self.budget.left() / others;
             let socket = self
@@ -256,7 +256,7 @@ impl Client {
         Err(RedisError::Io(failure))
     }
 
-    /// Where it is, for messages.
+    /// The server's address, for messages.
     pub(crate) fn place(&self) -> String {
         format!("Redis at {}", self.url.endpoint)
     }
@@ -279,12 +279,12 @@ impl Kept {
         &mut self.servers[at]
     }
 
-    /// Remembers a failure of what `began` to be asked, if it took long.
+    /// Records a failure of a command that was sent at `began`, if it took long.
     fn failed(&mut self, endpoint: &Endpoint, began: Instant, err: &RedisError) {
         let server = self.server(endpoint);
-        // It may have other addresses by now.
+        // The host may have other addresses by now.
         let addresses = std::mem::take(&mut server.addresses);
-        if began.elapsed() >= SOON {
+        if began.elapsed() >= SLOW {
             let failures = server.pause.as_ref().map_or(0, Pause::failures);
             server.pause = Some(Pause::new(began, failures + 1, err.to_string(), addresses));
         }
@@ -297,8 +297,8 @@ pub(crate) struct Connection {
     endpoint: Endpoint,
     socket: BufReader<Socket>,
     budget: Arc<Budget>,
-    /// Whether it has answered in this request: one that was kept since an
-    /// earlier one may be dead.
+    /// Whether it has answered in this request. One that was kept since an earlier
+    /// request may be dead.
     is_proven: bool,
     /// The request that used it last.
     request: u64,
@@ -344,11 +344,11 @@ impl Connection {
         limit: usize,
     ) -> Result<Vec<Reply>, RedisError> {
         if !self.is_proven {
-            // What changes something is never sent twice.
+            // A command that changes something is never sent twice.
             let repeatable = commands.iter().all(|words| is_repeatable(words));
             let outcome = match repeatable {
-                true => self.exchange(commands, limit, SOON),
-                false => self.exchange(&[&[b"PING"]], limit, SOON),
+                true => self.exchange(commands, limit, SLOW),
+                false => self.exchange(&[&[b"PING"]], limit, SLOW),
             };
             if matches!(outcome, Err(RedisError::Io(_))) {
                 return Err(RedisError::Stale);
@@ -358,21 +358,21 @@ impl Connection {
                 return outcome;
             }
         }
-        self.exchange(commands, limit, PATIENCE)
+        self.exchange(commands, limit, MAX_WAIT)
     }
 
     fn exchange(
         &mut self,
         commands: &[&[&[u8]]],
         limit: usize,
-        patience: Duration,
+        max_wait: Duration,
     ) -> Result<Vec<Reply>, RedisError> {
         let bytes: Vec<u8> = commands
             .iter()
             .flat_map(|words| resp::command(words))
             .collect();
         let budget = Arc::clone(&self.budget);
-        budget.spend(patience, |deadline| {
+        budget.spend(max_wait, |deadline| {
             let socket = self.socket.get_mut();
             socket.deadline = deadline;
             socket.write_all(&bytes).map_err(RedisError::Io)?;
@@ -391,7 +391,7 @@ impl Connection {
         })
     }
 
-    /// Whether the server has neither hung up nor said what nobody asked for.
+    /// Whether the server has neither closed the connection nor sent anything.
     fn is_quiet(&self) -> bool {
         let socket = self.socket.get_ref();
         let ready = socket.poll(PollFlags::IN, Instant::now());
@@ -399,15 +399,14 @@ impl Connection {
     }
 }
 
-/// Whether a command changes nothing that a second one of it would not leave as
-/// it is.
+/// Whether a command may be sent twice, as it changes nothing.
 fn is_repeatable(words: &[&[u8]]) -> bool {
     const READING: [&[u8]; 5] = [b"GET", b"MGET", b"WATCH", b"SCAN", b"EXISTS"];
     words.first().is_some_and(|name| READING.contains(name))
 }
 
-/// `MOVED 3999 127.0.0.1:6381` names the right server; of all else the owner
-/// hears.
+/// `MOVED 3999 127.0.0.1:6381` names the right server of a cluster. All other errors
+/// are reported.
 fn refusal(words: &str) -> RedisError {
     let moved = words.strip_prefix("MOVED ").and_then(|rest| {
         let (_slot, place) = rest.split_once(' ')?;

@@ -1,5 +1,5 @@
-//! A server that did not answer in time is left alone for a while: a process
-//! that answers many requests would otherwise wait for it in each of them.
+//! A circuit breaker: after a server did not answer in time, it is not asked for a
+//! while. A process that answers many requests would otherwise wait in each of them.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -9,32 +9,32 @@ use rustix::event::PollFlags;
 use super::resp;
 use super::socket::{Address, Socket};
 
-/// How long a server is left alone at least, after one failure; twice as long
-/// after each one more that follows, up to [`MAX_REST`].
+/// How long a server is not asked after one failure. The time doubles with each
+/// further failure in a row, up to [`MAX_REST`].
 const REST: Duration = Duration::from_secs(1);
 const MAX_REST: Duration = Duration::from_secs(8);
 
-/// How many times as long a server is left alone that does not answer the probe,
-/// and how many times as long as it took to fail one whose address is not known.
+/// How many times longer a server is not asked that does not answer the probe; and
+/// how many times longer than the failure took, if its address is not known.
 const FACTOR: u32 = 10;
 
-/// How long a probe is waited for before another one takes its place.
+/// After this time a probe without an answer is replaced by another one.
 const PROBE_AGE: Duration = Duration::from_secs(5);
 
-/// How long a probe is waited for that could not be sent before.
+/// How long a request waits for the answer to a probe that it could only just send.
 const PROBE_WAIT: Duration = Duration::from_millis(20);
 
 /// The time between a failure and the next attempt.
 ///
-/// During it a probe, a connection of its own with a `PING`, is looked at now
-/// and then and never waited for. Once it is answered, a request may wait for
-/// the server again; without an answer one does so after ten times as long.
+/// During that time a probe, which is a connection of its own with a `PING`, is
+/// polled. Once it is answered, a request may wait for the server again; without an
+/// answer it may after ten times the pause.
 #[derive(Debug)]
 pub(super) struct Pause {
     began: Instant,
     rest: Duration,
     failures: u32,
-    /// What failed.
+    /// The failure.
     pub(super) reason: String,
     addresses: Vec<Address>,
     probe: Option<Probe>,
@@ -53,7 +53,7 @@ impl Pause {
         let doublings = failures.saturating_sub(1).min(8);
         let mut rest = (REST * 2_u32.pow(doublings)).min(MAX_REST);
         if addresses.is_empty() {
-            // Looking them up has no time limit of ours.
+            // Host name look-ups have no time limit here.
             rest = rest.max(FACTOR * now.saturating_duration_since(asked));
         }
         Self {
@@ -66,13 +66,13 @@ impl Pause {
         }
     }
 
-    /// Failures in succession that led to it.
+    /// Failures in a row that led to it.
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }
 
     /// Whether the server may be asked again at `now`. Does not wait.
-    pub(super) fn is_over(&mut self, now: Instant) -> bool {
+    pub(super) fn has_ended(&mut self, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.began);
         if passed < self.rest {
             return false;
@@ -110,17 +110,17 @@ impl Probe {
         Some(probe)
     }
 
-    /// Sends the question once the connection is there.
+    /// Sends `PING` once the connection is open.
     fn ask(&mut self) {
         let ready = self.socket.poll(PollFlags::OUT, Instant::now());
         if !self.is_sent && ready.is_ok_and(|ready| ready == PollFlags::OUT) {
-            // An error is seen by the look for an answer.
+            // An error shows when the answer is awaited.
             let _ = self.socket.write_all(&resp::command(&[b"PING"]));
             self.is_sent = true;
         }
     }
 
-    /// Whether the server answers: in whatever words, or by hanging up.
+    /// Whether the server has answered anything or closed the connection.
     fn is_answered(&mut self) -> bool {
         let was_sent = self.is_sent;
         self.ask();
@@ -142,52 +142,55 @@ mod tests {
         Pause::new(Instant::now(), failures, "why".to_owned(), addresses)
     }
 
-    fn is_over(pause: &mut Pause, milliseconds: u64) -> bool {
+    fn has_ended(pause: &mut Pause, milliseconds: u64) -> bool {
         let at = pause.began + Duration::from_millis(milliseconds);
-        pause.is_over(at)
+        pause.has_ended(at)
     }
 
-    /// Who connects gets no answer: nobody accepts.
+    /// The listener never accepts.
     #[test]
-    fn a_server_that_does_not_answer_the_probe_is_left_alone_ten_times_as_long() {
+    fn a_server_that_does_not_answer_the_probe_is_not_asked_for_ten_times_as_long() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = Address::Tcp(server.local_addr().unwrap());
         for (failures, rest) in [(1, 1000), (2, 2000), (3, 4000), (4, 8000), (40, 8000)] {
             let mut pause = pause(failures, vec![address.clone()]);
             for part in [0, 1, 10, 99] {
-                assert!(!is_over(&mut pause, rest * part / 10), "{failures}, {part}");
+                assert!(
+                    !has_ended(&mut pause, rest * part / 10),
+                    "{failures}, {part}"
+                );
             }
-            assert!(is_over(&mut pause, rest * 10), "{failures}");
+            assert!(has_ended(&mut pause, rest * 10), "{failures}");
         }
     }
 
     #[test]
-    fn a_server_that_answers_the_probe_or_hangs_up_may_be_asked_again() {
+    fn a_server_that_answers_or_closes_the_probe_may_be_asked_again() {
         for answer in [&b"+PONG\r\n"[..], b"-NOAUTH\r\n", b""] {
             let server = TcpListener::bind("127.0.0.1:0").unwrap();
             let address = Address::Tcp(server.local_addr().unwrap());
             let mut pause = pause(1, vec![address]);
-            assert!(!is_over(&mut pause, 1000), "{answer:?}");
+            assert!(!has_ended(&mut pause, 1000), "{answer:?}");
             let (mut stream, _) = server.accept().unwrap();
             stream.write_all(answer).unwrap();
             drop(stream);
-            assert!(!is_over(&mut pause, 999), "{answer:?}");
-            assert!(is_over(&mut pause, 1000), "{answer:?}");
+            assert!(!has_ended(&mut pause, 999), "{answer:?}");
+            assert!(has_ended(&mut pause, 1000), "{answer:?}");
         }
     }
 
     #[test]
-    fn without_a_probe_the_rest_is_all() {
+    fn without_a_probe_only_the_time_counts() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = Address::Tcp(server.local_addr().unwrap());
         drop(server);
         let mut refused = pause(1, vec![address]);
-        assert!(!is_over(&mut refused, 999));
-        assert!(is_over(&mut refused, 1000));
+        assert!(!has_ended(&mut refused, 999));
+        assert!(has_ended(&mut refused, 1000));
         // Three seconds were spent on looking up the name.
         let asked = Instant::now() - Duration::from_secs(3);
         let mut unknown = Pause::new(asked, 1, "why".to_owned(), Vec::new());
-        assert!(!is_over(&mut unknown, 29_000));
-        assert!(is_over(&mut unknown, 31_000));
+        assert!(!has_ended(&mut unknown, 29_000));
+        assert!(has_ended(&mut unknown, 31_000));
     }
 }

@@ -1,20 +1,20 @@
-//! RESP2: how commands and replies are written.
+//! The format of RESP2 commands and replies.
 
 use std::io::{self, BufRead, Read};
 
-/// Bytes that a line of a reply may have.
+/// The most bytes of a line of a reply.
 const MAX_LINE: usize = 4096;
 
-/// Bytes that a value in Redis may have, says its documentation.
+/// The most bytes of a value in Redis, by its documentation.
 const MAX_VALUE: u64 = 512 * 1024 * 1024;
 
-/// Elements that an array may have: SCAN sends a few hundred.
+/// The most elements of an array. SCAN sends a few hundred.
 const MAX_ELEMENTS: usize = 16 * 1024;
 
-/// Arrays in arrays: EXEC answers with one, of replies that are none.
+/// The most levels of arrays. EXEC sends two.
 const MAX_DEPTH: usize = 3;
 
-/// What Redis answers.
+/// A reply.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Reply {
     /// `+OK`
@@ -25,7 +25,7 @@ pub(crate) enum Reply {
     Integer(i64),
     /// A value; `None` if there is none.
     Bulk(Option<Vec<u8>>),
-    /// Several; `None` for a transaction that did not take place.
+    /// Several replies; `None` for a transaction that was not executed.
     Array(Option<Vec<Self>>),
 }
 
@@ -38,7 +38,7 @@ impl Reply {
         }
     }
 
-    /// What it is, for messages: what it says may be anybody's.
+    /// Its kind, for messages. Its content may be a visitor's, and is not shown.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Status(_) => "a status",
@@ -58,10 +58,10 @@ pub(super) enum ReplyError {
     /// The connection failed or ended.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// What was sent is no RESP2.
-    #[error("sent what is no reply: {0}")]
+    /// The reply is not RESP2.
+    #[error("sent a malformed reply: {0}")]
     Malformed(&'static str),
-    /// It announced more than was asked for; nothing was made ready for it.
+    /// The announced length is over the limit; nothing was allocated for it.
     #[error("announced {0} bytes, more than a session has")]
     TooLarge(u64),
 }

@@ -1,4 +1,4 @@
-//! A socket to Redis that is waited for until a deadline.
+//! A socket to Redis whose calls end at a deadline.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -13,11 +13,11 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
 };
 
-use super::client::PATIENCE;
+use super::client::MAX_WAIT;
 use super::url::Endpoint;
 
-/// Seconds without traffic after which the kernel asks the other side whether
-/// it is there: firewalls forget a connection after a few minutes.
+/// Time without traffic after which the kernel probes a connection: firewalls drop
+/// connections that are silent for a few minutes.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// What a socket connects to.
@@ -45,7 +45,7 @@ impl Address {
     }
 }
 
-/// A socket that waits until its deadline, and no longer.
+/// A socket whose calls fail at its deadline.
 #[derive(Debug)]
 pub(super) struct Socket {
     fd: OwnedFd,
@@ -53,8 +53,8 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// A socket that is connected to `address` or will be: then it becomes
-    /// writable.
+    /// Starts to connect to `address`. The socket becomes writable when it is
+    /// connected.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Socket {
                     sockopt::socket_error(&socket.fd)??;
                     return Ok(socket);
                 }
-                // Nothing tells when there is room in the queue.
+                // No event tells when there is room in the queue.
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => {
                     if Instant::now() >= deadline {
                         return Err(too_slow());
@@ -108,7 +108,7 @@ impl Socket {
         (!ready.is_empty()).then_some(()).ok_or_else(too_slow)
     }
 
-    /// Which of `events` there are, or errors; waits for one until `deadline`.
+    /// Waits until `deadline` for one of `events` or an error, and returns them.
     pub(super) fn poll(&self, events: PollFlags, deadline: Instant) -> io::Result<PollFlags> {
         let mut fds = [PollFd::new(&self.fd, events)];
         loop {
@@ -126,14 +126,14 @@ impl Socket {
 }
 
 fn too_slow() -> io::Error {
-    let words = format!("no answer within {} s", PATIENCE.as_secs());
+    let words = format!("no answer within {} s", MAX_WAIT.as_secs());
     io::Error::new(io::ErrorKind::TimedOut, words)
 }
 
 impl Read for Socket {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
-            // A reply is rarely there already: waiting first saves a call.
+            // A reply has rarely arrived already: waiting first saves a call.
             self.wait(PollFlags::IN)?;
             match rustix::io::read(&self.fd, &mut *buf) {
                 Err(Errno::AGAIN | Errno::INTR) => {}

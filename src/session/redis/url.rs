@@ -1,4 +1,4 @@
-//! Where a Redis is, as `SESSION_REDIS` says it.
+//! The address of a Redis server (`SESSION_REDIS`).
 
 use std::fmt;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ pub(super) struct Login {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedisUrlError {
-    /// It begins with neither.
+    /// It has another scheme.
     #[error("expected redis://HOST:PORT/DATABASE or unix:///PATH?db=DATABASE")]
     Scheme,
     /// `rediss://`, or an option of TLS.
@@ -48,31 +48,31 @@ pub enum RedisUrlError {
          or through a tunnel (stunnel), or unix://"
     )]
     Tls(&'static str),
-    /// The host has what no host has.
-    #[error("has no good host name")]
+    /// The host name is missing or has characters that no host name has.
+    #[error("has no valid host name")]
     Host,
     /// The port is not a number up to 65535.
-    #[error("has no good port: expected HOST:PORT")]
+    #[error("has no valid port: expected HOST:PORT")]
     Port,
     /// The socket's path is not absolute, or stands after a host.
     #[error("has no absolute path: expected unix:///PATH")]
     Path,
     /// The database is not a number.
-    #[error("has no good database: expected a number, as in redis://HOST/1 or ?db=1")]
+    #[error("has no valid database: expected a number, as in redis://HOST/1 or ?db=1")]
     Database,
     /// User or password are not percent-encoded UTF-8.
     #[error("has a user or password that is not percent-encoded text")]
     Login,
-    /// An `@` after the first of `/`, `?` and `#`: that was in the password.
+    /// An `@` after the first of `/`, `?` and `#`, which was meant for the password.
     #[error("has an @ after a /, ? or #: in a user or password write them as %2F, %3F, %23")]
     Unescaped,
     /// An option that is not one of `db`, `username` and `password`.
     #[error(
-        "has the option {0:?}, which is not supported: take it out (there are db, username, password)"
+        "has the option {0:?}, which is not supported: remove it (supported are db, username, password)"
     )]
     Option(String),
     /// Something after a `#`.
-    #[error("has a part after #, which is not supported: take it out")]
+    #[error("has a part after #, which is not supported: remove it")]
     Fragment,
 }
 
@@ -129,7 +129,7 @@ impl RedisUrl {
         })
     }
 
-    /// Whether it has to be kept from other users.
+    /// Whether it has a user or password, which other users must not read.
     pub(crate) fn has_password(&self) -> bool {
         self.login.is_some()
     }
@@ -148,7 +148,7 @@ impl Default for RedisUrl {
     }
 }
 
-/// What stands after the `?`.
+/// The options after the `?`.
 #[derive(Default)]
 struct Options {
     database: Option<u32>,

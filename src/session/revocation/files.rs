@@ -1,7 +1,7 @@
-//! Marks in files: `ended/all`, and `ended/` with the hash of a user's name.
+//! Marks in files: `ended/all`, and `ended/HASH` with the hash of a username.
 //!
-//! A mark is changed under a lock on its own file, and is on the disk before
-//! anybody hears of it.
+//! A mark is changed under a lock on its own file, and is synced to the disk
+//! before the request is answered.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Dir, unlinkat};
 use rustix::io::Errno;
 
 use super::lists::{Kind, Lists};
-use super::{EndError, Ended, MAX_MARK, Mark, Revocations, Whose, is_alive};
+use super::{EndError, Ended, MAX_MARK, Mark, Revocations, Users, is_alive};
 use crate::files::lock::{self, Attempt};
 use crate::files::private::{self, Draft, Placement};
 use crate::files::trusted::{Opened, PrivateFolder};
@@ -20,12 +20,12 @@ use crate::session::id::{hash, is_hash};
 use crate::session::moment::Moment;
 use crate::session::store::StoreError;
 
-/// The name of everybody's mark.
+/// The file of the mark of all users.
 const ALL: &str = "all";
 
-/// How often a change is tried again because another process created or removed
-/// the mark meanwhile.
-const ATTEMPTS: usize = 100;
+/// How often a change is tried because other processes create or remove the mark
+/// at the same time.
+const MAX_TRIES: usize = 100;
 
 /// Marks in files.
 #[derive(Clone, Debug)]
@@ -54,7 +54,8 @@ impl RevocationFiles {
         self.dir.make().map_err(StoreError::File)
     }
 
-    /// A file that is not the program's own counts as a damaged mark.
+    /// The mark in the file `name`. A file that is not the program's own counts as a
+    /// damaged mark.
     fn read(&self, folder: &OwnedFd, name: &str) -> Result<Mark, StoreError> {
         match private::open(folder, name, false, self.dir.euid()) {
             Ok(Some(file)) => self.parse(&file),
@@ -70,7 +71,8 @@ impl RevocationFiles {
         }
     }
 
-    /// What lies there is not the program's, or the system failed.
+    /// A damaged mark if something else is in its place; an error if that cannot be
+    /// known.
     fn damaged_by(&self, problem: FileProblem) -> Result<Mark, StoreError> {
         match problem {
             FileProblem::System(_)
@@ -92,29 +94,30 @@ impl RevocationFiles {
         }
     }
 
-    /// Puts what `next` makes of a mark in its place, if that is anything, by way
-    /// of the folder `workshop`. `before` is called when all is ready.
+    /// Replaces a mark by what `next` makes of it; `None` leaves it. The new mark is
+    /// written in the folder `drafts`, then `before` is called, then the mark is
+    /// moved to its place.
     fn change<E: From<StoreError>>(
         &self,
         folder: &OwnedFd,
-        workshop: &OwnedFd,
+        drafts: &OwnedFd,
         name: &str,
         mut next: impl FnMut(Mark) -> Result<Option<Moment>, E>,
         mut before: impl FnMut(Mark, Moment) -> Result<(), E>,
     ) -> Result<(), E> {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_TRIES {
             let (mark, placement, _lock) = match lock::lock(folder, name, self.dir.euid()) {
                 Ok(Some(file)) => (self.parse(&file)?, Placement::Replace, Some(file)),
                 Ok(None) => (Mark::Absent, Placement::New, None),
-                // Without locks, of two marks at the same moment the later
-                // written counts. Each is later than all before both.
+                // Without locks the later of two simultaneous changes wins. Both
+                // marks are later than all sessions that are to end.
                 Err(FileProblem::NoLocks) => (self.read(folder, name)?, Placement::Replace, None),
                 Err(problem) => (self.damaged_by(problem)?, Placement::Replace, None),
             };
             let Some(moment) = next(mark)? else {
                 return Ok(());
             };
-            let draft = Draft::write_synced(workshop, format!("{moment}\n").as_bytes())
+            let draft = Draft::write_synced(drafts, format!("{moment}\n").as_bytes())
                 .map_err(|err| self.failed(err.into()))?;
             before(mark, moment)?;
             match draft.place_synced(folder, name, placement) {
@@ -124,7 +127,7 @@ impl RevocationFiles {
             }
         }
         let words = format!(
-            "{}: others change {name} all the time",
+            "{}: other processes changed {name} {MAX_TRIES} times in a row",
             self.dir.path().display()
         );
         Err(StoreError::Unavailable(words).into())
@@ -142,13 +145,13 @@ impl RevocationFiles {
         let lists = self.lists(&folder)?;
         let mut floor = Moment::from(now);
         match (began, self.read(&folder, ALL)?) {
-            // It is later than everybody's mark, or it would be over.
+            // The session has not ended, so it began after the mark of all users.
             (Some(began), _) => floor = floor.max(began),
             (None, Mark::At(all)) => floor = floor.max(all.after()),
             (None, Mark::Absent | Mark::Damaged) => {}
         }
         let failed = |problem| self.failed(problem);
-        // A user who has a mark already is not held against the limit.
+        // The limit is for users who have no mark yet.
         let is_limited = |mark: Mark| kind == Kind::Invented && !mark.is_alive(self.lifetime, now);
         self.change(
             &folder,
@@ -171,14 +174,14 @@ impl RevocationFiles {
                 }
             },
         )?;
-        // What could not be removed now still can be when the next mark is set.
+        // Marks that could not be removed now are removed with a later one.
         let _ = lists.clean(now, &folder, name, &mut |name| {
             let _ = self.remove_expired(&folder, name, now);
         });
         Ok(())
     }
 
-    /// Removes a mark that has expired. One that is locked is being set anew.
+    /// Removes a mark that has expired. A locked one is being set again.
     fn remove_expired(&self, folder: &OwnedFd, name: &str, now: u64) -> Result<(), FileProblem> {
         let Attempt::Locked(file) = lock::try_lock(folder, name, self.dir.euid())? else {
             return Ok(());
@@ -216,15 +219,15 @@ impl Revocations for RevocationFiles {
         })
     }
 
-    fn end(&self, whose: Whose<'_>, began: Option<Moment>, now: u64) -> Result<(), EndError> {
-        match whose {
-            Whose::Everybody => {
+    fn end(&self, users: Users<'_>, began: Option<Moment>, now: u64) -> Result<(), EndError> {
+        match users {
+            Users::All => {
                 let folder = self.make_folder()?;
-                let next = |mark: Mark| Ok(Some(mark.next_of_everybody(now)));
+                let next = |mark: Mark| Ok(Some(mark.next_for_all(now)));
                 self.change(&folder, &folder, ALL, next, |_, _| Ok(()))
             }
-            Whose::User(user) => self.end_user(&hash(user), Kind::Known, began, now),
-            Whose::Invented(user) => self.end_user(&hash(user), Kind::Invented, began, now),
+            Users::Known(user) => self.end_user(&hash(user), Kind::Known, began, now),
+            Users::Invented(user) => self.end_user(&hash(user), Kind::Invented, began, now),
         }
     }
 
@@ -239,7 +242,7 @@ impl Revocations for RevocationFiles {
                 &name,
                 |mark| {
                     let is_damaged = mark == Mark::Damaged;
-                    Ok(is_damaged.then(|| mark.next_of_everybody(now)))
+                    Ok(is_damaged.then(|| mark.next_for_all(now)))
                 },
                 |_, moment| match name == ALL {
                     true => Ok(()),

@@ -1,8 +1,8 @@
-//! Lists of the marks in files, each of the marks of one span of time.
+//! Lists of the marks in files. Each list is of the marks of one span of time.
 //!
-//! The lists that have not expired tell how many marks there are, and the
-//! expired ones tell which marks to remove. So no request has to look through
-//! the folder of the marks, which may be large.
+//! The lists that have not expired show how many marks there are, the expired ones
+//! show which marks to remove. So no request has to read the folder of the marks,
+//! which may be large.
 //!
 //! `ended/lists/invented-FIRST-LAST` holds a line for each mark of an invented
 //! name whose moment is in the seconds FIRST to LAST: the name of its file.
@@ -17,7 +17,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, statat, unlinkat};
 use rustix::io::Errno;
 
-use super::{CLEAN, MAX_INVENTED, Mark, kept};
+use super::{MAX_CLEANED, MAX_INVENTED, Mark, kept_for};
 use crate::files::FileProblem;
 use crate::files::private::{self, UNFINISHED};
 use crate::session::id::is_hash;
@@ -29,19 +29,20 @@ const FOLDER: &str = "lists";
 /// Bytes of a line: 64 hex digits and a line feed.
 const LINE: u64 = 65;
 
-/// Spans in the time for which a mark is kept. With more of them a list expires
-/// sooner after its last mark, and more files have to be looked at.
+/// Spans in the time for which a mark is stored. With more spans, marks are removed
+/// sooner after they expired, and more lists have to be counted.
 const SPANS: u64 = 8;
 
-/// Seconds after which a file that was not finished never will be.
+/// Seconds after which an unfinished file is taken to be left by a process that
+/// was killed.
 const ABANDONED: i64 = 3600;
 
 /// Which of the lists a mark belongs to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
-    /// Its name may be invented.
+    /// The mark of a name that may be invented.
     Invented,
-    /// It is of a user that the site's owner named.
+    /// The mark of a user that the site's owner named.
     Known,
 }
 
@@ -84,7 +85,7 @@ impl Lists {
     pub(super) fn open(marks: &OwnedFd, lifetime: u64) -> Result<Self, FileProblem> {
         Ok(Self {
             folder: private::make_folder(marks, FOLDER)?,
-            kept: kept(lifetime),
+            kept: kept_for(lifetime),
         })
     }
 
@@ -110,13 +111,13 @@ impl Lists {
         Ok(self.lines(kind, now, None)? >= MAX_INVENTED)
     }
 
-    /// Adds the mark `name` of this moment to its list. With `limited` it is
-    /// refused, by `false`, if there are [`MAX_INVENTED`] others of its kind.
+    /// Adds the mark `name` of this moment to its list. With `limited` it returns
+    /// `false` if there are [`MAX_INVENTED`] others of its kind.
     ///
-    /// That holds exactly, however many do this at once: each learns from the
-    /// place of its line how many came before it in the same list, and looks at
-    /// the other lists after it added that line. The line of a mark that is
-    /// refused stays, so ask [`Lists::is_full`] before.
+    /// The limit is exact, however many processes do this at once: each learns from
+    /// the position of its line how many came before it in the same list, and counts
+    /// the other lists afterwards. The line of a refused mark stays, so ask
+    /// [`Lists::is_full`] before.
     pub(super) fn add(
         &self,
         kind: Kind,
@@ -133,12 +134,12 @@ impl Lists {
         let mut file = File::from(file);
         private::check_size_limit(file.metadata()?.len() + LINE)?;
         file.write_all(format!("{name}\n").as_bytes())?;
-        let mine = file.stream_position()? / LINE;
-        Ok(!limited || mine + self.lines(kind, now, Some(&list))? <= MAX_INVENTED)
+        let position = file.stream_position()? / LINE;
+        Ok(!limited || position + self.lines(kind, now, Some(&list))? <= MAX_INVENTED)
     }
 
-    /// How many lines the lists of a kind have that have not expired, without
-    /// the list `but`.
+    /// How many lines the lists of a kind have that have not expired, except the
+    /// list `but`.
     fn lines(&self, kind: Kind, now: u64, but: Option<&str>) -> Result<u64, FileProblem> {
         let mut lines = 0;
         self.for_each(&mut |name| {
@@ -164,19 +165,19 @@ impl Lists {
 
     fn for_each(
         &self,
-        look: &mut dyn FnMut(&str) -> Result<(), FileProblem>,
+        visit: &mut dyn FnMut(&str) -> Result<(), FileProblem>,
     ) -> Result<(), FileProblem> {
         for entry in Dir::read_from(&self.folder)? {
             if let Ok(name) = entry?.file_name().to_str() {
-                look(name)?;
+                visit(name)?;
             }
         }
         Ok(())
     }
 
-    /// Calls `remove` with the names of some marks of expired lists and takes
-    /// them out of these. Removes unfinished files that are much older than the
-    /// mark `newest` in `marks`, by the clock of the file system.
+    /// Calls `remove` with the names of some marks of expired lists and removes their
+    /// lines. Removes unfinished files that are much older than the mark `newest` in
+    /// `marks`, by the clock of the file system.
     pub(super) fn clean(
         &self,
         now: u64,
@@ -185,11 +186,11 @@ impl Lists {
         remove: &mut dyn FnMut(&str),
     ) -> Result<(), FileProblem> {
         let newest = statat(marks, newest, AtFlags::SYMLINK_NOFOLLOW)?.st_mtime;
-        let mut left = CLEAN as u64;
+        let mut left = MAX_CLEANED as u64;
         self.for_each(&mut |name| {
             match List::parse(name) {
                 Some(list) if left > 0 && self.is_expired(&list, now) => {
-                    left -= self.take_out(name, left, remove)?;
+                    left -= self.remove_lines(name, left, remove)?;
                 }
                 Some(_) => {}
                 None if name.starts_with(UNFINISHED) => {
@@ -204,9 +205,9 @@ impl Lists {
         })
     }
 
-    /// Takes up to `lines` lines out of a list, from its end, and removes the
-    /// list when it is empty. Returns how many it took.
-    fn take_out(
+    /// Removes up to `lines` lines from the end of a list, and the list when it is
+    /// empty. Returns how many lines it removed.
+    fn remove_lines(
         &self,
         list: &str,
         lines: u64,

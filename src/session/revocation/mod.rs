@@ -1,12 +1,12 @@
-//! Revocation marks: what ends the sessions of a user, wherever they are kept.
+//! Revocation marks, which end all sessions of a user, wherever they are stored.
 //!
-//! A signed cookie cannot be deleted by the server. So a mark says up to which
-//! moment a user's sessions are over, and each session knows when it began. One
-//! more mark is for everybody's sessions. Each mark is a small record of its own
-//! that expires by itself, so no visitor's mark is in another visitor's way.
+//! The server cannot delete a signed cookie. So a mark stores a moment: all
+//! sessions of the user that began before it have ended. One more mark is about
+//! the sessions of all users. Each mark is a small record of its own that expires
+//! by itself, so the marks of one visitor never block another one.
 //!
 //! A session that begins after a mark gets a later moment than the mark, also
-//! within the same second and by a clock that went back. A damaged mark ends all
+//! within the same second and when the clock was set back. A damaged mark ends all
 //! sessions that it may be about, until one of these users logs in again.
 
 mod files;
@@ -20,47 +20,47 @@ use super::moment::Moment;
 use super::signing::CLOCK_SKEW;
 use super::store::StoreError;
 
-/// Marks of invented names that are kept at the same time.
+/// The most marks of invented names that are stored at the same time.
 pub const MAX_INVENTED: u64 = 100_000;
 
-/// Bytes that a mark may have. It is the text of a [`Moment`] and a line feed.
+/// The most bytes of a mark: the text of a [`Moment`] and a line feed.
 const MAX_MARK: usize = 64;
 
-/// Expired marks that are removed whenever a mark is set.
-const CLEAN: usize = 16;
+/// The most expired marks that are removed whenever a mark is set.
+const MAX_CLEANED: usize = 16;
 
-/// Seconds for which a mark is kept after its moment. The sessions that it ends
-/// may be dated later by the clock of another machine, and the clocks of the
-/// machines that set and read the mark may differ too.
-fn kept(lifetime: u64) -> u64 {
+/// Seconds for which a mark is stored after its moment: the lifetime of the sessions
+/// that it ends, and what the clocks of three machines may differ by: the one that
+/// dated a session, the one that set the mark and the one that reads it.
+fn kept_for(lifetime: u64) -> u64 {
     lifetime.saturating_add(3 * CLOCK_SKEW)
 }
 
-/// Whose sessions a mark ends.
+/// The users whose sessions a mark ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Whose<'u> {
-    /// All sessions, with a username or without.
-    Everybody,
-    /// Those of a user that the site's owner named.
-    User(&'u str),
-    /// Those of a name that a visitor may have invented. At most
-    /// [`MAX_INVENTED`] such marks are kept.
+pub enum Users<'u> {
+    /// All users, and sessions without a username.
+    All,
+    /// A user that the site's owner named.
+    Known(&'u str),
+    /// A username that a visitor may have invented. At most [`MAX_INVENTED`] such
+    /// marks are stored.
     Invented(&'u str),
 }
 
-/// Up to when sessions are over.
+/// Which sessions have ended.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Ended {
-    /// There is no mark.
+    /// None, as there is no mark.
     Never,
-    /// Sessions that began by then are over.
+    /// Those that began at this moment or before.
     UpTo(Moment),
-    /// The mark is damaged: all sessions are over until it is written anew.
+    /// All, until the mark, which is damaged, is written again.
     Always,
 }
 
 impl Ended {
-    /// Whether a session that began then is over.
+    /// Whether a session that began at this moment has ended.
     pub fn covers(self, began: Moment) -> bool {
         match self {
             Self::Never => false,
@@ -75,7 +75,7 @@ impl Ended {
 pub enum EndError {
     /// Too many invented names have one.
     #[error(
-        "{MAX_INVENTED} invented names have a revocation mark, and no more are kept; the session \
+        "{MAX_INVENTED} invented names have a revocation mark, which is the limit; the session \
          was ended in one browser only"
     )]
     TooMany,
@@ -86,27 +86,27 @@ pub enum EndError {
 
 /// Revocation marks.
 ///
-/// A user of `None` stands for the sessions without a username, which only
-/// everybody's mark ends. `now` is in Unix seconds.
+/// A user of `None` stands for sessions without a username, which only the mark of
+/// all users ends. `now` is in Unix seconds.
 pub trait Revocations {
-    /// Up to when the sessions of `user` are over, by that user's mark and by
-    /// everybody's.
+    /// Which sessions of `user` have ended, by the mark of that user and by that of
+    /// all users.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if that cannot be known.
+    /// [`StoreError`] if the marks cannot be read.
     fn ended(&self, user: Option<&str>) -> Result<Ended, StoreError>;
 
-    /// Ends every session that began by now, or by `began`: the moment at which
-    /// the session began that asks for it, if one does.
+    /// Ends every session that began by now, or by `began` if that is later: the
+    /// moment at which the session began that asks for it, if one does.
     ///
     /// # Errors
     ///
-    /// [`EndError`]; then no session may be taken to have ended.
-    fn end(&self, whose: Whose<'_>, began: Option<Moment>, now: u64) -> Result<(), EndError>;
+    /// [`EndError`]; then some or none of the sessions have ended.
+    fn end(&self, users: Users<'_>, began: Option<Moment>, now: u64) -> Result<(), EndError>;
 
-    /// Writes the marks that are about `user` anew if they are damaged: what
-    /// began by now is over.
+    /// Writes the marks that are about `user` again if they are damaged. Sessions
+    /// that began by now stay ended.
     ///
     /// # Errors
     ///
@@ -120,7 +120,8 @@ pub trait Revocations {
     /// [`StoreError`] if they cannot be listed.
     fn clean(&self, now: u64) -> Result<(), StoreError>;
 
-    /// When a session of `user` that begins now is dated.
+    /// The moment that a session of `user` gets that begins now: after all marks
+    /// about it. Damaged marks are repaired.
     ///
     /// # Errors
     ///
@@ -141,7 +142,7 @@ pub trait Revocations {
     }
 }
 
-/// What lies in the place of a mark.
+/// What is stored in the place of a mark.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Mark {
     Absent,
@@ -167,19 +168,19 @@ impl Mark {
         }
     }
 
-    /// The moment of a mark that takes this one's place: at `floor`, or after
-    /// this one if that is later.
+    /// The moment of a mark that replaces this one: `floor`, or the moment after
+    /// this mark if that is later.
     fn next(self, floor: Moment) -> Moment {
         match self {
             Self::Absent => floor,
             Self::At(earlier) => earlier.after().max(floor),
-            // The moment that was lost is taken to be of this second.
+            // The lost moment is assumed to be in the same second.
             Self::Damaged => floor.end_of_block(),
         }
     }
 
-    /// As [`Mark::next`], for everybody's sessions.
-    fn next_of_everybody(self, now: u64) -> Moment {
+    /// As [`Mark::next`], for the mark of all users.
+    fn next_for_all(self, now: u64) -> Moment {
         self.next(now.into()).end_of_block()
     }
 
@@ -192,5 +193,5 @@ impl Mark {
 }
 
 fn is_alive(moment: Moment, lifetime: u64, now: u64) -> bool {
-    moment.second().saturating_add(kept(lifetime)) >= now
+    moment.second().saturating_add(kept_for(lifetime)) >= now
 }

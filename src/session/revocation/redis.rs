@@ -1,15 +1,15 @@
 //! Marks in Redis, where several machines see them.
 //!
-//! A user's mark is under `PREFIXended:{a}bcd…`, where `abcd…` is the hash of
-//! the name, and everybody's is under `PREFIXended:{0}all` to `{f}all`. Redis
-//! Cluster keeps keys with the same word in braces on the same server, so one
-//! question to one server gets a user's mark and everybody's.
-//! `PREFIXended:invented` is a sorted set of the hashes of invented names that
-//! have a mark, by the seconds at which the marks expire.
+//! The mark of a user is under `PREFIXended:{a}bcd…`, where `abcd…` is the hash of
+//! the name, and that of all users is under each of `PREFIXended:{0}all` to
+//! `{f}all`. Redis Cluster stores keys with the same word in braces on the same
+//! server, so one command to one server reads both marks. `PREFIXended:invented` is
+//! a sorted set of the hashes of invented names that have a mark, by the seconds at
+//! which the marks expire.
 
 use std::sync::Arc;
 
-use super::{CLEAN, EndError, Ended, MAX_INVENTED, Mark, Revocations, Whose, kept};
+use super::{EndError, Ended, MAX_CLEANED, MAX_INVENTED, Mark, Revocations, Users, kept_for};
 use crate::session::id::hash;
 use crate::session::moment::Moment;
 use crate::session::record::MAX_RECORD;
@@ -17,11 +17,11 @@ use crate::session::redis::values::Step;
 use crate::session::redis::{Client, RedisUrl, Reply};
 use crate::session::store::StoreError;
 
-/// Bytes that are read of a value. A mark has far fewer, and a longer value is a
+/// Bytes of a value that are read. A mark is much shorter, and a longer value is a
 /// damaged mark.
-const LONGEST: usize = MAX_RECORD;
+const MAX_VALUE: usize = MAX_RECORD;
 
-/// The words in braces.
+/// The words in braces: the first digits of hashes.
 const TAGS: &str = "0123456789abcdef";
 
 /// Marks in Redis, each under a key that expires.
@@ -71,21 +71,21 @@ impl RevocationRedis {
         }
     }
 
-    /// Everybody's mark, and the user's.
+    /// The mark of all users, and that of the user.
     fn read(&self, keys: &MarkKeys) -> Result<(Mark, Mark), StoreError> {
         let mark = |bytes: Option<Vec<u8>>| bytes.map_or(Mark::Absent, |bytes| Mark::parse(&bytes));
         match self
             .client
-            .get_both(&keys.all, keys.user.as_deref(), LONGEST)
+            .get_both(&keys.all, keys.user.as_deref(), MAX_VALUE)
         {
             Ok([all, user]) => Ok((mark(all), mark(user))),
-            // Something else lies under one of the keys.
+            // One of the keys has a value that is not a mark.
             Err(StoreError::Refused { .. }) => Ok((Mark::Damaged, Mark::Damaged)),
             Err(err) => Err(err),
         }
     }
 
-    /// Puts what `next` makes of a mark in its place, if that is anything.
+    /// Replaces a mark by what `next` makes of it; `None` leaves it.
     fn change(
         &self,
         key: &str,
@@ -95,9 +95,9 @@ impl RevocationRedis {
         let text = |moment: Moment| format!("{moment}\n").into_bytes();
         let seconds = |moment: Moment| {
             let ahead = moment.second().saturating_sub(now);
-            kept(self.lifetime).saturating_add(ahead)
+            kept_for(self.lifetime).saturating_add(ahead)
         };
-        let changed = self.client.change(key, LONGEST, |bytes| {
+        let changed = self.client.change(key, MAX_VALUE, |bytes| {
             let mark = bytes.map_or(Mark::Absent, |bytes| Mark::parse(&bytes));
             Ok(match next(mark) {
                 Some(moment) => Step::Put(text(moment), seconds(moment)),
@@ -119,7 +119,10 @@ impl RevocationRedis {
         let name = format!("{}ended:invented", self.prefix);
         let (key, hash) = (name.as_bytes(), hash.as_bytes());
         let (until, since, below) = (until.to_string(), now.to_string(), format!("({now}"));
-        let (seconds, clean) = (kept(self.lifetime).saturating_mul(2), CLEAN.to_string());
+        let (seconds, clean) = (
+            kept_for(self.lifetime).saturating_mul(2),
+            MAX_CLEANED.to_string(),
+        );
         let seconds = seconds.to_string();
         let (below, clean) = (below.as_bytes(), clean.as_bytes());
         let commands: [&[&[u8]]; 5] = [
@@ -163,23 +166,21 @@ impl Revocations for RevocationRedis {
         Ok(all.ended().max(user.ended()))
     }
 
-    fn end(&self, whose: Whose<'_>, began: Option<Moment>, now: u64) -> Result<(), EndError> {
-        let name = match whose {
-            Whose::Everybody => {
+    fn end(&self, users: Users<'_>, began: Option<Moment>, now: u64) -> Result<(), EndError> {
+        let name = match users {
+            Users::All => {
                 for tag in TAGS.chars() {
-                    self.change(&self.all(tag), now, |mark| {
-                        Some(mark.next_of_everybody(now))
-                    })?;
+                    self.change(&self.all(tag), now, |mark| Some(mark.next_for_all(now)))?;
                 }
                 return Ok(());
             }
-            Whose::User(name) | Whose::Invented(name) => name,
+            Users::Known(name) | Users::Invented(name) => name,
         };
         let hash = hash(name);
         let key = self.user(&hash);
         let mut floor = Moment::from(now);
         match began {
-            // It is later than everybody's mark, or it would be over.
+            // The session has not ended, so it began after the mark of all users.
             Some(began) => floor = floor.max(began),
             None => {
                 if let (Mark::At(all), _) = self.read(&self.keys(Some(name)))? {
@@ -187,9 +188,9 @@ impl Revocations for RevocationRedis {
                 }
             }
         }
-        let until = floor.second().saturating_add(kept(self.lifetime));
-        if matches!(whose, Whose::Invented(_)) && !self.count(&hash, until, now)? {
-            // The owner may have set one, which is in no list.
+        let until = floor.second().saturating_add(kept_for(self.lifetime));
+        if matches!(users, Users::Invented(_)) && !self.count(&hash, until, now)? {
+            // A mark that the owner set is in no list.
             let (_, mark) = self.read(&self.keys(Some(name)))?;
             if !mark.is_alive(self.lifetime, now) {
                 return Err(EndError::TooMany);
@@ -202,7 +203,7 @@ impl Revocations for RevocationRedis {
         let keys = self.keys(user);
         for key in std::iter::once(&keys.all).chain(&keys.user) {
             self.change(key, now, |mark| match mark {
-                Mark::Damaged => Some(mark.next_of_everybody(now)),
+                Mark::Damaged => Some(mark.next_for_all(now)),
                 Mark::At(_) | Mark::Absent => None,
             })?;
         }

@@ -8,7 +8,7 @@ use signet::Environment;
 use signet::config::{Config, Program, ProgramName, ServedFolders};
 use signet::session::SessionId;
 use signet::session::record::Record;
-use signet::session::revocation::{Ended, Whose};
+use signet::session::revocation::{Ended, Users};
 use signet::session::signing::{Signer, VerifyError};
 use signet::session::tagged_json::loads;
 
@@ -111,7 +111,7 @@ fn assert_apart(vars: &[(&str, &str)]) {
             assert_eq!(found.is_some(), at == other, "{at}, looked for by {other}");
         }
         let marks = config.revocations().expect("a place for marks");
-        marks.end(Whose::Everybody, None, now).expect("a mark");
+        marks.end(Users::All, None, now).expect("a mark");
         for (other, config) in configs.iter().enumerate() {
             let marks = config.revocations().expect("a place for marks");
             let ended = marks.ended(Some("ada")).expect("marks") != Ended::Never;

@@ -156,6 +156,55 @@ fn the_sessions_of_all_cost_a_click_nothing() {
     );
 }
 
+/// One login in eight removes expired sessions. The others look at no session but
+/// their own, however many there are.
+#[test]
+#[ignore = "needs strace: run tests/run"]
+fn most_logins_look_at_no_other_session() {
+    let median = |sessions: u64| {
+        let site = Site::new(&[("SESSION_TYPE", "filesystem")]);
+        fill(&site, 0, sessions);
+        let mut counts: Vec<usize> = (0..15)
+            .map(|_| {
+                let login = Cgi::post("/login", "username=ada");
+                let login = login.var("SIGNET_SESSION_TYPE", "filesystem");
+                let (calls, out) = calls(login.state(&site.state));
+                assert_eq!(out.response().status, 303, "{out}");
+                calls.len()
+            })
+            .collect();
+        counts.sort_unstable();
+        counts[7]
+    };
+    let (few, many) = (median(0), median(2000));
+    assert!(many <= few, "{few} calls, and {many} beside 2000 sessions");
+}
+
+/// A store does not grow with the sessions that nobody uses any more.
+#[test]
+fn logins_remove_expired_sessions() {
+    let site = Site::new(&[("SESSION_TYPE", "filesystem")]);
+    fill(&site, 0, 400);
+    let later = now() + 2 * 2_678_400;
+    let dir = site.state.path().join("sessions");
+    let expired = || {
+        let paths = dir.read_dir().expect("the store").flatten();
+        let folders =
+            paths.flat_map(|outer| outer.path().read_dir().into_iter().flatten().flatten());
+        let files =
+            folders.flat_map(|inner| inner.path().read_dir().into_iter().flatten().flatten());
+        files
+            .filter(|file| !file.file_name().to_string_lossy().starts_with('.'))
+            .count()
+    };
+    // Each login adds one session, and removes one on average.
+    for _ in 0..400 {
+        let response = site.visitor().post(later, "/login", "username=ada");
+        assert_eq!(response.status, 303);
+    }
+    assert!(expired() < 700, "{} sessions", expired());
+}
+
 /// As the key is: first the file, then its name in the folder.
 #[test]
 #[ignore = "needs strace: run tests/run"]

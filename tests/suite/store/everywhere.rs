@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rustix::process::geteuid;
 use sha2::{Digest, Sha256};
 use signet::session::SessionId;
-use signet::session::revocation::{MAX_INVENTED, RevocationFiles, Revocations, Whose};
+use signet::session::revocation::{MAX_INVENTED, RevocationFiles, Revocations, Users};
 use signet::session::store::{Files, Store};
 
 use super::contract::record;
@@ -198,7 +198,7 @@ fn everybodys_sessions_are_over_with_a_username_or_without() {
             false => site.state.path().join("ended"),
         };
         let marks = RevocationFiles::new(dir, geteuid().as_raw(), 600);
-        marks.end(Whose::Everybody, None, NOW).expect("end all");
+        marks.end(Users::All, None, NOW).expect("end all");
         for (name, visitor) in [
             ("ada", &mut ada),
             ("small", &mut small),
@@ -237,9 +237,7 @@ fn an_ended_copy_that_flask_signs_again_is_over_too() {
 
         let dir = site.state.path().join("ended");
         let marks = RevocationFiles::new(dir, geteuid().as_raw(), 600);
-        marks
-            .end(Whose::Everybody, None, NOW + 30)
-            .expect("end all");
+        marks.end(Users::All, None, NOW + 30).expect("end all");
         anonymous.cookie = sign_again(&anonymous.cookie, NOW + 40);
         let is_empty = anonymous.visit(NOW + 40, |session| session.is_empty());
         assert!(is_empty, "{kind:?}: without a username");
@@ -304,24 +302,24 @@ fn expired_marks_are_removed_a_few_at_a_time() {
     let (dir, marks) = marks(&state, 600);
     let is_there = |user: &str| dir.join(hash(user)).exists();
     for user in ["ada", "bob"] {
-        marks.end(Whose::Invented(user), None, NOW).expect("end");
+        marks.end(Users::Invented(user), None, NOW).expect("end");
     }
     for number in 0..40 {
         let user = format!("user {number}");
-        marks.end(Whose::Invented(&user), None, NOW).expect("end");
+        marks.end(Users::Invented(&user), None, NOW).expect("end");
     }
     let count = || fs::read_dir(&dir).expect("marks").count() - 1;
     assert_eq!(count(), 42);
     // Bob's goes on, and all others may still be about a session.
     marks
-        .end(Whose::Invented("bob"), None, NOW + 700)
+        .end(Users::Invented("bob"), None, NOW + 700)
         .expect("end");
     assert_eq!(count(), 42);
     // Each list expires as a whole, an eighth later at most.
     let later = NOW + 780 + 98;
     for (round, left) in [(1, 27), (2, 12), (3, 4)] {
         let user = format!("later {round}");
-        marks.end(Whose::Invented(&user), None, later).expect("end");
+        marks.end(Users::Invented(&user), None, later).expect("end");
         assert_eq!(count(), left, "{round}");
         assert!(is_there("bob") && is_there(&user), "{round}");
     }
@@ -334,14 +332,14 @@ fn expired_marks_are_removed_a_few_at_a_time() {
 fn what_a_killed_request_left_beside_the_marks_is_removed() {
     let state = StateDir::new();
     let (dir, marks) = marks(&state, 600);
-    marks.end(Whose::User("ada"), None, NOW).expect("end");
+    marks.end(Users::Known("ada"), None, NOW).expect("end");
     let old = state.write("ended/lists/.new-0123456789abcdef", "half a ma", 0o600);
     let recent = state.write("ended/lists/.new-fedcba9876543210", "half a ma", 0o600);
     state.write("ended/notes.txt", "not ours", 0o600);
     let hours_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
     let file = fs::File::options().write(true).open(&old).expect("open it");
     file.set_modified(hours_ago).expect("age it");
-    marks.end(Whose::User("ada"), None, NOW + 10).expect("end");
+    marks.end(Users::Known("ada"), None, NOW + 10).expect("end");
     assert!(!old.exists());
     assert!(recent.exists(), "another request is writing it");
     assert!(dir.join("notes.txt").exists());
@@ -391,7 +389,7 @@ fn a_mark_that_is_no_plain_file_ends_sessions_and_is_replaced() {
             fs::remove_file(&path).expect("remove it");
             plant(&path);
             let (_, marks) = marks(&site.state, 600);
-            let whose = user.map_or(Whose::Everybody, Whose::User);
+            let whose = user.map_or(Users::All, Users::Known);
             marks
                 .end(whose, None, NOW + 1)
                 .unwrap_or_else(|err| panic!("{case}: {err}"));

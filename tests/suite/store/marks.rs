@@ -7,7 +7,7 @@ use rustix::process::geteuid;
 use sha2::{Digest, Sha256};
 use signet::session::Moment;
 use signet::session::revocation::{
-    EndError, Ended, MAX_INVENTED, RevocationFiles, Revocations, Whose,
+    EndError, Ended, MAX_INVENTED, RevocationFiles, Revocations, Users,
 };
 
 use super::site::NOW;
@@ -102,7 +102,7 @@ pub(super) fn a_mark_ends_what_began_before_it_and_nothing_else(place: &dyn Plac
         let began = begin(&*marks, ADA, now);
         assert!(!is_over(&*marks, ADA, began), "{now}: as it begins");
         before.push(began);
-        marks.end(Whose::User("ada"), None, now).expect("end");
+        marks.end(Users::Known("ada"), None, now).expect("end");
         for began in &before {
             assert!(is_over(&*marks, ADA, *began), "{now}: {began}");
         }
@@ -116,7 +116,7 @@ pub(super) fn a_mark_ends_the_session_that_asks_for_it(place: &dyn Place) {
     let marks = place.open();
     let began = Moment::from(NOW + 3600);
     marks
-        .end(Whose::Invented("ada"), Some(began), NOW)
+        .end(Users::Invented("ada"), Some(began), NOW)
         .expect("end");
     assert!(is_over(&*marks, ADA, began));
     assert!(begin(&*marks, ADA, NOW) > began);
@@ -129,12 +129,12 @@ pub(super) fn everybodys_mark_ends_all_that_began_before_it(place: &dyn Place) {
         let mut began = Vec::new();
         for _ in 0..5 {
             began.push((ADA, begin(&*marks, ADA, NOW)));
-            marks.end(Whose::User("ada"), None, NOW).expect("end");
+            marks.end(Users::Known("ada"), None, NOW).expect("end");
         }
         for user in [ADA, BOB, None] {
             began.push((user, begin(&*marks, user, NOW)));
         }
-        marks.end(Whose::Everybody, None, NOW).expect("end all");
+        marks.end(Users::All, None, NOW).expect("end all");
         for (user, began) in began {
             assert!(is_over(&*marks, user, began), "{round}: {user:?} {began}");
         }
@@ -144,7 +144,7 @@ pub(super) fn everybodys_mark_ends_all_that_began_before_it(place: &dyn Place) {
         }
         // A mark that no session asks for is later than everybody's.
         let began = begin(&*marks, BOB, NOW);
-        marks.end(Whose::User("bob"), None, NOW).expect("end");
+        marks.end(Users::Known("bob"), None, NOW).expect("end");
         assert!(is_over(&*marks, BOB, began), "{round}");
     }
 }
@@ -157,8 +157,8 @@ pub(super) fn no_date_is_ahead_of_the_clock(place: &dyn Place) {
         let began = begin(&*marks, ADA, NOW);
         assert_eq!(began.second(), NOW, "{round}");
         let whose = match round % 5 {
-            0 => Whose::Everybody,
-            _ => Whose::Invented("ada"),
+            0 => Users::All,
+            _ => Users::Invented("ada"),
         };
         marks.end(whose, Some(began), NOW).expect("end");
     }
@@ -177,7 +177,7 @@ pub(super) fn of_concurrent_marks_the_latest_counts(place: &dyn Place) {
                     let marks = place.open();
                     start.wait();
                     let now = NOW + 10 * ahead;
-                    marks.end(Whose::User(user), None, now).expect("end");
+                    marks.end(Users::Known(user), None, now).expect("end");
                     let ended = ended(&*marks, Some(user));
                     assert!(ended.covers(now.into()), "{now}: {ended:?}");
                 });
@@ -219,7 +219,7 @@ pub(super) fn a_damaged_mark_ends_sessions_until_it_is_written_anew(place: &dyn 
             assert!(is_over(&*marks, ADA, before), "{case}");
 
             place.damage(damaged, bytes);
-            let whose = damaged.map_or(Whose::Everybody, Whose::User);
+            let whose = damaged.map_or(Users::All, Users::Known);
             marks.end(whose, None, NOW + 6).expect("write over it");
             assert!(is_over(&*marks, ADA, began), "{case}");
             let began = begin(&*marks, ADA, NOW + 6);
@@ -243,7 +243,7 @@ fn is_refused(outcome: Result<(), EndError>) -> bool {
 /// against the limit.
 pub(super) fn marks_of_invented_names_have_a_limit(place: &dyn Place) {
     let marks = place.open();
-    let invent = |name: &str, now: u64| is_refused(marks.end(Whose::Invented(name), None, now));
+    let invent = |name: &str, now: u64| is_refused(marks.end(Users::Invented(name), None, now));
     place.fill(MAX_INVENTED - 2, NOW + KEPT);
     assert!(!invent("ada", NOW), "one more");
     assert!(!invent("bob", NOW), "the last");
@@ -255,11 +255,11 @@ pub(super) fn marks_of_invented_names_have_a_limit(place: &dyn Place) {
         assert!(is_over(&*marks, ADA, now.into()), "{now}");
     }
     marks
-        .end(Whose::User("eve"), None, NOW)
+        .end(Users::Known("eve"), None, NOW)
         .expect("the owner's");
     assert!(is_over(&*marks, Some("eve"), eve));
     assert!(!invent("eve", NOW + 1), "now she has one");
-    marks.end(Whose::Everybody, None, NOW + 2).expect("all");
+    marks.end(Users::All, None, NOW + 2).expect("all");
     assert!(is_over(&*marks, Some("mallory"), Moment::from(NOW + 2)));
     assert!(invent("mallory", NOW + 2));
     // Those that were there at first have expired, and ada's has not.
@@ -275,7 +275,7 @@ fn marked(place: &dyn Place, clock: fn(u64) -> u64) -> u64 {
         let marks = place.open();
         let name = format!("user {number}");
         start.wait();
-        !is_refused(marks.end(Whose::Invented(&name), None, clock(number)))
+        !is_refused(marks.end(Users::Invented(&name), None, clock(number)))
     };
     thread::scope(|scope| {
         let click = &click;

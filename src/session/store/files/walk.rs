@@ -1,8 +1,6 @@
-//! Goes through all records of a folder: to remove expired ones, and to list
-//! them.
+//! Looks at many records of a store: at some, to remove expired ones, or at all.
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::rc::Rc;
 
 use rustix::fs::{AtFlags, FileType, Stat, statat};
@@ -15,18 +13,22 @@ use crate::files::private::{self, UNFINISHED};
 use crate::session::id::is_lower_hex;
 use crate::session::record::Record;
 
-/// Seconds after which a file that was not put in place never will be.
+/// Seconds after which an unfinished file is taken to be left by a process that
+/// was killed.
 const ABANDONED: u64 = 3600;
 
+/// What [`Files::walk`] shows.
 enum Entry {
+    /// A folder of records that exists or not.
     Folder,
+    /// A name in such a folder.
     Name(Place),
 }
 
 impl Files {
-    /// Removes the record in `place` if it is over at `now`. One that somebody
-    /// holds is in use.
-    fn remove_if_over(&self, place: &Place, now: u64) -> Result<bool, StoreError> {
+    /// Removes the record in `place` if it has expired at `now`. A locked record
+    /// is in use.
+    fn remove_if_expired(&self, place: &Place, now: u64) -> Result<bool, StoreError> {
         let attempt = lock::try_lock(&place.folder, &place.name, self.dir.euid())
             .map_err(|err| error(err, &place.shown))?;
         let Attempt::Locked(file) = attempt else {
@@ -34,7 +36,7 @@ impl Files {
         };
         match self.read(&file, &place.shown) {
             Ok((record, _)) if !record.is_expired(self.lifetime, now) => return Ok(false),
-            // By its name, owner and age it is what is left of a session.
+            // Its name, owner and age say that a damaged record was a session.
             Ok(_) | Err(StoreError::Damaged { .. }) => {}
             Err(err) => return Err(err),
         }
@@ -42,8 +44,9 @@ impl Files {
         Ok(true)
     }
 
-    /// Looks at one name in a folder of records. Names that no store gave are
-    /// none of its business, nor is what it may not read.
+    /// Removes what lies under one name in a folder of records, if it is an expired
+    /// record or an abandoned unfinished file. Files that no store made, and those
+    /// that it may not read, are left alone.
     fn sweep_entry(&self, place: &Place, now: u64) -> Result<bool, StoreError> {
         let unfinished = place.name.starts_with(UNFINISHED);
         if !unfinished && !is_record_name(&place.name) {
@@ -52,7 +55,7 @@ impl Files {
         let Ok(stat) = statat(&place.folder, &place.name, AtFlags::SYMLINK_NOFOLLOW) else {
             return Ok(false);
         };
-        // One that is put in place by a link has two names meanwhile.
+        // A file that is put in place by a link has two names for a moment.
         let names = if unfinished { 2 } else { 1 };
         if !is_private(&stat, self.dir.euid(), names) {
             return Ok(false);
@@ -64,18 +67,20 @@ impl Files {
             }
             return Ok(age > ABANDONED);
         }
-        // Written just before that time: looking inside costs more.
+        // A record is written when it is saved, so it is no older than its file.
+        // To read it would cost more.
         if age <= self.lifetime {
             return Ok(false);
         }
-        match self.remove_if_over(place, now) {
+        match self.remove_if_expired(place, now) {
             Err(StoreError::Refused { .. }) => Ok(false),
             outcome => outcome,
         }
     }
 
-    /// Calls `visit` with every entry of every folder of records, beginning
-    /// somewhere by chance, until it returns `false`.
+    /// Calls `visit` for every folder that records can lie in and for every name
+    /// in it, until it returns `false`. Which folder and name come first is random,
+    /// so that a walk that ends early does not look at the same ones each time.
     fn walk(
         &self,
         visit: &mut dyn FnMut(Entry) -> Result<bool, StoreError>,
@@ -83,21 +88,37 @@ impl Files {
         let Some(root) = self.root()? else {
             return Ok(());
         };
-        for outer_name in self.names(&root, self.dir.path(), 1)? {
-            let shown = self.dir.path().join(&outer_name);
+        let mut random = [0; 8];
+        getrandom::fill(&mut random)
+            .map_err(|err| StoreError::Unavailable(format!("no random bytes: {err}")))?;
+        let random = usize::from_ne_bytes(random);
+        for outer in (0..16).map(|number| (number + random) % 16) {
+            let outer_name = format!("{outer:x}");
             let Some(outer) = self.folder(&root, &outer_name)? else {
-                continue;
-            };
-            for inner_name in self.names(&outer, &shown, 2)? {
-                let shown = shown.join(&inner_name);
-                let Some(inner) = self.folder(&outer, &inner_name)? else {
-                    continue;
-                };
                 if !visit(Entry::Folder)? {
                     return Ok(());
                 }
+                continue;
+            };
+            for inner in (0..256).map(|number| (number + (random >> 8)) % 256) {
+                if !visit(Entry::Folder)? {
+                    return Ok(());
+                }
+                let inner_name = format!("{inner:02x}");
+                let Some(inner) = self.folder(&outer, &inner_name)? else {
+                    continue;
+                };
+                let shown = self.dir.path().join(&outer_name).join(&inner_name);
                 let inner = Rc::new(inner);
-                for name in self.names(&inner, &shown, 0)? {
+                let mut names = Vec::new();
+                let read = private::for_each_name(&inner, |name| {
+                    names.extend(name.to_str().ok().map(str::to_owned));
+                    Ok(())
+                });
+                read.map_err(|err| error(err.into(), &shown))?;
+                let middle = (random >> 16) % names.len().max(1);
+                names.rotate_left(middle);
+                for name in names {
                     let place = Place {
                         folder: Rc::clone(&inner),
                         shown: shown.join(&name),
@@ -112,7 +133,8 @@ impl Files {
         Ok(())
     }
 
-    /// A folder below the root; one that is none, or was planted, is passed by.
+    /// Opens a folder of records; `None` if there is none, or if something else
+    /// has its name.
     fn folder(&self, parent: &OwnedFd, name: &str) -> Result<Option<OwnedFd>, StoreError> {
         match private::open_folder(parent, name) {
             Ok(folder) => Ok(folder),
@@ -121,41 +143,11 @@ impl Files {
         }
     }
 
-    /// The names in a folder, those of `digits` hex digits if that is not 0,
-    /// turned round by chance: what always came last would never be swept.
-    fn names(
-        &self,
-        folder: &OwnedFd,
-        shown: &Path,
-        digits: usize,
-    ) -> Result<Vec<String>, StoreError> {
-        let mut names = Vec::new();
-        let read = private::for_each_name(folder, |name| {
-            if let Ok(name) = name.to_str()
-                && (digits == 0 || name.len() == digits && is_lower_hex(name))
-            {
-                names.push(name.to_owned());
-            }
-            Ok(())
-        });
-        read.map_err(|err| error(err.into(), shown))?;
-        let mut random = [0; 8];
-        getrandom::fill(&mut random)
-            .map_err(|err| StoreError::Unavailable(format!("no random bytes: {err}")))?;
-        if !names.is_empty() {
-            let turn = usize::from_ne_bytes(random) % names.len();
-            names.rotate_left(turn);
-        }
-        Ok(names)
-    }
-
     pub(super) fn sweep_some(&self, now: u64, entries: usize) -> Result<usize, StoreError> {
         let (mut left, mut removed) = (entries, 0);
         self.walk(&mut |entry| {
-            if let Entry::Name(place) = entry
-                && self.sweep_entry(&place, now)?
-            {
-                removed += 1;
+            if let Entry::Name(place) = entry {
+                removed += usize::from(self.sweep_entry(&place, now)?);
             }
             left = left.saturating_sub(1);
             Ok(left > 0)
@@ -196,6 +188,8 @@ impl Files {
     }
 }
 
+/// Whether a file of this name in a folder of records is one: the last 61 digits
+/// of a hash.
 fn is_record_name(name: &str) -> bool {
     name.len() == 61 && is_lower_hex(name)
 }
