@@ -5,12 +5,12 @@ use super::{Config, ConfigError, ConfigProblem};
 use crate::session::cookie::CookiePath;
 
 impl Config {
-    /// The rules that browsers enforce on a cookie as a whole (RFC 6265bis, 5.7),
-    /// so that a login does not vanish without a word.
+    /// Checks the rules by which browsers drop a cookie (RFC 6265bis, 5.7): then a
+    /// login would have no effect.
     ///
-    /// `given` are the settings that count, in order.
+    /// `given` are the settings that are used, in order.
     pub(super) fn check_cookie(&mut self, given: &[Raw<'_>]) -> Result<(), ConfigError> {
-        // What was not given has its default, which is in no conflict.
+        // A default is in no conflict.
         let conflict = |name: &str, reason| match given.iter().rev().find(|raw| raw.is(name)) {
             Some(raw) => Err(raw.error(ConfigProblem::Conflict(reason))),
             None => Ok(()),

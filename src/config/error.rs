@@ -1,6 +1,5 @@
-//! What is wrong with the settings, as data: where it stands, the setting, and
-//! the kind of mistake. What is said to whom follows from it: to the log here,
-//! to the visitor in `app::error`.
+//! What is wrong with the settings, as data: the place, the setting, and the kind
+//! of mistake. The words for the log are here, those for visitors in `app::error`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,31 +9,31 @@ use super::table::SETTINGS;
 use crate::files::FileError;
 use crate::files::text::NotText;
 
-/// Why the settings are not usable. Shown, it is a line for the log: with the
-/// path of the file, and possibly with the value.
+/// Why the settings cannot be used. Its text is for the log: it contains the path of
+/// the file, and maybe the value.
 #[derive(Clone, Debug)]
 pub struct ConfigError {
     pub(crate) place: Place,
-    /// The setting's name as it was written, without `SIGNET_`, if it is known.
+    /// The setting's name, as it is written, without `SIGNET_`; `None` if unknown.
     pub(crate) setting: Option<String>,
     pub(crate) problem: ConfigProblem,
 }
 
-/// Where a setting stands.
+/// Where a setting is written.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Environment {
         /// Its name with all prefixes.
         variable: String,
     },
-    /// In the settings that the program has of its own.
+    /// The program's own settings.
     Program {
         /// From 1.
         line: usize,
     },
     File {
         path: PathBuf,
-        /// From 1; `None`: the file as a whole.
+        /// From 1; `None` if it is about the complete file.
         line: Option<usize>,
     },
 }
@@ -42,7 +41,7 @@ pub(crate) enum Place {
 /// What is wrong.
 #[derive(Clone, Debug)]
 pub(crate) enum ConfigProblem {
-    /// There is no such setting; perhaps this one was meant.
+    /// There is no setting of this name, but maybe a similar one.
     Unknown {
         similar: Option<&'static str>,
     },
@@ -56,21 +55,21 @@ pub(crate) enum ConfigProblem {
     },
     /// The file or the variable is not UTF-8.
     NotText(NotText),
-    /// Other users can read a file with a password in it.
+    /// It contains a password, in a file that other users can read.
     Exposed,
-    /// A program's own settings hold a secret: everybody who can read the
-    /// program would know it.
+    /// It is a secret in the program's own settings, which everybody who can read the
+    /// program knows.
     SecretInProgram,
-    /// The file is not used.
+    /// The file cannot be used.
     File(Box<FileError>),
 }
 
 /// What is wrong with a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct WrongValue {
-    /// Words of this program, without any part of the value.
+    /// It does not contain any part of the value.
     pub(crate) reason: Cow<'static, str>,
-    /// What was found: the value or its type. For the log only.
+    /// The value, or its type. For the log only.
     found: Option<String>,
 }
 
@@ -112,7 +111,7 @@ impl ConfigError {
         }
     }
 
-    /// An error of a setting that does not exist.
+    /// The error for the name of a setting that does not exist.
     pub(super) fn unknown(place: Place, name: &str) -> Self {
         Self {
             place,
@@ -123,16 +122,15 @@ impl ConfigError {
         }
     }
 
-    /// The setting's name if a visitor may see it: one that exists, resembles
-    /// one that does, or at least has the form of a name. (What stands in the
-    /// place of a name may be a misplaced key or password.)
+    /// The setting's name if a visitor may see it: if it exists, is similar to one that
+    /// exists, or has the form of a name. Other texts may be a misplaced password.
     pub(crate) fn public_setting(&self) -> Option<&str> {
         let name = self.setting.as_deref()?;
         let is_name = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
         (is_name || similar(name).is_some()).then_some(name)
     }
 
-    /// The setting with a value that is right, as TOML, if it is in a file.
+    /// The setting with a correct value, as TOML, if it is written as TOML.
     pub(crate) fn example(&self) -> Option<String> {
         let name = match &self.place {
             Place::File { .. } | Place::Program { .. } => self.setting.as_deref()?,
@@ -145,62 +143,69 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let in_environment = match &self.place {
+        let (place, name, prefix) = match &self.place {
             Place::Environment { variable } => {
-                write!(f, "environment: {variable}: ")?;
-                true
+                (format!("environment: {variable}"), None, "SIGNET_")
             }
             Place::Program { line } => {
-                write!(f, "in the program's own settings, line {line}: ")?;
-                if let Some(setting) = &self.setting {
-                    write!(f, "{setting}: ")?;
-                }
-                false
+                let place = format!("in the program's own settings, line {line}");
+                (place, self.setting.as_ref(), "")
             }
             Place::File { path, line } => {
-                write!(f, "{}:", path.display())?;
-                if let Some(line) = line {
-                    write!(f, "{line}:")?;
-                }
-                f.write_str(" ")?;
-                if let Some(setting) = &self.setting {
-                    write!(f, "{setting}: ")?;
-                }
-                false
+                let line = line.map_or(String::new(), |line| format!(":{line}"));
+                let place = format!("{}{line}", path.display());
+                (place, self.setting.as_ref(), "")
             }
         };
-        match &self.problem {
-            ConfigProblem::Unknown { similar } => {
-                f.write_str("unknown setting")?;
-                let prefix = if in_environment { "SIGNET_" } else { "" };
-                match similar {
-                    Some(similar) => write!(f, "; did you mean {prefix}{similar}?"),
-                    None => Ok(()),
-                }
+        write!(f, "{place}: ")?;
+        if let Some(name) = name {
+            write!(f, "{name}: ")?;
+        }
+        match (&self.problem, &self.place) {
+            (ConfigProblem::Unknown { similar: None }, _) => f.write_str("unknown setting"),
+            (
+                ConfigProblem::Unknown {
+                    similar: Some(name),
+                },
+                _,
+            ) => {
+                write!(f, "unknown setting; did you mean {prefix}{name}?")
             }
-            ConfigProblem::Value(wrong) => wrong.fmt(f),
-            ConfigProblem::Conflict(reason) => f.write_str(reason),
-            ConfigProblem::Syntax { reason, remedy } => {
-                f.write_str(reason)?;
-                remedy.map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
+            (ConfigProblem::Value(wrong), _) => wrong.fmt(f),
+            (ConfigProblem::Conflict(reason), _) => f.write_str(reason),
+            (
+                ConfigProblem::Syntax {
+                    reason,
+                    remedy: None,
+                },
+                _,
+            ) => f.write_str(reason),
+            (
+                ConfigProblem::Syntax {
+                    reason,
+                    remedy: Some(remedy),
+                },
+                _,
+            ) => {
+                write!(f, "{reason}; {remedy}")
             }
-            ConfigProblem::NotText(_) if in_environment => f.write_str("is not UTF-8"),
-            ConfigProblem::NotText(err) => err.fmt(f),
-            ConfigProblem::Exposed => {
+            (ConfigProblem::NotText(_), Place::Environment { .. }) => f.write_str("is not UTF-8"),
+            (ConfigProblem::NotText(err), _) => err.fmt(f),
+            (ConfigProblem::Exposed, _) => {
                 f.write_str("has a password in a file that other users can read: chmod 600")
             }
-            ConfigProblem::SecretInProgram => f.write_str(
+            (ConfigProblem::SecretInProgram, _) => f.write_str(
                 "is a secret, and everybody who can read the program can read its own settings: \
                  set it in signet.toml or in the environment",
             ),
-            ConfigProblem::File(err) => f.write_str(&err.reason()),
+            (ConfigProblem::File(err), _) => f.write_str(&err.reason()),
         }
     }
 }
 
 impl std::error::Error for ConfigError {}
 
-/// The setting whose name is most like `name`, if one is.
+/// The setting with the most similar name, if one is similar.
 fn similar(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_uppercase();
     let name = name.trim_start_matches("SIGNET_");

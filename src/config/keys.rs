@@ -21,22 +21,22 @@ pub(crate) enum Keeper {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// `SECRET_KEY` itself is no good.
+    /// `SECRET_KEY` is refused.
     #[error("SECRET_KEY {0}")]
     Weak(WeakKey),
-    /// `SECRET_KEY` stands in a file that others can read.
-    #[error("SECRET_KEY stands in {0}, which other users can read")]
+    /// `SECRET_KEY` is in a file that others can read.
+    #[error("SECRET_KEY is in {0}, which other users can read")]
     Exposed(PathBuf),
-    /// The key file in the state directory is no good.
+    /// The key file in the state folder is refused.
     #[error(transparent)]
     File(#[from] KeyFileError),
-    /// The file that `SECRET_KEY_FILE` names is no good.
+    /// The file that `SECRET_KEY_FILE` names is refused.
     #[error(transparent)]
     NamedFile(KeyFileError),
-    /// The file of retired keys is no good.
+    /// The file of retired keys is refused.
     #[error(transparent)]
     Retired(KeyFileError),
-    /// The key file lies where it would leak.
+    /// There is no state folder.
     #[error(transparent)]
     StateDir(#[from] StateDirError),
 }
@@ -45,10 +45,10 @@ pub enum KeyError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RotateError {
-    /// The settings name the key: whoever wrote them has to change it.
-    #[error("the key is set by SECRET_KEY or SECRET_KEY_FILE, not by the state directory")]
+    /// The settings name the key, so the program cannot change it.
+    #[error("the key is set by SECRET_KEY or SECRET_KEY_FILE, and not in the state folder")]
     NotOurs,
-    /// There is no key or no usable one, or the files of keys cannot be written.
+    /// There is no usable key, or the key files cannot be written.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// There is no room for the old key among the retired ones.
@@ -57,17 +57,17 @@ pub enum RotateError {
 }
 
 impl Config {
-    /// The key ring: from `SECRET_KEY`, `SECRET_KEY_FILE`, or the state
-    /// directory, where it is made if there is none. `now` is in Unix seconds.
+    /// The keys from `SECRET_KEY`, `SECRET_KEY_FILE`, or the state folder, where one
+    /// is created if there is none. `now` is in Unix seconds.
     ///
     /// # Errors
     ///
-    /// Every [`KeyError`]: then nothing is verified and nothing is signed.
+    /// Every [`KeyError`]: then no cookie can be verified or signed.
     pub fn keys(&self, now: u64) -> Result<Keys, KeyError> {
         self.keys_by(key::read_or_create, TooOpen::Corrected, now)
     }
 
-    /// As [`Config::keys`], but makes and corrects nothing.
+    /// As [`Config::keys`], but creates no key and corrects no mode.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl Config {
         Ok(Keys::new(signing, fallbacks))
     }
 
-    /// The key file in the state directory, if that is where the key is from.
+    /// The key file in the state folder, if the key is read from it.
     pub(crate) fn own_key_file(&self) -> Option<PathBuf> {
         match (&self.secret_key, &self.secret_key_file, &self.state_dir) {
             (None, None, Ok(dir)) => Some(dir.path().join(key::FILE_NAME)),
@@ -111,12 +111,12 @@ impl Config {
         }
     }
 
-    /// Makes a new key in the state directory; the one before it verifies for
+    /// Creates a new key in the state folder. The old one verifies cookies for
     /// `PERMANENT_SESSION_LIFETIME` more.
     ///
     /// # Errors
     ///
-    /// [`RotateError`]; then the key is the one it was.
+    /// [`RotateError`]; then the key is unchanged.
     pub fn rotate_key(&self, now: u64) -> Result<(), RotateError> {
         if self.secret_key.is_some() || self.secret_key_file.is_some() {
             return Err(RotateError::NotOurs);

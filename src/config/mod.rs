@@ -1,11 +1,10 @@
-//! Every setting: its name (Flask's where Flask has one), default, unit, and
-//! where it may come from.
+//! The settings of a process. Names are Flask's where Flask has the setting.
 //!
-//! Later sources win: default; the program's own settings; `signet.toml`; the
-//! environment, `SIGNET_`
-//! before the name (a web server that redirects inside itself puts any number
-//! of `REDIRECT_` before that). Never `HTTP_*`, which clients write; never the
-//! parameters of a FastCGI request, which every process that can connect writes.
+//! Later sources win: the default; the program's own settings; `signet.toml`; the
+//! environment, with `SIGNET_` before the name. (Apache's internal redirects put
+//! `REDIRECT_` before that, any number of times.) Settings are never read from
+//! `HTTP_*`, which clients write, nor from the parameters of FastCGI requests,
+//! which every process that can connect to the socket writes.
 
 mod cookie_rules;
 mod error;
@@ -49,10 +48,10 @@ pub use table::{SETTINGS, Setting};
 /// All settings of one process.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `SECRET_KEY`, if given, and what is wrong with it.
+    /// `SECRET_KEY`, or why it is refused.
     secret_key: Option<Result<Key, KeyError>>,
     fallbacks: Vec<Key>,
-    /// Why some of `SECRET_KEY_FALLBACKS` verify nothing.
+    /// Why some of `SECRET_KEY_FALLBACKS` are not used.
     pub refused_fallbacks: Vec<String>,
     given_key_file: Option<PathBuf>,
     secret_key_file: Option<Result<TrustedFile, FileError>>,
@@ -61,37 +60,37 @@ pub struct Config {
     euid: u32,
     /// `SESSION_COOKIE_*`, `PERMANENT_SESSION_LIFETIME`, `MAX_COOKIE_SIZE`.
     pub cookie: CookieSettings,
-    /// `SESSION_COOKIE_PATH`; `None`: the mount.
+    /// `SESSION_COOKIE_PATH`; `None`: the path of the mount.
     pub cookie_path: Option<CookiePath>,
-    /// `SESSION_COOKIE_SECURE`; `None`: as the request came.
+    /// `SESSION_COOKIE_SECURE`; `None`: true for requests by HTTPS.
     pub cookie_secure: Option<bool>,
     /// `SESSION_COOKIE_OMIT_SAMESITE`.
     omit_same_site: bool,
     /// `SESSION_DIGEST`.
     pub digest: Digest,
-    /// `SESSION_PERMANENT`: whether a login outlives the browser window.
+    /// `SESSION_PERMANENT`: whether a login lasts after the browser is closed.
     pub session_permanent: bool,
-    /// `APPLICATION_ROOT`; `None`: found by itself.
+    /// `APPLICATION_ROOT`; `None`: found from the request.
     pub application_root: Option<ApplicationRoot>,
     /// `MAX_CONTENT_LENGTH`, bytes.
     pub max_content_length: u64,
     /// `TRUST_PROXY`.
     pub trust_proxy: TrustProxy,
-    /// `DEBUG`: whether pages say what only stderr should.
+    /// `DEBUG`: whether error pages show what is otherwise only in the log.
     pub debug: bool,
     templates_dir: Option<PathBuf>,
     /// `SESSION_TYPE`.
     pub session_type: SessionType,
-    /// `SESSION_OVERFLOW`: where a session goes that is too large for the
-    /// cookie; `None`: nowhere, it is an error.
+    /// `SESSION_OVERFLOW`: where a session is stored that is too large for a
+    /// cookie; `None`: it is an error.
     pub overflow: Option<StoreType>,
     redis: Option<RedisUrl>,
-    /// Made when it was first asked for, and connected when it has to.
+    /// Made when it is first used. It connects when the first command is sent.
     redis_client: OnceLock<Arc<Client>>,
     key_prefix: Cow<'static, str>,
     given_session_dir: Option<PathBuf>,
     session_file_dir: Option<Result<TrustedFolder, StateDirError>>,
-    /// Where settings were read from, or looked for.
+    /// The settings file, or where it would be.
     file: Option<PathBuf>,
     file_stamp: Option<Stamp>,
     /// With the key ring as of the second that it was first asked for: a process
@@ -99,7 +98,7 @@ pub struct Config {
     signer: OnceLock<Arc<Signer>>,
 }
 
-/// `SESSION_TYPE`: where sessions live.
+/// `SESSION_TYPE`: where sessions are stored.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum SessionType {
     /// In the signed cookie.
@@ -119,7 +118,7 @@ pub enum StoreType {
 }
 
 impl Config {
-    /// `SECRET_KEY_FILE`, if that is where the key is from.
+    /// `SECRET_KEY_FILE`, if the key is read from it.
     fn named_key_file(&self) -> Option<PathBuf> {
         self.secret_key_file.as_ref()?;
         self.given_key_file.clone()
@@ -130,15 +129,15 @@ impl Config {
         self.euid
     }
 
-    /// Where a site's own pages may lie: `TEMPLATES_DIR`, or `templates/` in
-    /// the state directory.
+    /// The folder of a site's own pages: `TEMPLATES_DIR`, or `templates/` in the
+    /// state folder.
     pub fn templates_dir(&self) -> Option<PathBuf> {
         self.templates_dir
             .clone()
             .or_else(|| Some(self.state_dir.as_ref().ok()?.path().join("templates")))
     }
 
-    /// `TEMPLATES_DIR`, if it was set to what is no folder.
+    /// `TEMPLATES_DIR`, if it is set and is not a folder.
     pub(crate) fn missing_templates_dir(&self) -> Option<&Path> {
         self.templates_dir.as_deref().filter(|dir| !dir.is_dir())
     }
@@ -148,7 +147,7 @@ impl Config {
         self.given_state_dir.as_deref()
     }
 
-    /// The state folder, which need not exist yet, if there is a fit one.
+    /// The state folder, which need not exist yet; `None` if none can be used.
     pub(crate) fn state_dir(&self) -> Option<&Path> {
         Some(self.state_dir.as_ref().ok()?.path())
     }
@@ -158,12 +157,12 @@ impl Config {
         self.file.as_deref().filter(|_| self.file_stamp.is_some())
     }
 
-    /// Whether sessions are kept nowhere but in Redis.
+    /// Whether sessions are stored in Redis only.
     pub(crate) fn uses_redis_only(&self) -> bool {
         self.session_type == SessionType::Stored(StoreType::Redis)
     }
 
-    /// What is wrong with `STATE_DIR`, if it was set.
+    /// Why `STATE_DIR` is refused, if it is set.
     pub(crate) fn refused_state_dir(&self) -> Option<&StateDirError> {
         let refused = self.state_dir.as_ref().err();
         self.given_state_dir.as_ref().and(refused)

@@ -1,5 +1,5 @@
-//! The settings and keys of a process that answers many requests, and its
-//! connections to Redis.
+//! The settings, keys and Redis connections of a process that answers many
+//! requests.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,16 @@ use super::{Config, ConfigError, Program, ServedFolders, SessionType};
 use crate::gateway::{Edge, Environment, MetaVariables};
 use crate::session::key::retired;
 
-/// The settings and keys of a FastCGI process, kept from one request to the
-/// next while they stay the same.
+/// The settings and keys of a FastCGI process, kept from one request to the next.
 ///
-/// They are read again when one of their files has changed, when the web server
-/// names other served folders, and in each new second, as somebody may have
-/// changed the folders that were checked.
+/// They are read again if one of their files has changed, if the web server names
+/// other served folders, and in each new second, because the folders on the way to
+/// the files may have changed.
 #[derive(Debug)]
 pub(crate) struct RecentConfig {
     program: Program,
     environment: Environment,
-    /// A FastCGI application's argument is its owner's: no query gets there.
+    /// The process's argument. (With FastCGI, no query is passed as an argument.)
     script: Option<OsString>,
     euid: u32,
     last: Option<Last>,
@@ -36,7 +35,7 @@ struct Last {
 }
 
 impl RecentConfig {
-    /// The settings of `program` in the process that was started as `edge` says.
+    /// For `program` in the process that was started with `edge`.
     pub(crate) fn new(program: Program, edge: Edge) -> Self {
         Self {
             program,
@@ -89,7 +88,7 @@ impl RecentConfig {
 }
 
 impl Config {
-    /// Goes on with those of `before`, if it asks the same Redis.
+    /// Takes over the connections of `before`, if it uses the same Redis.
     fn keep_connections_of(&self, before: &Self) {
         if let Some(client) = before.redis_client.get()
             && self.redis == before.redis
@@ -98,9 +97,8 @@ impl Config {
         }
     }
 
-    /// The files that settings and keys come from, and their states: of the
-    /// settings, the one that was read; of the keys, which are not read yet,
-    /// the one that they have now.
+    /// The files of settings and keys, and their states: of the settings, the state
+    /// that was read; of the keys, which are read later, the state now.
     fn files(&self) -> Vec<(PathBuf, Option<Stamp>)> {
         let settings = self.file.iter().map(|path| (path.clone(), self.file_stamp));
         let keys = match (self.session_type, self.own_key_file()) {

@@ -1,4 +1,4 @@
-//! Settings in a `#!` script: finding and opening it.
+//! Settings in a script that begins with `#!/path/of/signet`.
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile};
 use crate::gateway::{MetaVariables, log};
 
-/// The `#!` rule: a text file whose first line is `#!/path/of/signet` is a
-/// script, and the kernel passes its path as our first argument.
+/// The path of the script that the web server started: the kernel passes it as the
+/// first argument of the program in its `#!` line.
 ///
-/// Under CGI a query can put any word there, too. So the argument counts only
-/// if it is the very file that the server says it started (`SCRIPT_FILENAME`).
-///
-/// suEXEC starts it by its name alone; then the path is the server's.
+/// A CGI server may pass words of the query as arguments (RFC 3875, 4.4). So the
+/// argument is used only if it is the file that the server says it started
+/// (`SCRIPT_FILENAME`). suEXEC passes the name without the folder; then the path is
+/// that of the server.
 pub(crate) fn cgi_script<'a>(
     argument: Option<&'a OsStr>,
     request: &'a MetaVariables,
@@ -31,9 +31,9 @@ pub(crate) fn cgi_script<'a>(
     is_same_file(&named, &started).then_some(path)
 }
 
-/// Opens a script of settings: it has to begin with `#!`, not be the program
-/// itself or a symbolic link (as suEXEC has it), and be trusted. One that is not
-/// trusted is not read, and logged.
+/// Opens a script of settings. It has to begin with `#!` and may be neither the
+/// program itself nor a symbolic link (as for suEXEC). If its path is not trusted,
+/// that is logged and the script is not read.
 pub(super) fn open_script(path: &Path, euid: u32) -> Option<(PathBuf, Opened)> {
     let path = std::path::absolute(path).ok()?;
     let meta = std::fs::symlink_metadata(&path).ok()?;

@@ -1,4 +1,4 @@
-//! Which folders the web server hands out, as far as a request says.
+//! The folders that the web server serves, as far as a request tells.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -9,9 +9,8 @@ use crate::gateway::MetaVariables;
 /// The meta-variables that name a served folder, or a file in one.
 const NAMES: [&str; 3] = ["DOCUMENT_ROOT", "CONTEXT_DOCUMENT_ROOT", "SCRIPT_FILENAME"];
 
-/// The folders that the web server hands out: nothing trusted may lie in them.
-///
-/// They are all that settings depend on in a request.
+/// The folders that the web server serves: no trusted file may be in them. Of a
+/// request, settings depend on nothing else.
 #[derive(Clone, Debug, Default)]
 pub struct ServedFolders {
     /// Device and inode of each.
@@ -20,15 +19,15 @@ pub struct ServedFolders {
 }
 
 impl ServedFolders {
-    /// As the web server says that started this process as a CGI program.
+    /// From the meta-variables of a CGI request, which the web server sets.
     pub(crate) fn of_cgi(vars: &MetaVariables) -> Self {
         let [root, context, script] = NAMES.map(|name| vars.path(name));
-        // Each is asked about once: Apache gives both roots, mostly the same one.
+        // Apache sets both roots, usually to the same folder.
         let roots = [root, context.filter(|context| root != Some(*context))];
         let mut folders: Vec<(u64, u64)> =
             roots.into_iter().flatten().filter_map(identity).collect();
-        // FastCGI servers name a folder where there is no script, with a slash
-        // at its end or without one.
+        // FastCGI servers name a folder if there is no script, with a slash at its
+        // end or without one.
         if let Some(script) = script {
             let is_folder = script.as_os_str().as_encoded_bytes().ends_with(b"/");
             folders.extend(identity(script).or_else(|| {
@@ -43,8 +42,8 @@ impl ServedFolders {
         }
     }
 
-    /// As a FastCGI peer says. Every process that can connect is one, so its
-    /// word can make us refuse a place, and not choose another.
+    /// From the parameters of a FastCGI request. Every process that can connect
+    /// sends them, so they can make a folder refused, and not choose another one.
     pub(crate) fn of_fastcgi(vars: &MetaVariables) -> Self {
         Self {
             from_peer: true,
@@ -52,7 +51,7 @@ impl ServedFolders {
         }
     }
 
-    /// Whether the word of a FastCGI peer is all that we have.
+    /// Whether they are from the parameters of a FastCGI request.
     pub(super) fn is_from_peer(&self) -> bool {
         self.from_peer
     }
@@ -62,13 +61,13 @@ impl ServedFolders {
     }
 }
 
-/// Device and inode of a folder; `None` if it is none.
+/// Device and inode of a folder; `None` if it is not a folder.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     let meta = std::fs::metadata(path).ok().filter(Metadata::is_dir)?;
     Some((meta.dev(), meta.ino()))
 }
 
-/// What [`ServedFolders`] are made from: the same words name the same folders.
+/// The values that [`ServedFolders`] are made from.
 pub(super) fn named(vars: &MetaVariables) -> [Option<&[u8]>; 3] {
     NAMES.map(|name| vars.get(name))
 }

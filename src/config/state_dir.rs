@@ -1,9 +1,9 @@
-//! Where the program keeps its files: the state folder, and what makes a folder
-//! unfit for it.
+//! The state folder: where it is searched for, and which folders are unfit for it.
 //!
-//! No name is safe in a folder that a web server serves, and `/tmp` belongs to
-//! everybody (and is emptied at each restart where it does not).
+//! No file name is safe in a folder that a web server serves. `/tmp` belongs to
+//! all users, and is emptied at each restart of many systems.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::Metadata;
 use std::io;
@@ -11,13 +11,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::value::as_path;
 use super::{ProgramName, ServedFolders};
 use crate::files::trusted::{Place, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem, accounts};
 use crate::gateway::Environment;
 
-/// Why there is no folder for what the program keeps.
+/// Why there is no folder for the program's files.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateDirError {
@@ -29,32 +28,30 @@ pub enum StateDirError {
         /// What is wrong.
         error: FileError,
     },
-    /// No setting names a folder, and none of those that are tried without one
-    /// can be used.
+    /// No setting names a folder, and none of the default ones can be used.
     #[error("no folder for the secret key: {}; set STATE_DIR", Tried::list(.0))]
     NoneFound(Vec<Tried>),
 }
 
-/// A state folder that was tried.
+/// A default state folder that cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Tried {
-    /// How it was come by.
+    /// Which one it is.
     pub source: StateDirSource,
     /// What is wrong with it.
     pub error: FileError,
 }
 
-/// By what a state folder is found that no setting names.
+/// The default state folders, in the order in which they are tried.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum StateDirSource {
-    /// The first folder in `$STATE_DIRECTORY`, as systemd gives it.
+    /// The first folder in `$STATE_DIRECTORY`, which systemd sets.
     StateDirectory,
-    /// The folder with the program's name in `$XDG_STATE_HOME`.
+    /// The program's name in `$XDG_STATE_HOME`.
     XdgStateHome,
-    /// The one with a dot and the program's name in the home folder.
+    /// A dot and the program's name in the home folder.
     Home,
-    /// The one with the program's name in `/var/lib`, which an administrator
-    /// makes.
+    /// The program's name in `/var/lib`, if an administrator made it.
     System,
 }
 
@@ -80,21 +77,13 @@ impl fmt::Display for Tried {
 /// Folders for temporary files.
 const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
-/// Names that folders have whose files the web serves.
-const SERVED_NAMES: [&str; 9] = [
-    "public_html",
-    "www",
-    "htdocs",
-    "httpdocs",
-    "html",
-    "web",
-    "webroot",
-    "public",
-    "docs",
-];
+/// Usual names of folders that the web serves.
+#[rustfmt::skip]
+const SERVED_NAMES: [&str; 9] =
+    ["public_html", "www", "htdocs", "httpdocs", "html", "web", "webroot", "public", "docs"];
 
-/// Where what the program keeps may lie: not in a folder that the web server
-/// serves, and not in one for temporary files.
+/// Where the program's files may be: not in a folder that the web server serves,
+/// and not in one for temporary files.
 #[derive(Clone, Copy)]
 pub(super) struct PrivatePlaces<'v> {
     pub(super) program: ProgramName,
@@ -104,94 +93,99 @@ pub(super) struct PrivatePlaces<'v> {
 }
 
 impl PrivatePlaces<'_> {
-    /// Finds the state folder: the one given, else the first fit one.
+    /// Finds the state folder: the given one, else the first default one that can be
+    /// used.
     pub(super) fn find(&self, given: Option<&Path>) -> Result<TrustedFolder, StateDirError> {
         if self.served.is_from_peer() {
-            // Which folder it is does not depend on what the peer says.
+            // The peer can make the folder refused. It cannot choose another one.
             let served = &ServedFolders::default();
             let found = PrivatePlaces { served, ..*self }.find(given)?;
             return self.folder("STATE_DIR", found.path());
         }
-        match given {
-            Some(dir) => self.folder("STATE_DIR", dir),
-            None => self.search(),
+        if let Some(dir) = given {
+            return self.folder("STATE_DIR", dir);
         }
-    }
-
-    fn search(&self) -> Result<TrustedFolder, StateDirError> {
         let mut tried = Vec::new();
-        // systemd gives several separated by colons; the first is the main one.
-        let service = self.environment.get("STATE_DIRECTORY");
-        let service = service
-            .and_then(|dirs| dirs.split(|b| *b == b':').next())
-            .map(|dir| (StateDirSource::StateDirectory, as_path(dir).to_owned()));
-        let xdg = self.environment.path("XDG_STATE_HOME");
-        let xdg = xdg.map(|dir| {
-            (
-                StateDirSource::XdgStateHome,
-                dir.join(self.program.as_str()),
-            )
-        });
-        let named = service.into_iter().chain(xdg);
-        // A relative one counts as not set (XDG Base Directory, 0.8).
-        for (source, path) in named.filter(|(_, path)| path.is_absolute()) {
-            match self.own(&path).and_then(makeable) {
-                Ok(folder) => return Ok(folder),
-                Err(error) => tried.push(Tried { source, error }),
+        for source in [
+            StateDirSource::StateDirectory,
+            StateDirSource::XdgStateHome,
+            StateDirSource::Home,
+            StateDirSource::System,
+        ] {
+            let folder = self.default_path(source);
+            match folder.map(|path| self.usable(&path?, source)) {
+                Some(Ok(folder)) => return Ok(folder),
+                Some(Err(error)) => tried.push(Tried { source, error }),
+                None => {}
             }
-        }
-        let source = StateDirSource::Home;
-        match self.in_home() {
-            Ok(folder) => return Ok(folder),
-            Err(error) => tried.push(Tried { source, error }),
-        }
-        let source = StateDirSource::System;
-        match self.own(&self.program.system_folder()).and_then(existing) {
-            Ok(folder) => return Ok(folder),
-            Err(error) => tried.push(Tried { source, error }),
         }
         Err(StateDirError::NoneFound(tried))
     }
 
-    /// `.guestbook` in the home folder, which has to exist.
-    fn in_home(&self) -> Result<TrustedFolder, FileError> {
-        let Some(home) = self.home() else {
-            let problem = FileProblem::Damaged("names no home folder for this user");
-            return Err(FileError::new(Path::new("/etc/passwd"), problem));
+    /// The path of a default state folder; `None` if its variable is not set.
+    fn default_path(&self, source: StateDirSource) -> Option<Result<PathBuf, FileError>> {
+        let name = self.program.as_str();
+        let path = match source {
+            // systemd separates several folders by colons; the first is the main one.
+            StateDirSource::StateDirectory => {
+                let dirs = self.environment.get("STATE_DIRECTORY")?;
+                OsStr::from_bytes(dirs.split(|b| *b == b':').next()?).into()
+            }
+            StateDirSource::XdgStateHome => self.environment.path("XDG_STATE_HOME")?.join(name),
+            StateDirSource::Home => {
+                let problem = FileProblem::Damaged("names no home folder for this user");
+                let none = || FileError::new(Path::new("/etc/passwd"), problem);
+                let home = self.home().ok_or_else(none);
+                return Some(home.map(|home| home.join(format!(".{name}"))));
+            }
+            StateDirSource::System => self.program.system_folder(),
         };
-        let folder = self.own(&home.join(format!(".{}", self.program.as_str())))?;
-        match folder.missing() {
-            0 | 1 => makeable(folder),
-            _ => Err(FileError::new(&home, FileProblem::Missing)),
-        }
+        // A relative path counts as not set (XDG Base Directory, 0.8).
+        path.is_absolute().then_some(Ok(path))
     }
 
-    /// `HOME`, unless it belongs to another user (no web server was seen to set
-    /// it, and a supervisor may leave that of the user who started it), else the
-    /// home folder in `/etc/passwd`. A `HOME` that does not exist means that
-    /// there is none.
+    /// A default state folder that exists or can be made.
+    fn usable(&self, path: &Path, source: StateDirSource) -> Result<TrustedFolder, FileError> {
+        let folder = self.own(path)?;
+        // How many folders at the end of the path the program may make.
+        let makeable = match source {
+            StateDirSource::StateDirectory | StateDirSource::XdgStateHome => usize::MAX,
+            StateDirSource::Home => 1,
+            StateDirSource::System => 0,
+        };
+        if folder.missing() > makeable {
+            let missing = path.ancestors().nth(makeable).unwrap_or(path);
+            return Err(FileError::new(missing, FileProblem::Missing));
+        }
+        folder.check_makeable()?;
+        Ok(folder)
+    }
+
+    /// `HOME`, else the home folder in `/etc/passwd`. A `HOME` of another user is
+    /// ignored: a supervisor may have left it. With a `HOME` that does not exist,
+    /// there is no home folder.
     fn home(&self) -> Option<PathBuf> {
-        let ours = |home: &&Path| {
+        let is_own = |home: &&Path| {
             home.is_absolute()
                 && match std::fs::metadata(home) {
                     Ok(meta) => meta.uid() == self.euid,
                     Err(err) => err.kind() == io::ErrorKind::NotFound,
                 }
         };
-        match self.environment.path("HOME").filter(ours) {
+        match self.environment.path("HOME").filter(is_own) {
             Some(home) => Some(home.to_owned()),
             None => accounts::home(self.euid),
         }
     }
 
-    /// A folder of our own, or one that does not exist.
+    /// The program's own folder, or one that does not exist.
     fn own(&self, path: &Path) -> Result<TrustedFolder, FileError> {
         let folder = TrustedFolder::find(path, self.euid, self)?;
         folder.check_own()?;
         Ok(folder)
     }
 
-    /// The folder that a setting names: our own, or one that does not exist yet.
+    /// As [`PrivatePlaces::own`], for a folder that a setting names.
     pub(super) fn folder(
         &self,
         setting: &'static str,
@@ -206,14 +200,14 @@ impl PrivatePlaces<'_> {
         TrustedFile::find(path, self.euid, self)
     }
 
-    /// A part named like a document root, below the home folder (whose own
-    /// name says nothing) or below `/var/www` (which is not itself served).
+    /// Whether a part of the path is named like a document root. Parts of the home
+    /// folder's own path, and of `/var/www`, do not count.
     fn has_served_name(&self, path: &Path) -> bool {
         let named = |path: &Path| {
             let mut names = path.as_os_str().as_bytes().split(|b| *b == b'/');
             names.any(|name| SERVED_NAMES.iter().any(|served| served.as_bytes() == name))
         };
-        // Few have such a name anywhere, and finding the home folder is work.
+        // Finding the home folder costs more, and few paths have such a name.
         named(path)
             && named(
                 self.home()
@@ -221,18 +215,6 @@ impl PrivatePlaces<'_> {
                     .or_else(|| path.strip_prefix("/var/www").ok())
                     .unwrap_or(path),
             )
-    }
-}
-
-fn makeable(folder: TrustedFolder) -> Result<TrustedFolder, FileError> {
-    folder.check_makeable()?;
-    Ok(folder)
-}
-
-fn existing(folder: TrustedFolder) -> Result<TrustedFolder, FileError> {
-    match folder.missing() {
-        0 => Ok(folder),
-        _ => Err(FileError::new(folder.path(), FileProblem::Missing)),
     }
 }
 

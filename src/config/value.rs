@@ -1,9 +1,7 @@
-//! Settings as they are written: TOML values, or the text of environment
-//! variables, read as Flask's `from_prefixed_env` reads them.
+//! Reading settings from TOML and from environment variables, the latter as
+//! Flask's `from_prefixed_env` does.
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
@@ -18,7 +16,7 @@ use crate::gateway::{Environment, TrustProxy};
 
 /// Where a value is written, borrowed from there: every request pays what this
 /// costs, also for settings without a mistake.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) enum Source<'s> {
     /// The variable of this name, with all prefixes.
     Environment(&'s [u8]),
@@ -53,42 +51,24 @@ impl From<Source<'_>> for Place {
     }
 }
 
-/// A value of a setting, not converted yet.
-#[derive(Clone, Debug)]
+/// A value of a setting, not converted yet. Null is in the environment only: TOML
+/// has none. A date of TOML is an object.
 pub(super) struct Raw<'s> {
     pub(super) setting: &'static Setting,
     source: Source<'s>,
-    written: Written<'s>,
+    value: Json,
 }
 
-#[derive(Clone, Debug)]
-enum Written<'s> {
-    /// In the environment only: TOML has no null.
-    Null,
-    Bool(bool),
-    Integer(i64),
-    Text(Cow<'s, str>),
-    List(Vec<Self>),
-    Other(&'static str),
-}
-
-impl Written<'_> {
-    fn as_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Null | Self::Bool(_) | Self::Integer(_) | Self::List(_) | Self::Other(_) => None,
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Null => "null",
-            Self::Bool(_) => "a boolean",
-            Self::Integer(_) => "an integer",
-            Self::Text(_) => "a string",
-            Self::List(_) => "a list",
-            Self::Other(kind) => kind,
-        }
+/// What a value is, for messages.
+fn kind(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "a boolean",
+        Json::Number(number) if number.is_i64() => "an integer",
+        Json::Number(_) => "a number that is not an integer in range",
+        Json::String(_) => "a string",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "a table, an object or a date",
     }
 }
 
@@ -161,7 +141,7 @@ impl Raw<'_> {
     }
 
     fn expected(&self, what: &'static str) -> WrongValue {
-        WrongValue::new(what).found(self.written.kind())
+        WrongValue::new(what).found(kind(&self.value))
     }
 
     fn is_in_environment(&self) -> bool {
@@ -173,12 +153,12 @@ impl Raw<'_> {
 
     /// Whether the setting is to have its default.
     pub(super) fn is_null(&self) -> bool {
-        matches!(self.written, Written::Null)
+        self.value.is_null()
     }
 
     fn text(&self) -> Result<&str, WrongValue> {
         let other = || self.expected("expected text in quotes");
-        self.written.as_text().ok_or_else(other)
+        self.value.as_str().ok_or_else(other)
     }
 
     /// An absolute path: a CGI program's working directory is not to be relied
@@ -192,11 +172,13 @@ impl Raw<'_> {
     }
 
     fn bool(&self) -> Result<bool, WrongValue> {
-        let word = match &self.written {
-            Written::Bool(value) => return Ok(*value),
-            Written::Integer(0) => "false",
-            Written::Integer(1) => "true",
-            written => written.as_text().unwrap_or_default(),
+        if let Json::Bool(value) = self.value {
+            return Ok(value);
+        }
+        let word = match self.value.as_i64() {
+            Some(0) => "false",
+            Some(1) => "true",
+            Some(_) | None => self.value.as_str().unwrap_or_default(),
         };
         // TOML has its own words for these.
         match word.to_ascii_lowercase().as_str() {
@@ -208,41 +190,40 @@ impl Raw<'_> {
 
     /// `false`, `true` or `"forwarded"`.
     fn proxy(&self) -> Result<TrustProxy, WrongValue> {
-        match (&self.written, self.bool()) {
-            (Written::Text(text), _) if text == "forwarded" => Ok(TrustProxy::Forwarded),
-            (_, Ok(true)) => Ok(TrustProxy::XForwarded),
-            (_, Ok(false)) => Ok(TrustProxy::Off),
-            (_, Err(_)) => Err(self.expected("expected true, false or \"forwarded\"")),
+        match self.bool() {
+            _ if self.value == "forwarded" => Ok(TrustProxy::Forwarded),
+            Ok(true) => Ok(TrustProxy::XForwarded),
+            Ok(false) => Ok(TrustProxy::Off),
+            Err(_) => Err(self.expected("expected true, false or \"forwarded\"")),
         }
     }
 
     fn integer(&self, least: u64, most: u64) -> Result<u64, WrongValue> {
         let wrong = WrongValue::new(format!("expected a whole number from {least} to {most}"));
-        let Written::Integer(value) = self.written else {
-            return Err(wrong.found(self.written.kind()));
-        };
-        match u64::try_from(value) {
-            Ok(value) if (least..=most).contains(&value) => Ok(value),
-            _ => Err(wrong.found(value.to_string())),
+        match (self.value.as_u64(), self.value.as_i64()) {
+            (Some(value), _) if (least..=most).contains(&value) => Ok(value),
+            (_, Some(value)) => Err(wrong.found(value.to_string())),
+            (_, None) => Err(wrong.found(kind(&self.value))),
         }
     }
 
-    fn list<'s>(&'s self) -> Result<Vec<&'s str>, WrongValue> {
+    fn list(&self) -> Result<Vec<&str>, WrongValue> {
         let wrong = WrongValue::new("expected a list of texts in quotes");
-        let Written::List(items) = &self.written else {
-            return Err(wrong.found(self.written.kind()));
+        let Json::Array(items) = &self.value else {
+            return Err(wrong.found(kind(&self.value)));
         };
-        let text = |item: &'s Written<'_>| {
-            let other = || wrong.clone().found(format!("{} in it", item.kind()));
-            item.as_text().ok_or_else(other)
-        };
-        items.iter().map(text).collect()
+        let mut texts = Vec::new();
+        for item in items {
+            let other = || wrong.clone().found(format!("{} in it", kind(item)));
+            texts.push(item.as_str().ok_or_else(other)?);
+        }
+        Ok(texts)
     }
 }
 
 const RELATIVE: &str = "expected an absolute path, which begins with /";
 
-/// The variable `name`, which is to name a file, holds a relative path.
+/// The error that the variable `name` contains a relative path.
 pub(super) fn relative_path(name: &str) -> ConfigError {
     ConfigError {
         place: Place::Environment {
@@ -253,14 +234,14 @@ pub(super) fn relative_path(name: &str) -> ConfigError {
     }
 }
 
-/// The value of `name`, or of `REDIRECT_name` with as few `REDIRECT_` as
-/// there are.
+/// The value of `name`, or of `REDIRECT_name` with as few `REDIRECT_` as there are.
 pub(super) fn redirected<'v>(environment: &'v Environment, name: &str) -> Option<&'v [u8]> {
     environment
         .iter()
         .filter(|(_, value)| !value.is_empty())
-        .filter_map(|(variable, value)| Some((redirects(variable, name)?, value)))
-        .min_by_key(|(redirects, _)| *redirects)
+        .map(|(variable, value)| (without_redirects(variable), value))
+        .filter(|((variable, _), _)| *variable == name.as_bytes())
+        .min_by_key(|((_, redirects), _)| *redirects)
         .map(|(_, value)| value)
         .filter(|value| !is_null(value))
 }
@@ -270,10 +251,14 @@ fn is_null(value: &[u8]) -> bool {
     value.trim_ascii() == b"null"
 }
 
-fn redirects(variable: &[u8], name: &str) -> Option<usize> {
-    let before = variable.strip_suffix(name.as_bytes())?;
-    let count = before.len() / b"REDIRECT_".len();
-    (before == b"REDIRECT_".repeat(count)).then_some(count)
+/// A variable's name without `REDIRECT_`, and how many of these it has.
+fn without_redirects(mut name: &[u8]) -> (&[u8], usize) {
+    let mut redirects = 0;
+    while let Some(rest) = name.strip_prefix(b"REDIRECT_") {
+        name = rest;
+        redirects += 1;
+    }
+    (name, redirects)
 }
 
 /// `DEBUG` in the environment, where other settings may be wrong.
@@ -285,7 +270,7 @@ pub(super) fn debug_in_environment(environment: &Environment) -> bool {
         let raw = Raw {
             setting,
             source: Source::Environment(b""),
-            written: read_text(text, setting),
+            value: read_text(text, setting),
         };
         raw.bool() == Ok(true)
     })
@@ -298,12 +283,7 @@ pub(super) fn from_environment(environment: &Environment) -> Result<Vec<Raw<'_>>
     // How many REDIRECT_ each has.
     let mut depths: Vec<usize> = Vec::new();
     for (variable, value) in environment.iter() {
-        let mut name = variable;
-        let mut depth = 0;
-        while let Some(rest) = name.strip_prefix(b"REDIRECT_") {
-            name = rest;
-            depth += 1;
-        }
+        let (name, depth) = without_redirects(variable);
         let Some(name) = name.strip_prefix(b"SIGNET_") else {
             continue;
         };
@@ -327,7 +307,7 @@ pub(super) fn from_environment(environment: &Environment) -> Result<Vec<Raw<'_>>
         let raw = Raw {
             setting,
             source,
-            written: read_text(text, setting),
+            value: read_text(text, setting),
         };
         let same = |other: &Raw<'_>| other.setting.name == setting.name;
         match found.iter().position(same) {
@@ -345,36 +325,18 @@ pub(super) fn from_environment(environment: &Environment) -> Result<Vec<Raw<'_>>
 
 /// The text as it stands if the setting is text or a path, else JSON if it is
 /// that. Null is null for all.
-fn read_text<'s>(text: &'s str, setting: &Setting) -> Written<'s> {
-    if is_null(text.as_bytes()) {
-        return Written::Null;
-    }
-    match setting.setter {
-        Setter::Text(_) | Setter::Path(_) => Written::Text(text.into()),
+fn read_text(text: &str, setting: &Setting) -> Json {
+    let json = match setting.setter {
+        _ if is_null(text.as_bytes()) => return Json::Null,
+        Setter::Text(_) | Setter::Path(_) => None,
         Setter::Bool(_) | Setter::Integer(..) | Setter::List(_) | Setter::Proxy(_) => {
-            match serde_json::from_str(text) {
-                Ok(json) => from_json(json),
-                Err(_) => Written::Text(text.into()),
-            }
+            serde_json::from_str(text).ok()
         }
-    }
+    };
+    json.unwrap_or_else(|| text.into())
 }
 
-fn from_json(json: Json) -> Written<'static> {
-    match json {
-        Json::Null => Written::Null,
-        Json::Bool(value) => Written::Bool(value),
-        Json::Number(number) => match number.as_i64() {
-            Some(value) => Written::Integer(value),
-            None => Written::Other("a number that is no integer in range"),
-        },
-        Json::String(text) => Written::Text(text.into()),
-        Json::Array(items) => Written::List(items.into_iter().map(from_json).collect()),
-        Json::Object(_) => Written::Other("an object"),
-    }
-}
-
-/// All settings that the program has of its own, in the order they stand.
+/// All of the program's own settings, in their order.
 pub(super) fn from_program(text: &str) -> Result<Vec<Raw<'_>>, ConfigError> {
     match text {
         "" => Ok(Vec::new()),
@@ -382,7 +344,7 @@ pub(super) fn from_program(text: &str) -> Result<Vec<Raw<'_>>, ConfigError> {
     }
 }
 
-/// All settings of a TOML file, in the order they stand.
+/// All settings of a TOML file, in their order.
 pub(super) fn from_file<'s>(
     text: &'s str,
     path: &'s Path,
@@ -420,13 +382,13 @@ fn from_toml<'s>(
         Ok(Raw {
             setting: setting.ok_or_else(|| ConfigError::unknown(source.into(), name))?,
             source,
-            written: from_toml_value(value.into_inner()),
+            value: to_json(value.into_inner()),
         })
     };
     table.into_inner().into_iter().map(raw).collect()
 }
 
-/// The error of a settings file whose `bytes` are not text.
+/// The error for a settings file whose `bytes` are not text.
 pub(super) fn not_text(bytes: &[u8], path: &Path, err: NotText) -> ConfigError {
     let line = err.line();
     let setting = match err {
@@ -456,7 +418,7 @@ fn setting_in(line: &str) -> Option<String> {
     (!name.is_empty() && !name.starts_with('#')).then(|| name.to_owned())
 }
 
-/// What to do about a line that is no TOML, if its value shows that.
+/// What to do about a line that is not TOML, if its value shows that.
 fn remedy(line: &str) -> Option<&'static str> {
     let Some((_, value)) = line.split_once('=') else {
         return Some("each line is NAME = VALUE, or begins with #");
@@ -468,31 +430,24 @@ fn remedy(line: &str) -> Option<&'static str> {
         "yes" | "no" | "on" | "off" => Some("write true or false"),
         "none" | "null" | "nil" => Some("to leave the setting at its default, remove the line"),
         _ if value.starts_with(['"', '\'', '[', '{']) => None,
-        _ => Some("text must stand in quotes: NAME = \"text\""),
+        _ => Some("text must be in quotes: NAME = \"text\""),
     }
 }
 
-fn from_toml_value(value: DeValue<'_>) -> Written<'_> {
+fn to_json(value: DeValue<'_>) -> Json {
     match value {
-        DeValue::String(text) => Written::Text(text),
-        DeValue::Boolean(value) => Written::Bool(value),
+        DeValue::String(text) => Json::String(text.into_owned()),
+        DeValue::Boolean(value) => Json::Bool(value),
         DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
-            Ok(value) => Written::Integer(value),
-            Err(_) => Written::Other("an integer out of range"),
+            Ok(value) => value.into(),
+            // Only its kind matters: no setting takes such a number.
+            Err(_) => 0.5.into(),
         },
-        DeValue::Float(_) => Written::Other("a float"),
-        DeValue::Datetime(_) => Written::Other("a date"),
-        DeValue::Array(items) => Written::List(
-            items
-                .into_iter()
-                .map(|item| from_toml_value(item.into_inner()))
-                .collect(),
-        ),
-        DeValue::Table(_) => Written::Other("a table"),
+        DeValue::Float(_) => 0.5.into(),
+        DeValue::Array(items) => items
+            .into_iter()
+            .map(|item| to_json(item.into_inner()))
+            .collect(),
+        DeValue::Datetime(_) | DeValue::Table(_) => Json::Object(serde_json::Map::new()),
     }
-}
-
-/// A path variable's bytes as a path; used for variables that are not ours.
-pub(super) fn as_path(bytes: &[u8]) -> &Path {
-    Path::new(OsStr::from_bytes(bytes))
 }
