@@ -1,24 +1,48 @@
 //! The request meta-variables of RFC 3875, section 4.1, as bytes.
 
 use std::ffi::OsStr;
-use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use http::Method;
 
-/// The meta-variables of one request, read once.
+/// The meta-variables of one request.
 ///
 /// A variable that is set to nothing counts as unset (RFC 3875, 4.1). Of
 /// several with one name the last counts, as FastCGI servers mean it; only
 /// `HTTP_*` names, which clients write, are kept apart.
 #[derive(Clone, Debug, Default)]
 pub struct MetaVariables {
-    /// All names and values in a row: making room for each of them would take
-    /// a tenth of a request's time.
+    /// All entries `NAME=VALUE` in a row: an allocation for each name and value
+    /// would take a tenth of a request's time.
     bytes: Vec<u8>,
-    /// Where a name and its value lie.
-    vars: Vec<(Range<usize>, Range<usize>)>,
+    vars: Vec<Variable>,
+    /// For each hash of a name, the last variable that has it. A request looks up
+    /// some thirty names; to compare each with all of them took as long as to
+    /// allocate them.
+    last: [Number; HASHES],
+}
+
+const HASHES: usize = 32;
+
+/// The number of a variable, counted from 1; 0 is none.
+type Number = u32;
+
+/// Where an entry lies in the bytes.
+#[derive(Clone, Copy, Debug)]
+struct Variable {
+    start: usize,
+    equals: usize,
+    end: usize,
+    /// The one before it that has the same hash.
+    before: Number,
+}
+
+/// A hash that tells well-known names apart.
+fn hash(name: &[u8]) -> usize {
+    let byte = |at: usize| usize::from(name.get(at).copied().unwrap_or_default());
+    let (middle, last) = (byte(name.len() / 2), byte(name.len().wrapping_sub(1)));
+    (name.len() + 3 * middle + 5 * last) % HASHES
 }
 
 /// A meta-variable that does not have the form RFC 3875 gives it.
@@ -49,6 +73,7 @@ impl MetaVariables {
         Self {
             bytes: Vec::with_capacity(2048),
             vars: Vec::with_capacity(64),
+            last: [0; HASHES],
         }
     }
 
@@ -58,35 +83,54 @@ impl MetaVariables {
         for entry in entries {
             let behind_first = entry.get(1..).unwrap_or_default();
             if let Some(at) = behind_first.iter().position(|byte| *byte == b'=') {
-                all.set(&entry[..=at], &behind_first[at + 1..]);
+                all.push(&[entry], at + 1);
             }
         }
         all
     }
 
-    /// Gives `name` a value, or another one.
+    /// Sets `name` to `value`, whatever it was before.
     pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) {
-        let mut push = |part: &[u8]| {
-            let start = self.bytes.len();
-            self.bytes.extend_from_slice(part);
-            start..self.bytes.len()
-        };
-        let place = (push(name), push(value));
-        self.vars.push(place);
+        self.push(&[name, b"=", value], name.len());
     }
 
-    fn at(&self, (name, value): &(Range<usize>, Range<usize>)) -> (&[u8], &[u8]) {
-        (&self.bytes[name.clone()], &self.bytes[value.clone()])
+    /// Adds an entry, in parts, with a name of `length` bytes.
+    fn push(&mut self, parts: &[&[u8]], length: usize) {
+        let start = self.bytes.len();
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+        }
+        let equals = start + length;
+        let hash = hash(&self.bytes[start..equals]);
+        self.vars.push(Variable {
+            start,
+            equals,
+            end: self.bytes.len(),
+            before: self.last[hash],
+        });
+        self.last[hash] = Number::try_from(self.vars.len()).unwrap_or_default();
+    }
+
+    fn at(&self, var: &Variable) -> (&[u8], &[u8]) {
+        (
+            &self.bytes[var.start..var.equals],
+            &self.bytes[var.equals + 1..var.end],
+        )
     }
 
     /// The value of `name`, unless it is unset or empty.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        let (_, value) = self
-            .vars
-            .iter()
-            .rev()
-            .find(|(n, _)| self.bytes[n.clone()] == *name.as_bytes())?;
-        Some(&self.bytes[value.clone()]).filter(|value| !value.is_empty())
+        let mut number = self.last[hash(name.as_bytes())];
+        loop {
+            let var = self
+                .vars
+                .get(usize::try_from(number).ok()?.checked_sub(1)?)?;
+            let (other, value) = self.at(var);
+            if other == name.as_bytes() {
+                return (!value.is_empty()).then_some(value);
+            }
+            number = var.before;
+        }
     }
 
     /// The value of `name` as a path, unless it is unset or empty.
@@ -109,7 +153,7 @@ impl MetaVariables {
 
     /// Every variable, in the order given.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> {
-        self.vars.iter().map(|place| self.at(place))
+        self.vars.iter().map(|var| self.at(var))
     }
 
     /// `REQUEST_METHOD`, case-sensitive.
@@ -205,6 +249,18 @@ mod tests {
         let vars = meta(&[("SCRIPT_NAME", "/login"), ("SCRIPT_NAME", "")]);
         assert_eq!(vars.get("SCRIPT_NAME"), None);
         assert_eq!(vars.all("SCRIPT_NAME").count(), 2);
+    }
+
+    #[test]
+    fn each_of_many_names_has_its_value() {
+        let names: Vec<String> = (0..500).map(|number| format!("N{number}")).collect();
+        let mut vars: MetaVariables = names.iter().map(|name| (name, name)).collect();
+        vars.set(b"N7", b"other");
+        for name in &names {
+            let want = if name == "N7" { "other" } else { name };
+            assert_eq!(vars.get(name), Some(want.as_bytes()));
+        }
+        assert_eq!((vars.get("N500"), vars.get("")), (None, None));
     }
 
     #[test]

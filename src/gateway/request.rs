@@ -58,22 +58,19 @@ pub(crate) fn head(vars: &MetaVariables, mount: &Mount) -> Result<Parts, Request
 /// The client's header fields (RFC 3875, 4.1.18). What `http` cannot hold is
 /// left out; it is still in the meta-variables.
 fn headers(vars: &MetaVariables) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for (name, value) in vars.iter() {
-        let name = match name {
-            b"CONTENT_TYPE" => &b"Content-Type"[..],
-            b"CONTENT_LENGTH" => b"Content-Length",
+    let fields = || {
+        vars.iter().filter_map(|(name, value)| match name {
+            b"CONTENT_TYPE" | b"CONTENT_LENGTH" => Some((name, value)),
             // httpoxy (CVE-2016-5385); and two that have variables of their own.
-            b"HTTP_PROXY" | b"HTTP_CONTENT_TYPE" | b"HTTP_CONTENT_LENGTH" => continue,
-            _ => match name.strip_prefix(b"HTTP_") {
-                Some(name) => name,
-                None => continue,
-            },
-        };
-        let dashed: Vec<u8> = name
-            .iter()
-            .map(|b| if *b == b'_' { b'-' } else { *b })
-            .collect();
+            b"HTTP_PROXY" | b"HTTP_CONTENT_TYPE" | b"HTTP_CONTENT_LENGTH" => None,
+            _ => Some((name.strip_prefix(b"HTTP_")?, value)),
+        })
+    };
+    let mut headers = HeaderMap::with_capacity(fields().count().min(MAX_HEADERS));
+    let mut dashed = Vec::with_capacity(64);
+    for (name, value) in fields() {
+        dashed.clear();
+        dashed.extend(name.iter().map(|b| if *b == b'_' { b'-' } else { *b }));
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(&dashed),
             HeaderValue::from_bytes(value),

@@ -43,25 +43,21 @@ pub(super) fn serialize(response: &Response<Body>) -> Result<Vec<u8>, ResponseEr
     line_end(&mut bytes, reason(status).as_bytes());
 
     let headers = response.headers();
-    bytes.extend_from_slice(b"Content-Type: ");
-    line_end(
-        &mut bytes,
-        &content_type(headers.get(header::CONTENT_TYPE))?,
-    );
+    push_content_type(&mut bytes, headers.get(header::CONTENT_TYPE))?;
+    let mut before = None;
     for (name, value) in headers {
-        if name == header::CONTENT_TYPE || name == header::CONTENT_LENGTH {
-            if headers.get_all(name).iter().count() > 1 {
-                return Err(ResponseError::Repeated(name.clone()));
-            }
-            continue;
-        }
-        check(name, value)?;
-        if name == header::LOCATION && headers.get_all(name).iter().count() > 1 {
+        // The values of one name follow each other.
+        let is_repeated = before.replace(name) == Some(name);
+        let is_left_out = name == header::CONTENT_TYPE || name == header::CONTENT_LENGTH;
+        if is_repeated && (is_left_out || name == header::LOCATION) {
             return Err(ResponseError::Repeated(name.clone()));
         }
-        push_title_case(&mut bytes, name);
-        bytes.extend_from_slice(b": ");
-        line_end(&mut bytes, value.as_bytes());
+        if !is_left_out {
+            check(name, value)?;
+            push_title_case(&mut bytes, name);
+            bytes.extend_from_slice(b": ");
+            line_end(&mut bytes, value.as_bytes());
+        }
     }
     if let Body::File(range) = response.body()
         && has_content(status)
@@ -98,7 +94,8 @@ fn check(name: &HeaderName, value: &HeaderValue) -> Result<(), ResponseError> {
     if NOT_OURS.contains(&name.as_str()) || name.as_str().starts_with("x-cgi-") {
         return Err(ResponseError::Field(name.clone()));
     }
-    if !value.as_bytes().iter().all(|b| (0x20..=0x7e).contains(b)) {
+    // Of control characters, a `HeaderValue` can have the tab only.
+    if !value.as_bytes().is_ascii() || value.as_bytes().contains(&b'\t') {
         return Err(ResponseError::Value(name.clone()));
     }
     if value.len() > MAX_VALUE {
@@ -109,18 +106,32 @@ fn check(name: &HeaderName, value: &HeaderValue) -> Result<(), ResponseError> {
 
 /// One content type, with a charset where the type has one. Nothing is
 /// guessed to be HTML (CVE-2020-24553).
-fn content_type(value: Option<&HeaderValue>) -> Result<Vec<u8>, ResponseError> {
-    let Some(value) = value else {
-        return Ok(b"text/plain; charset=utf-8".to_vec());
+fn push_content_type(
+    bytes: &mut Vec<u8>,
+    value: Option<&HeaderValue>,
+) -> Result<(), ResponseError> {
+    bytes.extend_from_slice(b"Content-Type: ");
+    let value = match value {
+        Some(value) => {
+            check(&header::CONTENT_TYPE, value)?;
+            value.as_bytes()
+        }
+        None => b"text/plain",
     };
-    check(&header::CONTENT_TYPE, value)?;
-    let mut value = value.as_bytes().to_vec();
-    let lower = value.to_ascii_lowercase();
-    let has_charset = lower.windows(8).any(|part| part == b"charset=");
-    if lower.starts_with(b"text/") && !has_charset {
-        value.extend_from_slice(b"; charset=utf-8");
+    bytes.extend_from_slice(value);
+    let is =
+        |part: Option<&[u8]>, name: &[u8]| part.is_some_and(|part| part.eq_ignore_ascii_case(name));
+    let has_charset = || {
+        let mut parts = value.split(|byte| *byte == b'=');
+        // What follows the last one is a value.
+        parts.next_back();
+        parts.any(|part| is(part.last_chunk::<7>().map(|end| &end[..]), b"charset"))
+    };
+    if is(value.get(..5), b"text/") && !has_charset() {
+        bytes.extend_from_slice(b"; charset=utf-8");
     }
-    Ok(value)
+    bytes.extend_from_slice(b"\r\n");
+    Ok(())
 }
 
 fn reason(status: StatusCode) -> &'static str {
@@ -134,12 +145,10 @@ fn reason(status: StatusCode) -> &'static str {
 fn push_title_case(bytes: &mut Vec<u8>, name: &HeaderName) {
     let start = bytes.len();
     bytes.extend_from_slice(name.as_str().as_bytes());
-    let mut upper = true;
-    for byte in &mut bytes[start..] {
-        if upper {
-            byte.make_ascii_uppercase();
+    for word in bytes[start..].split_mut(|byte| *byte == b'-') {
+        if let Some(first) = word.first_mut() {
+            first.make_ascii_uppercase();
         }
-        upper = *byte == b'-';
     }
 }
 
