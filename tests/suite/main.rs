@@ -24,6 +24,7 @@ mod cookie_policy;
 mod cost;
 mod deploy;
 mod documents;
+mod downloads;
 mod fastcgi;
 mod flask;
 mod hostile;

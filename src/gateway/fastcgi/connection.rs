@@ -250,11 +250,16 @@ impl Connection {
         }
         let id = current.id;
         let most = usize::try_from(range.len()).map_or(PIECE, |left| left.min(PIECE));
-        let mut piece = vec![0; HEADER + most];
-        let read = range.read(&mut piece[HEADER..])?;
-        piece.truncate(HEADER + read);
-        piece[..HEADER].copy_from_slice(&Header::bytes(record::STDOUT, id, read));
-        self.output = piece;
+        self.output.resize(HEADER + most, 0);
+        let read = match range.read(&mut self.output[HEADER..]) {
+            Ok(read) => read,
+            Err(err) => {
+                self.output.clear();
+                return Err(err);
+            }
+        };
+        self.output.truncate(HEADER + read);
+        self.output[..HEADER].copy_from_slice(&Header::bytes(record::STDOUT, id, read));
         if range.is_empty() {
             self.file = None;
             self.end_answer(id);
