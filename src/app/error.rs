@@ -8,8 +8,8 @@
 
 use http::StatusCode;
 
-use super::pages::{ErrorPage, Page};
-use super::remedy::{self, Remedy};
+use super::page;
+use super::remedy::{self, Remedy, Steps};
 use crate::config::{ConfigError, ConfigProblem, KeyError, Place};
 use crate::files::{FileError, FileProblem};
 use crate::gateway::{BodyError, CrossOrigin, RequestError, log};
@@ -17,6 +17,23 @@ use crate::server::{self, Error, Failure, FormError, Response};
 use crate::session::SaveError;
 use crate::session::key::{KeyFileError, WeakKey};
 use crate::session::store::StoreError;
+
+page::page! {
+    ErrorPage, "error.html", minijinja::context! {},
+    status: u16,
+    // The status in words.
+    reason: &'a str,
+    // For anybody.
+    message: &'a str,
+    // For an owner who has nothing but FTP.
+    fix: &'a str,
+    // Steps for hosts of several kinds.
+    remedies: &'a [&'static Steps],
+    // The number of this error on stderr.
+    error_id: &'a str,
+    // Only when debugging.
+    detail: &'a str
+}
 
 /// What an error page says.
 struct Words {
@@ -55,7 +72,7 @@ pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
         [] => Vec::new(),
         remedies => remedy::in_order(remedies, context.config.euid()),
     };
-    let page = Page::Error(ErrorPage {
+    let page = ErrorPage {
         status: error.status().as_u16(),
         reason: error.reason_phrase(),
         message: words.message,
@@ -63,12 +80,12 @@ pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
         remedies: &remedies,
         error_id: error.id(),
         detail: error.detail(),
-    });
-    Ok(page.response(context).unwrap_or_else(|err| {
+    };
+    Ok(page::response(&page, context).unwrap_or_else(|err| {
         if let Some(reason) = err.0.reason() {
             log(reason);
         }
-        page.built_in_response(context)
+        page::built_in_response(&page, context)
     }))
 }
 
@@ -281,3 +298,11 @@ fn key_file_fix(err: &KeyFileError, renew: &str) -> String {
         KeyFileError::Random(_) => "This computer gives no random numbers for a secret key. Ask your host.".to_owned(),
     }
 }
+
+/// Pages to render in tests.
+#[cfg(test)]
+#[rustfmt::skip]
+pub(super) const EXAMPLES: [&dyn page::Page; 2] = [
+    &ErrorPage { status: 404, reason: "Not Found", message: "m", fix: "", remedies: &[], error_id: "", detail: "" },
+    &ErrorPage { status: 503, reason: "R", message: "m", fix: "f", remedies: &[Remedy::KeyInHtaccess.steps(), Remedy::OwnFolder.steps()], error_id: "1a", detail: "<d>\n" },
+];

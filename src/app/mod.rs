@@ -1,28 +1,180 @@
 //! This program: its table of pages, what they show, and its error page.
 
 mod error;
-mod pages;
+mod handlers;
+mod page;
 mod remedy;
-mod routes;
 mod site;
-
-pub(crate) use site::BUILT_IN;
+mod username;
 
 use http::Method;
+use minijinja::Value;
 
+use self::page::page;
 use crate::server::Server;
 
-/// This program as a server.
-pub fn server() -> Server<'static> {
-    const GET: &[Method] = &[Method::GET];
-    const GET_POST: &[Method] = &[Method::GET, Method::POST];
-    Server::named("signet")
-        .route("/", GET, routes::index)
-        .endpoint("index")
-        .route("/login", GET_POST, routes::login)
-        .endpoint("login")
-        .takes_form()
-        .route("/logout", GET_POST, routes::logout)
-        .endpoint("logout")
-        .error_page(error::page)
+/// The table of pages. A row has the path below the mount, the methods, the
+/// handler, whose name is also the endpoint (as in Flask), whether the body of a
+/// POST has to be a form, the file of the template, and what the template shows.
+macro_rules! pages {
+    ($($path:literal [$($method:ident),+] $handler:ident $($takes_form:ident)? =>
+        $file:literal $name:ident { $($field:ident: $type:ty),* })+) => {
+        $(page!($name, $file, shared_variables(), $($field: $type),*);)+
+
+        /// This program as a server.
+        pub fn server() -> Server<'static> {
+            Server::named("signet")
+                $(
+                    .route($path, const { &[$(Method::$method),+] }, handlers::$handler)
+                    .endpoint(stringify!($handler))
+                    $(.$takes_form())?
+                )+
+                .error_page(error::page)
+        }
+
+        /// The files of `templates/` that a site can replace: name and source.
+        pub(crate) const BUILT_IN: &[(&str, &str)] = &[
+            ("base.html", include_str!("../../templates/base.html")),
+            ("error.html", include_str!("../../templates/error.html")),
+            $(($file, include_str!(concat!("../../templates/", $file))),)+
+            ("style.css", include_str!("../../templates/style.css")),
+        ];
+
+        /// The variables of all pages in the table, with empty values: a template
+        /// may include that of another page.
+        fn shared_variables() -> Value {
+            minijinja::context! { $(..$name::default().own_variables()),+ }
+        }
+    };
+}
+
+pages! {
+    "/" [GET] index => "index.html"
+        // `everywhere`: whether there is a button that logs the user out everywhere.
+        // `message`: what came of the last click on it.
+        Index { username: &'a str, everywhere: bool, message: &'a str }
+    "/login" [GET, POST] login takes_form => "login.html"
+        Login { username: &'a str, error: &'a str }
+    "/logout" [GET, POST] logout => "logout.html"
+        Logout { username: &'a str }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::page::Page;
+    use super::*;
+    use crate::server::Context;
+    use base64::Engine;
+    use sha2::Digest;
+
+    /// Each template has a row in the table of pages, or is part of a page.
+    #[test]
+    fn every_template_can_be_replaced() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/templates");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".html") || name.ends_with(".css"))
+            .collect();
+        files.sort();
+        let mut built_in: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+        built_in.sort();
+        assert_eq!(built_in, files);
+    }
+
+    fn context() -> Context {
+        let vars = [("SCRIPT_NAME", "/a b&c"), ("PATH_INFO", "/")];
+        server().context_of(vars.into_iter().collect())
+    }
+
+    #[rustfmt::skip]
+    const PAGES: [&dyn Page; 6] = [
+        &Index { username: "", everywhere: true, message: "<b>&" },
+        &Index { username: "zq'\"><b>&{{7*7}}", everywhere: true, message: "" },
+        &Index { username: "ada", everywhere: false, message: "" },
+        &Login { username: "", error: "" },
+        &Login { username: "zq'\"><b>&", error: "no" },
+        &Logout { username: "ada" },
+    ];
+
+    /// Entities have several spellings; the two engines choose different ones.
+    fn decoded(document: &str) -> String {
+        let mut text = document.to_owned();
+        for (spelling, c) in [
+            ("&#60;", "<"),
+            ("&lt;", "<"),
+            ("&#62;", ">"),
+            ("&gt;", ">"),
+            ("&#34;", "\""),
+            ("&quot;", "\""),
+            ("&#39;", "'"),
+            ("&#x27;", "'"),
+            ("&#x2f;", "/"),
+            ("&#38;", "&"),
+            ("&amp;", "&"),
+        ] {
+            text = text.replace(spelling, c);
+        }
+        text
+    }
+
+    fn examples() -> impl Iterator<Item = &'static dyn Page> {
+        PAGES.into_iter().chain(error::EXAMPLES)
+    }
+
+    /// A page that is missing in the examples would not be tested here.
+    #[test]
+    fn the_examples_have_every_page() {
+        let mut named: Vec<&str> = examples().map(Page::file).collect();
+        named.dedup();
+        let parts = ["base.html", "style.css"];
+        let mut files: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+        files.retain(|name| !parts.contains(name));
+        named.sort_unstable();
+        files.sort_unstable();
+        assert_eq!(named, files);
+    }
+
+    #[test]
+    fn both_engines_render_the_built_in_sources_alike() {
+        let context = context();
+        for page in examples() {
+            let own = site::render_source(page, &context).unwrap();
+            assert_eq!(
+                decoded(&page.built_in(&context)),
+                decoded(&own),
+                "{}",
+                page.file()
+            );
+            assert!(
+                !own.contains("<b>") && !page.built_in(&context).contains("<b>"),
+                "{}",
+                page.file()
+            );
+        }
+    }
+
+    #[test]
+    fn the_policy_has_the_hashes_of_style_and_script_on_every_page() {
+        for page in examples() {
+            let document = page.built_in(&context());
+            for (element, policies) in [
+                ("style", &[page::POLICY][..]),
+                ("script", &[page::POLICY, page::SITE_POLICY]),
+            ] {
+                let (_, rest) = document.split_once(&format!("<{element}>")).unwrap();
+                let (text, _) = rest.split_once(&format!("</{element}>")).unwrap();
+                let digest = sha2::Sha256::digest(text);
+                let want = base64::engine::general_purpose::STANDARD.encode(digest);
+                for policy in policies {
+                    assert!(
+                        policy.contains(&format!("'sha256-{want}'")),
+                        "{element}: {want}"
+                    );
+                }
+                assert_eq!(document.matches(&format!("<{element}")).count(), 1);
+            }
+            assert!(!document.contains(" style="));
+        }
+    }
 }

@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use minijinja::{Value, context};
+
 use crate::config::{StateDirError, StateDirSource, Tried};
 
 use crate::files::{FileError, FileProblem, program_owner};
@@ -89,6 +91,15 @@ const SYSTEM_FOLDER: Steps = Steps {
         OPEN_AGAIN,
     ],
 };
+
+impl Steps {
+    /// As a variable of templates.
+    pub(super) fn value(&self) -> Value {
+        let steps = self.steps.iter();
+        let steps = steps.map(|step| context! { text => step.text, line => step.line });
+        context! { title => self.title, steps => steps.collect::<Value>() }
+    }
+}
 
 impl Remedy {
     pub(crate) const fn steps(self) -> &'static Steps {

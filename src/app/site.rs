@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Component, Path};
 
 use minijinja::value::{Kwargs, Value};
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, context};
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 
-use super::pages::{ErrorPage, Page, TemplateError};
-use super::remedy::Steps;
+use super::BUILT_IN;
+use super::page::Page;
 use crate::files::text;
 use crate::files::trusted::{Anywhere, TrustedFolder};
 use crate::server::Context;
@@ -20,15 +20,10 @@ const MAX_FILE: usize = 1024 * 1024;
 /// here, and a text that grows does so well within a host's 64 MiB.
 const FUEL: u64 = 500_000;
 
-/// The built-in pages and what they include: name and source.
-pub(crate) const BUILT_IN: [(&str, &str); 6] = [
-    ("base.html", include_str!("../../templates/base.html")),
-    ("error.html", include_str!("../../templates/error.html")),
-    ("index.html", include_str!("../../templates/index.html")),
-    ("login.html", include_str!("../../templates/login.html")),
-    ("logout.html", include_str!("../../templates/logout.html")),
-    ("style.css", include_str!("../../templates/style.css")),
-];
+/// Why a site's own page could not be rendered.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct TemplateError(String);
 
 /// A site's own page.
 pub(super) struct Rendered {
@@ -43,17 +38,17 @@ pub(super) struct Rendered {
 /// Files it extends or includes may be the site's own or built in.
 pub(super) fn render(
     dir: &Path,
-    page: &Page<'_>,
+    page: &dyn Page,
     context: &Context,
 ) -> Result<Option<Rendered>, TemplateError> {
     // Most sites have none: then nothing else is looked at.
-    if let Err(err) = std::fs::symlink_metadata(dir.join(page.file_name()))
+    if let Err(err) = std::fs::symlink_metadata(dir.join(page.file()))
         && let io::ErrorKind::NotFound | io::ErrorKind::NotADirectory = err.kind()
     {
         return Ok(None);
     }
     let folder = TrustedFolder::find(dir, context.config.euid(), &Anywhere)
-        .map_err(|err| TemplateError(format!("{}: {err}", page.file_name())))?;
+        .map_err(|err| TemplateError(format!("{}: {err}", page.file())))?;
     render_with(page, context, move |name| match read(&folder, name)? {
         Some(source) => Ok(Some(source)),
         None => Ok(built_in(name)),
@@ -63,7 +58,7 @@ pub(super) fn render(
 
 /// Renders the built-in source of `page` by this engine.
 #[cfg(test)]
-pub(super) fn render_source(page: &Page<'_>, context: &Context) -> Result<String, TemplateError> {
+pub(super) fn render_source(page: &dyn Page, context: &Context) -> Result<String, TemplateError> {
     render_with(page, context, |name| Ok(built_in(name))).map(|page| page.document)
 }
 
@@ -75,7 +70,7 @@ fn built_in(name: &str) -> Option<String> {
 }
 
 fn render_with(
-    page: &Page<'_>,
+    page: &dyn Page,
     context: &Context,
     load: impl Fn(&str) -> Result<Option<String>, minijinja::Error> + Send + Sync + 'static,
 ) -> Result<Rendered, TemplateError> {
@@ -93,8 +88,8 @@ fn render_with(
     });
     let mut render = |undefined| {
         jinja.set_undefined_behavior(undefined);
-        let template = jinja.get_template(page.file_name())?;
-        template.render(variables(page))
+        let template = jinja.get_template(page.file())?;
+        template.render(page.variables())
     };
     // In a test (`if`) an undefined variable is no mistake.
     let undefined = match render(UndefinedBehavior::SemiStrict) {
@@ -127,44 +122,6 @@ fn is_undefined(err: &minijinja::Error) -> bool {
         cause = inner.source();
     }
     false
-}
-
-/// The variables of the built-in page of that name. Pages that may include one
-/// another have the same ones.
-fn variables(page: &Page<'_>) -> Value {
-    match *page {
-        Page::Index {
-            username,
-            everywhere,
-            message,
-        } => context! { username, everywhere, message, error => "" },
-        Page::Logout { username } => {
-            context! { username, everywhere => false, message => "", error => "" }
-        }
-        Page::Login { username, error } => {
-            context! { username, everywhere => false, message => "", error }
-        }
-        Page::Error(ErrorPage {
-            status,
-            reason,
-            message,
-            fix,
-            remedies,
-            error_id,
-            detail,
-        }) => {
-            let remedies: Vec<Value> = remedies.iter().map(|steps| remedy(steps)).collect();
-            context! { status, reason, message, fix, remedies, error_id, detail }
-        }
-    }
-}
-
-fn remedy(remedy: &Steps) -> Value {
-    let steps = remedy.steps.iter();
-    let steps: Vec<Value> = steps
-        .map(|step| context! { text => step.text, line => step.line })
-        .collect();
-    context! { title => remedy.title, steps }
 }
 
 /// `url_for('login', next='/x')`.

@@ -82,7 +82,8 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 }
 
 fn template_names() -> PossibleValuesParser {
-    BUILT_IN.map(|(name, _)| name).into()
+    let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+    names.into()
 }
 
 /// The source of the built-in file `name`; without a name those of all, each

@@ -47,6 +47,22 @@ const PAGES: [Row; 4] = [
     ("error.html", || Cgi::get("/nowhere"), 404),
 ];
 
+/// A page that is missing in [`PAGES`] would not be tested here.
+#[test]
+fn the_tests_know_every_template() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let names = fs::read_dir(folder).expect("templates");
+    let mut names: Vec<String> = names
+        .map(|entry| entry.expect("a template").file_name())
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.ends_with(".html") && name != "base.html")
+        .collect();
+    names.sort();
+    let mut known = PAGES.map(|(file, _, _)| file);
+    known.sort_unstable();
+    assert_eq!(names, known);
+}
+
 /// Makes a request of such a site and asserts what holds for its own pages as
 /// for the built-in ones; only their policy also allows the site's own files.
 #[track_caller]

@@ -1,0 +1,95 @@
+//! The handlers of the pages.
+
+use http::{Method, StatusCode};
+
+use super::page::response;
+use super::{Index, Login, Logout, username};
+use crate::server::{Context, Error, Form, Request, Response, form, redirect};
+use crate::session::{EVERYWHERE as EVERYWHERE_FLASH, Session, USERNAME, Value};
+
+/// The field of the button that ends all sessions of the user.
+const EVERYWHERE: &str = "everywhere";
+
+pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response, Error> {
+    let context = Context::of(request);
+    let flashes = session.take_flashes_of(EVERYWHERE_FLASH);
+    let page = Index {
+        username: &username_in(session),
+        message: flashes.first().map_or("", |flash| &flash.message),
+        everywhere: context.config.has_revocations(),
+    };
+    response(&page, context)
+}
+
+pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response, Error> {
+    let context = Context::of(request);
+    if request.method() != Method::POST {
+        return response(&Login::default(), context);
+    }
+    match username::posted(&form(request)?) {
+        Ok(username) => {
+            session.insert(USERNAME, username);
+            // Also of who was logged in by that name already.
+            session.renew();
+            if context.config.session_permanent {
+                session.set_permanent(true);
+            }
+            Ok(redirect(&context.mount.url_for("/")))
+        }
+        Err((error, typed)) => {
+            let username = &typed;
+            let mut form = response(&Login { username, error }, context)?;
+            *form.status_mut() = StatusCode::BAD_REQUEST;
+            Ok(form)
+        }
+    }
+}
+
+/// A GET logs out as well, as in the tutorial, if it is a visitor's own click.
+pub(super) fn logout(request: &Request, session: &mut Session) -> Result<Response, Error> {
+    let context = Context::of(request);
+    if request.method() != Method::POST && !logs_out(request) {
+        let username = &username_in(session);
+        return response(&Logout { username }, context);
+    }
+    // Any body is a click on the other button: a client without forms logs out.
+    let form: Form = form(request).unwrap_or_default();
+    if form.get(EVERYWHERE).is_some() {
+        session.end_everywhere();
+    }
+    // Remove the username from the session if it is there.
+    session.remove(USERNAME);
+    // A session that holds nothing but how long it lasts is over. So are those
+    // that made the request ambiguous, which therefore shows an empty one.
+    if session.iter().all(|(key, _)| key == "_permanent") {
+        session.clear();
+    }
+    Ok(redirect(&context.mount.url_for("/")))
+}
+
+fn username_in(session: &Session) -> String {
+    match session.get(USERNAME) {
+        Some(Value::String(name)) => name.clone(),
+        _ => String::new(),
+    }
+}
+
+/// Whether a GET of `/logout` is a visitor's own click: not a page elsewhere
+/// that embeds the address, and not a browser that reads ahead. HEAD asks for
+/// the page only.
+fn logs_out(request: &Request) -> bool {
+    let says = |name: &str, words: &[&str]| {
+        request.headers().get_all(name).iter().any(|value| {
+            value.to_str().is_ok_and(|value| {
+                value
+                    .split([';', ',', ' '])
+                    .any(|word| words.iter().any(|w| word.eq_ignore_ascii_case(w)))
+            })
+        })
+    };
+    request.method() == Method::GET
+        && !says("sec-fetch-site", &["cross-site", "same-site"])
+        && !["sec-purpose", "purpose", "x-purpose", "x-moz"]
+            .iter()
+            .any(|name| says(name, &["prefetch", "prerender", "preview"]))
+}
