@@ -65,6 +65,11 @@ impl From<FileRange> for Body {
 
 /// Consecutive bytes of an open regular file.
 ///
+/// As the body of a response they are sent in pieces, and its `Content-Length` is
+/// set. lighttpd and nginx pass that on; Apache does since 2.4.59 only with
+/// `SetEnv ap_trust_cgilike_cl 1`, without which a visitor cannot see that a CGI
+/// program's file was cut off.
+///
 /// Reading takes bytes from its front. The file's own position is neither used
 /// nor changed. A file that has become shorter than the range is an error of
 /// kind [`io::ErrorKind::UnexpectedEof`].

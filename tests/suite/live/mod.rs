@@ -14,6 +14,7 @@ mod apache;
 mod beside;
 mod busybox;
 mod daemon;
+mod downloads;
 mod fastcgi;
 mod fastcgi_ends;
 mod hostile;

@@ -124,11 +124,13 @@ impl Site {
     /// Not by this process: what another test starts meanwhile would hold the
     /// file open for writing for a moment, and nobody could run it (ETXTBSY).
     pub(crate) fn program(&self, name: &str, owner: User) -> PathBuf {
+        self.copy(Path::new(env!("CARGO_BIN_EXE_signet")), name, owner)
+    }
+
+    /// [`Site::program`] for another program than signet.
+    pub(super) fn copy(&self, program: &Path, name: &str, owner: User) -> PathBuf {
         let path = self.path.join(name);
-        let copied = Command::new("cp")
-            .arg(env!("CARGO_BIN_EXE_signet"))
-            .arg(&path)
-            .status();
+        let copied = Command::new("cp").arg(program).arg(&path).status();
         assert!(copied.expect("start cp").success(), "{}", path.display());
         give(&path, owner, 0o755);
         path
