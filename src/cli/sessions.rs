@@ -76,7 +76,7 @@ fn for_each(
     {
         (_, Entry::Occupied(ended)) => Ok(*ended.get()),
         (Some(revocations), Entry::Vacant(unknown)) => {
-            Ok(*unknown.insert(revocations.ended(user)?))
+            Ok(*unknown.insert(revocations.ended(user, now)?))
         }
         (None, Entry::Vacant(_)) => Ok(Ended::Never),
     };
@@ -84,7 +84,7 @@ fn for_each(
     let shown = store(config)?.for_each(now, &mut |record, size| match ended(record.user()) {
         Ok(ended) => {
             let over =
-                ended.covers(record.started) || config.cookie.is_too_old(record.started, now);
+                ended.covers(record.started, now) || config.cookie.is_too_old(record.started, now);
             visit(record, size, over)
         }
         Err(err) => {

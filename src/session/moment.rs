@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::signing::CLOCK_SKEW;
 use super::tagged_json::Value;
 
 /// Numbers that one second has.
@@ -49,6 +50,32 @@ impl Moment {
         match self.sequence + 1 {
             SEQUENCES => Self::from(self.second.saturating_add(1)),
             sequence => Self { sequence, ..self },
+        }
+    }
+
+    /// Whether it is later than any clock says that is right by
+    /// [`CLOCK_SKEW`] seconds, if it is `now` (Unix seconds) here.
+    pub fn is_ahead(self, now: u64) -> bool {
+        self.second > now.saturating_add(CLOCK_SKEW)
+    }
+
+    /// The middle of a block of 10 000, or the moment itself if that is later. For
+    /// a user's mark that takes the place of one whose number was lost: half of
+    /// the numbers were left for that one, and half are left for those after it.
+    pub fn middle_of_block(self) -> Self {
+        let middle = self.sequence - self.sequence % BLOCK + BLOCK / 2;
+        Self {
+            sequence: middle.max(self.sequence),
+            ..self
+        }
+    }
+
+    /// The middle of its second, or the moment itself if that is later. As
+    /// [`Moment::middle_of_block`], for everybody's mark.
+    pub fn middle_of_second(self) -> Self {
+        Self {
+            sequence: self.sequence.max(SEQUENCES / 2),
+            ..self
         }
     }
 

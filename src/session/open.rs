@@ -89,10 +89,11 @@ impl SessionInterface {
             let Some(session) = session else { continue };
             let ended = match (&found, &self.revocations) {
                 (Some((other, ended)), _) if other.user() == session.user() => *ended,
-                (_, Some(revocations)) => revocations.ended(session.user())?,
+                (_, Some(revocations)) => revocations.ended(session.user(), now)?,
                 (_, None) => Ended::Never,
             };
-            if ended.covers(session.started) || self.settings.is_too_old(session.started, now) {
+            if ended.covers(session.started, now) || self.settings.is_too_old(session.started, now)
+            {
                 continue;
             }
             if let Origin::Store(id) = &session.origin {

@@ -88,9 +88,10 @@ impl Record {
     }
 
     /// Whether the session is over at `now`: nobody used it for `lifetime`
-    /// seconds.
+    /// seconds. One that was saved later than now was not saved by a clock that is
+    /// right, and would not expire in time: it counts as expired.
     pub fn is_expired(&self, lifetime: u64, now: u64) -> bool {
-        now.saturating_sub(self.saved) > lifetime
+        Moment::from(self.saved).is_ahead(now) || now.saturating_sub(self.saved) > lifetime
     }
 }
 
@@ -136,6 +137,7 @@ mod tests {
     fn a_session_ends_a_second_after_its_lifetime() {
         let at = |now: u64| record().is_expired(600, 1_700_000_060 + now);
         assert_eq!([at(0), at(600), at(601)], [false, false, true]);
-        assert!(!record().is_expired(600, 5), "a clock that went back");
+        let before = |seconds: u64| record().is_expired(600, 1_700_000_060 - seconds);
+        assert_eq!([before(60), before(61)], [false, true]);
     }
 }

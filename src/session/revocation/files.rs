@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Dir, unlinkat};
 use rustix::io::Errno;
 
 use super::lists::{Kind, Lists};
-use super::{EndError, Ended, MAX_MARK, Mark, Revocations, Users, is_alive};
+use super::{EndError, Ended, MAX_MARK, Mark, Revocations, Users, floor, is_alive};
 use crate::files::lock::{self, Attempt};
 use crate::files::private::{self, Draft, Placement};
 use crate::files::trusted::{Opened, PrivateFolder};
@@ -56,17 +56,17 @@ impl RevocationFiles {
 
     /// The mark in the file `name`. A file that is not the program's own counts as a
     /// damaged mark.
-    fn read(&self, folder: &OwnedFd, name: &str) -> Result<Mark, StoreError> {
+    fn read(&self, folder: &OwnedFd, name: &str, now: u64) -> Result<Mark, StoreError> {
         match private::open(folder, name, false, self.dir.euid()) {
-            Ok(Some(file)) => self.parse(&file),
+            Ok(Some(file)) => self.parse(&file, now),
             Ok(None) => Ok(Mark::Absent),
             Err(problem) => self.damaged_by(problem),
         }
     }
 
-    fn parse(&self, file: &Opened) -> Result<Mark, StoreError> {
+    fn parse(&self, file: &Opened, now: u64) -> Result<Mark, StoreError> {
         match file.read(MAX_MARK) {
-            Ok(bytes) => Ok(Mark::parse(&bytes)),
+            Ok(bytes) => Ok(Mark::parse(&bytes, now)),
             Err(problem) => self.damaged_by(problem),
         }
     }
@@ -90,7 +90,7 @@ impl RevocationFiles {
             | FileProblem::TooLarge(_)
             | FileProblem::Damaged(_)
             | FileProblem::Served
-            | FileProblem::Temporary => Ok(Mark::Damaged),
+            | FileProblem::Temporary => Ok(Mark::UNREADABLE),
         }
     }
 
@@ -102,22 +102,25 @@ impl RevocationFiles {
         folder: &OwnedFd,
         drafts: &OwnedFd,
         name: &str,
+        now: u64,
         mut next: impl FnMut(Mark) -> Result<Option<Moment>, E>,
         mut before: impl FnMut(Mark, Moment) -> Result<(), E>,
     ) -> Result<(), E> {
         for _ in 0..MAX_TRIES {
             let (mark, placement, _lock) = match lock::lock(folder, name, self.dir.euid()) {
-                Ok(Some(file)) => (self.parse(&file)?, Placement::Replace, Some(file)),
+                Ok(Some(file)) => (self.parse(&file, now)?, Placement::Replace, Some(file)),
                 Ok(None) => (Mark::Absent, Placement::New, None),
                 // Without locks the later of two simultaneous changes wins. Both
                 // marks are later than all sessions that are to end.
-                Err(FileProblem::NoLocks) => (self.read(folder, name)?, Placement::Replace, None),
+                Err(FileProblem::NoLocks) => {
+                    (self.read(folder, name, now)?, Placement::Replace, None)
+                }
                 Err(problem) => (self.damaged_by(problem)?, Placement::Replace, None),
             };
             let Some(moment) = next(mark)? else {
                 return Ok(());
             };
-            let draft = Draft::write_synced(drafts, format!("{moment}\n").as_bytes())
+            let draft = Draft::write_synced(drafts, &mark.text(moment))
                 .map_err(|err| self.failed(err.into()))?;
             before(mark, moment)?;
             match draft.place_synced(folder, name, placement) {
@@ -143,12 +146,10 @@ impl RevocationFiles {
     ) -> Result<(), EndError> {
         let folder = self.make_folder()?;
         let lists = self.lists(&folder)?;
-        let mut floor = Moment::from(now);
-        match (began, self.read(&folder, ALL)?) {
-            // The session has not ended, so it began after the mark of all users.
-            (Some(began), _) => floor = floor.max(began),
-            (None, Mark::At(all)) => floor = floor.max(all.after()),
-            (None, Mark::Absent | Mark::Damaged) => {}
+        let mut floor = floor(began, now);
+        // A session that has not ended began after the mark of all users.
+        if began.is_none() {
+            floor = self.read(&folder, ALL, now)?.floor_of_user(floor);
         }
         let failed = |problem| self.failed(problem);
         // The limit is for users who have no mark yet.
@@ -157,6 +158,7 @@ impl RevocationFiles {
             &folder,
             lists.folder(),
             name,
+            now,
             |mark| {
                 if is_limited(mark) && lists.is_full(kind, now).map_err(failed)? {
                     return Err(EndError::TooMany);
@@ -186,11 +188,11 @@ impl RevocationFiles {
         let Attempt::Locked(file) = lock::try_lock(folder, name, self.dir.euid())? else {
             return Ok(());
         };
-        match Mark::parse(&file.read(MAX_MARK)?) {
-            Mark::At(moment) if !is_alive(moment, self.lifetime, now) => {
+        match Mark::parse(&file.read(MAX_MARK)?, now) {
+            Mark::At(moment, _) if !is_alive(moment, self.lifetime, now) => {
                 Ok(unlinkat(folder, name, AtFlags::empty())?)
             }
-            Mark::At(_) | Mark::Damaged | Mark::Absent => Ok(()),
+            Mark::At(..) | Mark::Damaged(_) | Mark::Absent => Ok(()),
         }
     }
 
@@ -208,13 +210,13 @@ fn is_taken(placement: Placement, err: &io::Error) -> bool {
 }
 
 impl Revocations for RevocationFiles {
-    fn ended(&self, user: Option<&str>) -> Result<Ended, StoreError> {
+    fn ended(&self, user: Option<&str>, now: u64) -> Result<Ended, StoreError> {
         let Some(folder) = self.folder()? else {
             return Ok(Ended::Never);
         };
-        let all = self.read(&folder, ALL)?.ended();
+        let all = self.read(&folder, ALL, now)?.ended();
         Ok(match user {
-            Some(user) => all.max(self.read(&folder, &hash(user))?.ended()),
+            Some(user) => all.max(self.read(&folder, &hash(user), now)?.ended()),
             None => all,
         })
     }
@@ -223,8 +225,8 @@ impl Revocations for RevocationFiles {
         match users {
             Users::All => {
                 let folder = self.make_folder()?;
-                let next = |mark: Mark| Ok(Some(mark.next_for_all(now)));
-                self.change(&folder, &folder, ALL, next, |_, _| Ok(()))
+                let next = |mark: Mark| Ok(Some(mark.next_for_all(floor(began, now))));
+                self.change(&folder, &folder, ALL, now, next, |_, _| Ok(()))
             }
             Users::Known(user) => self.end_user(&hash(user), Kind::Known, began, now),
             Users::Invented(user) => self.end_user(&hash(user), Kind::Invented, began, now),
@@ -234,26 +236,27 @@ impl Revocations for RevocationFiles {
     fn repair(&self, user: Option<&str>, now: u64) -> Result<(), StoreError> {
         let folder = self.make_folder()?;
         let lists = self.lists(&folder)?;
-        let names = std::iter::once(ALL.to_owned()).chain(user.map(hash));
-        for name in names {
-            self.change(
-                &folder,
-                lists.folder(),
-                &name,
-                |mark| {
-                    let is_damaged = mark == Mark::Damaged;
-                    Ok(is_damaged.then(|| mark.next_for_all(now)))
-                },
-                |_, moment| match name == ALL {
-                    true => Ok(()),
-                    false => lists
-                        .add(Kind::Known, &name, moment, false, now)
-                        .map(|_| ())
-                        .map_err(|problem| self.failed(problem)),
-                },
-            )?;
-        }
-        Ok(())
+        let next = |mark: Mark| {
+            let next = || mark.next_for_all(floor(None, now));
+            Ok::<_, StoreError>(mark.is_damaged().then(next))
+        };
+        self.change(&folder, lists.folder(), ALL, now, next, |_, _| Ok(()))?;
+        let Some(name) = user.map(hash) else {
+            return Ok(());
+        };
+        let all = self.read(&folder, ALL, now)?;
+        let floor = all.floor_of_user(floor(None, now));
+        self.change(
+            &folder,
+            lists.folder(),
+            &name,
+            now,
+            |mark| Ok(mark.is_damaged().then(|| mark.next(floor))),
+            |_, moment| {
+                let added = lists.add(Kind::Known, &name, moment, false, now);
+                added.map(|_| ()).map_err(|problem| self.failed(problem))
+            },
+        )
     }
 
     fn clean(&self, now: u64) -> Result<(), StoreError> {

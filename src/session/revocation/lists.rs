@@ -103,7 +103,7 @@ impl Lists {
 
     /// Whether a mark that takes the place of `mark` is in its list already.
     pub(super) fn has(&self, mark: Mark, moment: Moment) -> bool {
-        matches!(mark, Mark::At(earlier) if self.span(earlier) == self.span(moment))
+        matches!(mark, Mark::At(earlier, _) if self.span(earlier) == self.span(moment))
     }
 
     /// Whether there are [`MAX_INVENTED`] marks of this kind.

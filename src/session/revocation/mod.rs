@@ -6,8 +6,15 @@
 //! by itself, so the marks of one visitor never block another one.
 //!
 //! A session that begins after a mark gets a later moment than the mark, also
-//! within the same second and when the clock was set back. A damaged mark ends all
-//! sessions that it may be about, until one of these users logs in again.
+//! within the same second. A damaged mark ends all sessions that it may be about,
+//! until one of these users logs in again.
+//!
+//! A session or a mark may be dated later than the clock says: by a minute, if
+//! another machine made it whose clock is ahead. A session dated further ahead is
+//! refused, unless it directly follows a mark. A mark dated further ahead was set
+//! while a clock was wrong: it counts as damaged. Its moment is stored beside the
+//! new one and counts again when the clock reaches it, because it may be this
+//! clock that is wrong.
 
 mod files;
 mod lists;
@@ -23,8 +30,13 @@ use super::store::StoreError;
 /// The most marks of invented names that are stored at the same time.
 pub const MAX_INVENTED: u64 = 100_000;
 
-/// The most bytes of a mark: the text of a [`Moment`] and a line feed.
+/// The most bytes of a mark: the text of a [`Moment`], or of two with a blank
+/// between them, and a line feed.
 const MAX_MARK: usize = 64;
+
+/// Seconds that a mark may be dated in the future: its date may be ahead of a
+/// clock that is itself ahead of another.
+const MAX_AHEAD: u64 = 2 * CLOCK_SKEW;
 
 /// The most expired marks that are removed whenever a mark is set.
 const MAX_CLEANED: usize = 16;
@@ -60,11 +72,12 @@ pub enum Ended {
 }
 
 impl Ended {
-    /// Whether a session that began at this moment has ended.
-    pub fn covers(self, began: Moment) -> bool {
+    /// Whether a session that began at this moment has ended at `now` (Unix
+    /// seconds), or cannot have begun then.
+    pub fn covers(self, began: Moment, now: u64) -> bool {
         match self {
-            Self::Never => false,
-            Self::UpTo(ended) => began <= ended,
+            Self::Never => began.is_ahead(now),
+            Self::UpTo(ended) => began <= ended || (began.is_ahead(now) && began != ended.after()),
             Self::Always => true,
         }
     }
@@ -95,10 +108,11 @@ pub trait Revocations {
     /// # Errors
     ///
     /// [`StoreError`] if the marks cannot be read.
-    fn ended(&self, user: Option<&str>) -> Result<Ended, StoreError>;
+    fn ended(&self, user: Option<&str>, now: u64) -> Result<Ended, StoreError>;
 
     /// Ends every session that began by now, or by `began` if that is later: the
-    /// moment at which the session began that asks for it, if one does.
+    /// moment at which the session began that asks for it. If none does, sessions
+    /// that began by a clock that is [`CLOCK_SKEW`] ahead end too.
     ///
     /// # Errors
     ///
@@ -106,7 +120,7 @@ pub trait Revocations {
     fn end(&self, users: Users<'_>, began: Option<Moment>, now: u64) -> Result<(), EndError>;
 
     /// Writes the marks that are about `user` again if they are damaged. Sessions
-    /// that began by now stay ended.
+    /// that began by now stay ended, also by a clock that is [`CLOCK_SKEW`] ahead.
     ///
     /// # Errors
     ///
@@ -127,10 +141,10 @@ pub trait Revocations {
     ///
     /// [`StoreError`] if the marks cannot be read or repaired.
     fn begin(&self, user: Option<&str>, now: u64) -> Result<Moment, StoreError> {
-        let mut ended = self.ended(user)?;
+        let mut ended = self.ended(user, now)?;
         if ended == Ended::Always {
             self.repair(user, now)?;
-            ended = self.ended(user)?;
+            ended = self.ended(user, now)?;
         }
         match ended {
             Ended::Never => Ok(now.into()),
@@ -143,28 +157,61 @@ pub trait Revocations {
 }
 
 /// What is stored in the place of a mark.
+///
+/// The second moment, if there is one, is that of an earlier mark which was dated
+/// too far ahead when this one replaced it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Mark {
     Absent,
-    At(Moment),
-    /// Empty, cut short, or not written by this program.
-    Damaged,
+    At(Moment, Option<Moment>),
+    /// Empty, cut short, not written by this program, or dated too far ahead.
+    Damaged(Option<Moment>),
 }
 
 impl Mark {
-    fn parse(bytes: &[u8]) -> Self {
-        let text = std::str::from_utf8(bytes).ok();
-        let moment = text
-            .and_then(|text| text.strip_suffix('\n'))
-            .and_then(|text| text.parse().ok());
-        moment.map_or(Self::Damaged, Self::At)
+    /// What is not a text of this program.
+    const UNREADABLE: Self = Self::Damaged(None);
+
+    /// Reads what [`Mark::text`] wrote.
+    fn parse(bytes: &[u8], now: u64) -> Self {
+        Self::read(bytes, now).unwrap_or(Self::UNREADABLE)
+    }
+
+    fn read(bytes: &[u8], now: u64) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
+        let (moment, ahead) = match text.split_once(' ') {
+            Some((moment, ahead)) => (moment, Some(ahead.parse().ok()?)),
+            None => (text, None),
+        };
+        let moment: Moment = moment.parse().ok()?;
+        let counts = |moment: &Moment| moment.second() <= now.saturating_add(MAX_AHEAD);
+        let latest = ahead.unwrap_or(moment).max(moment);
+        Some(match counts(&latest) {
+            true => Self::At(latest, None),
+            false if counts(&moment) => Self::At(moment, ahead),
+            false => Self::Damaged(Some(latest)),
+        })
+    }
+
+    /// The text of a mark at `moment` that replaces this one.
+    fn text(self, moment: Moment) -> Vec<u8> {
+        match self {
+            Self::At(_, Some(ahead)) | Self::Damaged(Some(ahead)) if ahead > moment => {
+                format!("{moment} {ahead}\n").into_bytes()
+            }
+            Self::Absent | Self::At(..) | Self::Damaged(_) => format!("{moment}\n").into_bytes(),
+        }
+    }
+
+    fn is_damaged(self) -> bool {
+        matches!(self, Self::Damaged(_))
     }
 
     fn ended(self) -> Ended {
         match self {
             Self::Absent => Ended::Never,
-            Self::At(moment) => Ended::UpTo(moment),
-            Self::Damaged => Ended::Always,
+            Self::At(moment, _) => Ended::UpTo(moment),
+            Self::Damaged(_) => Ended::Always,
         }
     }
 
@@ -173,22 +220,42 @@ impl Mark {
     fn next(self, floor: Moment) -> Moment {
         match self {
             Self::Absent => floor,
-            Self::At(earlier) => earlier.after().max(floor),
+            Self::At(earlier, _) => earlier.after().max(floor),
             // The lost moment is assumed to be in the same second.
-            Self::Damaged => floor.end_of_block(),
+            Self::Damaged(_) => floor.middle_of_block(),
         }
     }
 
     /// As [`Mark::next`], for the mark of all users.
-    fn next_for_all(self, now: u64) -> Moment {
-        self.next(now.into()).end_of_block()
+    fn next_for_all(self, floor: Moment) -> Moment {
+        let next = match self {
+            Self::Damaged(_) => floor.middle_of_second(),
+            Self::Absent | Self::At(..) => self.next(floor),
+        };
+        next.end_of_block()
+    }
+
+    /// `floor`, or the moment after this mark, of all users, if that is later.
+    fn floor_of_user(self, floor: Moment) -> Moment {
+        match self {
+            Self::At(all, _) => floor.max(all.after()),
+            Self::Absent | Self::Damaged(_) => floor,
+        }
     }
 
     fn is_alive(self, lifetime: u64, now: u64) -> bool {
         match self {
-            Self::Absent | Self::Damaged => false,
-            Self::At(moment) => is_alive(moment, lifetime, now),
+            Self::Absent | Self::Damaged(_) => false,
+            Self::At(moment, _) => is_alive(moment, lifetime, now),
         }
+    }
+}
+
+/// The moment up to which a new mark at least ends sessions.
+fn floor(began: Option<Moment>, now: u64) -> Moment {
+    match began {
+        Some(began) => began.max(now.into()),
+        None => now.saturating_add(CLOCK_SKEW).into(),
     }
 }
 

@@ -9,7 +9,9 @@
 
 use std::sync::Arc;
 
-use super::{EndError, Ended, MAX_CLEANED, MAX_INVENTED, Mark, Revocations, Users, kept_for};
+use super::{
+    EndError, Ended, MAX_CLEANED, MAX_INVENTED, Mark, Revocations, Users, floor, kept_for,
+};
 use crate::session::id::hash;
 use crate::session::moment::Moment;
 use crate::session::record::MAX_RECORD;
@@ -72,15 +74,16 @@ impl RevocationRedis {
     }
 
     /// The mark of all users, and that of the user.
-    fn read(&self, keys: &MarkKeys) -> Result<(Mark, Mark), StoreError> {
-        let mark = |bytes: Option<Vec<u8>>| bytes.map_or(Mark::Absent, |bytes| Mark::parse(&bytes));
+    fn read(&self, keys: &MarkKeys, now: u64) -> Result<(Mark, Mark), StoreError> {
+        let mark =
+            |bytes: Option<Vec<u8>>| bytes.map_or(Mark::Absent, |bytes| Mark::parse(&bytes, now));
         match self
             .client
             .get_both(&keys.all, keys.user.as_deref(), MAX_VALUE)
         {
             Ok([all, user]) => Ok((mark(all), mark(user))),
             // One of the keys has a value that is not a mark.
-            Err(StoreError::Refused { .. }) => Ok((Mark::Damaged, Mark::Damaged)),
+            Err(StoreError::Refused { .. }) => Ok((Mark::UNREADABLE, Mark::UNREADABLE)),
             Err(err) => Err(err),
         }
     }
@@ -92,21 +95,23 @@ impl RevocationRedis {
         now: u64,
         next: impl Fn(Mark) -> Option<Moment>,
     ) -> Result<(), StoreError> {
-        let text = |moment: Moment| format!("{moment}\n").into_bytes();
         let seconds = |moment: Moment| {
             let ahead = moment.second().saturating_sub(now);
             kept_for(self.lifetime).saturating_add(ahead)
         };
         let changed = self.client.change(key, MAX_VALUE, |bytes| {
-            let mark = bytes.map_or(Mark::Absent, |bytes| Mark::parse(&bytes));
+            let mark = bytes.map_or(Mark::Absent, |bytes| Mark::parse(&bytes, now));
             Ok(match next(mark) {
-                Some(moment) => Step::Put(text(moment), seconds(moment)),
+                Some(moment) => Step::Put(mark.text(moment), seconds(moment)),
                 None => Step::Leave,
             })
         });
         match changed {
-            Err(StoreError::Refused { .. }) => match next(Mark::Damaged) {
-                Some(moment) => self.client.put(key, &text(moment), seconds(moment)),
+            Err(StoreError::Refused { .. }) => match next(Mark::UNREADABLE) {
+                Some(moment) => {
+                    let text = Mark::UNREADABLE.text(moment);
+                    self.client.put(key, &text, seconds(moment))
+                }
                 None => Ok(()),
             },
             outcome => outcome.map(|_| ()),
@@ -161,8 +166,8 @@ impl RevocationRedis {
 }
 
 impl Revocations for RevocationRedis {
-    fn ended(&self, user: Option<&str>) -> Result<Ended, StoreError> {
-        let (all, user) = self.read(&self.keys(user))?;
+    fn ended(&self, user: Option<&str>, now: u64) -> Result<Ended, StoreError> {
+        let (all, user) = self.read(&self.keys(user), now)?;
         Ok(all.ended().max(user.ended()))
     }
 
@@ -170,7 +175,9 @@ impl Revocations for RevocationRedis {
         let name = match users {
             Users::All => {
                 for tag in TAGS.chars() {
-                    self.change(&self.all(tag), now, |mark| Some(mark.next_for_all(now)))?;
+                    self.change(&self.all(tag), now, |mark| {
+                        Some(mark.next_for_all(floor(began, now)))
+                    })?;
                 }
                 return Ok(());
             }
@@ -178,20 +185,16 @@ impl Revocations for RevocationRedis {
         };
         let hash = hash(name);
         let key = self.user(&hash);
-        let mut floor = Moment::from(now);
-        match began {
-            // The session has not ended, so it began after the mark of all users.
-            Some(began) => floor = floor.max(began),
-            None => {
-                if let (Mark::At(all), _) = self.read(&self.keys(Some(name)))? {
-                    floor = floor.max(all.after());
-                }
-            }
+        let mut floor = floor(began, now);
+        // A session that has not ended began after the mark of all users.
+        if began.is_none() {
+            let (all, _) = self.read(&self.keys(Some(name)), now)?;
+            floor = all.floor_of_user(floor);
         }
         let until = floor.second().saturating_add(kept_for(self.lifetime));
         if matches!(users, Users::Invented(_)) && !self.count(&hash, until, now)? {
             // A mark that the owner set is in no list.
-            let (_, mark) = self.read(&self.keys(Some(name)))?;
+            let (_, mark) = self.read(&self.keys(Some(name)), now)?;
             if !mark.is_alive(self.lifetime, now) {
                 return Err(EndError::TooMany);
             }
@@ -201,13 +204,18 @@ impl Revocations for RevocationRedis {
 
     fn repair(&self, user: Option<&str>, now: u64) -> Result<(), StoreError> {
         let keys = self.keys(user);
-        for key in std::iter::once(&keys.all).chain(&keys.user) {
-            self.change(key, now, |mark| match mark {
-                Mark::Damaged => Some(mark.next_for_all(now)),
-                Mark::At(_) | Mark::Absent => None,
-            })?;
-        }
-        Ok(())
+        self.change(&keys.all, now, |mark| {
+            let next = || mark.next_for_all(floor(None, now));
+            mark.is_damaged().then(next)
+        })?;
+        let Some(user) = &keys.user else {
+            return Ok(());
+        };
+        let (all, _) = self.read(&keys, now)?;
+        let floor = all.floor_of_user(floor(None, now));
+        self.change(user, now, |mark| {
+            mark.is_damaged().then(|| mark.next(floor))
+        })
     }
 
     /// Redis itself removes expired keys.

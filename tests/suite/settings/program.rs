@@ -114,7 +114,7 @@ fn assert_apart(vars: &[(&str, &str)]) {
         marks.end(Users::All, None, now).expect("a mark");
         for (other, config) in configs.iter().enumerate() {
             let marks = config.revocations().expect("a place for marks");
-            let ended = marks.ended(Some("ada")).expect("marks") != Ended::Never;
+            let ended = marks.ended(Some("ada"), now).expect("marks") != Ended::Never;
             assert_eq!(ended, other <= at, "{at}, looked for by {other}");
         }
     }

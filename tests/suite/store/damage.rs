@@ -321,8 +321,10 @@ fn the_sweeper_removes_nothing_from_the_future() {
     store.create(&id, &good).expect("create");
     for then in [0, 1, now() - 86_400, now()] {
         assert_eq!(store.sweep(then, usize::MAX).expect("sweep"), 0, "{then}");
-        assert_eq!(store.load(&id, then).expect("load"), Some(good.clone()));
+        assert_eq!(store.load(&id, then).expect("load"), None, "{then}");
     }
+    let then = now() + 86_400;
+    assert_eq!(store.load(&id, then).expect("load"), Some(good));
 }
 
 /// Files of another user, and files that we may not open.

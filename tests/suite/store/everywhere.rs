@@ -180,6 +180,68 @@ fn logging_out_everywhere_prolongs_no_absolute_lifetime() {
     }
 }
 
+/// The marks of a site of this kind, as `signet sessions` opens them.
+fn owner(site: &Site, kind: &[(&str, &str)]) -> RevocationFiles {
+    let dir = match kind == KINDS[0] {
+        true => site.state.path().join("sessions/ended"),
+        false => site.state.path().join("ended"),
+    };
+    RevocationFiles::new(dir, geteuid().as_raw(), 600)
+}
+
+/// The clock of this machine was wrong when they began, or that of another is.
+#[test]
+fn sessions_dated_ahead_of_the_clock_outlive_no_end() {
+    for kind in KINDS {
+        for ahead in [1, 30, 59, 60, 61, 3600, 400 * 86_400] {
+            for whose in [Users::All, Users::Known("ada")] {
+                let case = format!("{kind:?} {ahead} {whose:?}");
+                let site = Site::new(kind);
+                let mut ada = site.visitor();
+                ada.log_in(NOW + ahead, "ada");
+                let before = ada.clone().user(NOW);
+                assert_eq!(before.is_some(), ahead <= 60, "{case}: before");
+                owner(&site, kind).end(whose, None, NOW).expect("end");
+                assert_eq!(ada.clone().user(NOW), None, "{case}");
+                if ahead <= 60 {
+                    assert_eq!(ada.user(NOW + ahead), None, "{case}: in its second");
+                }
+                let mut again = site.visitor();
+                again.log_in(NOW, "ada");
+            }
+            let site = Site::new(kind).with(&[("SESSION_ABSOLUTE_LIFETIME", "2")]);
+            let mut ada = site.visitor();
+            ada.log_in(NOW + ahead, "ada");
+            assert_eq!(ada.user(NOW + 64), None, "{kind:?} {ahead}: too old");
+        }
+    }
+}
+
+/// The click was made while the clock was an hour ahead, or the login while it
+/// was an hour behind.
+#[test]
+fn a_clock_that_is_corrected_takes_no_session_past_a_click() {
+    for kind in KINDS {
+        for (click, login) in [(3600, 0), (0, -3600)] {
+            let case = format!("{kind:?} {click} {login}");
+            let site = Site::new(kind);
+            let [mut ada, mut phone] = [(); 2].map(|()| site.visitor());
+            phone.log_in(NOW - 10, "ada");
+            ada.log_in(NOW + click, "ada");
+            ada.log_out_everywhere(NOW + click);
+            let login = NOW.saturating_add_signed(login);
+            ada.log_in(login, "ada");
+            assert_eq!(phone.clone().user(login), None, "{case}");
+            assert_eq!(phone.clone().user(NOW + 5), None, "{case}");
+            owner(&site, kind)
+                .end(Users::All, None, login)
+                .expect("end all");
+            assert_eq!(ada.user(login), None, "{case}");
+            ada.log_in(login, "ada");
+        }
+    }
+}
+
 /// A mark for everybody is also for carts, and whatever a page stores without
 /// knowing a name.
 #[test]
@@ -193,11 +255,7 @@ fn everybodys_sessions_are_over_with_a_username_or_without() {
         large.visit(NOW, |session| {
             session.insert("cart", super::overflow::noise(size))
         });
-        let dir = match kind == KINDS[0] {
-            true => site.state.path().join("sessions/ended"),
-            false => site.state.path().join("ended"),
-        };
-        let marks = RevocationFiles::new(dir, geteuid().as_raw(), 600);
+        let marks = owner(&site, kind);
         marks.end(Users::All, None, NOW).expect("end all");
         for (name, visitor) in [
             ("ada", &mut ada),
@@ -235,8 +293,7 @@ fn an_ended_copy_that_flask_signs_again_is_over_too() {
         copy.cookie = sign_again(&copy.cookie, NOW + 20);
         assert_eq!(copy.user(NOW + 20), None, "{kind:?}");
 
-        let dir = site.state.path().join("ended");
-        let marks = RevocationFiles::new(dir, geteuid().as_raw(), 600);
+        let marks = owner(&site, kind);
         marks.end(Users::All, None, NOW + 30).expect("end all");
         anonymous.cookie = sign_again(&anonymous.cookie, NOW + 40);
         let is_empty = anonymous.visit(NOW + 40, |session| session.is_empty());
@@ -302,11 +359,15 @@ fn expired_marks_are_removed_a_few_at_a_time() {
     let (dir, marks) = marks(&state, 600);
     let is_there = |user: &str| dir.join(hash(user)).exists();
     for user in ["ada", "bob"] {
-        marks.end(Users::Invented(user), None, NOW).expect("end");
+        marks
+            .end(Users::Invented(user), Some(NOW.into()), NOW)
+            .expect("end");
     }
     for number in 0..40 {
         let user = format!("user {number}");
-        marks.end(Users::Invented(&user), None, NOW).expect("end");
+        marks
+            .end(Users::Invented(&user), Some(NOW.into()), NOW)
+            .expect("end");
     }
     let count = || fs::read_dir(&dir).expect("marks").count() - 1;
     assert_eq!(count(), 42);

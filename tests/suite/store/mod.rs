@@ -66,6 +66,8 @@ macro_rules! marks {
             marks::everybodys_mark_ends_all_that_began_before_it,
             marks::no_date_is_ahead_of_the_clock,
             marks::of_concurrent_marks_the_latest_counts,
+            marks::everybodys_mark_covers_what_began_after_a_damaged_one,
+            marks::a_mark_far_ahead_of_the_clock_counts_when_its_time_comes,
             marks::a_damaged_mark_ends_sessions_until_it_is_written_anew,
             marks::marks_of_invented_names_have_a_limit,
             marks::the_limit_holds_at_one_second,
