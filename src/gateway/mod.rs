@@ -15,10 +15,10 @@ mod environment;
 pub(crate) mod fastcgi;
 mod meta;
 mod mount;
-mod origin;
 mod request;
 mod request_body;
 mod response;
+mod site;
 
 pub use answer::answered;
 pub use body::{Body, FileRange, FileRangeError};
@@ -26,13 +26,13 @@ pub use edge::{Edge, Entrance, log, logged};
 pub use environment::Environment;
 pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
-pub use origin::TrustProxy;
 pub use request_body::BodyError;
 pub use response::ResponseError;
+pub use site::TrustProxy;
 
 pub(crate) use answer::Answer;
 use answer::log_unfinished;
 pub(crate) use edge::now;
-pub(crate) use origin::{CrossOrigin, Site};
 pub(crate) use request::{RequestError, head};
 pub(crate) use request_body::{Announced, Patient, longest, read_body};
+pub(crate) use site::{Authority, Site};

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::form::check_content_type;
 use super::headers::{keep_out_of_caches, last_resort, protect};
+use super::origin::check_origin;
 use super::reply::redirect_by;
 use super::routes::NoRoute;
 use super::{Request, Response, Server, error_page};
@@ -132,9 +133,8 @@ fn answer(
         return Ok(response);
     }
     let mut head = gateway::head(vars, mount)?;
-    let site = Site::new(vars, config.trust_proxy);
     if !head.method.is_safe() {
-        site.check_origin()?;
+        check_origin(vars, config.trust_proxy)?;
     }
     let (number, parameters) = match routes.find(&head.method, mount.route()) {
         Err(NoRoute::MethodNotAllowed(methods)) if head.method == Method::OPTIONS => {
@@ -186,7 +186,9 @@ fn answer(
     let path = config.cookie_path.as_ref().map(CookiePath::as_str);
     let scope = CookieScope {
         path: path.unwrap_or(mount.cookie_path()),
-        secure: config.cookie_secure.unwrap_or(site.is_https()),
+        secure: config
+            .cookie_secure
+            .unwrap_or_else(|| Site::new(vars, config.trust_proxy).is_https),
     };
     let line = match sessions.save(&session, scope, now) {
         // Only that it was in use: the page is as good without it.

@@ -6,9 +6,10 @@ use std::fmt;
 
 use http::StatusCode;
 
+use super::origin::CrossOrigin;
 use super::routes::{Methods, NoRoute, UrlError};
 use crate::config::{ConfigError, KeyError, StateDirError};
-use crate::gateway::{BodyError, CrossOrigin, RequestError, ResponseError};
+use crate::gateway::{BodyError, RequestError, ResponseError};
 use crate::session::SaveError;
 use crate::session::store::StoreError;
 

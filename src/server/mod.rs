@@ -7,6 +7,7 @@ mod exchange;
 mod failure;
 mod form;
 mod headers;
+mod origin;
 mod reply;
 mod routes;
 
@@ -30,6 +31,7 @@ pub use failure::{Error, FormError};
 pub use form::{Form, form, query};
 pub(crate) use headers::keep_out_of_caches;
 use headers::last_resort;
+pub(crate) use origin::CrossOrigin;
 pub use reply::{IntoResponse, escape, html, redirect};
 use routes::Routes;
 pub use routes::UrlError;
