@@ -1,8 +1,8 @@
 //! `signet cookie`.
 
 use super::site;
-use super::{Failure, complain, print};
-use crate::Edge;
+use super::{Failure, note, print};
+use crate::gateway::Edge;
 use crate::session::DateTime;
 use crate::session::signing::{Signer, VerifyError, decode_payload};
 use crate::session::tagged_json;
@@ -11,12 +11,12 @@ use crate::session::tagged_json;
 pub(super) enum Command {
     /// Verify a session cookie and show the session as JSON
     ///
-    /// The JSON on standard output is as Flask writes it, tags included. When
-    /// it was signed is said on standard error.
+    /// The JSON is Flask's, with its tags for types that JSON does not have. The time of
+    /// the signature is written to standard error.
     Decode {
         /// The cookie's value, or NAME=VALUE
         cookie: String,
-        /// Look without a key: do not believe what it says
+        /// Do not verify it: anybody may have written the content
         #[arg(long)]
         unverified: bool,
     },
@@ -31,14 +31,14 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
     let payload = if unverified {
         let (signed, _) = token.rsplit_once('.').ok_or_else(malformed)?;
         let (payload, _) = signed.rsplit_once('.').ok_or_else(malformed)?;
-        complain("signet: not verified: anybody may have written this");
+        note("not verified: anybody may have written this cookie");
         payload
     } else {
         verify(token, edge)?
     };
     let session = decode_payload(payload)
         .and_then(|json| tagged_json::loads(&json))
-        .ok_or_else(|| Failure::new("cookie does not hold a session"))?;
+        .ok_or_else(|| Failure::new("the cookie does not contain a session"))?;
     print(format!("{}\n", tagged_json::dumps(&session)).as_bytes())
 }
 
@@ -52,13 +52,14 @@ fn verify<'t>(token: &'t str, edge: &Edge) -> Result<&'t str, Failure> {
                 .ok()
                 .and_then(|at| DateTime::from_unix(at).ok());
             if let Some(date) = date {
-                complain(format_args!("signet: signed {date}"));
+                note(format_args!("signed {date}"));
             }
             Ok(verified.payload)
         }
-        Err(err @ VerifyError::BadSignature) => Err(Failure::new(err).hint(
-            "is SESSION_DIGEST right (Flask's own default is sha1), and this the site's SECRET_KEY?",
-        )),
+        Err(err @ VerifyError::BadSignature) => {
+            Err(Failure::new(err)
+                .hint("check SESSION_DIGEST (Flask's default is sha1) and SECRET_KEY"))
+        }
         Err(err) => Err(Failure::new(err)),
     }
 }

@@ -1,4 +1,4 @@
-//! `signet fastcgi`: workers on a socket, for web servers that start none.
+//! `signet fastcgi`: workers on a socket, for web servers that do not start them.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -20,32 +20,32 @@ use rustix::process::umask;
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::{Failure, complain, count};
-use crate::Edge;
+use super::{Failure, count, note};
+use crate::gateway::Edge;
 use crate::gateway::fastcgi::{ProgramFile, RUNNING, is_listening};
 
-/// A worker that ends sooner than this is not started again at once.
+/// A worker that has run for less time is replaced after a pause.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Workers for nginx and Apache's mod_proxy_fcgi. lighttpd and mod_fcgid start
-/// workers by themselves and need none of this.
+/// Runs workers for nginx and Apache's mod_proxy_fcgi. lighttpd and mod_fcgid start
+/// the workers themselves and do not need this command.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Where to listen: unix:PATH, or 127.0.0.1:PORT
     ///
-    /// A socket that systemd passes (see signet.socket) takes its place. Every user
-    /// of the machine can connect to a TCP port and pose as the web server.
+    /// A socket that systemd passes (see signet.socket) is used instead. Every user of the
+    /// machine can connect to a TCP port and pretend to be the web server.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<Address>,
-    /// How many processes serve
+    /// The number of worker processes
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1000))]
     workers: u16,
-    /// The permissions of a unix socket, octal
+    /// The permissions of a unix socket, in octal
     #[arg(long, default_value = "600", value_parser = permissions)]
     mode: u32,
 }
 
-/// Where to listen. Not to the world: whoever can connect is believed to be
+/// Where to listen: on this machine only, as everybody who can connect is taken for
 /// the web server.
 #[derive(Clone, Debug)]
 enum Address {
@@ -67,7 +67,7 @@ impl std::str::FromStr for Address {
             .parse()
             .map_err(|_| "expected unix:/PATH or 127.0.0.1:PORT".to_owned())?;
         if !address.ip().to_canonical().is_loopback() {
-            return Err("only loopback addresses: who can connect is believed".to_owned());
+            return Err("only loopback addresses are allowed: everybody who can connect is taken for the web server".to_owned());
         }
         Ok(Self::Tcp(address))
     }
@@ -81,7 +81,7 @@ fn permissions(text: &str) -> Result<u32, String> {
 }
 
 pub(super) fn run(arguments: Arguments, sockets: Vec<OwnedFd>, edge: &Edge) -> Result<(), Failure> {
-    // Before the first worker, whose end would not be heard of.
+    // Before the first worker starts, so that no end of a worker is missed.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGCHLD]).map_err(Failure::new)?;
     let listener = Listener::new(arguments.listen, arguments.mode, sockets)?;
     let program = Program {
@@ -92,8 +92,8 @@ pub(super) fn run(arguments: Arguments, sockets: Vec<OwnedFd>, edge: &Edge) -> R
     for _ in 0..arguments.workers {
         pool.push(Worker::start(&program, &listener)?);
     }
-    complain(format_args!(
-        "signet: {}",
+    note(format_args!(
+        "{}",
         count(arguments.workers.into(), "worker")
     ));
     let mut outcome = Ok(());
@@ -118,7 +118,7 @@ pub(super) fn run(arguments: Arguments, sockets: Vec<OwnedFd>, edge: &Edge) -> R
 /// The socket of all workers.
 struct Listener {
     socket: OwnedFd,
-    /// Where it is in the file system, if it is our own, and which file that was.
+    /// Its path, if this process made it, with the file's device and inode.
     file: Option<(PathBuf, Option<(u64, u64)>)>,
 }
 
@@ -156,7 +156,7 @@ impl Listener {
         })
     }
 
-    /// A socket that systemd has opened, and keeps when we end.
+    /// A socket that systemd has opened, and keeps open when this process ends.
     fn passed(socket: OwnedFd) -> Result<Self, Failure> {
         if !is_listening(&socket) {
             return Err(Failure::new("the socket from systemd does not listen")
@@ -170,24 +170,24 @@ impl Listener {
         if !is_near {
             return Err(
                 Failure::new("the socket from systemd is open to other machines")
-                    .hint("use a unix socket or a loopback address: who can connect is believed"),
+                    .hint("use a unix socket or a loopback address: everybody who can connect is taken for the web server"),
             );
         }
         Ok(Self { socket, file: None })
     }
 
-    /// Those who connect from now on are refused, so that none of them can come
-    /// when the last worker has left. The workers serve those who came before.
+    /// Refuses new connections, so that none is waiting when the last worker ends. The
+    /// workers answer the connections that are waiting now.
     ///
-    /// A TCP socket would forget them; there, who comes in the last moment is cut
-    /// off. systemd's socket stays, for the process that it starts next.
+    /// A TCP socket would drop these; there, connections of the last moment are lost.
+    /// systemd's socket stays open for the process that it starts next.
     fn refuse_connections(&self) {
         if self.file.is_some() {
             let _ = shutdown(&self.socket, Shutdown::Both);
         }
     }
 
-    /// Removes the socket's file, and not one that another daemon has put there.
+    /// Removes the socket's file, unless another daemon has replaced it.
     fn remove(self) {
         if let Some((path, bound)) = self.file
             && file_at(&path) == bound
@@ -197,7 +197,7 @@ impl Listener {
     }
 }
 
-/// A socket that a process left behind when it was killed is replaced.
+/// Replaces the socket of a process that was killed.
 fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     let is_socket = |path: &Path| {
         std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket())
@@ -218,28 +218,28 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     Ok(socket)
 }
 
-/// Which file has this name.
+/// Device and inode of the file with this name.
 fn file_at(path: &Path) -> Option<(u64, u64)> {
     let meta = std::fs::symlink_metadata(path).ok()?;
     Some((meta.dev(), meta.ino()))
 }
 
-/// What a worker runs.
+/// The program that workers run.
 struct Program {
     file: Option<ProgramFile>,
-    /// The script of settings that we were started by.
+    /// The script of settings that was started.
     script: Option<OsString>,
 }
 
 impl Program {
-    /// Starts the file that has our program's name now, which may be a newer one,
-    /// or our own if that one cannot be started.
+    /// Starts the file that has the program's name now, which may be an update, or the
+    /// running one if that fails.
     fn start(&self, listener: &Listener) -> io::Result<Child> {
         let path = self.file.as_ref().map(ProgramFile::path);
         match path.map(|path| self.start_file(path, listener)) {
             Some(Ok(child)) => return Ok(child),
-            Some(Err(err)) => complain(format_args!(
-                "signet: {}: {err}; starting the program that is running",
+            Some(Err(err)) => note(format_args!(
+                "{}: {err}; starting the program that is running",
                 path.unwrap_or(Path::new(RUNNING)).display()
             )),
             None => {}
@@ -251,12 +251,12 @@ impl Program {
         Command::new(file)
             .arg0("signet")
             .args(&self.script)
-            // They are for this process.
+            // These variables are for this process.
             .env_remove("LISTEN_PID")
             .env_remove("LISTEN_FDS")
             .env_remove("LISTEN_FDNAMES")
             .stdin(listener.socket.try_clone()?)
-            // The worker ends when nobody holds the other end of it.
+            // The worker ends when this process closes its end of the pipe.
             .stdout(Stdio::piped())
             .spawn()
     }
@@ -277,20 +277,19 @@ impl Worker {
         })
     }
 
-    /// Starts another one in its place if it has ended.
+    /// Replaces it if it has ended.
     fn look_after(&mut self, program: &Program, listener: &Listener) -> Result<(), Failure> {
         let Ok(Some(status)) = self.child.try_wait() else {
             return Ok(());
         };
-        complain(format_args!(
-            "signet: worker ended, {status}; starting another"
-        ));
+        note(format_args!("worker ended, {status}; starting another"));
         thread::sleep(SOON.saturating_sub(self.since.elapsed()));
         *self = Self::start(program, listener)?;
         Ok(())
     }
 
-    /// As our own end would. A signal can be lost on a worker that only begins.
+    /// Closes the pipe, as the end of this process would. A worker that is starting
+    /// could miss a signal.
     fn ask_to_end(&mut self) {
         drop(self.child.stdout.take());
     }

@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use super::site;
-use super::{Failure, complain, print, utc};
-use crate::Edge;
+use super::{Failure, note, print, utc};
 use crate::config::RotateError;
+use crate::gateway::Edge;
 use crate::session::key;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Make a new key: 64 hex digits
+    /// Create a new key of 64 hex digits
     ///
-    /// Nobody needs this to start: a site makes its own key at the first
-    /// visit. It is for a key that several programs share.
+    /// A site does not need this command: the first request creates its key. Use it for
+    /// a key that several programs share.
     New {
         /// Write it to FILE, mode 0600, instead of printing it
         #[arg(long, value_name = "FILE")]
@@ -21,11 +21,11 @@ pub(super) enum Command {
     },
     /// Replace the site's key; nobody is logged out
     ///
-    /// The new key signs at once. What the old one signed is still believed
-    /// until PERMANENT_SESSION_LIFETIME has passed, then the old one is
-    /// dropped by itself.
+    /// From now on, cookies are signed with the new key. Cookies that were signed with
+    /// the old one are accepted until PERMANENT_SESSION_LIFETIME has passed; then the
+    /// old one is removed.
     Rotate,
-    /// Say what is wrong with a key file
+    /// Check a key file
     Check {
         /// The file; without it, the site's own key
         file: Option<PathBuf>,
@@ -57,14 +57,14 @@ fn rotate(edge: &Edge) -> Result<(), Failure> {
     let config = site::settings(edge)?;
     config.rotate_key(edge.now).map_err(|err| match err {
         RotateError::NotOurs => Failure::new(err)
-            .hint("set the new key there, and put the old one into SECRET_KEY_FALLBACKS, a list"),
+            .hint("set the new key there, and add the old one to the list SECRET_KEY_FALLBACKS"),
         RotateError::Full(_) => Failure::new(err)
-            .hint("nothing was changed; to rotate at once, delete that file: who logged in before the last rotation has to log in again"),
+            .hint("nothing was changed; to rotate now, delete that file; users who logged in before the last rotation then have to log in again"),
         RotateError::Key(_) => Failure::new(err),
     })?;
     let end = utc(edge.now.saturating_add(config.cookie.lifetime));
-    complain(format_args!(
-        "signet: a new key signs; the old one verifies until {end}"
+    note(format_args!(
+        "created a new key; cookies of the old one are accepted until {end}"
     ));
     Ok(())
 }
@@ -73,7 +73,7 @@ fn check(edge: &Edge) -> Result<(), Failure> {
     let config = site::settings(edge)?;
     let keys = config.existing_keys(edge.now).map_err(Failure::new)?;
     for refused in &config.refused_fallbacks {
-        complain(format_args!("signet: {refused}; it is not used"));
+        note(format_args!("{refused}; it is not used"));
     }
     let place = match config.own_key_file() {
         Some(path) => path.display().to_string(),

@@ -1,5 +1,5 @@
-//! For people in a shell: never reached when a web server started us, as
-//! reading a command line costs as much time as serving a page.
+//! The command line. It is not used in processes that a web server starts, as
+//! parsing the arguments takes as long as serving a page.
 
 mod cookie;
 mod fastcgi;
@@ -21,13 +21,13 @@ use clap::{CommandFactory, Parser, Subcommand};
 use rustix::io::Errno;
 use rustix::stdio::{stderr, stdout};
 
-use crate::Edge;
+use crate::gateway::Edge;
 use crate::log::write_all;
 
 /// Flask's signed session as one CGI program.
 ///
-/// A web server runs it without arguments. In a shell, these commands help to
-/// set it up and to look inside.
+/// Web servers start it without arguments. In a shell, these commands set it up and
+/// show its keys and sessions.
 #[derive(Debug, Parser)]
 #[command(name = "signet", version, verbatim_doc_comment)]
 struct Arguments {
@@ -37,10 +37,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make, replace and check secret keys
+    /// Create, replace and check secret keys
     #[command(subcommand)]
     Key(key::Command),
-    /// Look into session cookies
+    /// Decode session cookies
     #[command(subcommand)]
     Cookie(cookie::Command),
     /// List and end sessions
@@ -48,14 +48,14 @@ enum Command {
     Sessions(sessions::Command),
     /// Serve by FastCGI on a socket
     Fastcgi(fastcgi::Arguments),
-    /// Run one request as a web server would and print the answer
+    /// Run one request as a web server does and print the response
     Request(request::Arguments),
-    /// Print a file to install or to change
+    /// Print server configurations, templates and other files
     #[command(subcommand)]
     Print(print::Command),
 }
 
-/// Why a command failed: a reason, and perhaps what to do about it.
+/// Why a command failed: the reason, and maybe what to do about it.
 #[derive(Debug)]
 struct Failure {
     reason: String,
@@ -79,12 +79,13 @@ impl Failure {
 /// Runs the command line in `arguments` (without the program's own name).
 /// `sockets` are those that systemd has opened for this process.
 ///
-/// Returns the exit code: 0 on success, 1 if the command failed, 2 if it was not understood.
+/// Returns the exit code: 0 on success, 1 if the command failed, 2 if the arguments
+/// are wrong.
 #[cold]
 #[inline(never)]
 pub fn run(edge: Edge, sockets: Vec<OwnedFd>, arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    // A script of settings that was started in a shell: the kernel puts its
-    // name before the arguments.
+    // If a script of settings was started in a shell, the kernel puts its path before
+    // the arguments.
     let argument = edge.argument.filter(|path| is_script(Path::new(path)));
     let arguments = arguments.into_iter().skip(usize::from(argument.is_some()));
     let edge = Edge { argument, ..edge };
@@ -103,7 +104,7 @@ pub fn run(edge: Edge, sockets: Vec<OwnedFd>, arguments: impl IntoIterator<Item 
         Err(err) => {
             let text = err.render().to_string();
             let text = text.strip_prefix("error: ").unwrap_or(&text);
-            complain(format_args!("signet: {}", text.trim_end()));
+            note(format_args!("{}", text.trim_end()));
             return 2;
         }
     };
@@ -129,16 +130,16 @@ fn finish(outcome: Result<(), Failure>) -> u8 {
     match outcome {
         Ok(()) => 0,
         Err(failure) => {
-            complain(format_args!("signet: {}", failure.reason));
+            note(format_args!("{}", failure.reason));
             if let Some(hint) = failure.hint {
-                complain(format_args!("signet: hint: {hint}"));
+                note(format_args!("hint: {hint}"));
             }
             1
         }
     }
 }
 
-/// Writes to standard output; a reader that went away (`| head`) is no error.
+/// Writes to standard output. A reader that has ended (`| head`) is not an error.
 fn print(bytes: &[u8]) -> Result<(), Failure> {
     match write_all(stdout(), bytes, None) {
         Ok(()) | Err(Errno::PIPE) => Ok(()),
@@ -171,9 +172,10 @@ fn count(number: usize, noun: &str) -> String {
     }
 }
 
-fn complain(line: impl Display) {
-    // Nobody is left to tell that standard error does not work.
-    let _ = write_all(stderr(), format!("{line}\n").as_bytes(), None);
+/// Writes a line to standard error.
+fn note(line: impl Display) {
+    // If that fails, there is no other place for an error message.
+    let _ = write_all(stderr(), format!("signet: {line}\n").as_bytes(), None);
 }
 
 #[cfg(test)]

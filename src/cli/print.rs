@@ -1,4 +1,4 @@
-//! `signet print`: the files that come with the program, from inside it.
+//! `signet print`: the files that are built into the program.
 
 use clap::CommandFactory;
 use clap::builder::PossibleValuesParser;
@@ -17,31 +17,31 @@ pub(super) enum Command {
     Lighttpd(Site),
     /// A configuration for lighttpd, by FastCGI
     LighttpdFastcgi(Site),
-    /// FastCGI for an Apache of your own: mod_fcgid, which starts the program
+    /// A configuration for Apache with mod_fcgid, which starts the program
     Fcgid,
-    /// FastCGI for an Apache of your own: mod_proxy_fcgi, before `signet fastcgi`
+    /// A configuration for Apache with mod_proxy_fcgi, in front of `signet fastcgi`
     ProxyFcgi,
-    /// FastCGI for nginx, before `signet fastcgi`
+    /// A configuration for nginx, in front of `signet fastcgi`
     Nginx(Site),
-    /// A service of systemd that runs `signet fastcgi`
+    /// A systemd service that runs `signet fastcgi`
     Systemd,
-    /// The socket of that service, which systemd keeps open during a restart
+    /// A systemd socket for that service, which stays open during a restart
     SystemdSocket,
-    /// A signet.toml with every setting, all commented out
+    /// A signet.toml with all settings, each commented out
     Toml,
-    /// The built-in pages as Jinja files, to change them
+    /// The built-in pages as Jinja templates, to change them
     ///
-    /// Your own pages are read from TEMPLATES_DIR, or from the folder templates in
-    /// the state directory. To begin with one that is built in:
+    /// Your own pages are read from TEMPLATES_DIR, or from the folder templates in the
+    /// state folder. To change a built-in page:
     /// signet print templates index.html > ~/.signet/templates/index.html
     Templates {
-        /// One of the files; all of them without it
+        /// One of the files; if it is left out, all are printed
         #[arg(value_parser = template_names())]
         name: Option<String>,
     },
-    /// A shell script that says why signet.cgi, beside it, does not start
+    /// A CGI script that tells why signet.cgi in the same folder does not start
     Probe,
-    /// A Python file with which a Flask app shares signet's login
+    /// A Python module for Flask applications that share signet's login
     Flask,
     /// The manual page
     Man,
@@ -86,8 +86,8 @@ fn template_names() -> PossibleValuesParser {
     names.into()
 }
 
-/// The source of the built-in file `name`; without a name those of all, each
-/// below a line with its name.
+/// The source of the built-in file `name`, or of all files, each below a line with its
+/// name.
 fn templates(name: Option<&str>) -> String {
     let wanted = |file: &&(&str, &str)| name.is_none_or(|name| name == file.0);
     let files = BUILT_IN.iter().filter(wanted);
@@ -99,10 +99,10 @@ fn templates(name: Option<&str>) -> String {
         .collect()
 }
 
-/// Every setting as a comment, with what it does and its default.
+/// All settings as comments, with description and default.
 fn toml() -> String {
     let mut text =
-        String::from("# Settings of signet. Each line that sets something is commented out.\n");
+        String::from("# Settings of signet. To change one, remove the # before its name.\n");
     for setting in SETTINGS {
         text.push_str(&format!(
             "\n# {}\n# Default: {}\n#{} = {}\n",

@@ -5,13 +5,13 @@ use std::ffi::OsString;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Failure, print, site};
-use crate::Edge;
+use crate::gateway::Edge;
 
-/// Settings come from where a web server's request would find them: the
-/// environment, `signet.toml`, the state directory.
+/// Settings are those of a web server's request: from the environment, `signet.toml`
+/// and the state folder.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// GET, HEAD, POST or another, in capital or small letters
+    /// GET, HEAD, POST or another method, in upper or lower case
     method: String,
     /// The URL's path below the mount, with its query: /login
     path: String,
@@ -68,7 +68,7 @@ pub(super) fn run(arguments: Arguments, edge: &Edge) -> Result<(), Failure> {
             "CONTENT_TYPE" | "CONTENT_LENGTH" => name,
             _ => format!("HTTP_{name}"),
         };
-        // What is typed counts instead of what would be there without it.
+        // A given header replaces the default one.
         if variable != "HTTP_COOKIE" {
             vars.retain(|(other, _)| *other != *variable);
         }

@@ -1,4 +1,4 @@
-//! `signet sessions`: what a store keeps, and the end of it.
+//! `signet sessions`: listing and ending sessions.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -6,9 +6,9 @@ use std::collections::btree_map::Entry;
 use serde_json::json;
 
 use super::site;
-use super::{Failure, complain, count, print, utc};
-use crate::Edge;
+use super::{Failure, count, note, print, utc};
 use crate::config::Config;
+use crate::gateway::Edge;
 use crate::session::record::Record;
 use crate::session::revocation::{Ended, Users};
 use crate::session::store::{Store, Visit};
@@ -17,19 +17,18 @@ use crate::session::store::{Store, Visit};
 pub(super) enum Command {
     /// List the sessions in the store
     ///
-    /// A line for each: when it began, when it was last saved, its size in
-    /// bytes, its user. Sessions in signed cookies cannot be listed: only the
-    /// visitors have them.
+    /// One line for each: when it began, when it was last saved, its size in bytes, its
+    /// user. Sessions in signed cookies cannot be listed, as only browsers store them.
     List {
         /// Only those of this user
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
-        /// As a JSON array of objects: started and saved (Unix seconds), size
-        /// (bytes), user (null without a name)
+        /// Print a JSON array of objects: started and saved (Unix seconds), size (bytes),
+        /// user (null if nobody is logged in)
         #[arg(long)]
         json: bool,
     },
-    /// End sessions that began before now, wherever they are kept
+    /// End sessions that began before now, in cookies and in the store
     #[command(group = clap::ArgGroup::new("whose").required(true))]
     Revoke {
         /// Those of this user
@@ -41,8 +40,7 @@ pub(super) enum Command {
     },
     /// Remove expired and ended sessions from the store
     ///
-    /// Requests remove expired sessions, a few at a time, so there is no need for
-    /// it.
+    /// This is not necessary: requests remove expired sessions, a few at a time.
     Clean,
 }
 
@@ -57,13 +55,13 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
 
 fn store(config: &Config) -> Result<Box<dyn Store>, Failure> {
     config.store().map_err(Failure::new)?.ok_or_else(|| {
-        Failure::new("sessions live in signed cookies: there is no store")
+        Failure::new("sessions are in signed cookies: there is no store")
             .hint("see the settings SESSION_TYPE and SESSION_OVERFLOW")
     })
 }
 
-/// Shows every session in the store to `visit`, with its size in bytes, and
-/// whether it is over by a revocation mark or by its absolute lifetime.
+/// Calls `visit` with every session in the store, its size in bytes, and whether a
+/// revocation mark or its absolute lifetime has ended it.
 fn for_each(
     config: &Config,
     now: u64,
@@ -110,8 +108,8 @@ struct Found {
 
 fn find(config: &Config, user: Option<&str>, now: u64) -> Result<Vec<Found>, Failure> {
     let mut found = Vec::new();
-    for_each(config, now, |record, size, is_over| {
-        if !is_over && (user.is_none() || record.user() == user) {
+    for_each(config, now, |record, size, has_ended| {
+        if !has_ended && (user.is_none() || record.user() == user) {
             found.push(Found {
                 started: record.started.second(),
                 saved: record.saved,
@@ -150,32 +148,32 @@ fn list(found: &[Found], as_json: bool) -> Result<(), Failure> {
         text.push_str(&format!("{started}  {saved}  {size:>6}  {name}\n"));
     }
     print(text.as_bytes())?;
-    complain(format_args!("signet: {}", count(found.len(), "session")));
+    note(format_args!("{}", count(found.len(), "session")));
     Ok(())
 }
 
 fn revoke(config: &Config, user: Option<&str>, now: u64) -> Result<(), Failure> {
     let revocations = config.revocations().ok_or_else(|| {
-        Failure::new("there is no state directory to mark ended sessions in")
+        Failure::new("there is no state folder for revocation marks")
             .hint("set STATE_DIR, or run this as the user that the web server runs it as")
     })?;
     let whose = user.map_or(Users::All, Users::Known);
     revocations.end(whose, None, now).map_err(Failure::new)?;
     if config.store().map_err(Failure::new)?.is_none() {
-        complain("signet: sessions that began before now are over");
+        note("ended all sessions that began before now");
         return Ok(());
     }
     let mut ended = 0;
-    for_each(config, now, |record, _, is_over| {
+    for_each(config, now, |record, _, has_ended| {
         let whose = user.is_none() || record.user() == user;
-        if !whose || !is_over {
+        if !whose || !has_ended {
             return Visit::Next;
         }
         ended += 1;
         Visit::Delete
     })?;
-    complain(format_args!(
-        "signet: sessions that began before now are over; removed {}",
+    note(format_args!(
+        "ended all sessions that began before now; removed {}",
         count(ended, "session")
     ));
     Ok(())
@@ -185,7 +183,7 @@ fn clean(config: &Config, now: u64) -> Result<(), Failure> {
     let mut removed = store(config)?
         .sweep(now, usize::MAX)
         .map_err(Failure::new)?;
-    for_each(config, now, |_, _, is_over| match is_over {
+    for_each(config, now, |_, _, has_ended| match has_ended {
         true => {
             removed += 1;
             Visit::Delete
@@ -195,9 +193,6 @@ fn clean(config: &Config, now: u64) -> Result<(), Failure> {
     if let Some(revocations) = config.revocations() {
         revocations.clean(now).map_err(Failure::new)?;
     }
-    complain(format_args!(
-        "signet: removed {}",
-        count(removed, "session")
-    ));
+    note(format_args!("removed {}", count(removed, "session")));
     Ok(())
 }

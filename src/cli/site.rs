@@ -1,70 +1,57 @@
-//! The site that a command is about: the settings and the state folder that its
-//! requests use. A command that would find others, because another user runs
-//! it, is refused: it would show nothing, or leave files that the requests may
-//! not touch.
+//! The site of a command: the settings and the state folder that its requests use.
+//! A command of another user would find other ones: it would show nothing, or
+//! create files that the requests cannot use. So it is refused.
 
+use std::fmt::Display;
 use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{Failure, complain};
-use crate::Edge;
+use super::{Failure, note};
 use crate::config::{self, Config, ConfigError, Place, Program, ServedFolders};
 use crate::files::accounts::user_name;
+use crate::gateway::Edge;
 
-/// The user who may read and write whatever others own.
+/// The user who can read and write all files.
 const ROOT: u32 = 0;
 
-/// The settings of the site, for a command on what its requests left.
-///
-/// Which settings file and state folder are used is said on standard error.
+/// The settings of the site, for a command about data that its requests stored.
+/// Logs which settings file and state folder are used.
 ///
 /// # Errors
 ///
-/// Settings that are wrong; a site whose requests another user serves; a site
-/// that has no state folder yet.
+/// Wrong settings; requests that another user serves; no state folder yet.
 pub(super) fn settings(edge: &Edge) -> Result<Config, Failure> {
-    let config = match load(edge) {
-        Ok(config) => config,
-        Err(err) => {
-            check_settings_file(&err, edge)?;
-            return Err(Failure::new(err));
-        }
-    };
-    check_owner(&config, edge)?;
-    if !config::has_settings(&edge.vars) && config.given_state_dir().is_none() {
+    let config = load(edge)?.map_err(Failure::new)?;
+    if !is_chosen(&config, edge) {
         check_existence(&config, edge)?;
     }
-    say_sources(&config);
+    log_sources(&config);
     Ok(config)
 }
 
-/// Whether a request that this user makes in a shell is like those of the web
-/// server. Settings that are wrong are no error: the request's answer says so.
+/// Checks whether a request of this user in a shell is like those of the web
+/// server. Wrong settings are no error, as the response tells about them.
 ///
 /// # Errors
 ///
-/// A site whose requests another user serves.
+/// Requests that another user serves.
 pub(super) fn check_request(edge: &Edge) -> Result<(), Failure> {
-    let config = match load(edge) {
-        Ok(config) => config,
-        Err(err) => return check_settings_file(&err, edge),
-    };
-    check_owner(&config, edge)?;
-    let explicit = config::has_settings(&edge.vars) || config.given_state_dir().is_some();
-    if edge.euid == ROOT && !explicit {
-        check_existence(&config, edge)?;
+    if let Ok(config) = load(edge)? {
+        if edge.euid == ROOT && !is_chosen(&config, edge) {
+            check_existence(&config, edge)?;
+        }
+        log_sources(&config);
     }
-    say_sources(&config);
     Ok(())
 }
 
-/// Whether this user may use `path`, a file or a folder for new ones.
+/// Checks whether this user may use `path`, a file or a folder for new ones.
 ///
 /// # Errors
 ///
-/// A path that belongs to another user than this one and root.
+/// It belongs to another user, who is not root.
 pub(super) fn check_path(path: &Path, edge: &Edge) -> Result<(), Failure> {
     match foreign_owner(path, edge.euid) {
         Some(owner) => Err(of_another(path.display(), owner, edge.euid)),
@@ -72,15 +59,24 @@ pub(super) fn check_path(path: &Path, edge: &Edge) -> Result<(), Failure> {
     }
 }
 
-fn load(edge: &Edge) -> Result<Config, ConfigError> {
+/// The settings, if the owners of the files allow this user's command.
+fn load(edge: &Edge) -> Result<Result<Config, ConfigError>, Failure> {
     let nothing = ServedFolders::default();
-    Config::load(
+    let config = Config::load(
         &Program::SIGNET,
         &edge.vars,
         script(edge),
         &nothing,
         edge.euid,
-    )
+    );
+    match &config {
+        Ok(config) => check_owner(config, edge)?,
+        Err(err) => match &err.place {
+            Place::File { path, .. } => check_path(path, edge)?,
+            Place::Environment { .. } | Place::Program { .. } => {}
+        },
+    }
+    Ok(config)
 }
 
 /// The script of settings that was started in the shell.
@@ -88,16 +84,13 @@ fn script(edge: &Edge) -> Option<&Path> {
     edge.argument.as_deref().map(Path::new)
 }
 
-/// Whether the settings file that `err` is about is another user's.
-fn check_settings_file(err: &ConfigError, edge: &Edge) -> Result<(), Failure> {
-    match &err.place {
-        Place::File { path, .. } => check_path(path, edge),
-        Place::Environment { .. } | Place::Program { .. } => Ok(()),
-    }
+/// Whether the user of the command has chosen the site.
+fn is_chosen(config: &Config, edge: &Edge) -> bool {
+    config::has_settings(&edge.vars) || config.given_state_dir().is_some()
 }
 
-/// Whether the requests of the site are served by this user, as far as the
-/// owners of its files tell.
+/// Checks whether this user serves the requests of the site, as far as the owners
+/// of its files tell.
 fn check_owner(config: &Config, edge: &Edge) -> Result<(), Failure> {
     let euid = edge.euid;
     if let Some(script) = script(edge) {
@@ -117,7 +110,7 @@ fn check_owner(config: &Config, edge: &Edge) -> Result<(), Failure> {
     }
     if let Some(home) = edge.vars.path("HOME") {
         let dir = home.join(".signet");
-        if is_there(&dir) {
+        if may_exist(&dir) {
             check_path(&dir, edge)?;
         }
     }
@@ -126,32 +119,33 @@ fn check_owner(config: &Config, edge: &Edge) -> Result<(), Failure> {
     {
         return Err(of_another(program.display(), owner, euid));
     }
-    if is_there(&system) && (own.is_none() || euid == ROOT) {
+    if may_exist(&system) && (own.is_none() || euid == ROOT) {
         check_path(&system, edge)?;
     }
     Ok(())
 }
 
-/// Whether there is a state folder: the first request makes it.
+/// Checks whether there is a state folder: the first request makes it.
 fn check_existence(config: &Config, edge: &Edge) -> Result<(), Failure> {
     if config.state_dir().is_some_and(Path::is_dir) || config.uses_redis_only() {
         return Ok(());
     }
+    let dir = config.state_dir();
+    let dir = dir.map_or(String::new(), |dir| format!(" {}", dir.display()));
     let user = user_name(edge.euid);
-    let reason = match config.state_dir() {
-        Some(dir) => format!("there is no state folder {} of {user}", dir.display()),
-        None => format!("there is no state folder of {user}"),
-    };
-    Err(Failure::new(reason).hint(
-        "run this as the user that the web server runs the program as, with the same SIGNET_ \
-         variables (SIGNET_STATE_DIR, SIGNET_CONFIG); a site that nobody has visited has none yet",
-    ))
+    Err(
+        Failure::new(format_args!("there is no state folder{dir} of {user}")).hint(
+            "run this as the user that the web server runs the program as, with the same SIGNET_ \
+             variables (SIGNET_STATE_DIR, SIGNET_CONFIG); the first request to a site creates the \
+             folder",
+        ),
+    )
 }
 
-/// Says once where settings and state come from, unless `STATE_DIR` says it.
-fn say_sources(config: &Config) {
+/// Logs where settings and state are, unless `STATE_DIR` tells it.
+fn log_sources(config: &Config) {
     if let Some(err) = config.refused_state_dir() {
-        complain(format_args!("signet: {err}; it is not used"));
+        note(format_args!("{err}; it is not used"));
     }
     if config.given_state_dir().is_some() {
         return;
@@ -160,24 +154,22 @@ fn say_sources(config: &Config) {
         Some(path) => path.display().to_string(),
         None => "none".to_owned(),
     };
-    complain(format_args!(
-        "signet: settings file: {}; state folder: {}",
+    note(format_args!(
+        "settings file: {}; state folder: {}",
         place(config.settings_file()),
         place(config.state_dir()),
     ));
 }
 
-/// The failure of a command on what belongs to `owner`.
-fn of_another(what: impl std::fmt::Display, owner: u32, euid: u32) -> Failure {
+/// The failure of a command about something that belongs to `owner`.
+fn of_another(what: impl Display, owner: u32, euid: u32) -> Failure {
     let (owner_name, user) = (user_name(owner), user_name(euid));
     let sudo_name = match owner_name.strip_prefix("user ") {
         Some(_) => format!("'#{owner}'"),
         None => owner_name.clone(),
     };
-    let program = program().map_or_else(
-        || "signet".to_owned(),
-        |(path, _)| path.display().to_string(),
-    );
+    let program = program().map(|(path, _)| path.display().to_string());
+    let program = program.as_deref().unwrap_or("signet");
     Failure::new(format_args!(
         "{what} belongs to {owner_name}, but this command runs as {user}"
     ))
@@ -198,23 +190,21 @@ fn is_foreign(owner: u32, euid: u32) -> bool {
     owner != euid && owner != ROOT
 }
 
-/// The owner of `path`, or where it is not to be seen of the nearest folder
-/// above it, if that is neither this user nor root.
+/// The owner of `path`, or of the nearest folder above it that this user can see,
+/// if that is neither this user nor root.
 fn foreign_owner(path: &Path, euid: u32) -> Option<u32> {
     let seen = path.ancestors().find_map(|path| {
-        let path = match path.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => path,
-        };
-        std::fs::metadata(path).ok()
+        let is_here = path.as_os_str().is_empty();
+        std::fs::metadata(if is_here { Path::new(".") } else { path }).ok()
     });
     seen.as_ref()
         .map(Metadata::uid)
         .filter(|owner| is_foreign(*owner, euid))
 }
 
-/// Whether something has this name, or may have it where we cannot look.
-fn is_there(path: &Path) -> bool {
+/// Whether something has this name, or may have it in a folder that this user cannot
+/// enter.
+fn may_exist(path: &Path) -> bool {
     match std::fs::symlink_metadata(path) {
         Ok(_) => true,
         Err(err) => err.kind() == ErrorKind::PermissionDenied,

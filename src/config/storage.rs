@@ -1,6 +1,7 @@
-//! The store, the revocation marks and the session interface that the settings
-//! ask for.
+//! The store, the revocation marks and the session interface, as the settings choose
+//! them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Config, Keeper, SessionType, StateDirError, StoreType};
@@ -40,11 +41,12 @@ impl Config {
         })
     }
 
-    /// The store that `SESSION_TYPE` or `SESSION_OVERFLOW` names, if one does.
+    /// The store that `SESSION_TYPE` or `SESSION_OVERFLOW` names; `None` if neither
+    /// does.
     ///
     /// # Errors
     ///
-    /// [`StateDirError`] if there is no fit place for it.
+    /// [`StateDirError`] if there is no folder for it.
     pub fn store(&self) -> Result<Option<Box<dyn Store>>, StateDirError> {
         let kind = match self.session_type {
             SessionType::Cookie => self.overflow,
@@ -66,43 +68,50 @@ impl Config {
         })
     }
 
-    /// Whether ended sessions can be marked, so that
-    /// [`revocations`](Self::revocations) are there.
-    pub(crate) fn has_revocations(&self) -> bool {
-        match self.session_type {
-            SessionType::Stored(StoreType::Filesystem) => match &self.session_file_dir {
-                Some(dir) => dir.is_ok(),
-                None => self.state_dir.is_ok(),
-            },
-            SessionType::Cookie if self.marks_in_files() => self.state_dir.is_ok(),
-            SessionType::Cookie | SessionType::Stored(StoreType::Redis) => true,
+    /// Where revocation marks are stored. Several machines with one key need to see
+    /// each other's marks: with signed cookies they are in Redis if one is set.
+    fn marks_in(&self) -> StoreType {
+        match (self.session_type, self.overflow, &self.redis) {
+            (SessionType::Stored(kind), ..) => kind,
+            (SessionType::Cookie, Some(StoreType::Redis), _)
+            | (SessionType::Cookie, Some(StoreType::Filesystem) | None, Some(_)) => {
+                StoreType::Redis
+            }
+            (SessionType::Cookie, Some(StoreType::Filesystem) | None, None) => {
+                StoreType::Filesystem
+            }
         }
     }
 
-    /// With signed cookies. Of several machines with one key, each has to see the
-    /// marks, so they are in Redis if there is one.
-    fn marks_in_files(&self) -> bool {
-        self.redis.is_none() && self.overflow != Some(StoreType::Redis)
+    /// The folder above that of marks in files; `None` if it cannot be used.
+    fn marks_folder(&self) -> Option<Cow<'_, TrustedFolder>> {
+        match self.session_type {
+            SessionType::Stored(_) => self.session_file_dir().ok().map(Cow::Owned),
+            SessionType::Cookie => self.state_dir.as_ref().ok().map(Cow::Borrowed),
+        }
     }
 
-    /// Where ended sessions are marked; `None` if there is no place for it.
+    /// Whether there is a place for revocation marks.
+    pub(crate) fn has_revocations(&self) -> bool {
+        match self.marks_in() {
+            StoreType::Filesystem => self.marks_folder().is_some(),
+            StoreType::Redis => true,
+        }
+    }
+
+    /// The revocation marks; `None` if there is no place for them.
     pub fn revocations(&self) -> Option<Box<dyn Revocations>> {
         let lifetime = self.cookie.lifetime;
-        let sessions;
-        let dir = match self.session_type {
-            SessionType::Stored(StoreType::Filesystem) => {
-                sessions = self.session_file_dir().ok()?;
-                &sessions
+        Some(match self.marks_in() {
+            StoreType::Filesystem => {
+                let folder = self.marks_folder()?.own_subfolder("ended").into();
+                Box::new(RevocationFiles::in_folder(folder, lifetime))
             }
-            SessionType::Cookie if self.marks_in_files() => self.state_dir.as_ref().ok()?,
-            SessionType::Cookie | SessionType::Stored(StoreType::Redis) => {
+            StoreType::Redis => {
                 let prefix = self.key_prefix.clone().into_owned();
-                let marks = RevocationRedis::new(self.redis(), prefix, lifetime);
-                return Some(Box::new(marks));
+                Box::new(RevocationRedis::new(self.redis(), prefix, lifetime))
             }
-        };
-        let dir = dir.own_subfolder("ended").into();
-        Some(Box::new(RevocationFiles::in_folder(dir, lifetime)))
+        })
     }
 
     fn redis(&self) -> Arc<Client> {

@@ -120,7 +120,7 @@ fn numbers_agree_with_their_nouns() {
             (&["list"][..], "signet: "),
             (
                 &["revoke", "--all"],
-                "signet: sessions that began before now are over; removed ",
+                "signet: ended all sessions that began before now; removed ",
             ),
             (&["clean"], "signet: removed "),
         ] {
@@ -258,7 +258,7 @@ fn wrong_uses_say_what_is_right() {
     ];
     let run = signet(&["sessions", "revoke", "--all"], &nowhere);
     assert_eq!((run.code, &*run.out), (Some(1), ""), "{run:?}");
-    assert!(run.err.contains("no state directory"), "{run:?}");
+    assert!(run.err.contains("no state folder"), "{run:?}");
 }
 
 #[test]
