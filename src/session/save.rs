@@ -20,6 +20,10 @@ const SWEEP_ONE_IN: u8 = 8;
 /// Folders and records that such a request looks at.
 const SWEEP_BUDGET: usize = 100;
 
+/// How often the session of a login is dated again because its user was logged out
+/// everywhere while it was saved.
+const MAX_DATINGS: usize = 8;
+
 /// Why a session could not be saved. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -99,10 +103,13 @@ impl SessionInterface {
                 None => now.into(),
             };
         }
-        let saved = match &self.storage {
+        let mut saved = match &self.storage {
             Storage::Cookie(signer, store) => saving.in_cookie(signer, store.as_deref())?,
             Storage::Store(store) => saving.in_store(store.as_ref())?,
         };
+        if session.is_new() || session.renewed() {
+            saving.date_again(&mut saved)?;
+        }
         if let (true, Some(store)) = (saved.wrote, self.store()) {
             sweep_sometimes(store, now);
         }
@@ -140,18 +147,29 @@ struct Saved {
     cookie: Option<String>,
     /// Whether the store was written to.
     wrote: bool,
+    begun: Option<Begun>,
+}
+
+/// A session that begins, and where it was saved.
+enum Begun {
+    /// In the cookie: what is signed.
+    Signed(BTreeMap<String, Value>),
+    /// In the store, under this id.
+    Stored(SessionId),
 }
 
 impl Saved {
     const NOTHING: Self = Self {
         cookie: None,
         wrote: false,
+        begun: None,
     };
 
     fn in_store(cookie: Option<String>) -> Self {
         Self {
             cookie,
             wrote: true,
+            begun: None,
         }
     }
 }
@@ -198,6 +216,44 @@ impl Saving<'_> {
         Ok(is_deleted)
     }
 
+    /// Gives a session of a user who logged in a later beginning if all sessions
+    /// of that user were ended while it was saved: the login is answered after
+    /// that and has to succeed. If the marks cannot be read now, the next request
+    /// reads them.
+    fn date_again(&mut self, saved: &mut Saved) -> Result<(), SaveError> {
+        let interface = self.interface;
+        let (Some(begun), Some(revocations)) = (&mut saved.begun, &interface.revocations) else {
+            return Ok(());
+        };
+        let Some(user) = self.session.user() else {
+            return Ok(());
+        };
+        for _ in 0..MAX_DATINGS {
+            match revocations.ended(Some(user), self.now) {
+                Ok(ended) if ended.covers(self.started, self.now) => {}
+                Ok(_) | Err(_) => break,
+            }
+            self.started = revocations.begin(Some(user), self.now)?;
+            let cookie = match (&mut *begun, &interface.storage, interface.store()) {
+                (Begun::Signed(values), Storage::Cookie(signer, _), _) => {
+                    self.token_cookie(values, self.now, signer)?
+                }
+                (Begun::Stored(id), _, Some(store)) => {
+                    store.update(id, self.now, &mut |stored| {
+                        Change::Replace(Record {
+                            started: self.started,
+                            ..stored
+                        })
+                    })?;
+                    self.id_cookie(id)?
+                }
+                (Begun::Signed(_), Storage::Store(_), _) | (Begun::Stored(_), _, None) => break,
+            };
+            saved.cookie = Some(cookie);
+        }
+        Ok(())
+    }
+
     fn in_cookie(&self, signer: &Signer, store: Option<&dyn Store>) -> Result<Saved, SaveError> {
         let session = self.session;
         if let (Origin::Store(id), Some(store)) = (&session.origin, store) {
@@ -207,14 +263,13 @@ impl Saving<'_> {
         if !session.modified() && !is_in_use {
             return Ok(Saved::NOTHING);
         }
-        match (
-            self.token_cookie(self.record(session.values().clone()), signer),
-            store,
-        ) {
+        let mut values = session.values().clone();
+        match (self.token_cookie(&mut values, self.now, signer), store) {
             (Err(_), Some(store)) => self.create(store),
             (line, _) => Ok(Saved {
                 cookie: Some(line?),
                 wrote: false,
+                begun: Some(Begun::Signed(values)),
             }),
         }
     }
@@ -230,25 +285,33 @@ impl Saving<'_> {
         if !self.session.modified() {
             return self.in_store(store);
         }
-        let mut line = None;
+        let mut signed = None;
         let mut change = |stored: Record| {
             let record = self.merged(stored);
-            line = self.token_cookie(record.clone(), signer).ok();
-            match &line {
+            let mut values = record.values.clone();
+            let line = self.token_cookie(&mut values, record.saved, signer).ok();
+            signed = line.map(|line| (line, values));
+            match &signed {
                 Some(_) => Change::Delete,
                 None => Change::Replace(record),
             }
         };
         if !self.session.renewed() {
             let is_changed = store.update(id, self.now, &mut change)?;
+            let line = signed.map(|(line, _)| line);
             return Ok(Saved::in_store(line.filter(|_| is_changed)));
         }
         let new = SessionId::generate()?;
         if !store.renew(id, &new, self.now, &mut change)? {
             return self.log_in_again(store);
         }
-        let line = line.map_or_else(|| self.id_cookie(&new), Ok)?;
-        Ok(Saved::in_store(Some(line)))
+        match signed {
+            Some((line, values)) => Ok(Saved {
+                begun: Some(Begun::Signed(values)),
+                ..Saved::in_store(Some(line))
+            }),
+            None => self.begun(new),
+        }
     }
 
     fn in_store(&self, store: &dyn Store) -> Result<Saved, SaveError> {
@@ -262,7 +325,7 @@ impl Saving<'_> {
             if !store.renew(id, &new, self.now, &mut replace)? {
                 return self.log_in_again(store);
             }
-            return Ok(Saved::in_store(Some(self.id_cookie(&new)?)));
+            return self.begun(new);
         }
         let is_due = self.is_due();
         if !session.modified() && !is_due {
@@ -300,8 +363,22 @@ impl Saving<'_> {
             }
         }
         let id = SessionId::generate()?;
-        store.create(&id, &self.record(values))?;
-        Ok(Saved::in_store(Some(self.id_cookie(&id)?)))
+        let record = Record {
+            started: self.started,
+            saved: self.now,
+            values,
+        };
+        store.create(&id, &record)?;
+        self.begun(id)
+    }
+
+    /// What was done if the session was stored under a new id.
+    fn begun(&self, id: SessionId) -> Result<Saved, SaveError> {
+        let line = self.id_cookie(&id)?;
+        Ok(Saved {
+            begun: Some(Begun::Stored(id)),
+            ..Saved::in_store(Some(line))
+        })
     }
 
     /// The `Set-Cookie` value that carries the session's id.
@@ -315,16 +392,17 @@ impl Saving<'_> {
         )
     }
 
-    /// The `Set-Cookie` value that carries all of `record`, signed.
-    fn token_cookie(&self, record: Record, signer: &Signer) -> Result<String, CookieTooLarge> {
-        let Record {
-            started,
-            saved,
-            mut values,
-        } = record;
-        let expires = self.expires(is_permanent(&values), saved);
-        values.insert(STARTED.to_owned(), Value::from(started));
-        let json = tagged_json::dumps(&values);
+    /// The `Set-Cookie` value that carries the session, signed: `values`, to which
+    /// the session's beginning is added.
+    fn token_cookie(
+        &self,
+        values: &mut BTreeMap<String, Value>,
+        saved: u64,
+        signer: &Signer,
+    ) -> Result<String, CookieTooLarge> {
+        let expires = self.expires(is_permanent(values), saved);
+        values.insert(STARTED.to_owned(), Value::from(self.started));
+        let json = tagged_json::dumps(values);
         let size = json.len();
         let payload = encode_payload(&json).ok_or(CookieTooLarge::Session { size })?;
         let token = signer.sign(&payload, saved);
@@ -340,14 +418,6 @@ impl Saving<'_> {
         permanent.then_some(idle.min(end.unwrap_or(u64::MAX)))
     }
 
-    fn record(&self, values: BTreeMap<String, Value>) -> Record {
-        Record {
-            started: self.started,
-            saved: self.now,
-            values,
-        }
-    }
-
     /// The record as it is stored now, with this request's changes. A request that
     /// ran for long does not date it before what others saved meanwhile.
     fn merged(&self, stored: Record) -> Record {
@@ -355,6 +425,168 @@ impl Saving<'_> {
             started: self.started,
             saved: self.now.max(stored.saved),
             values: merge(stored.values, &self.session.loaded, self.session.values()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::collections::HashMap;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::session::cookie::CookieSettings;
+    use crate::session::key::{Key, Keys};
+    use crate::session::revocation::{Ended, Revocations};
+    use crate::session::signing::Digest;
+    use crate::session::store::{Changing, Visit};
+
+    const NOW: u64 = 1_800_000_000;
+
+    /// The mark of one user, who is logged out everywhere so many times while
+    /// requests save a session.
+    #[derive(Clone, Default)]
+    struct Clicks {
+        mark: Rc<Cell<Option<Moment>>>,
+        left: Rc<Cell<usize>>,
+    }
+
+    impl Revocations for Clicks {
+        fn ended(&self, _: Option<&str>, _: u64) -> Result<Ended, StoreError> {
+            Ok(self.mark.get().map_or(Ended::Never, Ended::UpTo))
+        }
+
+        fn end(&self, _: Users<'_>, _: Option<Moment>, now: u64) -> Result<(), EndError> {
+            let next = |mark: Moment| mark.after().max(now.into());
+            self.mark
+                .set(Some(self.mark.get().map_or(now.into(), next)));
+            Ok(())
+        }
+
+        fn begin(&self, _: Option<&str>, now: u64) -> Result<Moment, StoreError> {
+            let mark = self.mark.get();
+            let began = mark.map_or(now.into(), |mark| mark.after().max(now.into()));
+            if self.left.get() > 0 {
+                self.left.set(self.left.get() - 1);
+                self.end(Users::All, None, now).expect("a mark");
+            }
+            Ok(began)
+        }
+
+        fn repair(&self, _: Option<&str>, _: u64) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        fn clean(&self, _: u64) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    /// A store in memory.
+    #[derive(Clone, Default)]
+    struct Memory(Rc<RefCell<HashMap<String, Record>>>);
+
+    impl Store for Memory {
+        fn load(&self, id: &SessionId, _: u64) -> Result<Option<Record>, StoreError> {
+            Ok(self.0.borrow().get(&id.hash()).cloned())
+        }
+
+        fn create(&self, id: &SessionId, record: &Record) -> Result<(), StoreError> {
+            self.0.borrow_mut().insert(id.hash(), record.clone());
+            Ok(())
+        }
+
+        fn update(
+            &self,
+            id: &SessionId,
+            now: u64,
+            change: &mut Changing<'_>,
+        ) -> Result<bool, StoreError> {
+            self.renew(id, id, now, change)
+        }
+
+        fn renew(
+            &self,
+            old: &SessionId,
+            new: &SessionId,
+            _: u64,
+            change: &mut Changing<'_>,
+        ) -> Result<bool, StoreError> {
+            let Some(record) = self.0.borrow_mut().remove(&old.hash()) else {
+                return Ok(false);
+            };
+            if let Change::Replace(record) = change(record) {
+                self.create(new, &record)?;
+            }
+            Ok(true)
+        }
+
+        fn delete(&self, id: &SessionId) -> Result<bool, StoreError> {
+            Ok(self.0.borrow_mut().remove(&id.hash()).is_some())
+        }
+
+        fn sweep(&self, _: u64, _: usize) -> Result<usize, StoreError> {
+            Ok(0)
+        }
+
+        fn for_each(
+            &self,
+            _: u64,
+            _: &mut dyn FnMut(&Record, usize) -> Visit,
+        ) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    /// The click is answered before the login is.
+    #[test]
+    fn a_login_succeeds_whose_user_logs_out_everywhere_meanwhile() {
+        let signer = || {
+            let key = Key::new(b"a rather good key, this one".to_vec()).unwrap();
+            Signer::new(Digest::Sha256, Keys::new(key, Vec::new()))
+        };
+        let memory = || Box::new(Memory::default());
+        // A text that fits in a cookie, and one that does not.
+        for size in [10, 9000] {
+            let mut random = vec![0; size / 2];
+            getrandom::fill(&mut random).unwrap();
+            let text = base16ct::lower::encode_string(&random);
+            let storages = [
+                Storage::Cookie(signer().into(), None),
+                Storage::Cookie(signer().into(), Some(memory())),
+                Storage::Store(memory()),
+            ];
+            for (kind, storage) in storages.into_iter().enumerate() {
+                if (kind, size) == (0, 9000) {
+                    continue;
+                }
+                let clicks = Clicks::default();
+                let interface = SessionInterface {
+                    settings: CookieSettings::default(),
+                    storage,
+                    revocations: Some(Box::new(clicks.clone())),
+                    accepts_any_name: true,
+                };
+                let scope = CookieScope {
+                    path: "/",
+                    secure: true,
+                };
+                let mut session = Session::new();
+                for count in [0, 1, 3] {
+                    session.clear();
+                    session.insert(USERNAME, "ada");
+                    session.insert("text", text.as_str());
+                    clicks.left.set(count);
+                    let line = interface.save(&session, scope, NOW).unwrap().unwrap();
+                    let (pair, _) = line.split_once(';').unwrap();
+                    let opened = interface.open([pair.as_bytes()].into_iter(), NOW).unwrap();
+                    let case = format!("storage {kind}, {size} bytes, {count} clicks");
+                    assert_eq!(opened.session.user(), Some("ada"), "{case}");
+                    assert_eq!(clicks.left.get(), 0, "{case}");
+                    session = opened.session;
+                }
+            }
         }
     }
 }
