@@ -12,7 +12,7 @@
 //!     signet::Server::named("counter")
 //!         .get("/", |_request, session| {
 //!             // A session whose signature does not verify is empty.
-//!             let visits = session.get_as("visits").ok().flatten().unwrap_or(0) + 1;
+//!             let visits = session.get_or("visits", 0) + 1;
 //!             session.insert("visits", visits);
 //!             signet::html(format!("<p>Visit number {visits}</p>"))
 //!         })

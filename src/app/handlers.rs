@@ -23,6 +23,8 @@ pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response
 
 pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
+    // Nobody types a name into a site that cannot keep it.
+    session.open();
     if request.method() != Method::POST {
         return response(&Login::default(), context);
     }

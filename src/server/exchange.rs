@@ -1,7 +1,9 @@
 //! One request from start to end: gateway, session, a handler, session, gateway.
 
+use std::cell::Cell;
 use std::io::Read;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::{self, HeaderValue};
@@ -19,7 +21,7 @@ use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
 use crate::gateway::{self, Announced, Answer, Body, Edge, MetaVariables, Mount, Site};
 use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::revocation::EndError;
-use crate::session::{EVERYWHERE, OpenedSession};
+use crate::session::{EVERYWHERE, Session, SessionInterface};
 
 /// What is flashed after [`Session::end_everywhere`] ended one session only.
 ///
@@ -117,9 +119,8 @@ fn answer(
         routes,
         vars,
         mount,
-        now,
+        ..
     } = context.as_ref();
-    let now = *now;
     if let Some(status) = vars.error_document() {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND);
         return Err(Failure::ErrorDocument(status));
@@ -145,25 +146,52 @@ fn answer(
     if routes.takes_form(number) && head.method == Method::POST {
         check_content_type(&head.headers)?;
     }
-    // Nobody waits for a body, or for the keys, before this.
     let limit = config.max_content_length;
     let announced = Announced::new(&head.method, vars, limit)?;
-    let keeper = config.keeper(now)?;
+    let body = gateway::read_body(announced, limit, stdin)?;
+
+    head.extensions.insert(Arc::clone(context));
+    if !parameters.is_empty() {
+        head.extensions.insert(Arc::new(parameters));
+    }
+    let request = Request::from_parts(head, body);
+    // What the session is to be saved by, or why it cannot be opened; nothing if no
+    // one looked at it.
+    let sessions: Rc<Cell<Option<Result<SessionInterface, Failure>>>> = Rc::default();
+    let mut session = Session::lazy({
+        let (context, sessions) = (Arc::clone(context), Rc::clone(&sessions));
+        move || match open(&context) {
+            Ok((interface, session)) => {
+                sessions.set(Some(Ok(interface)));
+                session
+            }
+            Err(failure) => {
+                sessions.set(Some(Err(failure)));
+                Session::new()
+            }
+        }
+    });
+    let outcome = (server.handlers[number])(&request, &mut session);
+    let sessions = sessions.take().transpose()?;
+    let mut response = outcome.map_err(|err| err.0)?;
+    if let Some(sessions) = sessions {
+        save(context, &sessions, session, &mut response)?;
+    }
+    Ok(response)
+}
+
+/// Opens the session of a request.
+fn open(context: &Context) -> Result<(SessionInterface, Session), Failure> {
+    let Context { config, now, .. } = context;
     for refused in &config.refused_fallbacks {
         gateway::log(format_args!("{refused}; it is not used"));
     }
-    let body = gateway::read_body(announced, limit, stdin)?;
-
-    let sessions = config.session_interface(keeper)?;
-    let OpenedSession {
-        mut session,
-        refused,
-        duplicates,
-    } = sessions.open(vars.all("HTTP_COOKIE"), now)?;
-    for err in refused {
+    let sessions = config.session_interface(config.keeper(*now)?)?;
+    let opened = sessions.open(context.vars.all("HTTP_COOKIE"), *now)?;
+    for err in opened.refused {
         gateway::log(err);
     }
-    if let Some(duplicates) = duplicates {
+    if let Some(duplicates) = opened.duplicates {
         let name = config.cookie.name.as_str();
         gateway::log(format_args!(
             "a request had several cookies called {name:?}, and {duplicates}: if another program on \
@@ -171,42 +199,45 @@ fn answer(
              another SESSION_COOKIE_NAME"
         ));
     }
-    head.extensions.insert(Arc::clone(context));
-    if !parameters.is_empty() {
-        head.extensions.insert(Arc::new(parameters));
-    }
-    let request = Request::from_parts(head, body);
-    let handler = &server.handlers[number];
-    let mut response = handler(&request, &mut session).map_err(|err| err.0)?;
+    Ok((sessions, opened.session))
+}
 
-    if !sessions.end_everywhere(&session, now)? {
+/// Saves the session of a request, and puts its cookie into the response.
+fn save(
+    context: &Context,
+    sessions: &SessionInterface,
+    mut session: Session,
+    response: &mut Response,
+) -> Result<(), Failure> {
+    let Context { config, now, .. } = context;
+    if !sessions.end_everywhere(&session, *now)? {
         gateway::log(EndError::TooMany);
         session.flash(EVERYWHERE, ENDED_HERE_ONLY);
     }
     let path = config.cookie_path.as_ref().map(CookiePath::as_str);
     let scope = CookieScope {
-        path: path.unwrap_or(mount.cookie_path()),
+        path: path.unwrap_or(context.mount.cookie_path()),
         secure: config
             .cookie_secure
-            .unwrap_or_else(|| Site::new(vars, config.trust_proxy).is_https),
+            .unwrap_or_else(|| Site::new(&context.vars, config.trust_proxy).is_https),
     };
-    let line = match sessions.save(&session, scope, now) {
-        // Only that it was in use: the page is as good without it.
+    let line = match sessions.save(&session, scope, *now) {
+        // Only that it was in use is not recorded: the page is as good without it.
         Err(err) if !session.modified() => {
             gateway::log(err);
             None
         }
         saved => saved?,
     };
+    if session.accessed() || line.is_some() {
+        keep_out_of_caches(response);
+    }
     if let Some(line) = line {
         let line = HeaderValue::try_from(line)
             .map_err(|_| Failure::Status(StatusCode::INTERNAL_SERVER_ERROR))?;
         response.headers_mut().append(header::SET_COOKIE, line);
-        keep_out_of_caches(&mut response);
-    } else if session.accessed() {
-        keep_out_of_caches(&mut response);
     }
-    Ok(response)
+    Ok(())
 }
 
 /// The answer to OPTIONS: the methods of the path (RFC 9110, 9.3.7).

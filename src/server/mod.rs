@@ -58,7 +58,7 @@ type ErrorHandler<'h> = Box<dyn Fn(&ErrorPage<'_>) -> Result<Response, Error> + 
 /// fn main() -> ExitCode {
 ///     signet::Server::named("counter")
 ///         .get("/", |_request, session| {
-///             let visits = session.get_as("visits").ok().flatten().unwrap_or(0) + 1;
+///             let visits = session.get_or("visits", 0) + 1;
 ///             session.insert("visits", visits);
 ///             signet::html(format!("<p>Visit number {visits}</p>"))
 ///         })

@@ -1,7 +1,8 @@
 //! The session: a dict with Flask's flags.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -67,11 +68,22 @@ impl Flash {
 
 /// What a visitor's session holds; acts as a dict with string keys.
 ///
+/// The cookie and the store are read when something first looks at it: a page that
+/// does not needs neither key nor store. If that fails, the session is empty, and
+/// the visitor gets an error page whatever the handler returns.
+///
 /// Looking at it in any way marks it *accessed*, so that no cache serves one
 /// visitor's page to another. Changing it marks it *modified*; changes inside
 /// a value are noticed too.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct Session {
+    state: OnceCell<State>,
+    open: Cell<Option<Box<dyn FnOnce() -> Self>>>,
+    accessed: Cell<bool>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
     /// The values as they were loaded.
     pub(super) loaded: BTreeMap<String, Value>,
     /// The values now; `None` as long as nobody looked at them mutably.
@@ -85,16 +97,46 @@ pub struct Session {
     pub(super) proven: Vec<SessionId>,
     /// The user whose sessions are all to end.
     pub(super) ended_user: Option<String>,
-    accessed: Cell<bool>,
     modified: bool,
     renewed: bool,
     logged_in: bool,
+}
+
+impl Clone for Session {
+    fn clone(&self) -> Self {
+        Self {
+            state: self.state().clone().into(),
+            open: Cell::default(),
+            accessed: self.accessed.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.state.get().fmt(f)
+    }
 }
 
 impl Session {
     /// An empty session, as a new visitor has.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The session that `open` returns. It is called when something first looks at
+    /// the session.
+    pub(crate) fn lazy(open: impl FnOnce() -> Self + 'static) -> Self {
+        Self {
+            open: Cell::new(Some(Box::new(open))),
+            ..Self::default()
+        }
+    }
+
+    /// Opens the session now: if that fails, the visitor gets the error page whatever
+    /// the handler does next. This does not mark it accessed.
+    pub fn open(&self) {
+        self.state();
     }
 
     /// The session that came from `origin`, began at `started` and was last
@@ -105,13 +147,32 @@ impl Session {
         started: Moment,
         saved: u64,
     ) -> Self {
-        Self {
+        let state = State {
             loaded: values,
             origin,
             started,
             saved,
+            ..State::default()
+        };
+        Self {
+            state: state.into(),
             ..Self::default()
         }
+    }
+
+    /// Its content and where it comes from, opened if nothing looked at it before.
+    pub(super) fn state(&self) -> &State {
+        self.state.get_or_init(|| {
+            let session = self.open.take().map(|open| open());
+            let state = session.and_then(|session| session.state.into_inner());
+            state.unwrap_or_default()
+        })
+    }
+
+    #[expect(clippy::expect_used, reason = "`state` puts it there")]
+    pub(super) fn state_mut(&mut self) -> &mut State {
+        self.state();
+        self.state.get_mut().expect("an open session")
     }
 
     /// The value of `key`.
@@ -137,10 +198,16 @@ impl Session {
         self.get(key).map(Value::to).transpose()
     }
 
+    /// The value of `key` as a Rust type; `default` if it is absent or has another
+    /// shape.
+    pub fn get_or<T: DeserializeOwned>(&self, key: &str, default: T) -> T {
+        self.get_as(key).ok().flatten().unwrap_or(default)
+    }
+
     /// Stores `value` under `key` and returns what was there.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
         let key = key.into();
-        self.logged_in |= key == USERNAME;
+        self.state_mut().logged_in |= key == USERNAME;
         self.touch().insert(key, value.into())
     }
 
@@ -176,7 +243,7 @@ impl Session {
     /// Takes everything out: the session is over, and what is put in afterwards
     /// has a new id and a new beginning.
     pub fn clear(&mut self) {
-        self.renewed = true;
+        self.state_mut().renewed = true;
         self.touch().clear();
     }
 
@@ -214,8 +281,8 @@ impl Session {
     /// by itself.
     pub fn renew(&mut self) {
         self.accessed.set(true);
-        self.modified = true;
-        self.renewed = true;
+        self.state_mut().modified = true;
+        self.state_mut().renewed = true;
     }
 
     /// Logs the user out in every browser: all sessions of the same [`USERNAME`]
@@ -228,7 +295,7 @@ impl Session {
     /// [`MAX_INVENTED`]: super::revocation::MAX_INVENTED
     pub fn end_everywhere(&mut self) {
         if let Some(user) = self.user() {
-            self.ended_user = Some(user.to_owned());
+            self.state_mut().ended_user = Some(user.to_owned());
         }
         self.remove(USERNAME);
     }
@@ -272,17 +339,17 @@ impl Session {
 
     /// Whether something was changed.
     pub fn modified(&self) -> bool {
-        self.modified || *self.values() != self.loaded
+        self.state().modified || *self.values() != self.state().loaded
     }
 
     /// Whether the request brought no session that verified.
     pub fn is_new(&self) -> bool {
-        self.origin == Origin::New
+        self.state().origin == Origin::New
     }
 
     /// When the session began, in Unix seconds; 0 for one that is new.
     pub fn started(&self) -> u64 {
-        self.started.second()
+        self.state().started.second()
     }
 
     /// The user, without marking the session accessed.
@@ -292,17 +359,18 @@ impl Session {
 
     /// Whether it is to have a new id.
     pub(super) fn renewed(&self) -> bool {
-        self.renewed || self.user() != user(&self.loaded)
+        self.state().renewed || self.user() != user(&self.state().loaded)
     }
 
     /// Whether this request put a user into it, be it the same one again.
     pub(super) fn logged_in(&self) -> bool {
-        self.logged_in && self.user().is_some()
+        self.state().logged_in && self.user().is_some()
     }
 
     /// Whether the request brought something and nothing is left of it.
     pub(super) fn emptied(&self) -> bool {
-        let brought = !self.loaded.is_empty() || (self.renewed && !self.proven.is_empty());
+        let state = self.state();
+        let brought = !state.loaded.is_empty() || (state.renewed && !state.proven.is_empty());
         self.values().is_empty() && brought
     }
 
@@ -313,11 +381,13 @@ impl Session {
 
     /// The values, without marking the session accessed.
     pub(super) fn values(&self) -> &BTreeMap<String, Value> {
-        self.changed.as_ref().unwrap_or(&self.loaded)
+        let state = self.state();
+        state.changed.as_ref().unwrap_or(&state.loaded)
     }
 
     fn values_mut(&mut self) -> &mut BTreeMap<String, Value> {
-        self.changed.get_or_insert_with(|| self.loaded.clone())
+        let state = self.state_mut();
+        state.changed.get_or_insert_with(|| state.loaded.clone())
     }
 
     fn dict(&self) -> &BTreeMap<String, Value> {
@@ -327,7 +397,7 @@ impl Session {
 
     fn touch(&mut self) -> &mut BTreeMap<String, Value> {
         self.accessed.set(true);
-        self.modified = true;
+        self.state_mut().modified = true;
         self.values_mut()
     }
 }

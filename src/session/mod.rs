@@ -24,7 +24,6 @@ pub use dict::{EVERYWHERE, Flash, Session, USERNAME};
 pub use id::SessionId;
 pub(crate) use interface::{SessionInterface, Storage};
 pub use moment::{Moment, NotAMoment};
-pub(crate) use open::OpenedSession;
 pub use redis::{RedisUrl, RedisUrlError};
 pub(crate) use save::SaveError;
 pub use tagged_json::{DateTime, Value, Verbatim};

@@ -92,16 +92,16 @@ impl SessionInterface {
                 (_, Some(revocations)) => revocations.ended(session.user(), now)?,
                 (_, None) => Ended::Never,
             };
-            if ended.covers(session.started, now) || self.settings.is_too_old(session.started, now)
-            {
+            let started = session.state().started;
+            if ended.covers(started, now) || self.settings.is_too_old(started, now) {
                 continue;
             }
-            if let Origin::Store(id) = &session.origin {
+            if let Origin::Store(id) = &session.state().origin {
                 proven.push(id.clone());
             }
             match &found {
                 Some((other, _)) if other.values() != session.values() => is_ambiguous = true,
-                Some((other, _)) if other.saved >= session.saved => {}
+                Some((other, _)) if other.state().saved >= session.state().saved => {}
                 Some(_) | None => found = Some((session, ended)),
             }
         }
@@ -111,7 +111,7 @@ impl SessionInterface {
         };
         let found = found.filter(|_| !is_ambiguous);
         let mut session = found.map_or_else(Session::new, |(session, _)| session);
-        session.proven = proven;
+        session.state_mut().proven = proven;
         Ok(OpenedSession {
             session,
             refused,

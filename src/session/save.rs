@@ -50,7 +50,7 @@ impl SessionInterface {
     ///
     /// [`SaveError`]: then nothing was changed.
     pub(crate) fn end_everywhere(&self, session: &Session, now: u64) -> Result<bool, SaveError> {
-        let Some(user) = &session.ended_user else {
+        let Some(user) = &session.state().ended_user else {
             return Ok(true);
         };
         let revocations = self.revocations.as_deref();
@@ -59,7 +59,7 @@ impl SessionInterface {
             true => Users::Invented(user),
             false => Users::Known(user),
         };
-        match revocations.end(users, Some(session.started), now) {
+        match revocations.end(users, Some(session.state().started), now) {
             Ok(()) => Ok(true),
             Err(EndError::TooMany) => Ok(false),
             Err(EndError::Store(err)) => Err(err.into()),
@@ -90,7 +90,7 @@ impl SessionInterface {
             interface: self,
             session,
             scope,
-            started: session.started,
+            started: session.state().started,
             now,
         };
         if session.values().is_empty() {
@@ -123,8 +123,8 @@ impl SessionInterface {
         let Some(store) = self.store() else {
             return Ok(());
         };
-        for id in &session.proven {
-            if !matches!(&session.origin, Origin::Store(own) if own == id) {
+        for id in &session.state().proven {
+            if !matches!(&session.state().origin, Origin::Store(own) if own == id) {
                 store.delete(id)?;
             }
         }
@@ -189,7 +189,7 @@ impl Saving<'_> {
     /// Whether it is time to record that the session is in use.
     fn is_due(&self) -> bool {
         let settings = &self.interface.settings;
-        let unsaved_for = self.now.saturating_sub(self.session.saved);
+        let unsaved_for = self.now.saturating_sub(self.session.state().saved);
         settings.refresh && unsaved_for >= (settings.lifetime / 10).max(1)
     }
 
@@ -197,7 +197,8 @@ impl Saving<'_> {
     /// had ended, as the browser may have its successor by now, nor if another
     /// request stored something meanwhile.
     fn delete(&self) -> Result<bool, StoreError> {
-        let (Origin::Store(id), Some(store)) = (&self.session.origin, self.interface.store())
+        let (Origin::Store(id), Some(store)) =
+            (&self.session.state().origin, self.interface.store())
         else {
             return Ok(true);
         };
@@ -256,7 +257,7 @@ impl Saving<'_> {
 
     fn in_cookie(&self, signer: &Signer, store: Option<&dyn Store>) -> Result<Saved, SaveError> {
         let session = self.session;
-        if let (Origin::Store(id), Some(store)) = (&session.origin, store) {
+        if let (Origin::Store(id), Some(store)) = (&session.state().origin, store) {
             return self.overflowed(signer, store, id);
         }
         let is_in_use = session.is_permanent() && self.is_due();
@@ -316,7 +317,7 @@ impl Saving<'_> {
 
     fn in_store(&self, store: &dyn Store) -> Result<Saved, SaveError> {
         let session = self.session;
-        let Origin::Store(id) = &session.origin else {
+        let Origin::Store(id) = &session.state().origin else {
             return self.create(store);
         };
         let mut replace = |stored| Change::Replace(self.merged(stored));
@@ -334,7 +335,7 @@ impl Saving<'_> {
         if !store.update(id, self.now, &mut replace)? {
             return Ok(Saved::NOTHING);
         }
-        let is_other_permanence = session.is_permanent() != is_permanent(&session.loaded);
+        let is_other_permanence = session.is_permanent() != is_permanent(&session.state().loaded);
         let sends = is_other_permanence || (is_due && session.is_permanent());
         let line = sends.then(|| self.id_cookie(id)).transpose()?;
         Ok(Saved::in_store(line))
@@ -354,8 +355,8 @@ impl Saving<'_> {
     fn create(&self, store: &dyn Store) -> Result<Saved, SaveError> {
         let session = self.session;
         let mut values = session.values().clone();
-        if let Origin::Store(_) = session.origin {
-            values = merge(BTreeMap::new(), &session.loaded, &values);
+        if let Origin::Store(_) = session.state().origin {
+            values = merge(BTreeMap::new(), &session.state().loaded, &values);
             for key in [USERNAME, PERMANENT] {
                 if let Some(value) = session.values().get(key) {
                     values.insert(key.to_owned(), value.clone());
@@ -424,7 +425,11 @@ impl Saving<'_> {
         Record {
             started: self.started,
             saved: self.now.max(stored.saved),
-            values: merge(stored.values, &self.session.loaded, self.session.values()),
+            values: merge(
+                stored.values,
+                &self.session.state().loaded,
+                self.session.values(),
+            ),
         }
     }
 }

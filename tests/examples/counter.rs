@@ -1,4 +1,4 @@
-//! A CGI program of one page that counts a visitor's visits.
+//! A CGI program that counts a visitor's visits.
 //!
 //! Without a web server:
 //!
@@ -15,12 +15,13 @@ fn main() -> ExitCode {
     Server::named("counter")
         .get("/", visits)
         .endpoint("visits")
+        .get("/about", |_, _| "Counts your visits.\n")
         .run()
 }
 
 fn visits(request: &Request, session: &mut Session) -> Result<Response, UrlError> {
     // A session whose signature does not verify is empty.
-    let visits = session.get_as("visits").ok().flatten().unwrap_or(0) + 1;
+    let visits = session.get_or("visits", 0) + 1;
     session.insert("visits", visits);
     let here = signet::url_for(request, "visits", &[])?;
     Ok(signet::html(format!(

@@ -2,7 +2,7 @@
 
 use crate::support::invariants::{COOKIE, assert_holds};
 use crate::support::token::Signer;
-use crate::support::{Cgi, example, now};
+use crate::support::{Cgi, StateDir, example, now};
 
 fn counter(target: &str) -> Cgi {
     Cgi::get(target).program(example("counter"))
@@ -94,6 +94,21 @@ fn the_body_of_each_method_is_read_by_the_same_rules() {
             assert_eq!(echo(method, length, &[]), (200, heard), "{method} {length}");
         }
     }
+}
+
+/// A page that never looks at its session works without a key, and makes none.
+#[test]
+fn a_page_that_looks_at_no_session_opens_no_key_file() {
+    let state = StateDir::new();
+    let counter = |path: &str| {
+        let cgi = Cgi::get(path).program(example("counter")).state(&state);
+        cgi.without("SIGNET_SECRET_KEY").cookie("session=x.y.z")
+    };
+    assert_eq!(counter("/about").run().response().status, 200);
+    assert!(!state.path().join("secret_key").exists());
+    state.write("secret_key", "weak", 0o600);
+    assert_eq!(counter("/about").run().response().status, 200);
+    assert_eq!(counter("/").run().response().status, 503);
 }
 
 #[test]

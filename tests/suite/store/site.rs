@@ -108,6 +108,8 @@ impl Visitor<'_> {
         let (page, seen) = (Cell::new(Some(page)), Cell::new(None));
         let edge = self.site.edge(now, self.cookie.as_deref(), &[]);
         let server = Server::named("signet").get("/", |_, session| {
+            // Before anything else happens.
+            session.open();
             seen.set(page.take().map(|page| page(session)));
             signet::html("<!doctype html><title>Page</title>")
         });
