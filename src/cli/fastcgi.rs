@@ -1,9 +1,9 @@
 //! `signet fastcgi`: workers on a socket, for web servers that do not start them.
 
 use std::ffi::OsString;
-use std::fmt::Display;
+use std::fmt;
 use std::fs::Permissions;
-use std::io;
+use std::io::{self, ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -11,21 +11,39 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
-use rustix::net::{AddressFamily, Shutdown, getsockname, shutdown};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect, getsockname,
+    shutdown, socket_with,
+};
 use rustix::process::umask;
-use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::consts::SIGCHLD;
 
-use super::{Failure, count, note};
+use super::{Failure, count};
 use crate::gateway::Edge;
-use crate::gateway::fastcgi::{ProgramFile, RUNNING, is_listening};
+use crate::gateway::fastcgi::{
+    GRACE, ProgramFile, RUNNING, asked_to_end, is_listening, received, web_server_addrs,
+};
+use crate::log::log;
 
-/// A worker that has run for less time is replaced after a pause.
-const SOON: Duration = Duration::from_secs(1);
+/// How long after the start of a worker the next one is started in its place, if it
+/// ends sooner.
+const BETWEEN_STARTS: Duration = Duration::from_secs(1);
+
+/// How long the workers may take to end; then they are killed. Less than
+/// `TimeoutStopSec` in `deploy/signet.service`.
+const MAX_END: Duration = GRACE.saturating_add(Duration::from_secs(5));
+
+/// How long to wait for an address that is in use: the workers of a daemon that was
+/// killed listen for [`GRACE`] longer.
+const MAX_IN_USE: Duration = GRACE.saturating_add(Duration::from_secs(1));
+
+/// How often such an address is tried.
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// Runs workers for nginx and Apache's mod_proxy_fcgi. lighttpd and mod_fcgid start
 /// the workers themselves and do not need this command.
@@ -73,6 +91,15 @@ impl std::str::FromStr for Address {
     }
 }
 
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "{}", path.display()),
+            Self::Tcp(address) => write!(f, "{address}"),
+        }
+    }
+}
+
 fn permissions(text: &str) -> Result<u32, String> {
     u32::from_str_radix(text, 8)
         .ok()
@@ -81,38 +108,85 @@ fn permissions(text: &str) -> Result<u32, String> {
 }
 
 pub(super) fn run(arguments: Arguments, sockets: Vec<OwnedFd>, edge: &Edge) -> Result<(), Failure> {
-    // Before the first worker starts, so that no end of a worker is missed.
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGCHLD]).map_err(Failure::new)?;
-    let listener = Listener::new(arguments.listen, arguments.mode, sockets)?;
+    // Each worker reads it, and would end if it was wrong.
+    web_server_addrs(&edge.vars).map_err(Failure::new)?;
+    // Before the first worker, whose end would not be noticed.
+    let signals = Signals::new().map_err(Failure::new)?;
+    let Some(listener) = Listener::new(arguments.listen, arguments.mode, sockets, &signals)? else {
+        return Ok(());
+    };
     let program = Program {
         file: ProgramFile::of_this_process(),
         script: edge.argument.clone(),
     };
-    let mut pool = Vec::new();
-    for _ in 0..arguments.workers {
-        pool.push(Worker::start(&program, &listener)?);
-    }
-    note(format_args!(
-        "{}",
-        count(arguments.workers.into(), "worker")
-    ));
-    let mut outcome = Ok(());
-    for signal in signals.forever() {
-        if signal != SIGCHLD {
-            break;
-        }
-        outcome = pool
-            .iter_mut()
-            .try_for_each(|worker| worker.look_after(&program, &listener));
-        if outcome.is_err() {
-            break;
+    let start = |_| Worker::start(&program, &listener);
+    let mut workers: Vec<Worker> = (0..arguments.workers)
+        .map(start)
+        .collect::<Result<_, _>>()
+        .map_err(|err| Failure::new(format_args!("worker: {err}")))?;
+    log(count(arguments.workers.into(), "worker"));
+
+    while signals.wait(workers.iter().filter_map(Worker::next_start).min())? == Wait::GoOn {
+        for worker in &mut workers {
+            worker.look_after(&program, &listener);
         }
     }
+
     listener.refuse_connections();
-    pool.iter_mut().for_each(Worker::ask_to_end);
-    pool.iter_mut().for_each(Worker::wait);
+    workers.iter_mut().for_each(Worker::ask_to_end);
+    let deadline = Instant::now() + MAX_END;
+    while workers.iter_mut().any(Worker::runs) && Instant::now() < deadline {
+        // To be asked again changes nothing.
+        signals.wait(Some(deadline))?;
+    }
+    workers.iter_mut().for_each(Worker::kill);
     listener.remove();
-    outcome
+    Ok(())
+}
+
+/// The signals that this process waits for. Nothing else waits here.
+struct Signals {
+    end: UnixStream,
+    child: UnixStream,
+}
+
+/// Why a wait is over.
+#[derive(Eq, PartialEq)]
+enum Wait {
+    /// A worker may have ended, or the time is over.
+    GoOn,
+    /// A signal asks this process to end.
+    AskedToEnd,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            end: asked_to_end()?,
+            child: received([SIGCHLD])?,
+        })
+    }
+
+    /// Waits for a signal, at most until `until`.
+    fn wait(&self, until: Option<Instant>) -> Result<Wait, Failure> {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let left = left.map(|left| Timespec::try_from(left).unwrap_or_default());
+        let mut both = [&self.end, &self.child].map(|pipe| PollFd::new(pipe, PollFlags::IN));
+        match poll(&mut both, left.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(err) => return Err(Failure::new(err)),
+        }
+        is_readable(&self.child);
+        Ok(match is_readable(&self.end) {
+            true => Wait::AskedToEnd,
+            false => Wait::GoOn,
+        })
+    }
+}
+
+/// Whether something has arrived, which this takes.
+fn is_readable(mut pipe: &UnixStream) -> bool {
+    pipe.read(&mut [0; 64]).is_ok()
 }
 
 /// The socket of all workers.
@@ -123,10 +197,16 @@ struct Listener {
 }
 
 impl Listener {
-    fn new(listen: Option<Address>, mode: u32, mut passed: Vec<OwnedFd>) -> Result<Self, Failure> {
+    /// `None` if a signal asks this process to end meanwhile.
+    fn new(
+        listen: Option<Address>,
+        mode: u32,
+        mut passed: Vec<OwnedFd>,
+        signals: &Signals,
+    ) -> Result<Option<Self>, Failure> {
         let reason = match (passed.pop(), listen) {
-            (Some(socket), _) if passed.is_empty() => return Self::passed(socket),
-            (None, Some(address)) => return Self::bind(address, mode),
+            (Some(socket), _) if passed.is_empty() => return Self::passed(socket).map(Some),
+            (None, Some(address)) => return Self::bind(&address, mode, signals),
             (None, None) => "no socket to listen on",
             (Some(_), _) => "systemd has passed more than one socket",
         };
@@ -134,26 +214,31 @@ impl Listener {
             .hint("give --listen unix:/PATH, or one ListenStream= in a socket unit of systemd"))
     }
 
-    fn bind(address: Address, mode: u32) -> Result<Self, Failure> {
-        let failed =
-            |address: &dyn Display, err: io::Error| Failure::new(format_args!("{address}: {err}"));
-        Ok(match address {
-            Address::Unix(path) => {
-                let socket = bind_unix(&path, mode).map_err(|err| failed(&path.display(), err))?;
-                let bound = file_at(&path);
-                Self {
+    /// Waits for an address that is in use.
+    fn bind(address: &Address, mode: u32, signals: &Signals) -> Result<Option<Self>, Failure> {
+        let deadline = Instant::now() + MAX_IN_USE;
+        loop {
+            let tried = match address {
+                Address::Unix(path) => bind_unix(path, mode).map(|socket| Self {
                     socket: socket.into(),
-                    file: Some((path, bound)),
-                }
-            }
-            Address::Tcp(address) => {
-                let socket = TcpListener::bind(address).map_err(|err| failed(&address, err))?;
-                Self {
+                    file: Some((path.clone(), file_at(path))),
+                }),
+                Address::Tcp(address) => TcpListener::bind(address).map(|socket| Self {
                     socket: socket.into(),
                     file: None,
+                }),
+            };
+            let now = Instant::now();
+            match tried {
+                Ok(listener) => return Ok(Some(listener)),
+                Err(err) if err.kind() == ErrorKind::AddrInUse && now < deadline => {
+                    if signals.wait(Some(now + BETWEEN_TRIES))? == Wait::AskedToEnd {
+                        return Ok(None);
+                    }
                 }
+                Err(err) => return Err(Failure::new(format_args!("{address}: {err}"))),
             }
-        })
+        }
     }
 
     /// A socket that systemd has opened, and keeps open when this process ends.
@@ -198,17 +283,22 @@ impl Listener {
 }
 
 /// Replaces the socket of a process that was killed.
+///
+/// # Errors
+///
+/// [`ErrorKind::AddrInUse`] if another process listens there; otherwise what the
+/// system says.
 fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
-    let is_socket = |path: &Path| {
-        std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket())
-    };
-    if is_socket(path) {
-        match UnixStream::connect(path) {
-            Err(err) if err.kind() == io::ErrorKind::ConnectionRefused => {
-                std::fs::remove_file(path)?;
-            }
-            _ => return Err(io::ErrorKind::AddrInUse.into()),
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if !meta.file_type().is_socket() => {
+            return Err(io::Error::new(
+                ErrorKind::AlreadyExists,
+                "exists and is not a socket",
+            ));
         }
+        Ok(_) if is_in_use(path)? => return Err(ErrorKind::AddrInUse.into()),
+        Ok(_) => std::fs::remove_file(path)?,
+        Err(_) => {}
     }
     let before = umask(Mode::from_raw_mode(0o177));
     let socket = UnixListener::bind(path);
@@ -216,6 +306,14 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     let socket = socket?;
     std::fs::set_permissions(path, Permissions::from_mode(mode))?;
     Ok(socket)
+}
+
+/// Whether a process listens at this socket. Does not wait for one whose queue is
+/// full.
+fn is_in_use(path: &Path) -> io::Result<bool> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    Ok(connect(&socket, &SocketAddrUnix::new(path)?) != Err(Errno::CONNREFUSED))
 }
 
 /// Device and inode of the file with this name.
@@ -238,7 +336,7 @@ impl Program {
         let path = self.file.as_ref().map(ProgramFile::path);
         match path.map(|path| self.start_file(path, listener)) {
             Some(Ok(child)) => return Ok(child),
-            Some(Err(err)) => note(format_args!(
+            Some(Err(err)) => log(format_args!(
                 "{}: {err}; starting the program that is running",
                 path.unwrap_or(Path::new(RUNNING)).display()
             )),
@@ -262,39 +360,65 @@ impl Program {
     }
 }
 
-/// This program again, with the socket as its standard input.
+/// One of the workers: this program again, with the socket as its standard input.
 struct Worker {
-    child: Child,
-    since: Instant,
+    /// `None` until it is started again.
+    child: Option<Child>,
+    /// When it may be started again.
+    next: Instant,
 }
 
 impl Worker {
-    fn start(program: &Program, listener: &Listener) -> Result<Self, Failure> {
-        let child = program.start(listener);
-        Ok(Self {
-            child: child.map_err(|err| Failure::new(format_args!("worker: {err}")))?,
-            since: Instant::now(),
-        })
+    fn start(program: &Program, listener: &Listener) -> io::Result<Self> {
+        let next = Instant::now() + BETWEEN_STARTS;
+        let child = Some(program.start(listener)?);
+        Ok(Self { child, next })
     }
 
-    /// Replaces it if it has ended.
-    fn look_after(&mut self, program: &Program, listener: &Listener) -> Result<(), Failure> {
-        let Ok(Some(status)) = self.child.try_wait() else {
-            return Ok(());
-        };
-        note(format_args!("worker ended, {status}; starting another"));
-        thread::sleep(SOON.saturating_sub(self.since.elapsed()));
-        *self = Self::start(program, listener)?;
-        Ok(())
+    /// Starts it again if it has ended, as soon as it may be.
+    fn look_after(&mut self, program: &Program, listener: &Listener) {
+        if let Some(child) = &mut self.child {
+            let Ok(Some(status)) = child.try_wait() else {
+                return;
+            };
+            log(format_args!("worker ended, {status}; starting another"));
+            self.child = None;
+        }
+        let now = Instant::now();
+        if now >= self.next {
+            self.next = now + BETWEEN_STARTS;
+            match program.start(listener) {
+                Ok(child) => self.child = Some(child),
+                Err(err) => log(format_args!("worker: {err}; trying again")),
+            }
+        }
+    }
+
+    /// When it is to be started again; `None` while it runs.
+    fn next_start(&self) -> Option<Instant> {
+        self.child.is_none().then_some(self.next)
+    }
+
+    fn runs(&mut self) -> bool {
+        let child = self.child.as_mut();
+        child.is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
     /// Closes the pipe, as the end of this process would. A worker that is starting
     /// could miss a signal.
     fn ask_to_end(&mut self) {
-        drop(self.child.stdout.take());
+        if let Some(child) = &mut self.child {
+            drop(child.stdout.take());
+        }
     }
 
-    fn wait(&mut self) {
-        let _ = self.child.wait();
+    fn kill(&mut self) {
+        if self.runs()
+            && let Some(child) = &mut self.child
+        {
+            log("a worker that does not end is killed");
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }

@@ -15,6 +15,7 @@ mod connection;
 mod mutations;
 mod program;
 mod record;
+mod signals;
 mod worker;
 
 use std::net::IpAddr;
@@ -24,7 +25,8 @@ use super::mount::{tidy, visible_path};
 use super::{Environment, MetaVariables, log};
 
 pub(crate) use program::{ProgramFile, RUNNING};
-pub(crate) use worker::work;
+pub(crate) use signals::{asked_to_end, received};
+pub(crate) use worker::{GRACE, work};
 
 /// Whether `fd` is a socket that listens: then a web server started us as a
 /// FastCGI application (section 2.2 of the specification). A socket that is
@@ -35,11 +37,12 @@ pub(crate) fn is_listening(fd: impl AsFd) -> bool {
 
 /// `FCGI_WEB_SERVER_ADDRS` (section 3.2 of the specification): the addresses
 /// that may connect by TCP; `None` if it is unset. An IPv4 address in IPv6's form
-/// (`::ffff:127.0.0.1`) is that IPv4 address.
+/// (`::ffff:127.0.0.1`) is that IPv4 address. Blanks and a comma at the end do not
+/// matter.
 ///
 /// # Errors
 ///
-/// What is no IP address in it.
+/// What is no IP address in it, or that there is none.
 pub(crate) fn web_server_addrs(
     environment: &Environment,
 ) -> Result<Option<Vec<IpAddr>>, WebServerAddrsError> {
@@ -47,19 +50,23 @@ pub(crate) fn web_server_addrs(
         return Ok(None);
     };
     let list = String::from_utf8_lossy(list);
-    let addresses = list.split(',').map(|address| {
-        let address = address.trim();
-        address
-            .parse()
-            .map(|address: IpAddr| address.to_canonical())
-            .map_err(|_| WebServerAddrsError(address.to_owned()))
-    });
-    addresses.collect::<Result<_, _>>().map(Some)
+    let listed = list.split(',').map(str::trim);
+    let addresses: Vec<IpAddr> = listed
+        .filter(|address| !address.is_empty())
+        .map(|address| match address.parse::<IpAddr>() {
+            Ok(address) => Ok(address.to_canonical()),
+            Err(_) => Err(WebServerAddrsError(address.to_owned())),
+        })
+        .collect::<Result<_, _>>()?;
+    if addresses.is_empty() {
+        return Err(WebServerAddrsError(list.into_owned()));
+    }
+    Ok(Some(addresses))
 }
 
 /// `FCGI_WEB_SERVER_ADDRS` has something else than IP addresses in it.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("FCGI_WEB_SERVER_ADDRS: {0:?} is no IP address")]
+#[error("FCGI_WEB_SERVER_ADDRS: {0:?} is not an IP address")]
 pub(crate) struct WebServerAddrsError(String);
 
 /// Tells the owner, once, that a request came with what looks like a setting.

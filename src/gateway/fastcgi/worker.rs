@@ -5,7 +5,6 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +20,7 @@ use rustix::stdio::{dup2_stdin, stdin, stdout};
 use super::super::{Answer, MetaVariables, log, log_unfinished};
 use super::connection::{Arrived, Connection, Phase};
 use super::program::ProgramFile;
+use super::signals::asked_to_end;
 
 /// Connections at one time. For one more, the one that is missed least is
 /// closed.
@@ -47,7 +47,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a worker that is asked to end waits for requests that have begun,
 /// and serves those that wait to be accepted.
-const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// How often time limits and the program's file are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -122,14 +122,9 @@ pub(crate) fn work(
     let listener = stdin();
     // Other workers wait at the same socket; who comes second gets nothing.
     rustix::io::ioctl_fionbio(listener, true)?;
-    let asked_to_end = termination()?;
+    let end = asked_to_end()?;
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    epoll::add(
-        &epoll,
-        &asked_to_end,
-        EventData::new_u64(SIGNAL),
-        EventFlags::IN,
-    )?;
+    epoll::add(&epoll, &end, EventData::new_u64(SIGNAL), EventFlags::IN)?;
     // A pipe whose reader is gone: `signet fastcgi` started us, and asks us to
     // end or has ended itself. What is no pipe and cannot be waited for (a file)
     // does not say such a thing.
@@ -165,7 +160,7 @@ pub(crate) fn work(
             let done = worker.peers.iter().all(Option::is_none);
             if Instant::now() > ends || done && worker.accept()? == Queue::Empty {
                 // At once: who connects from now on would be cut off.
-                dup2_stdin(&asked_to_end)?;
+                dup2_stdin(&end)?;
                 return Ok(());
             }
             if done {
@@ -184,7 +179,7 @@ pub(crate) fn work(
             match event.data.u64() {
                 LISTENER => comes = true,
                 SIGNAL => {
-                    epoll::delete(&worker.epoll, &asked_to_end)?;
+                    epoll::delete(&worker.epoll, &end)?;
                     is_asked = true;
                 }
                 STDOUT => {
@@ -536,13 +531,4 @@ impl Peer {
         }
         Ok(())
     }
-}
-
-/// Becomes readable when a signal asks us to end.
-fn termination() -> io::Result<UnixStream> {
-    let (read, write) = UnixStream::pair()?;
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
-    }
-    Ok(read)
 }

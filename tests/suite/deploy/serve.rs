@@ -135,6 +135,16 @@ fn it_serves_until_ctrl_c_and_keeps_logins() {
     let index = get(serve.port, "/", &[&cookie]);
     assert!(index.text().contains("Logged in as admin"), "{index:?}");
     assert_eq!(serve.stop(Signal::TERM).code(), Some(0), "kill");
+
+    for signal in [Signal::HUP, Signal::QUIT] {
+        let serve = Serve::start(&home);
+        let port = serve.port;
+        assert_eq!(serve.stop(signal).code(), Some(0), "{signal:?}");
+        assert!(
+            TcpListener::bind(("127.0.0.1", port)).is_ok(),
+            "lighttpd runs"
+        );
+    }
 }
 
 /// Debugging is on: the page says what is wrong with a setting, and where.

@@ -247,6 +247,7 @@ fn web_server_addresses_are_honoured() {
         ("among others",       Some("192.0.2.1, 127.0.0.1 ,::1"), true),
         ("IPv4 in IPv6",       Some("::1,::ffff:127.0.0.1"), true),
         ("the same in hex",    Some("::FFFF:7f00:1"), true),
+        ("a comma at the end", Some(" 127.0.0.1, "), true),
         ("another in IPv6",    Some("::1,::ffff:192.0.2.1"), false),
         ("another",            Some("192.0.2.1"), false),
     ];
@@ -268,7 +269,7 @@ fn web_server_addresses_are_honoured() {
             assert!(said.contains("FCGI_WEB_SERVER_ADDRS"), "{name}: {said}");
         }
     }
-    for junk in ["localhost", "127.0.0.1;::1", "127.0.0.1,", "127.0.0.1:9000"] {
+    for junk in ["localhost", "127.0.0.1;::1", "127.0.0.1:9000", " ", ","] {
         let state = StateDir::new();
         let mut command = program_at(&state);
         command.env("FCGI_WEB_SERVER_ADDRS", junk);
@@ -276,6 +277,14 @@ fn web_server_addresses_are_honoured() {
         let said = String::from_utf8(ended.stderr).expect("UTF-8");
         assert_eq!(ended.status.code(), Some(1), "{junk}: {said}");
         assert!(said.starts_with("signet: FCGI_WEB_SERVER_ADDRS"), "{said}");
+        // The daemon starts no worker that would end at once.
+        let listen = format!("unix:{}", state.path().join("socket").display());
+        let mut command = program_at(&state);
+        command.args(["fastcgi", "--listen", &listen]);
+        let out = command.env("FCGI_WEB_SERVER_ADDRS", junk).output();
+        let out = out.expect("run signet");
+        assert_eq!(out.status.code(), Some(1), "{junk}");
+        assert_eq!(String::from_utf8(out.stderr).expect("UTF-8"), said);
     }
 }
 

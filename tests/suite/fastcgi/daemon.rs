@@ -11,6 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, socket_with,
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
@@ -23,9 +27,20 @@ use crate::support::application::{
 };
 use crate::support::cgi::compiled;
 use crate::support::fastcgi::{Client, request};
+use crate::support::http::free_port;
 use crate::support::output::Ended;
 
 const FORM: &str = "username=ada";
+
+/// What web servers, supervisors and terminals send to end a process.
+pub(super) const END: [Signal; 6] = [
+    Signal::TERM,
+    Signal::INT,
+    Signal::HUP,
+    Signal::QUIT,
+    Signal::USR1,
+    Signal::USR2,
+];
 
 fn socket(state: &StateDir) -> PathBuf {
     state.path().join("socket")
@@ -156,28 +171,63 @@ fn waits(pids: &[Pid]) -> usize {
     pids.iter().map(waits).sum()
 }
 
-/// One that cannot live is started again, and not as fast as the machine can.
+/// `signet fastcgi` whose workers fail at once.
+fn failing(state: &StateDir, workers: usize) -> Application {
+    let mut command = program_at(state);
+    command.env("LD_PRELOAD", compiled("fails", &["-shared", "-fPIC"]));
+    let number = workers.to_string();
+    Application::daemon(&mut command, &socket(state), &["--workers", &number])
+}
+
 #[test]
-fn workers_that_fail_at_once_are_not_started_in_a_hurry() {
+fn a_daemon_whose_workers_fail_starts_them_once_a_second_until_it_is_to_end() {
     let state = StateDir::new();
-    let mut command = program_at(&state);
-    command.env("FCGI_WEB_SERVER_ADDRS", "localhost");
-    let daemon = Application::daemon(&mut command, &socket(&state), &["--workers", "1"]);
+    let daemon = failing(&state, 2);
     let since = Instant::now();
-    let deadline = Duration::from_secs(3);
+    let deadline = Duration::from_millis(2500);
     wait_until("some starts", || since.elapsed() > deadline);
-    let Ended { status, stderr, .. } = daemon.end();
-    let said = String::from_utf8(stderr).expect("UTF-8");
+    let asked = Instant::now();
+    let ended = daemon.end();
+    let took = asked.elapsed();
+    let said = String::from_utf8(ended.stderr).expect("UTF-8");
     let starts = said.lines().filter(|line| line.contains("another")).count();
-    assert!((1..6).contains(&starts), "{starts}: {said}");
+    assert!((2..12).contains(&starts), "{starts}: {said}");
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(ended.busy < Duration::from_secs(1), "{:?}", ended.busy);
+    assert!(!socket(&state).exists());
+}
+
+/// The program file may be replaced by one that hangs.
+#[test]
+fn a_worker_that_does_not_end_is_killed() {
+    let state = StateDir::new();
+    let program = state.path().join("signet.cgi");
+    fs::copy(env!("CARGO_BIN_EXE_signet"), &program).expect("a copy");
+    let mut command = at(&program, &state);
+    let daemon = Application::daemon(&mut command, &socket(&state), &["--workers", "2"]);
+    let path = env!("PATH");
+    let script = format!("#!/bin/sh\nPATH={path} exec sleep 60\n");
+    state.write("new", &script, 0o755);
+    fs::rename(state.path().join("new"), &program).expect("rename");
+    let before = daemon.children();
+    before.iter().copied().for_each(kill);
+    wait_until("the script runs", || {
+        let now = daemon.children();
+        now.len() == 2 && !now.iter().any(|pid| before.contains(pid))
+    });
+    daemon.signal(Signal::TERM);
+    let Ended { status, stderr, .. } = daemon.wait();
+    let said = String::from_utf8(stderr).expect("UTF-8");
     assert_eq!(status.code(), Some(0), "{said}");
+    assert_eq!(said.matches("is killed").count(), 2, "{said}");
 }
 
 /// SIGTERM ends the workers, each after what it has begun, and the socket.
 #[test]
 fn the_end_of_the_daemon_is_the_end_of_all() {
     let whole = request(1, true, &login(FORM), FORM.as_bytes());
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in END {
         let state = StateDir::new();
         let daemon = daemon(&state, 3);
         let mut busy = daemon.connect();
@@ -214,6 +264,45 @@ fn a_killed_daemon_leaves_nothing_in_the_way() {
     assert_ends_well(&second);
 }
 
+/// A killed daemon cannot ask its workers to finish: one that serves a request goes
+/// on to listen for five seconds, which the next daemon waits for.
+#[test]
+fn a_daemon_starts_while_workers_of_a_killed_one_finish() {
+    let whole = request(1, true, &login(FORM), FORM.as_bytes());
+    let port = free_port().to_string();
+    let tcp = format!("127.0.0.1:{port}");
+    let state = StateDir::new();
+    let unix = format!("unix:{}", socket(&state).display());
+    let start = |listen: &str| {
+        let mut command = program_at(&state);
+        command.args(["fastcgi", "--workers", "1", "--listen", listen]);
+        match listen.strip_prefix("unix:") {
+            Some(path) => Application::at_path(&mut command, Path::new(path)),
+            None => Application::at_port(&mut command, listen.parse().expect("an address")),
+        }
+    };
+    thread::scope(|scope| {
+        for listen in [&unix, &tcp] {
+            let (start, whole) = (&start, &whole);
+            scope.spawn(move || {
+                let first = start(listen);
+                wait_until("the first listens", || first.try_connect().is_ok());
+                let mut busy = first.connect();
+                busy.send(&[&ping(), &whole[..50]].concat());
+                assert_pong("in the middle", &mut busy);
+                let workers = first.children();
+                kill(first.pid());
+                let second = start(listen);
+                wait_until("the second has a worker", || !second.children().is_empty());
+                assert!(!workers.iter().copied().any(lives), "{listen}");
+                assert_serves("the second", &second);
+                assert_ends_well(&second);
+            });
+        }
+    });
+}
+
+/// The second daemon waits for six seconds for the first one to end.
 #[test]
 fn a_socket_in_use_is_left_alone() {
     let state = StateDir::new();
@@ -222,6 +311,36 @@ fn a_socket_in_use_is_left_alone() {
     assert!(said.contains("in use"), "{said}");
     assert_serves("the first daemon", &first);
     assert_ends_well(&first);
+}
+
+/// Also if the queue of the other process is full, so that a connection would wait.
+#[test]
+fn a_daemon_that_waits_for_its_socket_ends_when_it_is_asked_to() {
+    let state = StateDir::new();
+    let address = SocketAddrUnix::new(socket(&state)).expect("a short path");
+    let new = || {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).expect("a socket")
+    };
+    let other = new();
+    bind(&other, &address).expect("bind");
+    rustix::net::listen(&other, 0).expect("listen");
+    let mut queue = Vec::new();
+    let full = loop {
+        let client = new();
+        if let Err(err) = connect(&client, &address) {
+            break err;
+        }
+        queue.push(client);
+    };
+    assert_eq!(full, Errno::AGAIN);
+    let listen = format!("unix:{}", socket(&state).display());
+    let mut command = program_at(&state);
+    command.args(["fastcgi", "--listen", &listen]);
+    let daemon = Application::at_path(&mut command, &socket(&state));
+    wait_until("it has its handlers", || catches_sigterm(daemon.pid()));
+    assert_eq!(assert_ends_well(&daemon), "");
+    assert!(socket(&state).exists(), "the other's");
 }
 
 #[test]
@@ -404,30 +523,34 @@ fn whoever_can_connect_is_answered_also_in_the_end() {
 #[test]
 fn a_restart_loses_nothing_where_systemd_holds_the_socket() {
     let state = StateDir::new();
-    let listener = UnixListener::bind(socket(&state)).expect("listen");
+    let unix = UnixListener::bind(socket(&state)).expect("listen");
+    let tcp = TcpListener::bind(("127.0.0.1", 0)).expect("listen");
+    let path = Address::Unix(unix.local_addr().expect("its address"));
+    let port = Address::Tcp(tcp.local_addr().expect("its address"));
     // Its own socket it does not open then.
     let other = format!("unix:{}", state.path().join("other").display());
     let more = ["--listen", &other, "--workers", "2"];
-    let start = || Application::activated(&state, &listener, &more);
-    let mut daemon = start();
-    assert_serves("the first", &daemon);
-    let address = Address::Unix(listener.local_addr().expect("its address"));
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let visitors: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| visit(&address, &over)))
-            .collect();
-        for _ in 0..5 {
-            assert_ends_well(&daemon);
-            daemon = start();
-            assert_serves("the next", &daemon);
-        }
-        over.store(true, Ordering::Relaxed);
-        for visitor in visitors {
-            assert!(visitor.join().expect("all were answered") > 0);
-        }
-    });
-    assert_ends_well(&daemon);
+    for (listener, address) in [(OwnedFd::from(unix), path), (OwnedFd::from(tcp), port)] {
+        let start = || Application::activated(&state, &listener, &address, &more);
+        let mut daemon = start();
+        assert_serves("the first", &daemon);
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let visitors: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| visit(&address, &over)))
+                .collect();
+            for _ in 0..5 {
+                assert_ends_well(&daemon);
+                daemon = start();
+                assert_serves("the next", &daemon);
+            }
+            over.store(true, Ordering::Relaxed);
+            for visitor in visitors {
+                assert!(visitor.join().expect("all were answered") > 0);
+            }
+        });
+        assert_ends_well(&daemon);
+    }
     assert!(socket(&state).exists(), "it is systemd's to remove");
     assert!(!state.path().join("other").exists());
 }

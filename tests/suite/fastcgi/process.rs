@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::daemon::END;
 use super::{
     answered, asks, assert_ends_well, assert_pong, assert_serves, exchange, index, index_of,
     logged_in, login, ping, with,
@@ -40,7 +41,7 @@ fn in_the_middle(part: &[u8]) -> (StateDir, Application, Client, Client) {
 #[test]
 fn a_request_is_finished_before_the_worker_ends() {
     let whole = request(1, true, &login(FORM), FORM.as_bytes());
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in END {
         // None of it: a new connection is there for a request that comes.
         for cut in [0, 1, 20, whole.len() - 1] {
             let (_state, worker, mut idle, mut busy) = in_the_middle(&whole[..cut]);
@@ -53,6 +54,20 @@ fn a_request_is_finished_before_the_worker_ends() {
             assert_eq!(worker.wait().status.code(), Some(0), "{signal:?}, {cut}");
         }
     }
+}
+
+/// `nohup` ignores the signal that a closed terminal sends.
+#[test]
+fn an_ignored_hangup_stays_ignored() {
+    let state = StateDir::new();
+    let mut command = at(Path::new("/bin/sh"), &state);
+    let script = "trap '' HUP; exec \"$0\"";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_signet")]);
+    let worker = Application::worker(&mut command);
+    assert_serves("before", &worker);
+    worker.signal(Signal::HUP);
+    assert_serves("afterwards", &worker);
+    assert_ends_well(&worker);
 }
 
 /// `cgi-fcgi -connect SOCKET signet.cgi 2` in a CGI script starts the application

@@ -109,7 +109,7 @@ pub(crate) fn activated(state: &StateDir, socket: &OwnedFd, more: &[&str]) -> Co
 }
 
 /// Where an application listens.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Address {
     Unix(UnixAddress),
     Tcp(TcpAddress),
@@ -185,12 +185,19 @@ impl Application {
         Self::start(command.stdin(Stdio::null()), Address::Unix(address))
     }
 
+    /// An application that listens at this TCP port by itself.
+    pub(crate) fn at_port(command: &mut Command, address: TcpAddress) -> Self {
+        Self::start(command.stdin(Stdio::null()), Address::Tcp(address))
+    }
+
     /// `signet fastcgi`, to which this socket is passed as systemd passes one.
-    pub(crate) fn activated(state: &StateDir, listener: &UnixListener, more: &[&str]) -> Self {
-        let address = listener.local_addr().expect("its address");
-        let socket = listener.try_clone().expect("a descriptor more");
-        let mut command = activated(state, &OwnedFd::from(socket), more);
-        Self::start(&mut command, Address::Unix(address))
+    pub(crate) fn activated(
+        state: &StateDir,
+        socket: &OwnedFd,
+        address: &Address,
+        more: &[&str],
+    ) -> Self {
+        Self::start(&mut activated(state, socket, more), address.clone())
     }
 
     fn start(command: &mut Command, address: Address) -> Self {
