@@ -1,4 +1,4 @@
-//! The session's cookie: read from `Cookie`, written into `Set-Cookie`.
+//! The session's cookie: reads `Cookie` and writes `Set-Cookie`.
 
 use std::borrow::Cow;
 
@@ -8,16 +8,16 @@ use time::OffsetDateTime;
 use super::moment::Moment;
 use super::signing::MAX_PAYLOAD;
 
-/// A cookie's name: a token (RFC 6265, 4.1.1).
+/// The name of a cookie: a token (RFC 6265, 4.1.1).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CookieName(Cow<'static, str>);
 
-/// The name is empty, too long or no token.
+/// A text that is not a [`CookieName`]: empty, too long or not a token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("expected a cookie name: up to {MAX_NAME} letters, digits and !#$%&'*+-.^_`|~")]
 pub struct CookieNameError;
 
-/// Bytes of a cookie's name. Browsers drop a cookie whose name and value are
+/// The most bytes of a cookie's name. Browsers drop a cookie whose name and value are
 /// longer than 4096 together (RFC 6265bis, 5.6); an id has 43.
 const MAX_NAME: usize = 4000;
 
@@ -62,23 +62,23 @@ impl CookieName {
     }
 }
 
-/// A cookie's `Domain` that some browser accepts, without the dot in front that
+/// A cookie's `Domain` that browsers accept, without the dot in front that
 /// browsers ignore (RFC 6265, 5.2.3).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CookieDomain(String);
 
-/// Why a text is no [`CookieDomain`].
+/// Why a text is not a [`CookieDomain`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CookieDomainError {
-    /// It is no host name in ASCII: labels of 1 to 63 letters, digits, `-` and
+    /// It is not a host name in ASCII: labels of 1 to 63 letters, digits, `-` and
     /// `_` with dots between, 253 bytes in all (RFC 1123, 2.1).
     #[error("expected a host name such as example.org (in ASCII, xn-- for other letters)")]
     NotAHostName,
     /// It is an IP address, which has no hosts below it.
     #[error("expected a host name, not an IP address; without this setting the cookie works there")]
     IpAddress,
-    /// It is a single label: browsers take it for a public suffix (`com`).
+    /// It has one label: browsers treat it as a public suffix (`com`).
     #[error(
         "expected a host name with a dot in it; without this setting the cookie works at one host"
     )]
@@ -116,11 +116,11 @@ impl std::str::FromStr for CookieDomain {
     }
 }
 
-/// A cookie's `Path` that can be the beginning of an address.
+/// A cookie's `Path` that browsers compare with the path of a URL.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CookiePath(String);
 
-/// The path is none that a browser sends a cookie back for.
+/// A text that is not a [`CookiePath`]: browsers would never send the cookie back.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
     "expected a path that begins with /, percent-encoded, without ; and dot segments, up to 1024 bytes"
@@ -159,7 +159,7 @@ impl CookiePath {
     }
 }
 
-/// The attributes of the session's cookie, but for what a request decides.
+/// The attributes of the session's cookie, except those that depend on the request.
 #[derive(Clone, Debug)]
 pub struct CookieSettings {
     /// `SESSION_COOKIE_NAME`.
@@ -178,12 +178,12 @@ pub struct CookieSettings {
     pub absolute_lifetime: Option<u64>,
     /// `SESSION_REFRESH_EACH_REQUEST`.
     pub refresh: bool,
-    /// `MAX_COOKIE_SIZE`: bytes of a whole `Set-Cookie` value; 0: no limit.
+    /// `MAX_COOKIE_SIZE`: the most bytes of a `Set-Cookie` value; 0: no limit.
     pub max_size: usize,
 }
 
 impl Default for CookieSettings {
-    /// Flask's defaults, but for `SameSite=Lax`.
+    /// Flask's defaults, except `SameSite=Lax`.
     fn default() -> Self {
         Self {
             name: CookieName("session".into()),
@@ -199,15 +199,15 @@ impl Default for CookieSettings {
     }
 }
 
-/// Bytes of signed cookies that are verified in one request. Browsers keep no
-/// more than 4096 of each (RFC 6265, 6.1) and send one or two.
+/// The most bytes of signed cookies that are verified in one request. Browsers keep
+/// at most 4096 of each (RFC 6265, 6.1) and send one or two.
 const MAX_VERIFIED: usize = 16 * 1024;
 
-/// The same where `MAX_COOKIE_SIZE` is 0, for clients that keep larger cookies.
+/// The same if `MAX_COOKIE_SIZE` is 0, for clients that keep larger cookies.
 const MAX_VERIFIED_UNLIMITED: usize = 64 * 1024;
 
 impl CookieSettings {
-    /// Bytes of signed cookies that are verified in one request.
+    /// The most bytes of signed cookies that are verified in one request.
     pub(super) fn max_verified(&self) -> usize {
         match self.max_size {
             0 => MAX_VERIFIED_UNLIMITED,
@@ -215,15 +215,15 @@ impl CookieSettings {
         }
     }
 
-    /// Whether a session that began then is over at `now` (Unix seconds), used or
-    /// not: by `SESSION_ABSOLUTE_LIFETIME`.
+    /// Whether a session that began at this moment has reached
+    /// `SESSION_ABSOLUTE_LIFETIME` at `now` (Unix seconds), used or not.
     pub(crate) fn is_too_old(&self, began: Moment, now: u64) -> bool {
         let limit = self.absolute_lifetime;
         limit.is_some_and(|limit| now.saturating_sub(began.second()) > limit)
     }
 }
 
-/// What a request decides about the cookie.
+/// The attributes of the cookie that depend on the request.
 #[derive(Clone, Copy, Debug)]
 pub struct CookieScope<'r> {
     /// `Path`.
@@ -235,7 +235,7 @@ pub struct CookieScope<'r> {
 /// The session does not fit into a cookie; nothing was changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CookieTooLarge {
-    /// The whole `Set-Cookie` value is larger than `MAX_COOKIE_SIZE`.
+    /// The `Set-Cookie` value is larger than `MAX_COOKIE_SIZE`.
     #[error("session cookie has {size} bytes, more than MAX_COOKIE_SIZE {limit}; it was not sent")]
     Cookie {
         /// Bytes of the value.
@@ -243,7 +243,7 @@ pub enum CookieTooLarge {
         /// `MAX_COOKIE_SIZE`.
         limit: usize,
     },
-    /// The session is larger than what a cookie is expanded to when it is read.
+    /// The session is larger than what is decompressed when a cookie is read.
     #[error("session has {size} bytes of JSON, more than {MAX_PAYLOAD}; its cookie was not sent")]
     Session {
         /// Bytes of the session as JSON.
@@ -253,9 +253,9 @@ pub enum CookieTooLarge {
 
 /// The values of all cookies called `name` in one `Cookie` header.
 ///
-/// `;` separates, whatever quotes say, and blanks and tabs around a pair are
-/// not part of it. Nothing else is trimmed: Unicode has blanks that make
-/// another cookie's name look like ours.
+/// `;` separates pairs, also inside quotes, and blanks and tabs around a pair are
+/// trimmed. Nothing else is trimmed: with other white space of Unicode a different
+/// name would count as this one.
 pub(super) fn values_of<'h>(name: &CookieName, header: &'h [u8]) -> impl Iterator<Item = &'h str> {
     let name = name.as_str();
     header.split(|b| *b == b';').filter_map(move |pair| {
@@ -273,8 +273,7 @@ pub(super) fn values_of<'h>(name: &CookieName, header: &'h [u8]) -> impl Iterato
 ///
 /// # Errors
 ///
-/// [`CookieTooLarge`], counted as Werkzeug does: a browser would drop it
-/// without a word.
+/// [`CookieTooLarge`], counted as Werkzeug does: a browser would silently drop it.
 pub(super) fn line(
     settings: &CookieSettings,
     scope: CookieScope<'_>,
@@ -298,9 +297,9 @@ pub(super) fn line(
     Ok(line)
 }
 
-/// The `Set-Cookie` value that deletes the cookie: the same attributes, or the
-/// browser ignores it. Dated one second after the epoch, as PHP does it: to some
-/// browsers 0 is no date.
+/// The `Set-Cookie` value that deletes the cookie. It has the same attributes, or the
+/// browser would ignore it. It expires one second after the epoch, as in PHP: some
+/// browsers do not accept 0 as a date.
 pub(super) fn deletion(settings: &CookieSettings, scope: CookieScope<'_>) -> String {
     let mut cookie = attributes(settings, scope, String::new());
     cookie.set_max_age(time::Duration::ZERO);
@@ -332,7 +331,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_pair_of_exactly_our_name_counts() {
+    fn only_pairs_of_exactly_the_name_are_read() {
         let name: CookieName = "session".parse().unwrap();
         #[rustfmt::skip]
         let cases: [(&str, &[&str]); 12] = [

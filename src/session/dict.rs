@@ -1,4 +1,4 @@
-//! The session: a dict with Flask's flags.
+//! The session: a dict with Flask's flags *accessed* and *modified*.
 
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
@@ -20,18 +20,18 @@ pub(super) const FLASHES: &str = "_flashes";
 /// gets a new id, and a new beginning, whenever its user changes.
 pub const USERNAME: &str = "username";
 
-/// The category of the message that not all of a user's sessions were ended.
+/// The category of the flashed message that not all sessions of a user were ended.
 pub const EVERYWHERE: &str = "everywhere";
 
 /// Where a session came from.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Origin {
-    /// Nowhere: it is new.
+    /// It is new.
     #[default]
     New,
     /// A signed cookie.
     Cookie,
-    /// A store, under this id.
+    /// The store, under this id.
     Store(SessionId),
 }
 
@@ -66,15 +66,14 @@ impl Flash {
     }
 }
 
-/// What a visitor's session holds; acts as a dict with string keys.
+/// A visitor's session: a dict with string keys.
 ///
-/// The cookie and the store are read when something first looks at it: a page that
-/// does not needs neither key nor store. If that fails, the session is empty, and
-/// the visitor gets an error page whatever the handler returns.
+/// The cookie and the store are read at the first access: a page without one needs
+/// neither key nor store. If that fails, the session is empty, and the visitor gets an
+/// error page whatever the handler returns.
 ///
-/// Looking at it in any way marks it *accessed*, so that no cache serves one
-/// visitor's page to another. Changing it marks it *modified*; changes inside
-/// a value are noticed too.
+/// Every access marks it *accessed*, so that no cache serves one visitor's page to
+/// another. Changes mark it *modified*, also those inside a value.
 #[derive(Default)]
 pub struct Session {
     state: OnceCell<State>,
@@ -226,8 +225,8 @@ impl Session {
         Ok(())
     }
 
-    /// Takes `key` out: Python's `pop(key, None)`. Removing what is not there
-    /// modifies nothing.
+    /// Removes `key` and returns its value: Python's `pop(key, None)`. To remove an
+    /// absent key is not a change.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         match self.contains_key(key) {
             true => self.touch().remove(key),
@@ -240,8 +239,8 @@ impl Session {
         self.dict().contains_key(key)
     }
 
-    /// Takes everything out: the session is over, and what is put in afterwards
-    /// has a new id and a new beginning.
+    /// Removes everything and ends the session. Values that are stored afterwards
+    /// belong to a new session with a new id.
     pub fn clear(&mut self) {
         self.state_mut().renewed = true;
         self.touch().clear();
@@ -275,22 +274,21 @@ impl Session {
         }
     }
 
-    /// Gives the session a new id and a new beginning. The old id is invalid at
-    /// once, and so is every other session that this request's cookies lead to.
-    /// Call it when the visitor's rights change. A change of [`USERNAME`] does it
-    /// by itself.
+    /// Gives the session a new id and start time. The old id becomes invalid, and so
+    /// does every other session that this request's cookies lead to. Call it when the
+    /// visitor's rights change. A change of [`USERNAME`] does the same.
     pub fn renew(&mut self) {
         self.accessed.set(true);
         self.state_mut().modified = true;
         self.state_mut().renewed = true;
     }
 
-    /// Logs the user out in every browser: all sessions of the same [`USERNAME`]
-    /// that began before now are over, in signed cookies and in a store.
+    /// Logs the user out in every browser: ends all sessions of the same [`USERNAME`]
+    /// that began before now, in signed cookies and in a store.
     ///
-    /// Marks of at most [`MAX_INVENTED`] names are kept. If there are as many,
-    /// and this name has none, only this session ends, and a message of the
-    /// category [`EVERYWHERE`] is flashed that says so.
+    /// At most [`MAX_INVENTED`] names can have a revocation mark. If there are as many
+    /// and this name has none, only this session ends, and a message of the category
+    /// [`EVERYWHERE`] is flashed.
     ///
     /// [`MAX_INVENTED`]: super::revocation::MAX_INVENTED
     pub fn end_everywhere(&mut self) {
@@ -310,7 +308,8 @@ impl Session {
         }
     }
 
-    /// Takes all messages out (Flask's `get_flashed_messages`), oldest first.
+    /// Removes and returns all messages, oldest first (Flask's
+    /// `get_flashed_messages`).
     pub fn take_flashes(&mut self) -> Vec<Flash> {
         let Some(Value::List(flashes)) = self.remove(FLASHES) else {
             return Vec::new();
@@ -318,8 +317,8 @@ impl Session {
         flashes.iter().filter_map(Flash::of).collect()
     }
 
-    /// Takes the messages of one category out, oldest first, and leaves the
-    /// others (`category_filter` of Flask's `get_flashed_messages`).
+    /// Removes and returns the messages of one category, oldest first
+    /// (`category_filter` of Flask's `get_flashed_messages`).
     pub fn take_flashes_of(&mut self, category: &str) -> Vec<Flash> {
         let Some(Value::List(flashes)) = self.get_mut(FLASHES) else {
             return Vec::new();
@@ -332,7 +331,7 @@ impl Session {
         taken.iter().filter_map(Flash::of).collect()
     }
 
-    /// Whether anybody looked.
+    /// Whether anything was read or changed.
     pub fn accessed(&self) -> bool {
         self.accessed.get()
     }
@@ -342,7 +341,7 @@ impl Session {
         self.state().modified || *self.values() != self.state().loaded
     }
 
-    /// Whether the request brought no session that verified.
+    /// Whether the request had no valid session.
     pub fn is_new(&self) -> bool {
         self.state().origin == Origin::New
     }
@@ -352,22 +351,22 @@ impl Session {
         self.state().started.second()
     }
 
-    /// The user, without marking the session accessed.
+    /// The value of [`USERNAME`], without marking the session accessed.
     pub(super) fn user(&self) -> Option<&str> {
         user(self.values())
     }
 
-    /// Whether it is to have a new id.
+    /// Whether it gets a new id.
     pub(super) fn renewed(&self) -> bool {
         self.state().renewed || self.user() != user(&self.state().loaded)
     }
 
-    /// Whether this request put a user into it, be it the same one again.
+    /// Whether this request stored a user, also if it is the same one again.
     pub(super) fn logged_in(&self) -> bool {
         self.state().logged_in && self.user().is_some()
     }
 
-    /// Whether the request brought something and nothing is left of it.
+    /// Whether the request had a session, and it is empty now.
     pub(super) fn emptied(&self) -> bool {
         let state = self.state();
         let brought = !state.loaded.is_empty() || (state.renewed && !state.proven.is_empty());
@@ -449,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_follow_what_was_done() {
+    fn flags_follow_each_access_and_change() {
         type Step = fn(&mut Session);
         #[rustfmt::skip]
         let cases: [(&str, Step, bool, bool); 10] = [
@@ -496,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn any_serializable_value_goes_in_and_comes_out() {
+    fn any_serializable_value_is_stored_and_read() {
         let mut session = Session::new();
         session.insert_as("visits", &vec![1u8, 2]).unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Session ids: 256 random bits that only the visitor's browser knows.
+//! Session ids: 256 random bits, which are secret between server and browser.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-/// The id of a session that is kept on the server. It never shows in `Debug`;
-/// a store knows it by its [`hash`](Self::hash) only.
+/// The id of a stored session. `Debug` does not show it, and stores know only its
+/// [`hash`](Self::hash).
 #[derive(Clone, Eq, PartialEq)]
 pub struct SessionId([u8; 32]);
 
@@ -24,8 +24,7 @@ impl SessionId {
         Ok(Self(bytes))
     }
 
-    /// Reads a cookie's value: 43 characters of base64url, in their one
-    /// spelling.
+    /// Reads a cookie's value: 43 characters of base64url. Each id has one spelling.
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
@@ -37,9 +36,9 @@ impl SessionId {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    /// What a store files the session under: SHA-256 in 64 hex digits, so that
-    /// who lists the store cannot take a session over, and a look-up by it
-    /// tells nothing by the time it takes.
+    /// The key of the session in a store: SHA-256 in 64 hex digits. Whoever can list
+    /// the store cannot use its sessions, and the time of a look-up reveals nothing
+    /// about the id.
     pub fn hash(&self) -> String {
         base16ct::lower::encode_string(&Sha256::digest(self.0))
     }

@@ -1,5 +1,5 @@
-//! Two requests that change one session at the same time: what each changed
-//! is kept, key by key, whichever is saved first.
+//! Merges the changes of requests that ran at the same time in one session, key by
+//! key. The order in which they are saved does not matter.
 
 use std::collections::BTreeMap;
 
@@ -8,38 +8,39 @@ use super::tagged_json::Value;
 
 type Dict = BTreeMap<String, Value>;
 
-/// Applies what happened between `loaded` and `ours` to `stored`.
+/// Applies the changes from `loaded` to `changed` to what is stored now.
 ///
-/// A key that we did not touch stays as it is stored; one that we set or took
-/// out is as we left it. Flashed messages are a queue: those that we showed
-/// leave it, those that we added join its end.
-pub(crate) fn merge(stored: Dict, loaded: &Dict, ours: &Dict) -> Dict {
+/// A key that this request did not change keeps its stored value; one that it set or
+/// removed gets the value of this request. Flashed messages are a queue: those that
+/// were shown are removed, new ones are appended.
+pub(crate) fn merge(stored: Dict, loaded: &Dict, changed: &Dict) -> Dict {
     let mut merged = stored;
-    for key in loaded.keys().filter(|key| !ours.contains_key(*key)) {
+    for key in loaded.keys().filter(|key| !changed.contains_key(*key)) {
         if key == FLASHES {
             continue;
         }
         merged.remove(key);
     }
-    for (key, value) in ours {
+    for (key, value) in changed {
         if key != FLASHES && loaded.get(key) != Some(value) {
             merged.insert(key.clone(), value.clone());
         }
     }
-    merge_flashes(&mut merged, loaded, ours);
+    merge_flashes(&mut merged, loaded, changed);
     merged
 }
 
-fn merge_flashes(merged: &mut Dict, loaded: &Dict, ours: &Dict) {
-    if loaded.get(FLASHES) == ours.get(FLASHES) {
+fn merge_flashes(merged: &mut Dict, loaded: &Dict, changed: &Dict) {
+    if loaded.get(FLASHES) == changed.get(FLASHES) {
         return;
     }
     let queue = |dict: &Dict| match dict.get(FLASHES) {
         Some(Value::List(flashes)) => flashes.clone(),
         _ => Vec::new(),
     };
-    let (before, after) = (queue(loaded), queue(ours));
-    // Ours is what was loaded, shown up to somewhere, and what we added.
+    let (before, after) = (queue(loaded), queue(changed));
+    // `after` is the loaded queue without the messages that were shown, and the new
+    // messages.
     let shown = (0..=before.len())
         .find(|shown| after.starts_with(&before[*shown..]))
         .unwrap_or(before.len());
@@ -70,22 +71,22 @@ mod tests {
     fn what_each_request_changed_is_kept() {
         #[rustfmt::skip]
         let cases = [
-            // name                   stored                loaded               ours                  merged
-            ("nobody else",           r#"{"a":1}"#,         r#"{"a":1}"#,        r#"{"a":2}"#,         r#"{"a":2}"#),
+            // name                   stored                loaded               changed                  merged
+            ("no other change",           r#"{"a":1}"#,         r#"{"a":1}"#,        r#"{"a":2}"#,         r#"{"a":2}"#),
             ("another key",           r#"{"a":1,"b":1}"#,   r#"{"a":1}"#,        r#"{"a":2}"#,         r#"{"a":2,"b":1}"#),
             ("the last writer wins",  r#"{"a":7}"#,         r#"{"a":1}"#,        r#"{"a":2}"#,         r#"{"a":2}"#),
-            ("unchanged by us",       r#"{"a":7}"#,         r#"{"a":1}"#,        r#"{"a":1,"c":1}"#,   r#"{"a":7,"c":1}"#),
-            ("taken out by us",       r#"{"a":7,"b":1}"#,   r#"{"a":1}"#,        r#"{}"#,              r#"{"b":1}"#),
-            ("taken out by another",  r#"{}"#,              r#"{"a":1}"#,        r#"{"a":1,"b":2}"#,   r#"{"b":2}"#),
+            ("not changed here",       r#"{"a":7}"#,         r#"{"a":1}"#,        r#"{"a":1,"c":1}"#,   r#"{"a":7,"c":1}"#),
+            ("removed here",       r#"{"a":7,"b":1}"#,   r#"{"a":1}"#,        r#"{}"#,              r#"{"b":1}"#),
+            ("removed by another",  r#"{}"#,              r#"{"a":1}"#,        r#"{"a":1,"b":2}"#,   r#"{"b":2}"#),
             ("flashed by both",       r#"{"_flashes":[1,2]}"#, r#"{"_flashes":[1]}"#, r#"{"_flashes":[1,3]}"#, r#"{"_flashes":[1,2,3]}"#),
-            ("shown by us",           r#"{"_flashes":[1,2]}"#, r#"{"_flashes":[1]}"#, r#"{}"#,         r#"{"_flashes":[2]}"#),
-            ("shown by us, new one",  r#"{"_flashes":[1,2]}"#, r#"{"_flashes":[1]}"#, r#"{"_flashes":[3]}"#, r#"{"_flashes":[2,3]}"#),
+            ("shown here",           r#"{"_flashes":[1,2]}"#, r#"{"_flashes":[1]}"#, r#"{}"#,         r#"{"_flashes":[2]}"#),
+            ("shown here, new one",  r#"{"_flashes":[1,2]}"#, r#"{"_flashes":[1]}"#, r#"{"_flashes":[3]}"#, r#"{"_flashes":[2,3]}"#),
             ("shown by both",         r#"{}"#,              r#"{"_flashes":[1]}"#, r#"{}"#,            r#"{}"#),
             ("first flash",           r#"{"a":1}"#,         r#"{"a":1}"#,        r#"{"a":1,"_flashes":[1]}"#, r#"{"_flashes":[1],"a":1}"#),
             ("same text again",       r#"{"_flashes":[1]}"#, r#"{"_flashes":[1]}"#, r#"{"_flashes":[1,1]}"#, r#"{"_flashes":[1,1]}"#),
         ];
-        for (name, stored, loaded, ours, want) in cases {
-            let merged = merge(dict(stored), &dict(loaded), &dict(ours));
+        for (name, stored, loaded, changed, want) in cases {
+            let merged = merge(dict(stored), &dict(loaded), &dict(changed));
             assert_eq!(merged, dict(want), "{name}");
         }
     }

@@ -1,6 +1,7 @@
-//! The heart: Flask's session, its cookie, its signature, its key.
+//! Flask's session: its values, its cookie, how it is signed and stored, and the
+//! secret key.
 //!
-//! Values in, values out: nothing here reads the environment or the clock.
+//! Nothing here reads the environment or the wall clock: they are parameters.
 
 pub mod cookie;
 pub mod key;

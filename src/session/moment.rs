@@ -1,5 +1,5 @@
-//! When a session began, and up to when sessions are over: Unix seconds, and an
-//! order within each second.
+//! When a session began, and the sessions of which time a mark ends: Unix seconds,
+//! and an order within each second.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,18 +7,17 @@ use std::str::FromStr;
 use super::signing::CLOCK_SKEW;
 use super::tagged_json::Value;
 
-/// Numbers that one second has.
+/// The numbers of one second.
 const SEQUENCES: u32 = 1_000_000;
 
-/// Numbers that marks of single users have before the next mark that ends
-/// everybody's sessions. See [`Moment::end_of_block`].
+/// The numbers of a block. See [`Moment::end_of_block`].
 const BLOCK: u32 = 10_000;
 
 /// A moment in Unix seconds, and a number within that second.
 ///
 /// Sessions and revocation marks are compared by their moments. A session that
-/// begins in the second of a mark has the number after the mark's, so it counts
-/// as later, and no date is ahead of the clock for that reason.
+/// begins in the same second as a mark gets the next number, so it counts as later
+/// without a date in the future.
 ///
 /// As text it is `1700000000`, or `1700000000.000002` for number 2. That is
 /// also a JSON number, which Python reads and writes again without a change.
@@ -29,7 +28,7 @@ pub struct Moment {
 }
 
 impl From<u64> for Moment {
-    /// The beginning of a second.
+    /// The first moment of a second.
     fn from(second: u64) -> Self {
         Self {
             second,
@@ -53,15 +52,14 @@ impl Moment {
         }
     }
 
-    /// Whether it is later than any clock says that is right by
-    /// [`CLOCK_SKEW`] seconds, if it is `now` (Unix seconds) here.
+    /// Whether it is more than [`CLOCK_SKEW`] seconds after `now` (Unix seconds).
     pub fn is_ahead(self, now: u64) -> bool {
         self.second > now.saturating_add(CLOCK_SKEW)
     }
 
-    /// The middle of a block of 10 000, or the moment itself if that is later. For
-    /// a user's mark that takes the place of one whose number was lost: half of
-    /// the numbers were left for that one, and half are left for those after it.
+    /// The middle of a block of 10 000, or the moment itself if that is later. For a
+    /// user's mark that replaces a damaged one, whose number is lost: it was in the
+    /// first half, and the second half is for the marks to come.
     pub fn middle_of_block(self) -> Self {
         let middle = self.sequence - self.sequence % BLOCK + BLOCK / 2;
         Self {
@@ -71,7 +69,7 @@ impl Moment {
     }
 
     /// The middle of its second, or the moment itself if that is later. As
-    /// [`Moment::middle_of_block`], for everybody's mark.
+    /// [`Moment::middle_of_block`], for the mark of all users.
     pub fn middle_of_second(self) -> Self {
         Self {
             sequence: self.sequence.max(SEQUENCES / 2),
@@ -79,12 +77,12 @@ impl Moment {
         }
     }
 
-    /// The last moment of a block of 10 000, for a mark that ends everybody's
-    /// sessions.
+    /// The last moment of a block of 10 000, for a mark that ends the sessions of all
+    /// users.
     ///
-    /// Each user's marks count their numbers by themselves, and nobody knows the
-    /// largest of them. None gets so far within a second, so everybody's mark
-    /// at the end of the block is later than all of them.
+    /// The marks of each user are numbered separately, and the largest number is not
+    /// known. No user gets 10 000 marks within a second, so a mark at the end of the
+    /// block is later than the marks of all users.
     pub fn end_of_block(self) -> Self {
         Self {
             sequence: self.sequence - self.sequence % BLOCK + BLOCK - 1,
@@ -163,15 +161,15 @@ mod tests {
 
     /// `json.dumps(json.loads(text))` of Python 3.
     #[test]
-    fn python_writes_it_so_that_it_is_read_as_the_same() {
+    fn a_moment_that_python_wrote_again_is_the_same() {
         #[rustfmt::skip]
         let cases = [
             ("1700000000.000010", "1700000000.00001"),
             ("1700000000.500000", "1700000000.5"),
             ("1700000000.000002", "1700000000.000002"),
         ];
-        for (ours, pythons) in cases {
-            assert_eq!(ours.parse::<Moment>(), pythons.parse(), "{ours}");
+        for (written, by_python) in cases {
+            assert_eq!(written.parse::<Moment>(), by_python.parse(), "{written}");
         }
     }
 

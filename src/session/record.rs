@@ -1,5 +1,4 @@
-//! What a store keeps of one session: a line about it, and its dict as Flask's
-//! tagged JSON.
+//! A stored session as bytes: a header line, and its dict as Flask's tagged JSON.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use super::moment::Moment;
 use super::store::StoreError;
 use super::tagged_json::{self, Value};
 
-/// Bytes a record may have.
+/// The most bytes of a record.
 pub const MAX_RECORD: usize = 256 * 1024;
 
 const MAGIC: &str = "signet1";
@@ -25,14 +24,14 @@ pub struct Record {
     pub values: BTreeMap<String, Value>,
 }
 
-/// These bytes are no record, or not the one that was written.
+/// Bytes that are not a record, or a changed one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("is damaged, or no session record")]
+#[error("is damaged, or not a session record")]
 pub struct DamagedRecord;
 
 impl Record {
-    /// The record's bytes: `signet1 STARTED SAVED CHECKSUM`, a line feed, the
-    /// dict. The checksum makes sure that it is read as it was written.
+    /// The record's bytes: `signet1 STARTED SAVED CHECKSUM`, a line feed and the dict.
+    /// The checksum detects damage.
     pub fn to_bytes(&self) -> Vec<u8> {
         let json = tagged_json::dumps(&self.values);
         let about = format!("{MAGIC} {} {}", self.started, self.saved);
@@ -82,14 +81,14 @@ impl Record {
         })
     }
 
-    /// Whose session it is.
+    /// The user who is logged in.
     pub fn user(&self) -> Option<&str> {
         user(&self.values)
     }
 
-    /// Whether the session is over at `now`: nobody used it for `lifetime`
-    /// seconds. One that was saved later than now was not saved by a clock that is
-    /// right, and would not expire in time: it counts as expired.
+    /// Whether the session has expired at `now`: it was not saved for more than
+    /// `lifetime` seconds. A session that was saved later than `now`, by a wrong clock,
+    /// would not expire in time, so it counts as expired.
     pub fn is_expired(&self, lifetime: u64, now: u64) -> bool {
         Moment::from(self.saved).is_ahead(now) || now.saturating_sub(self.saved) > lifetime
     }

@@ -1,11 +1,16 @@
-//! Tokens a client may read but not alter: `payload.timestamp.signature`.
+//! Signed tokens, which clients can read but not change:
+//! `payload.timestamp.signature`.
+//!
+//! This is our own code because the signed cookies of the `cookie` crate have
+//! another format, which Flask cannot read, and that feature would add second
+//! copies of seven crates (`hmac`, `sha2` and what they need) to the program.
 //!
 //! Byte-compatible with itsdangerous 2.2's `URLSafeTimedSerializer` as Flask
 //! configures it: HMAC (RFC 2104) with SHA-1 or SHA-256, key derivation
-//! `hmac`, salt `cookie-session`. Four things differ on purpose: a clock up
-//! to [`CLOCK_SKEW`] behind is forgiven, base64 is read strictly (one spelling
-//! for one signature), decompression is limited, and short payloads are not
-//! compressed ([`encode_payload`]).
+//! `hmac`, salt `cookie-session`. Four things differ on purpose: a
+//! timestamp may be up to [`CLOCK_SKEW`] in the future, base64 is decoded strictly
+//! (each signature has one spelling), decompression is limited, and short payloads
+//! are not compressed ([`encode_payload`]).
 
 use std::sync::OnceLock;
 
@@ -19,13 +24,13 @@ use sha2::Sha256;
 
 use super::key::{Key, Keys};
 
-/// Seconds a token may be dated in the future.
+/// Seconds that the timestamp of a token may be in the future.
 pub const CLOCK_SKEW: u64 = 60;
 
-/// Bytes of JSON from which on compressing is tried.
+/// The fewest bytes of JSON that are compressed.
 const MIN_COMPRESSED: usize = 128;
 
-/// Bytes of JSON that a payload may hold, when it is written and when it is read.
+/// The most bytes of JSON in a payload, when it is written and when it is read.
 pub const MAX_PAYLOAD: usize = 256 * 1024;
 
 /// Flask's salt for the session cookie.
@@ -34,7 +39,7 @@ const SALT: &[u8] = b"cookie-session";
 /// The hash of both HMACs (`SESSION_DIGEST`).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Digest {
-    /// Flask's own default, for sites that share cookies with Flask.
+    /// Flask's default, for sites that share cookies with Flask.
     Sha1,
     /// SHA-256.
     #[default]
@@ -45,38 +50,38 @@ pub enum Digest {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// Not shaped `payload.timestamp.signature`.
-    #[error("cookie is not shaped payload.timestamp.signature")]
+    /// It has not the form `payload.timestamp.signature`.
+    #[error("cookie has not the form payload.timestamp.signature")]
     Malformed,
-    /// No key produced this signature.
+    /// No key makes this signature.
     #[error("signature does not match any key")]
     BadSignature,
-    /// Authentic, but too old (both in seconds).
+    /// The signature is good, but the token is too old.
     #[error("cookie is {age} s old, the limit is {max_age} s")]
     Expired {
         /// Seconds since it was signed.
         age: u64,
-        /// Seconds it was good for.
+        /// The limit, in seconds.
         max_age: u64,
     },
-    /// Authentic, but signed `ahead` seconds after now: check the clocks.
+    /// The signature is good, but the timestamp is in the future: check the clocks.
     #[error("cookie is dated {ahead} s in the future")]
     FromFuture {
-        /// Seconds between now and its date.
+        /// Seconds between now and the timestamp.
         ahead: u64,
     },
 }
 
-/// A payload whose signature and age are good.
+/// The payload of a token whose signature and age are good.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Verified<'t> {
-    /// Still encoded; see [`decode_payload`].
+    /// The encoded payload; see [`decode_payload`].
     pub payload: &'t str,
     /// When it was signed, in Unix seconds.
     pub signed_at: u64,
 }
 
-/// Signs and verifies with a ring of keys.
+/// Signs with one key and verifies with several.
 #[derive(Clone, Debug)]
 pub struct Signer {
     signing: SaltedKey,
@@ -84,7 +89,7 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// A signer as Flask configures it.
+    /// A signer with Flask's salt and key derivation.
     pub fn new(digest: Digest, keys: Keys) -> Self {
         let (signing, fallbacks) = keys.into_parts();
         let salted = |key| SaltedKey {
@@ -98,7 +103,7 @@ impl Signer {
         }
     }
 
-    /// `payload.timestamp.signature`, by the first key.
+    /// `payload.timestamp.signature`, signed with the first key.
     pub fn sign(&self, payload: &str, now: u64) -> String {
         let date = now.to_be_bytes();
         let zeros = date.iter().take_while(|b| **b == 0).count();
@@ -113,8 +118,8 @@ impl Signer {
         token
     }
 
-    /// Whether `token` has the shape of what this signs: three parts, of which
-    /// the last is as long as a signature. It says nothing about the signature.
+    /// Whether `token` has the form of a token of this signer: three parts, the last
+    /// one as long as a signature. The signature is not verified.
     pub(super) fn could_have_signed(&self, token: &str) -> bool {
         let length = match self.signing.digest {
             Digest::Sha1 => 27,
@@ -125,18 +130,16 @@ impl Signer {
             .is_some_and(|(signed, signature)| signature.len() == length && signed.contains('.'))
     }
 
-    /// Checks `token` and returns what it protects.
+    /// Verifies `token` and returns its payload.
     ///
     /// `max_age` is in seconds, `now` in Unix seconds. A token exactly
     /// `max_age` old is accepted, as in itsdangerous. The signature is checked
-    /// first, in constant time, newest key first; only then is the timestamp
-    /// read. A token that is too old for the key that made it is not tried
-    /// with another.
+    /// first, in constant time, newest key first; only then is the timestamp read.
     ///
     /// # Errors
     ///
-    /// Every [`VerifyError`]. To a browser they all mean "no session": answer
-    /// with an empty one, never with the reason.
+    /// Every [`VerifyError`]. For visitors they all mean an empty session: do not show
+    /// them the reason.
     pub fn verify<'t>(
         &self,
         token: &'t str,
@@ -170,8 +173,7 @@ impl Signer {
     }
 }
 
-/// A key, and what Flask makes of it, which a process that lives longer than
-/// one request need not make again.
+/// A key, and the HMAC state that is derived from it when it is first used.
 #[derive(Clone, Debug)]
 struct SaltedKey {
     digest: Digest,
@@ -179,7 +181,7 @@ struct SaltedKey {
     hmac: OnceLock<SaltedHmac>,
 }
 
-/// HMAC by the key that is HMAC(key, salt), before the message.
+/// The state of HMAC with the derived key, HMAC(key, salt), before the message.
 #[derive(Clone, Debug)]
 enum SaltedHmac {
     Sha1(Hmac<Sha1>),
@@ -223,7 +225,7 @@ fn push_signature(hmac: impl Mac, token: &mut String) {
     URL_SAFE_NO_PAD.encode_string(signature, token);
 }
 
-/// Big-endian seconds without leading zeros; at most eight bytes.
+/// Reads a timestamp: big-endian seconds without leading zeros, at most eight bytes.
 fn timestamp(text: &str) -> Option<u64> {
     let mut bytes = [0; 8];
     let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
@@ -232,11 +234,11 @@ fn timestamp(text: &str) -> Option<u64> {
     (length > 0).then_some(seconds)
 }
 
-/// The payload of `json`: base64, after a dot if compressing made it shorter;
-/// `None` if it is larger than [`MAX_PAYLOAD`].
+/// The payload of `json`: base64, compressed and with a dot before it if that is
+/// shorter; `None` if `json` is larger than [`MAX_PAYLOAD`].
 ///
-/// Flask's rule, but from 128 bytes on: below, compressing saves a few dozen
-/// bytes at best and takes half as long again as a whole login by CGI.
+/// Flask does the same, but also below 128 bytes, where it saves a few dozen bytes
+/// at best and makes a login by CGI take half as long again.
 pub fn encode_payload(json: &str) -> Option<String> {
     if json.len() > MAX_PAYLOAD {
         return None;
@@ -264,7 +266,7 @@ pub fn decode_payload(payload: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-// The coder's tables lie on the stack, and a function touches its whole frame
+// The tables of the coder are on the stack, and a function touches its whole frame
 // when it is entered: inlined, every request would pay for them.
 
 #[inline(never)]
@@ -347,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_to_be_read_is_not_written() {
+    fn a_payload_that_is_too_large_to_read_is_not_written() {
         let largest = "a".repeat(MAX_PAYLOAD);
         let payload = encode_payload(&largest).unwrap();
         assert_eq!(decode_payload(&payload), Some(largest));

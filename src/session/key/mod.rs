@@ -1,7 +1,7 @@
-//! `SECRET_KEY`: checked, read from a file, made.
+//! The secret key: checked, read from a file, created.
 //!
-//! A key file's text is the key as it stands, so a Flask app can read the same
-//! file; only one line ending at its end is not part of it (editors add one).
+//! The bytes of a key file are the key, so a Flask app can read the same file. One
+//! line ending at the end is not a part of it, as editors add one.
 
 mod published_keys;
 pub mod retired;
@@ -18,20 +18,20 @@ use crate::log::log;
 use retired::RETIRED_FILE_NAME;
 pub use weak::WeakKey;
 
-/// Bytes a key must have: 128 bits.
+/// The fewest bytes of a key: 128 bits.
 pub const MIN_LENGTH: usize = 16;
 
-/// The name of the key's file in the state directory.
+/// The name of the key file in the state folder.
 pub const FILE_NAME: &str = "secret_key";
 
-/// A key file larger than this is no key file.
+/// The most bytes of a key file.
 const MAX_FILE: usize = 4096;
 
-/// One secret key. Its bytes never show in `Debug`.
+/// A secret key. `Debug` does not show its bytes.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Key(Vec<u8>);
 
-/// The key that signs, and older ones that still verify
+/// The key that signs, and older keys that only verify
 /// (`SECRET_KEY_FALLBACKS`).
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -43,7 +43,7 @@ pub struct Keys {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// What it holds is no good key.
+    /// The key in it is weak.
     #[error("the key in {path} {reason}")]
     Weak {
         /// The key file.
@@ -51,7 +51,7 @@ pub enum KeyFileError {
         /// What is wrong with the key.
         reason: WeakKey,
     },
-    /// The file, or the folder for it, is not used.
+    /// The file or its folder is refused.
     #[error(transparent)]
     File(#[from] FileError),
     /// The system gives no random bytes.
@@ -83,7 +83,7 @@ impl std::fmt::Debug for Key {
 }
 
 impl Keys {
-    /// A ring in which `signing` signs and all verify.
+    /// Keys of which `signing` signs and all verify.
     pub fn new(signing: Key, fallbacks: Vec<Key>) -> Self {
         Self { signing, fallbacks }
     }
@@ -94,8 +94,8 @@ impl Keys {
     }
 }
 
-/// A new key's text: 32 random bytes as 64 hex digits, as Flask's
-/// documentation makes them.
+/// The text of a new key: 32 random bytes as 64 hex digits, as in Flask's
+/// documentation.
 ///
 /// # Errors
 ///
@@ -109,9 +109,9 @@ pub fn generate() -> Result<String, getrandom::Error> {
 
 /// Reads the key in the file `path`, absolute, for a process of user `euid`.
 ///
-/// It may be a symbolic link and belong to root or the owner of the program; it
-/// has to be a regular file with one name that nobody else can write or read, or
-/// that lies in a folder which nobody else can enter.
+/// It may be a symbolic link and belong to root or the owner of the program. It has to
+/// be a regular file with one name that other users can neither write nor read, or
+/// in a folder that they cannot enter.
 ///
 /// # Errors
 ///
@@ -120,13 +120,13 @@ pub fn read(path: &Path, euid: u32) -> Result<Key, KeyFileError> {
     read_from(&TrustedFile::find(path, euid, &Anywhere)?)
 }
 
-/// As [`read`], from a file that was found before.
+/// As [`read`], from a file whose path was checked.
 pub(crate) fn read_from(file: &TrustedFile) -> Result<Key, KeyFileError> {
     let opened = file.open(Readers::Trusted)?;
-    take(&opened).map_err(|err| err.at(file.named()))
+    read_opened(&opened).map_err(|err| err.at(file.named()))
 }
 
-/// Reads the key in the state folder, which only its owner may read.
+/// Reads the key in the state folder, which no other user may read.
 ///
 /// # Errors
 ///
@@ -145,11 +145,11 @@ fn read_if_there(folder: &TrustedFolder, too_open: TooOpen) -> Result<Option<Key
              `signet key rotate` and delete {RETIRED_FILE_NAME}; then everybody logs in again"
         ));
     }
-    let key = opened.map(|opened| take(&opened)).transpose();
+    let key = opened.map(|opened| read_opened(&opened)).transpose();
     key.map_err(|err| err.at(&folder.path().join(FILE_NAME)))
 }
 
-/// Why an open file gives no key.
+/// Why an open file has no usable key.
 enum NoKey {
     Weak(WeakKey),
     File(FileProblem),
@@ -168,7 +168,7 @@ impl NoKey {
 }
 
 /// The key in an open file.
-fn take(file: &Opened) -> Result<Key, NoKey> {
+fn read_opened(file: &Opened) -> Result<Key, NoKey> {
     let mut bytes = file.read(MAX_FILE).map_err(NoKey::File)?;
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
@@ -179,14 +179,14 @@ fn take(file: &Opened) -> Result<Key, NoKey> {
     Key::new(bytes).map_err(NoKey::Weak)
 }
 
-/// Reads the key in the state folder, or makes both.
+/// Reads the key in the state folder. If there is none, key and folder are created.
 ///
-/// Of many processes that find no key, one puts its own in place, as a whole
-/// file; the others read that one.
+/// If several processes find no key at the same time, one of them puts its own in
+/// place and the others read it.
 ///
 /// # Errors
 ///
-/// Every [`KeyFileError`]. A key that is there but refused is never replaced.
+/// Every [`KeyFileError`]. An existing key that is refused is never replaced.
 pub(crate) fn read_or_create(folder: &TrustedFolder) -> Result<Key, KeyFileError> {
     if let Some(key) = read_if_there(folder, TooOpen::Corrected)? {
         return Ok(key);
@@ -194,10 +194,10 @@ pub(crate) fn read_or_create(folder: &TrustedFolder) -> Result<Key, KeyFileError
     let opened = folder.make(Readers::Anybody)?;
     let text = generate().map_err(KeyFileError::Random)?;
     match private::put_synced(&opened, FILE_NAME, text.as_bytes(), Placement::New) {
-        // Those of killed processes, and of slower ones.
+        // Unfinished files of killed processes, and of slower ones.
         Ok(()) => private::remove_unfinished(&opened),
         Err(err) => match err.kind() {
-            // Another process was faster, and may have removed ours already.
+            // Another process was faster, and may have removed this one's file.
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound => Ok(()),
             _ => Err(err),
         },
@@ -220,7 +220,7 @@ pub fn create_file(path: &Path) -> Result<(), KeyFileError> {
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
         let folder = File::open(parent.unwrap_or(Path::new(".")))?;
-        // Whole or not there: a key cut off by a full disk would be refused.
+        // Atomically: a key that a full disk cut off would be refused.
         private::put_synced(&folder, name, text.as_bytes(), Placement::New)
     };
     write().map_err(|err| FileError::new(path, err).into())

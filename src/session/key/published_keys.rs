@@ -1,5 +1,5 @@
-//! How published keys begin, as [`Letters`](super::weak::Letters) spells them,
-//! and where they were found; sorted.
+//! The beginnings of published keys, as `weak::Letters` spells them, and where they
+//! were published; sorted.
 
 #[rustfmt::skip]
 pub(super) const PUBLISHED: [&str; 111] = [

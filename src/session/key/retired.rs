@@ -1,8 +1,8 @@
-//! Keys that sign no more and verify until what they signed has expired.
+//! Retired keys, which only verify, until the cookies that they signed have expired.
 //!
-//! `retired_keys` lies beside `secret_key`: a line for each, `SECONDS HEX`, the
-//! moment it was retired and its bytes. Only `signet key rotate` adds to it; a
-//! request that finds a line of no more use takes it out.
+//! The file `retired_keys` beside `secret_key` has a line `SECONDS HEX` for each: when
+//! it was retired, and its bytes. Only `signet key rotate` adds lines; requests remove
+//! those of keys that no longer verify.
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -15,17 +15,17 @@ use crate::files::{FileError, FileProblem};
 use crate::log::log;
 use crate::session::tagged_json::DateTime;
 
-/// The name of the file in the state directory.
+/// The name of the file in the state folder.
 pub const RETIRED_FILE_NAME: &str = "retired_keys";
 
-/// Bytes that the file may have, when it is read and when it is written.
+/// The most bytes of the file, when it is read and when it is written.
 const MAX_FILE: usize = 64 * 1024;
 
-/// Why the key in the state directory was not replaced.
+/// Why the key in the state folder was not replaced.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RotateError {
-    /// The file of retired keys would be larger than what is read of it.
+    /// The file of retired keys would be too large to be read.
     #[error("{} has {keys} keys and no room for another; {}", path.display(), room(*until))]
     Full {
         /// The file.
@@ -35,7 +35,7 @@ pub enum RotateError {
         /// When the oldest of them is dropped, in Unix seconds.
         until: u64,
     },
-    /// One of the files is refused, or cannot be written.
+    /// One of the files is refused or cannot be written.
     #[error(transparent)]
     File(#[from] KeyFileError),
 }
@@ -44,7 +44,7 @@ fn room(until: u64) -> String {
     let date = i64::try_from(until).ok();
     match date.and_then(|date| DateTime::from_unix(date).ok()) {
         Some(date) => format!("the oldest is dropped after {date}"),
-        None => "none is dropped in this age".to_owned(),
+        None => "none is dropped before the year 10000".to_owned(),
     }
 }
 
@@ -55,13 +55,13 @@ struct Retired {
 }
 
 impl Retired {
-    /// The last cookie it signed is good for `lifetime` seconds.
-    fn is_over(&self, lifetime: u64, now: u64) -> bool {
+    /// Whether all cookies that it signed have expired.
+    fn has_expired(&self, lifetime: u64, now: u64) -> bool {
         now.saturating_sub(self.at) > lifetime
     }
 }
 
-/// The retired keys in the state directory `dir` that still verify at `now`
+/// The retired keys in the state folder that still verify at `now`
 /// (Unix seconds), newest first. `lifetime` is `PERMANENT_SESSION_LIFETIME`.
 ///
 /// # Errors
@@ -75,17 +75,17 @@ pub(crate) fn read(
 ) -> Result<Vec<Key>, KeyFileError> {
     let files = KeyFiles(folder);
     let mut retired = files.retired(too_open)?;
-    if retired.iter().any(|key| key.is_over(lifetime, now)) {
-        // A request does not wait for another process that changes the file.
+    if retired.iter().any(|key| key.has_expired(lifetime, now)) {
+        // Requests do not wait for another process that changes the file.
         let opened = files.folder()?;
         if let Ok(Attempt::Locked(_lock)) = lock::try_lock(&opened, FILE_NAME, folder.euid()) {
-            // Read again under the lock: a key may have been retired meanwhile.
+            // Again, under the lock: a key may have been retired meanwhile.
             retired = files.retired(too_open)?;
-            retired.retain(|key| !key.is_over(lifetime, now));
-            // If the file cannot be written, the expired keys stay in it, unused.
+            retired.retain(|key| !key.has_expired(lifetime, now));
+            // If the file cannot be written, the expired keys stay in it unused.
             let _ = files.write(&opened, &files.lines(&retired));
         }
-        retired.retain(|key| !key.is_over(lifetime, now));
+        retired.retain(|key| !key.has_expired(lifetime, now));
     }
     Ok(retired
         .into_iter()
@@ -94,23 +94,23 @@ pub(crate) fn read(
         .collect())
 }
 
-/// Makes a new key in the state directory `dir` and retires the one that is
-/// there. Requests that run meanwhile read one or the other; both verify.
+/// Creates a new key in the state folder and retires the current one. Requests that
+/// run meanwhile read one or the other, and both verify.
 ///
 /// # Errors
 ///
-/// Every [`RotateError`]; then the key is the one it was.
+/// Every [`RotateError`]; then the key is unchanged.
 pub(crate) fn rotate(dir: &TrustedFolder, lifetime: u64, now: u64) -> Result<(), RotateError> {
     let files = KeyFiles(dir);
     let path = dir.path().join(FILE_NAME);
     // Without a key there is nothing to retire.
     key::read_own(dir, TooOpen::Corrected)?;
     let folder = files.folder()?;
-    // Whoever changes one of the files locks the key, and makes sure that it is
-    // still the one of that name.
+    // Every change of one of the files locks the key file and checks that its name
+    // still leads to the locked file.
     let _lock = match lock::lock(&folder, FILE_NAME, dir.euid()) {
-        // Where there are no locks, and of a key that its owner made read-only,
-        // two people must not do this in the same moment.
+        // Without locks, and if the owner made the key read-only, two rotations at the
+        // same moment are not kept apart.
         Err(FileProblem::NoLocks | FileProblem::Unreadable { .. }) => None,
         locked => locked
             .map_err(|problem| FileError::new(&path, problem))
@@ -119,7 +119,7 @@ pub(crate) fn rotate(dir: &TrustedFolder, lifetime: u64, now: u64) -> Result<(),
     let old = key::read_own(dir, TooOpen::Corrected)?;
     let text = key::generate().map_err(KeyFileError::Random)?;
     let mut retired = files.retired(TooOpen::Corrected)?;
-    retired.retain(|key| !key.is_over(lifetime, now));
+    retired.retain(|key| !key.has_expired(lifetime, now));
     retired.push(Retired { at: now, key: old });
     let lines = files.lines(&retired);
     if lines.len() > MAX_FILE {
@@ -131,7 +131,7 @@ pub(crate) fn rotate(dir: &TrustedFolder, lifetime: u64, now: u64) -> Result<(),
         });
     }
     private::remove_unfinished(&folder).map_err(|err| files.failed(err.into()))?;
-    // Retired first: at every moment the old key is in one of the files.
+    // The retired key is written first, so the old key is always in one of the files.
     files.write(&folder, &lines)?;
     private::put_synced(&folder, FILE_NAME, text.as_bytes(), Placement::Replace)
         .map_err(|err| KeyFileError::from(FileError::new(&path, err)))?;

@@ -1,8 +1,8 @@
-//! Which texts are no secret: published keys, placeholders, patterns.
+//! Which texts are not secret: published keys, placeholders, patterns.
 //!
-//! The check runs at every start of the program, so each rule gives up after a
-//! few bytes of a random key. No rule refuses 16 or more random bytes, raw, in
-//! hex or in base64: the likeliest to do so takes one of 10^10 for a run.
+//! The check runs in every CGI request, so each rule stops after a few bytes of a
+//! random key. Random keys of 16 or more bytes, raw, in hex or in base64, are not
+//! refused: the rule for runs is the most likely to do so, with a chance of 10^-10.
 
 use super::MIN_LENGTH;
 use super::published_keys::PUBLISHED;
@@ -11,17 +11,17 @@ use super::published_keys::PUBLISHED;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeakKey {
-    /// Nothing at all.
+    /// It has no bytes.
     #[error("is empty")]
     Empty,
     /// Fewer than [`MIN_LENGTH`] bytes.
     #[error("has {0} bytes, fewer than {MIN_LENGTH}")]
     Short(usize),
-    /// It begins as a key does that stands in documentation, a tutorial, or a
-    /// program's defaults.
+    /// It begins like an example key from documentation, a tutorial, or a program's
+    /// defaults.
     #[error("is a published example key")]
     Published,
-    /// A text that is to be replaced: `<your key>`, `${SECRET_KEY}`, or words
+    /// A text to be replaced: `<your key>`, `${SECRET_KEY}`, or words
     /// such as "secret" and "key" only.
     #[error("is a placeholder, not a random key")]
     Placeholder,
@@ -32,8 +32,7 @@ pub enum WeakKey {
     /// few different bytes.
     #[error("is a pattern: a run, a repetition, or few different characters")]
     Pattern,
-    /// It begins with a byte order mark, which Flask would take for a part
-    /// of the key.
+    /// It begins with a byte order mark, which would be a part of the key for Flask.
     #[error("begins with a byte order mark")]
     ByteOrderMark,
 }
@@ -45,11 +44,11 @@ const WORDS: &str = include_str!("placeholder_words.txt");
 /// The fewest letters that an entry of [`PUBLISHED`] has.
 const HEAD: usize = 8;
 
-/// Different bytes that a key has at least. Of 16 random bytes in hex, one of
-/// 10^12 has fewer.
+/// The fewest different bytes of a key. Of 16 random bytes in hex, one in 10^12 has
+/// fewer.
 const MIN_DIFFERENT: usize = 6;
 
-/// Where a byte is on the keyboard: neighbours differ by one, and 0 is nowhere.
+/// The position of each byte on the keyboard: neighbours differ by one; 0 is none.
 static KEYBOARD: [u8; 256] = keyboard();
 
 /// Checks the bytes of a key.
@@ -61,7 +60,7 @@ pub(super) fn check(key: &[u8]) -> Result<(), WeakKey> {
         return Err(WeakKey::ByteOrderMark);
     }
     let text = unquoted(key);
-    let letters = Letters::of(text, MOST_DIGITS);
+    let letters = Letters::of(text, MAX_DIGITS);
     if is_published(text, &letters) {
         Err(WeakKey::Published)
     } else if key.len() >= MIN_LENGTH && is_pattern(text) {
@@ -77,8 +76,8 @@ pub(super) fn check(key: &[u8]) -> Result<(), WeakKey> {
     }
 }
 
-/// Whether it is a text of UTF-8 or UTF-16 after a byte order mark. Random bytes
-/// may begin like one.
+/// Whether it is a UTF-8 or UTF-16 text after a byte order mark. Random bytes may
+/// begin like one.
 fn is_marked(key: &[u8]) -> bool {
     let is_text = |units: &[u8], high: usize| units.iter().skip(high).step_by(2).all(|b| *b == 0);
     match key {
@@ -89,7 +88,7 @@ fn is_marked(key: &[u8]) -> bool {
     }
 }
 
-/// Without the quotes of Python around it, if it has them: `b'...'`.
+/// The key without Python's quotes around it, if it has them: `b'...'`.
 fn unquoted(key: &[u8]) -> &[u8] {
     let inside = key.strip_prefix(b"b").unwrap_or(key);
     match inside {
@@ -98,19 +97,19 @@ fn unquoted(key: &[u8]) -> &[u8] {
     }
 }
 
-/// The first letters and digits of a key, lower-case, by which its spellings are
-/// the same: Python's escapes are decoded, other ASCII characters left out, and
-/// a dot stands for each control character and each one above ASCII.
+/// The first letters and digits of a key in lower case, which are the same for all
+/// its spellings: Python's escapes are decoded, other ASCII characters are left out,
+/// and a dot replaces each control character and each character above ASCII.
 struct Letters {
-    letters: [u8; LONGEST],
+    letters: [u8; MAX_LETTERS],
     length: usize,
     digits: usize,
 }
 
-/// Letters of a key that are looked at.
-const LONGEST: usize = 96;
+/// The most letters of a key that are compared.
+const MAX_LETTERS: usize = 96;
 
-/// What each byte is among [`Letters`].
+/// What each byte becomes in [`Letters`].
 static LETTERS: [u8; 256] = {
     let mut letters = [b'.'; 256];
     let mut byte = b' ';
@@ -129,15 +128,15 @@ const NONE: u8 = 0;
 const ESCAPE: u8 = 1;
 
 impl Letters {
-    /// Those of `text`, but no more than needed after `most_digits` digits.
-    fn of(text: &[u8], most_digits: usize) -> Self {
+    /// The letters of `text`; after `max_digits` digits no more than [`HEAD`].
+    fn of(text: &[u8], max_digits: usize) -> Self {
         let mut found = Self {
-            letters: [0; LONGEST],
+            letters: [0; MAX_LETTERS],
             length: 0,
             digits: 0,
         };
         let mut rest = text;
-        while found.length < LONGEST
+        while found.length < MAX_LETTERS
             && let Some((byte, after)) = rest.split_first()
         {
             rest = after;
@@ -150,14 +149,14 @@ impl Letters {
             }
             match letter {
                 NONE | ESCAPE => continue,
-                // The first byte of two that are one of Latin-1 in UTF-8.
+                // The first of the two bytes of a Latin-1 character in UTF-8.
                 b'.' if matches!((byte, after), (0xc2 | 0xc3, [0x80..=0xbf, ..])) => continue,
                 b'0'..=b'9' => found.digits += 1,
                 _ => {}
             }
             found.letters[found.length] = letter;
             found.length += 1;
-            if found.digits > most_digits && found.length >= HEAD {
+            if found.digits > max_digits && found.length >= HEAD {
                 break;
             }
         }
@@ -169,7 +168,7 @@ impl Letters {
     }
 }
 
-/// The byte that the escape after a backslash stands for, and what follows.
+/// The byte of the escape after a backslash, and the rest.
 fn escaped(rest: &[u8]) -> Option<(u8, &[u8])> {
     let value = |digits: &[u8], base| {
         let digits = std::str::from_utf8(digits).ok()?;
@@ -197,11 +196,11 @@ fn is_published(text: &[u8], letters: &Letters) -> bool {
     if candidates.peek().is_none() {
         return false;
     }
-    let letters = Letters::of(text, LONGEST);
+    let letters = Letters::of(text, MAX_LETTERS);
     candidates.any(|published| letters.as_bytes().starts_with(published))
 }
 
-/// Whether it is to be replaced: `<...>`, `[...]`, `{...}`, `${...}`, `%...%`.
+/// Whether it is a text to be replaced: `<...>`, `[...]`, `{...}`, `${...}`, `%...%`.
 fn is_bracketed(text: &[u8]) -> bool {
     let inside = text.strip_prefix(b"$").unwrap_or(text);
     match inside {
@@ -209,7 +208,7 @@ fn is_bracketed(text: &[u8]) -> bool {
         | [b'[', inside @ .., b']']
         | [b'{', inside @ .., b'}']
         | [b'%', inside @ .., b'%'] => {
-            // Words: a random text of all characters may be in brackets, too.
+            // Only words: a random text of any characters may also be in brackets.
             let is_word = |b: &u8| b.is_ascii_alphabetic() || b"<[{%$_- .:}]>".contains(b);
             inside.iter().all(is_word)
         }
@@ -217,15 +216,14 @@ fn is_bracketed(text: &[u8]) -> bool {
     }
 }
 
-/// Whether all of it are words that placeholders are made of, and perhaps a few
-/// digits.
+/// Whether it consists of words of placeholders and at most a few digits.
 fn is_phrase(letters: &Letters) -> bool {
     let (letters, digits) = (letters.as_bytes(), letters.digits);
-    if digits > MOST_DIGITS || letters.len() == LONGEST || !letters.windows(4).any(is_telling) {
+    if digits > MAX_DIGITS || letters.len() == MAX_LETTERS || !letters.windows(4).any(is_typical) {
         return false;
     }
-    // Where a word may begin: after others, all of them known.
-    let mut begins = [false; LONGEST];
+    // The positions at which a word can begin: where another one ends.
+    let mut begins = [false; MAX_LETTERS];
     begins[0] = true;
     for at in 0..letters.len() {
         if !begins[at] {
@@ -244,19 +242,19 @@ fn is_phrase(letters: &Letters) -> bool {
     begins[letters.len()]
 }
 
-/// Digits that a placeholder may have.
-const MOST_DIGITS: usize = 8;
+/// The most digits of a placeholder.
+const MAX_DIGITS: usize = 8;
 
-/// How a word begins of which a placeholder has one at least. Without it, a
-/// phrase may be somebody's own.
-fn is_telling(stem: &[u8]) -> bool {
+/// Whether a word that begins like this is typical of placeholders. A phrase without
+/// such a word may be somebody's own key.
+fn is_typical(stem: &[u8]) -> bool {
     #[rustfmt::skip]
-    let is_telling = matches!(
+    let is_typical = matches!(
         stem,
         b"secr" | b"secu" | b"s3cr" | b"pass" | b"chan" | b"rand" | b"repl" | b"your" | b"inse"
             | b"exam" | b"defa" | b"deve" | b"hell"
     );
-    is_telling
+    is_typical
 }
 
 /// Whether it is a URL, or the absolute path of a file.
@@ -272,7 +270,7 @@ fn is_path(text: &[u8]) -> bool {
     let [b'/', names @ ..] = text else {
         return false;
     };
-    // Base64 has slashes, but also capitals or digits, and no other marks.
+    // Base64 has slashes, too, but also capitals or digits, and no other marks.
     let is_mark = |b: &u8| b"._-~".contains(b);
     names.contains(&b'/')
         && names
@@ -303,12 +301,12 @@ fn has_few_bytes(text: &[u8]) -> bool {
     true
 }
 
-/// Whether all but a few bytes follow from those before them, upwards or
+/// Whether all but a few bytes are neighbours of those before them, upwards or
 /// downwards: `0123456789abcdef`, `qwertyuiopasdfgh`, `a1b2c3d4e5f6g7h8`.
 fn is_run(text: &[u8]) -> bool {
-    // Base64 of 16 bytes has 22 letters, and more surprises than that.
+    // Base64 of 16 bytes has 22 letters, most of which are not neighbours.
     let most = if text.len() < 22 { 4 } else { 3 };
-    let mut surprises = 0;
+    let mut breaks = 0;
     for (at, byte) in text.iter().enumerate() {
         let before = |back| Some(text[at.checked_sub(back)?]);
         let follows = before(1).is_some_and(|before| {
@@ -317,15 +315,15 @@ fn is_run(text: &[u8]) -> bool {
                 || (keys[0].abs_diff(keys[1]) == 1 && keys[0] != 0 && keys[1] != 0)
         }) || before(2)
             .is_some_and(|before| alphabet(before).abs_diff(alphabet(*byte)) == 1);
-        surprises += usize::from(!follows);
-        if surprises > most {
+        breaks += usize::from(!follows);
+        if breaks > most {
             return false;
         }
     }
     true
 }
 
-/// Its place among digits and letters, or among the other bytes.
+/// The position of a byte in the alphabet: digits, letters, then the other bytes.
 fn alphabet(byte: u8) -> u16 {
     match byte {
         b'0'..=b'9' => u16::from(byte - b'0'),
@@ -349,8 +347,8 @@ const fn keyboard() -> [u8; 256] {
     places
 }
 
-/// Whether a text shorter than a key fills it one and a half times or more, with
-/// a few other bytes behind it if that is three times or more.
+/// Whether a text shorter than [`MIN_LENGTH`] is repeated at least one and a half
+/// times; after three repetitions a few other bytes may follow.
 fn is_repetition(text: &[u8]) -> bool {
     const REST: usize = 3;
     let longest = (text.len() * 2 / 3).min(MIN_LENGTH - 1);
@@ -387,7 +385,7 @@ mod tests {
         }
         for row in PUBLISHED {
             let escaped = row.replace('.', "\\x00");
-            let letters = Letters::of(escaped.as_bytes(), LONGEST);
+            let letters = Letters::of(escaped.as_bytes(), MAX_LETTERS);
             assert_eq!(letters.as_bytes(), row.as_bytes());
             assert!(row.len() >= HEAD, "{row}");
         }

@@ -1,6 +1,7 @@
-//! Sessions that are kept on the server, by id.
+//! Sessions that are stored on the server, by id.
 //!
-//! One set of tests, `tests/suite/store`, runs on every implementation.
+//! To add a store: one file here, and the match arms that the compiler asks for. One
+//! set of tests, `tests/suite/store`, runs on every store.
 
 mod files;
 mod redis;
@@ -14,17 +15,17 @@ use super::id::SessionId;
 use super::record::{DamagedRecord, Record};
 use crate::files::FileError;
 
-/// Why a store did not do what it was asked for.
+/// Why a store failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The system failed: nothing is known about any session.
+    /// The store cannot be used at the moment.
     #[error("session store: {0}")]
     Unavailable(String),
-    /// A file or folder cannot be used: nothing is known about any session.
+    /// A file or folder of the store cannot be used.
     #[error("session store: {0}")]
     File(FileError),
-    /// Something else than a record is in a record's place. It is left alone.
+    /// Something else is in the place of a record. It is left alone.
     #[error("session store: {path}: {reason}")]
     Refused {
         /// The file, or the key.
@@ -32,7 +33,7 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
-    /// What lies there is no whole record.
+    /// A record is damaged.
     #[error("session store: {path} {reason}")]
     Damaged {
         /// The file, or the key.
@@ -40,15 +41,15 @@ pub enum StoreError {
         /// That it is damaged.
         reason: DamagedRecord,
     },
-    /// The session is larger than a record may be; nothing was changed.
-    #[error("session has {size} bytes, and {limit} are the limit; it was not stored")]
+    /// The session is larger than the limit; nothing was changed.
+    #[error("session has {size} bytes, more than the limit of {limit}; it was not stored")]
     TooLarge {
         /// Bytes of the record.
         size: usize,
-        /// Bytes a record may have.
+        /// The most bytes of a record.
         limit: usize,
     },
-    /// A new session got an id that is in use: the random bytes are not random.
+    /// A new session got an id that is in use: the system's random bytes repeat.
     #[error("session store: the id of a new session is in use")]
     IdInUse,
 }
@@ -56,22 +57,21 @@ pub enum StoreError {
 /// What becomes of a record.
 #[derive(Debug)]
 pub enum Change {
-    /// This is stored in its place.
+    /// It is replaced.
     Replace(Record),
     /// It is deleted.
     Delete,
 }
 
-/// Makes the new record from the stored one. A store may call it again with a
-/// newer one if somebody else was faster.
+/// Makes the new record from the stored one. A store calls it again if another
+/// process changed the record meanwhile.
 pub type Changing<'c> = dyn FnMut(Record) -> Change + 'c;
 
 /// Session records by id.
 ///
-/// `now` is in Unix seconds. A record that nobody saved for the store's
-/// lifetime is absent, whether it was removed already or not. `Err` means that
-/// the system failed or a record was refused, never that a visitor sent a bad
-/// id.
+/// `now` is in Unix seconds. A record that was not saved for the store's lifetime
+/// counts as absent, whether it was removed or not. Errors are failures of the system
+/// and refused records; an unknown id is not an error.
 pub trait Store {
     /// The record under `id`; `None` if there is none.
     fn load(&self, id: &SessionId, now: u64) -> Result<Option<Record>, StoreError>;
@@ -79,9 +79,8 @@ pub trait Store {
     /// Stores a new session. An `id` in use is [`StoreError::IdInUse`].
     fn create(&self, id: &SessionId, record: &Record) -> Result<(), StoreError>;
 
-    /// Reads the record under `id` anew and puts what `change` makes of it in
-    /// its place, alone with it meanwhile. `false` if there is none: then
-    /// nothing is stored.
+    /// Reads the record under `id` and replaces it by what `change` makes of it, as one
+    /// atomic step. Returns `false` if there is none; then nothing is stored.
     fn update(
         &self,
         id: &SessionId,
@@ -89,8 +88,8 @@ pub trait Store {
         change: &mut Changing<'_>,
     ) -> Result<bool, StoreError>;
 
-    /// As [`Store::update`], but what `change` makes lies under `new`
-    /// afterwards, and nothing under `old`.
+    /// As [`Store::update`], but stores what `change` makes under `new` and deletes
+    /// `old`.
     fn renew(
         &self,
         old: &SessionId,
@@ -99,16 +98,16 @@ pub trait Store {
         change: &mut Changing<'_>,
     ) -> Result<bool, StoreError>;
 
-    /// Forgets `id`; an absent one is success. Returns whether it was there.
+    /// Deletes the record under `id`. Returns whether there was one.
     fn delete(&self, id: &SessionId) -> Result<bool, StoreError>;
 
-    /// Looks at about `entries` records, wherever it comes by, and removes
-    /// those that are over. Returns how many it removed.
+    /// Looks at about `entries` records, chosen at random, and removes the expired
+    /// ones. Returns how many it removed.
     fn sweep(&self, now: u64, entries: usize) -> Result<usize, StoreError>;
 
-    /// Shows every session to `visit`, in any order, with its size in bytes,
-    /// until it says [`Visit::Stop`]; removes those for which it says
-    /// [`Visit::Delete`], and those that are over.
+    /// Calls `visit` with every session, in any order, and its size in bytes, until it
+    /// returns [`Visit::Stop`]. Removes expired records, and those for which it
+    /// returns [`Visit::Delete`].
     fn for_each(
         &self,
         now: u64,
@@ -119,10 +118,10 @@ pub trait Store {
 /// What [`Store::for_each`] does next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Visit {
-    /// Go on.
+    /// Goes on.
     Next,
-    /// Remove this one and go on.
+    /// Removes this record and goes on.
     Delete,
-    /// Be done.
+    /// Ends.
     Stop,
 }

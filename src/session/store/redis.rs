@@ -1,6 +1,7 @@
 //! Sessions in Redis, for several machines.
 //!
-//! A record lies under the hash of its id, as in files, and expires there.
+//! The key of a record is the hash of its id, as in files. Redis removes it when it
+//! expires.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,8 +20,8 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Sessions in the Redis at `url`, under keys that begin with `prefix`, over
-    /// when nobody saved them for `lifetime` seconds.
+    /// Sessions in the Redis at `url`, under keys that begin with `prefix`. They expire
+    /// when they were not saved for `lifetime` seconds.
     pub fn at(url: RedisUrl, prefix: String, lifetime: u64) -> Self {
         Self::new(Arc::new(Client::new(url)), prefix, lifetime)
     }
@@ -135,7 +136,7 @@ impl Store for Redis {
     ) -> Result<bool, StoreError> {
         let (old, new) = (self.key(old), self.key(new));
         let (mut is_put, mut is_wanted) = (false, false);
-        // The new one first: who is killed in between still has the old one.
+        // The new one first: if the process is killed in between, the old one is left.
         let outcome = self.client.change(&old, MAX_RECORD, |bytes| {
             is_wanted = false;
             let Some((record, _)) = self.read(bytes, &old, now)? else {
@@ -161,12 +162,12 @@ impl Store for Redis {
         self.remove(&self.key(id))
     }
 
-    /// Redis itself removes what is over.
+    /// Redis itself removes expired keys.
     fn sweep(&self, _now: u64, _entries: usize) -> Result<usize, StoreError> {
         Ok(0)
     }
 
-    /// Of a cluster, the sessions on the server that `SESSION_REDIS` names.
+    /// In a cluster, only the sessions on the server that `SESSION_REDIS` names.
     fn for_each(
         &self,
         now: u64,
@@ -206,7 +207,7 @@ impl Store for Redis {
     }
 }
 
-/// `text` in a pattern, where it stands for itself.
+/// `text` as a literal part of a pattern.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -13,7 +13,7 @@ pub struct DateTime(UtcDateTime);
 
 /// Seconds outside the years that Python's `datetime` has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not a moment in the years 1 to 9999")]
+#[error("not a date in the years 1 to 9999")]
 pub struct DateTimeRange;
 
 /// `IMF-fixdate` (RFC 9110, 5.6.7).
@@ -31,7 +31,7 @@ const ZONES: [(&str, i64); 14] = [
 ];
 
 impl DateTime {
-    /// The moment `seconds` after 1970.
+    /// The date at `seconds` after 1970 (Unix seconds).
     ///
     /// # Errors
     ///
@@ -44,14 +44,14 @@ impl DateTime {
             .ok_or(DateTimeRange)
     }
 
-    /// Seconds after 1970.
+    /// Unix seconds.
     pub fn to_unix(self) -> i64 {
         self.0.unix_timestamp()
     }
 
     /// Reads a date as Flask does, by `email.utils.parsedate_to_datetime` of
-    /// Python 3.11: the forms of RFC 9110, 5.6.7 and of RFC 5322, 3.3, and much
-    /// that is near them. Without a time zone it is UTC.
+    /// Python 3.11: the forms of RFC 9110, 5.6.7 and of RFC 5322, 3.3, and many
+    /// similar ones. Without a time zone it is UTC.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut words: Vec<&str> = text.split_whitespace().collect();
         let first = *words.first()?;
@@ -117,14 +117,14 @@ fn full_year(year: i32) -> i32 {
     }
 }
 
-/// Digits only, as other spellings of numbers are in no date.
+/// Digits only: Rust's own parser accepts `+1`, which no date has.
 fn number<N: std::str::FromStr>(digits: &str) -> Option<N> {
     let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
     digits.parse().ok().filter(|_| all_digits)
 }
 
-/// The offset of a zone in seconds; 0 of one that is not known. `None` if no
-/// zone has such an offset.
+/// The offset of a zone in seconds; 0 for an unknown zone. `None` if it is a day or
+/// more.
 fn offset(zone: &str) -> Option<i64> {
     let known = ZONES
         .iter()

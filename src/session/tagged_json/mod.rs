@@ -1,9 +1,9 @@
 //! Flask's `TaggedJSONSerializer`: JSON that keeps tuples, bytes, markup,
 //! UUIDs and dates apart, each as an object with one key, the tag.
 //!
-//! Written as Flask writes it: keys sorted, ASCII only, no blanks. What Python
-//! wrote in another way, or what has no value here, is kept as it came
-//! ([`Verbatim`]), so that it is there when Python reads it again.
+//! It is written as Flask writes it: keys sorted, ASCII only, no blanks. Values that
+//! Python wrote in another way, and those that signet cannot represent, keep their
+//! text ([`Verbatim`]), so that Python reads them again.
 
 mod date_time;
 mod read;

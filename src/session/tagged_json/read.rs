@@ -1,8 +1,8 @@
-//! Reads Flask's tagged JSON, as the values that Flask makes of it.
+//! Reads tagged JSON with the same result as Flask.
 //!
-//! What has no value here, or another spelling than ours, keeps its text, so
-//! that it goes back as it came: contents of tags that are not understood, tags
-//! of an app's own, `NaN`, lone surrogates, and what lies too deep.
+//! Values that no [`Value`] represents, and those that signet would write in another
+//! way, keep their text: contents of tags that are not understood, tags of an app's
+//! own, `NaN`, lone surrogates, and deep nesting.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +17,14 @@ use super::value::{Value, Verbatim};
 
 type Dict = BTreeMap<String, Value>;
 
-/// How deep values may lie in one another that are read; what lies deeper keeps
-/// its text.
+/// The nesting depth up to which values are read. Deeper ones keep their text.
 const MAX_DEPTH: usize = 128;
 
-/// How deep Python nests before it gives up.
+/// The nesting depth at which Python fails.
 const MAX_NESTING: usize = 1000;
 
-/// Reads a session's dict; `None` if `json` is anything but an object. `null`
-/// is an empty dict, as in Flask.
+/// Reads a session's dict; `None` if `json` is not an object. `null` is an empty dict,
+/// as in Flask.
 pub fn loads(json: &str) -> Option<Dict> {
     let text = json.trim_ascii();
     if text == "null" {
@@ -39,8 +38,8 @@ pub fn loads(json: &str) -> Option<Dict> {
     if dict.len() == 1
         && let Some((key, inner)) = dict.pop_first()
     {
-        // A dict that is itself a tagged value is no session, unless the tag
-        // says that its one key looks like a tag.
+        // A tagged value is not a session, except the tag of dicts whose only key
+        // looks like a tag.
         if is_tag(&key) {
             return if key == " di" { escaped(inner) } else { None };
         }
@@ -49,14 +48,14 @@ pub fn loads(json: &str) -> Option<Dict> {
     Some(dict)
 }
 
-/// Takes values off the beginning of a text.
+/// Reads values from the beginning of a text.
 struct Reader<'t> {
     text: &'t str,
     at: usize,
 }
 
 impl<'t> Reader<'t> {
-    /// `depth` is how many lists and objects it lies in.
+    /// A value inside of `depth` lists and objects.
     fn value(&mut self, depth: usize) -> Option<Value> {
         self.skip_blanks();
         let begin = self.at;
@@ -110,14 +109,14 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The members of an object; `Some(None)` if one of the keys is no text.
+    /// The members of an object; `Some(None)` if a key has a lone surrogate.
     fn object(&mut self, depth: usize) -> Option<Option<Dict>> {
         let mut dict = Some(Dict::new());
         self.items(b'}', |reader| {
             reader.skip_blanks();
             let key = unquote(reader.string()?);
             reader.skip_blanks();
-            reader.take(b':')?;
+            reader.accept(b':')?;
             let value = reader.value(depth + 1)?;
             match (key, &mut dict) {
                 (Some(key), Some(dict)) => drop(dict.insert(key, value)),
@@ -130,18 +129,18 @@ impl<'t> Reader<'t> {
 
     /// Reads items by `item`, from the opening bracket to `close`.
     fn items(&mut self, close: u8, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        self.take(if close == b']' { b'[' } else { b'{' })?;
+        self.accept(if close == b']' { b'[' } else { b'{' })?;
         self.skip_blanks();
-        if self.take(close).is_some() {
+        if self.accept(close).is_some() {
             return Some(());
         }
         loop {
             item(self)?;
             self.skip_blanks();
-            if self.take(close).is_some() {
+            if self.accept(close).is_some() {
                 return Some(());
             }
-            self.take(b',')?;
+            self.accept(b',')?;
         }
     }
 
@@ -152,7 +151,7 @@ impl<'t> Reader<'t> {
         Some(&self.text[begin..self.at])
     }
 
-    fn take(&mut self, byte: u8) -> Option<()> {
+    fn accept(&mut self, byte: u8) -> Option<()> {
         (self.text.as_bytes().get(self.at) == Some(&byte)).then(|| self.at += 1)
     }
 
@@ -165,7 +164,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// What Flask makes of an object with one key that begins as tags do.
+/// The value of an object with one key that begins like a tag, as in Flask.
 fn tagged(tag: String, inner: Value, text: &str) -> Value {
     let verbatim = |value| Value::Verbatim(Verbatim::new(text, value));
     match (tag.as_str(), inner) {
@@ -182,7 +181,7 @@ fn tagged(tag: String, inner: Value, text: &str) -> Value {
         },
         (" d", Value::String(text)) => match DateTime::parse(&text) {
             Some(date) if date.to_string() == text => Value::DateTime(date),
-            // Flask reads a date that it does not understand as None.
+            // Flask reads an invalid date as None.
             date => verbatim(Some(date.map_or(Value::Null, Value::DateTime))),
         },
         (" d", inner) if is_false(&inner) => verbatim(Some(Value::Null)),
@@ -201,7 +200,8 @@ fn tagged(tag: String, inner: Value, text: &str) -> Value {
     }
 }
 
-/// A dict whose one key looks like a tag travels with two underscores more.
+/// The dict of the tag for dicts whose only key looks like a tag: the key has two
+/// underscores more.
 fn escaped(inner: Value) -> Option<Dict> {
     let mut inside = match inner {
         Value::Dict(inside) => inside,
@@ -216,7 +216,7 @@ fn escaped(inner: Value) -> Option<Dict> {
     Some([(key.to_owned(), value)].into())
 }
 
-/// What is false in Python.
+/// Whether a value is false in Python.
 fn is_false(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -268,7 +268,7 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
     base16ct::mixed::decode_vec(digits).ok()?.try_into().ok()
 }
 
-/// The word that `text` begins with, if it is one that Python's `json` reads.
+/// The word at the beginning of `text`, if Python's `json` reads it.
 fn literal(text: &str) -> Option<&str> {
     let is_part = |b: &u8| b.is_ascii_alphanumeric() || b"+-.".contains(b);
     let word = &text[..text.bytes().take_while(is_part).count()];
@@ -279,7 +279,7 @@ fn literal(text: &str) -> Option<&str> {
 }
 
 fn number(word: &str) -> Option<Number> {
-    // The way through serde_json is long.
+    // This is much cheaper than serde_json.
     if (1..=18).contains(&word.len())
         && word.bytes().all(|b| b.is_ascii_digit())
         && (word.len() == 1 || !word.starts_with('0'))
@@ -289,7 +289,7 @@ fn number(word: &str) -> Option<Number> {
     serde_json::from_str(word).ok()
 }
 
-/// Where the list or object that `text` begins with ends.
+/// The length of the list or object at the beginning of `text`.
 fn nested_end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut open = Vec::new();
@@ -319,8 +319,8 @@ fn nested_end(text: &str) -> Option<usize> {
     }
 }
 
-/// The length of the JSON string that `bytes` begins with, quotes included.
-/// Python writes lone surrogates as escapes, and they are good escapes.
+/// The length of the JSON string at the beginning of `bytes`, with its quotes. Lone
+/// surrogates, which Python writes as escapes, are accepted.
 fn string_length(bytes: &[u8]) -> Option<usize> {
     if bytes.first() != Some(&b'"') {
         return None;
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn what_python_wrote_goes_back_as_it_came() {
+    fn text_from_python_is_written_again_unchanged() {
         for text in [
             "{}",
             r#"{"big":1180591620717411303424,"e":1e+16,"f":1.0}"#,
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_dict_is_no_session() {
+    fn only_a_dict_is_a_session() {
         for text in [
             "",
             "[1]",
@@ -457,8 +457,8 @@ mod tests {
         assert_eq!(loads(" null\n"), Some(BTreeMap::new()));
     }
 
-    /// Content of each tag that Flask reads in another way than it is written,
-    /// or not at all; at any depth, and with a change beside it.
+    /// Content of each tag that Flask does not read, or would write in another way; at
+    /// several depths, and with another value that changes.
     #[test]
     fn content_of_tags_that_is_not_understood_is_kept() {
         let date = Value::DateTime(DateTime::from_unix(1_700_000_000).unwrap());

@@ -34,13 +34,13 @@ pub enum Value {
     Uuid([u8; 16]),
     /// `datetime`, tag `" d"`.
     DateTime(DateTime),
-    /// What goes back as it came.
+    /// JSON text that is written again unchanged.
     Verbatim(Verbatim),
 }
 
-/// JSON text from Python that is kept: a tag whose content is not understood or
-/// is spelled in another way, or text that has no value here (`NaN`, a lone
-/// surrogate, nesting deeper than 128 levels).
+/// JSON text from Python that is written again unchanged: a tag whose content is not
+/// understood or spelled in another way, or text that no [`Value`] represents (`NaN`,
+/// a lone surrogate, nesting deeper than 128 levels).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Verbatim {
     json: String,
@@ -60,8 +60,8 @@ impl Verbatim {
         &self.json
     }
 
-    /// What Flask reads it as; `None` if that is an error there, or has no value
-    /// here.
+    /// The value that Flask reads; `None` if it is an error in Flask, or if no [`Value`]
+    /// represents it.
     pub fn value(&self) -> Option<&Value> {
         self.value.as_deref()
     }
@@ -92,7 +92,7 @@ impl Value {
         serde_json::to_value(value).map(Self::from_plain)
     }
 
-    /// The text, if it is text.
+    /// The text of a string or markup.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) | Self::Markup(text) => Some(text),

@@ -17,7 +17,7 @@ pub fn dumps(dict: &BTreeMap<String, Value>) -> String {
 }
 
 impl Value {
-    /// The value as it is written.
+    /// The value as tagged JSON.
     pub(super) fn to_json(&self) -> String {
         let mut json = String::new();
         self.write(&mut json);

@@ -1,9 +1,9 @@
-//! One file for each session, whole at any moment, readable by its owner only.
+//! Sessions in files: one file for each, which only its owner can read and which is
+//! replaced atomically.
 //!
-//! The record of an id whose hash is `abcdef…` lies in `a/bc/def…`, so that a
-//! million of them are a few hundred to a folder. There are no lock files:
-//! whoever changes a record locks the file itself, and looks afterwards
-//! whether it is still the one of that name.
+//! The record of an id whose hash is `abcdef…` is in `a/bc/def…`, so that a folder of
+//! a million sessions has a few hundred names. There are no lock files: a change locks
+//! the record's file and then checks that its name still leads to the locked file.
 
 mod walk;
 
@@ -31,7 +31,7 @@ pub struct Files {
     lifetime: u64,
 }
 
-/// Where a record lies: the folder, and the name in it.
+/// The folder of a record, and its name in it.
 struct Place {
     folder: Rc<OwnedFd>,
     name: String,
@@ -39,14 +39,14 @@ struct Place {
 }
 
 impl Files {
-    /// The store in `dir`, an absolute path, which is made, mode 0700, when the
-    /// first session needs it. It has to belong to `euid`, and only trusted users
-    /// may be able to put another folder in its place. `lifetime` is in seconds.
+    /// The store in `dir`, an absolute path. The folder is created with mode 0700 when
+    /// the first session is stored. It has to belong to `euid`, and only trusted users
+    /// may be able to replace it. `lifetime` is in seconds.
     pub fn new(dir: PathBuf, euid: u32, lifetime: u64) -> Self {
         Self::in_folder(PrivateFolder::find(dir, euid), lifetime)
     }
 
-    /// The store in a folder that was found before; see [`Files::new`].
+    /// The store in a folder whose path was checked; see [`Files::new`].
     pub(crate) fn in_folder(dir: PrivateFolder, lifetime: u64) -> Self {
         Self { dir, lifetime }
     }
@@ -55,37 +55,39 @@ impl Files {
         self.dir.open().map_err(StoreError::File)
     }
 
-    /// Where the record of `id` lies; `None` if there cannot be one.
+    /// The place of the record of `id`; `None` if there is no folder for it.
     fn place(&self, id: &SessionId) -> Result<Option<Place>, StoreError> {
         let hash = id.hash();
         let Some(root) = self.root()? else {
             return Ok(None);
         };
-        let outer = private::open_folder(&root, &hash[..1]).map_err(unusable(self.dir.path()))?;
-        let Some(outer) = outer else { return Ok(None) };
-        let inner = private::open_folder(&outer, &hash[1..3]).map_err(unusable(self.dir.path()))?;
-        Ok(inner.map(|folder| self.at(folder, &hash)))
+        let open = |parent: &OwnedFd, name| {
+            private::open_folder(parent, name).map_err(unusable(self.dir.path()))
+        };
+        let Some(outer) = open(&root, &hash[..1])? else {
+            return Ok(None);
+        };
+        Ok(open(&outer, &hash[1..3])?.map(|folder| self.at(folder, &hash)))
     }
 
-    /// Where a new record of `id` goes.
+    /// The place for a new record of `id`. Its folders are created.
     fn new_place(&self, id: &SessionId) -> Result<Place, StoreError> {
         let hash = id.hash();
-        let root = match self.root()? {
-            Some(root) => root,
-            None => self.make_root()?,
+        let root = self.root()?.map_or_else(|| self.make_root(), Ok)?;
+        let make = |parent: &OwnedFd, name| {
+            private::make_folder(parent, name).map_err(unusable(self.dir.path()))
         };
-        let outer = private::make_folder(&root, &hash[..1]).map_err(unusable(self.dir.path()))?;
-        let inner = private::make_folder(&outer, &hash[1..3]).map_err(unusable(self.dir.path()))?;
+        let inner = make(&make(&root, &hash[..1])?, &hash[1..3])?;
         Ok(self.at(inner, &hash))
     }
 
-    /// Makes the folder of the store. Without locks there is none: a session
-    /// that was stored could be neither changed nor ended.
+    /// Creates the folder of the store. It fails where there are no file locks, as
+    /// stored sessions could be neither changed nor ended.
     fn make_root(&self) -> Result<OwnedFd, StoreError> {
         let root = File::from(self.dir.make().map_err(StoreError::File)?);
         match lock::try_lock_file(&root) {
             Err(FileProblem::NoLocks) => {
-                // Only if nothing is in it.
+                // This fails if the folder is not empty.
                 let _ = std::fs::remove_dir(self.dir.path());
                 Err(unusable(self.dir.path())(FileProblem::NoLocks))
             }
@@ -94,15 +96,11 @@ impl Files {
     }
 
     fn at(&self, folder: OwnedFd, hash: &str) -> Place {
+        let shown = [&hash[..1], &hash[1..3], &hash[3..]];
         Place {
             folder: Rc::new(folder),
             name: hash[3..].to_owned(),
-            shown: self
-                .dir
-                .path()
-                .join(&hash[..1])
-                .join(&hash[1..3])
-                .join(&hash[3..]),
+            shown: self.dir.path().join(shown.join("/")),
         }
     }
 
@@ -121,15 +119,23 @@ impl Files {
             .map_err(|err| error(err, &place.shown))
     }
 
-    /// Locks the record and reads it; `None` if there is none, or it is over.
-    fn locked(&self, place: &Place, now: u64) -> Result<Option<(Opened, Record)>, StoreError> {
-        let Some(file) = self.lock(place)? else {
+    /// Locks the record of `id` and reads it; `None` if there is none or it has
+    /// expired.
+    fn locked(&self, id: &SessionId, now: u64) -> Result<Option<Locked>, StoreError> {
+        let Some(place) = self.place(id)? else {
+            return Ok(None);
+        };
+        let Some(file) = self.lock(&place)? else {
             return Ok(None);
         };
         let (record, _) = self.read(&file, &place.shown)?;
-        Ok((!record.is_expired(self.lifetime, now)).then_some((file, record)))
+        let is_expired = record.is_expired(self.lifetime, now);
+        Ok((!is_expired).then_some((place, file, record)))
     }
 }
+
+/// A record and its file, which is locked until it is dropped.
+type Locked = (Place, Opened, Record);
 
 impl Store for Files {
     fn load(&self, id: &SessionId, now: u64) -> Result<Option<Record>, StoreError> {
@@ -153,10 +159,7 @@ impl Store for Files {
         now: u64,
         change: &mut Changing<'_>,
     ) -> Result<bool, StoreError> {
-        let Some(place) = self.place(id)? else {
-            return Ok(false);
-        };
-        let Some((_lock, record)) = self.locked(&place, now)? else {
+        let Some((place, _lock, record)) = self.locked(id, now)? else {
             return Ok(false);
         };
         match change(record) {
@@ -173,13 +176,10 @@ impl Store for Files {
         now: u64,
         change: &mut Changing<'_>,
     ) -> Result<bool, StoreError> {
-        let Some(place) = self.place(old)? else {
+        let Some((place, _lock, record)) = self.locked(old, now)? else {
             return Ok(false);
         };
-        let Some((_lock, record)) = self.locked(&place, now)? else {
-            return Ok(false);
-        };
-        // The new one first: who is killed in between still has the old one.
+        // The new one first: if the process is killed in between, the old one is left.
         if let Change::Replace(record) = change(record) {
             self.create(new, &record)?;
         }
@@ -232,14 +232,14 @@ fn remove(place: &Place) -> Result<(), StoreError> {
     }
 }
 
-/// What is wrong with a record: whether it is there cannot be known, or
-/// something else is in its place.
+/// The error of a problem with a record: it cannot be read, or something else is in
+/// its place.
 fn error(problem: FileProblem, path: &Path) -> StoreError {
     match problem {
         FileProblem::System(_) | FileProblem::Held => {
             StoreError::File(FileError::new(path, problem))
         }
-        // The record lies in `a/bc` in the folder of the store.
+        // The record is in `a/bc` in the folder of the store.
         FileProblem::NoLocks => {
             let dir = path.ancestors().nth(3).unwrap_or(path);
             StoreError::File(FileError::new(dir, problem))
@@ -251,7 +251,7 @@ fn error(problem: FileProblem, path: &Path) -> StoreError {
     }
 }
 
-/// What is wrong with the folder of the store: no record can be read.
+/// The error of a problem with the folder of the store.
 fn unusable(dir: &Path) -> impl Fn(FileProblem) -> StoreError {
     move |problem| StoreError::File(FileError::new(dir, problem))
 }
