@@ -14,14 +14,8 @@ use super::signing::{Signer, encode_payload};
 use super::store::{Change, Store, StoreError};
 use super::tagged_json::{self, Value};
 
-/// Of so many requests that store something, one removes expired sessions, too.
-const SWEEP_ONE_IN: u8 = 8;
-
-/// Folders and records that such a request looks at.
-const SWEEP_BUDGET: usize = 100;
-
-/// How often the session of a login is dated again because its user was logged out
-/// everywhere while it was saved.
+/// How often the session of a login gets a later start time because its user was
+/// logged out everywhere while it was saved.
 const MAX_DATINGS: usize = 8;
 
 /// Why a session could not be saved. Nothing was changed.
@@ -110,8 +104,9 @@ impl SessionInterface {
         if session.is_new() || session.renewed() {
             saving.date_again(&mut saved)?;
         }
-        if let (true, Some(store)) = (saved.wrote, self.store()) {
-            sweep_sometimes(store, now);
+        if let (Some(id), Some(store)) = (&saved.stored, self.store()) {
+            // Sessions that could not be removed now still can be by a later request.
+            let _ = store.sweep_near(id, now);
         }
         Ok(saved.cookie)
     }
@@ -132,25 +127,16 @@ impl SessionInterface {
     }
 }
 
-/// Removes some expired sessions, in one of [`SWEEP_ONE_IN`] calls. What could not
-/// be removed now still can be by a later request.
-fn sweep_sometimes(store: &dyn Store, now: u64) {
-    let mut random = [0];
-    if getrandom::fill(&mut random).is_ok() && random[0] % SWEEP_ONE_IN == 0 {
-        let _ = store.sweep(now, SWEEP_BUDGET);
-    }
-}
-
 /// What was done to save a session.
 struct Saved {
     /// The `Set-Cookie` value to send.
     cookie: Option<String>,
-    /// Whether the store was written to.
-    wrote: bool,
+    /// The session that was written to the store.
+    stored: Option<SessionId>,
     begun: Option<Begun>,
 }
 
-/// A session that begins, and where it was saved.
+/// A session that begins with this request, and where it was saved.
 enum Begun {
     /// In the cookie: what is signed.
     Signed(BTreeMap<String, Value>),
@@ -161,14 +147,14 @@ enum Begun {
 impl Saved {
     const NOTHING: Self = Self {
         cookie: None,
-        wrote: false,
+        stored: None,
         begun: None,
     };
 
-    fn in_store(cookie: Option<String>) -> Self {
+    fn in_store(id: SessionId, cookie: Option<String>) -> Self {
         Self {
             cookie,
-            wrote: true,
+            stored: Some(id),
             begun: None,
         }
     }
@@ -217,10 +203,9 @@ impl Saving<'_> {
         Ok(is_deleted)
     }
 
-    /// Gives a session of a user who logged in a later beginning if all sessions
-    /// of that user were ended while it was saved: the login is answered after
-    /// that and has to succeed. If the marks cannot be read now, the next request
-    /// reads them.
+    /// Gives the session of a login a later start time if all sessions of its user
+    /// were ended while it was saved: the login is answered after that and has to
+    /// succeed. If the marks cannot be read now, the next request reads them.
     fn date_again(&mut self, saved: &mut Saved) -> Result<(), SaveError> {
         let interface = self.interface;
         let (Some(begun), Some(revocations)) = (&mut saved.begun, &interface.revocations) else {
@@ -269,7 +254,7 @@ impl Saving<'_> {
             (Err(_), Some(store)) => self.create(store),
             (line, _) => Ok(Saved {
                 cookie: Some(line?),
-                wrote: false,
+                stored: None,
                 begun: Some(Begun::Signed(values)),
             }),
         }
@@ -300,7 +285,7 @@ impl Saving<'_> {
         if !self.session.renewed() {
             let is_changed = store.update(id, self.now, &mut change)?;
             let line = signed.map(|(line, _)| line);
-            return Ok(Saved::in_store(line.filter(|_| is_changed)));
+            return Ok(Saved::in_store(id.clone(), line.filter(|_| is_changed)));
         }
         let new = SessionId::generate()?;
         if !store.renew(id, &new, self.now, &mut change)? {
@@ -309,7 +294,7 @@ impl Saving<'_> {
         match signed {
             Some((line, values)) => Ok(Saved {
                 begun: Some(Begun::Signed(values)),
-                ..Saved::in_store(Some(line))
+                ..Saved::in_store(new, Some(line))
             }),
             None => self.begun(new),
         }
@@ -338,7 +323,7 @@ impl Saving<'_> {
         let is_other_permanence = session.is_permanent() != is_permanent(&session.state().loaded);
         let sends = is_other_permanence || (is_due && session.is_permanent());
         let line = sends.then(|| self.id_cookie(id)).transpose()?;
-        Ok(Saved::in_store(line))
+        Ok(Saved::in_store(id.clone(), line))
     }
 
     /// Saves a session that was ended while the request ran: a login succeeds all
@@ -377,8 +362,8 @@ impl Saving<'_> {
     fn begun(&self, id: SessionId) -> Result<Saved, SaveError> {
         let line = self.id_cookie(&id)?;
         Ok(Saved {
-            begun: Some(Begun::Stored(id)),
-            ..Saved::in_store(Some(line))
+            begun: Some(Begun::Stored(id.clone())),
+            ..Saved::in_store(id, Some(line))
         })
     }
 

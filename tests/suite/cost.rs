@@ -92,26 +92,14 @@ fn a_request_costs_what_is_recorded() {
             let request = request(&state).program(static_program());
             (request, state)
         };
-        let called = || {
-            let (request, state) = fresh();
-            let (seen, out) = calls(request);
-            assert!(out.response().status < 400, "{name}: {out}");
-            // Without execve, which is the web server's, and without the look at
-            // each folder on the way, of which every machine has others.
-            seen.len() - 1 - state.path().components().count()
-        };
-        // One login in eight removes expired sessions; the others are measured.
-        let runs = if name == "POST login, filesystem" {
-            4
-        } else {
-            1
-        };
-        let seen = (0..runs).map(|_| called()).min().unwrap_or_default();
-        let counted = (0..runs).map(|_| {
-            let (request, _state) = fresh();
-            instructions(request)
-        });
-        let now = (seen as u64, counted.min().unwrap_or_default());
+        let (request, state) = fresh();
+        let (seen, out) = calls(request);
+        assert!(out.response().status < 400, "{name}: {out}");
+        // Without execve, which is the web server's, and without the look at
+        // each folder on the way, of which every machine has others.
+        let folders = state.path().components().count();
+        let (request, _state) = fresh();
+        let now = ((seen.len() - 1 - folders) as u64, instructions(request));
         let before = recorded(name);
         measured += &format!("{name}\t{}\t{}\n", now.0, now.1);
         differs |= now.0 != before.0 || now.1.abs_diff(before.1) * 100 > before.1 * TOLERANCE;

@@ -105,6 +105,13 @@ pub trait Store {
     /// ones. Returns how many it removed.
     fn sweep(&self, now: u64, entries: usize) -> Result<usize, StoreError>;
 
+    /// Removes a few expired records, chosen by `id`. It is called after each write, so
+    /// that the store does not grow, and costs the same at any number of sessions. A
+    /// store that removes expired records itself has nothing to do.
+    fn sweep_near(&self, _id: &SessionId, _now: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Calls `visit` with every session, in any order, and its size in bytes, until it
     /// returns [`Visit::Stop`]. Removes expired records, and those for which it
     /// returns [`Visit::Delete`].

@@ -156,28 +156,23 @@ fn the_sessions_of_all_cost_a_click_nothing() {
     );
 }
 
-/// One login in eight removes expired sessions. The others look at no session but
-/// their own, however many there are.
+/// A login looks for expired sessions in eight of 4096 folders.
 #[test]
 #[ignore = "needs strace: run tests/run"]
-fn most_logins_look_at_no_other_session() {
-    let median = |sessions: u64| {
+fn a_login_looks_at_few_other_sessions() {
+    let calls_of_a_login = |sessions: u64| {
         let site = Site::new(&[("SESSION_TYPE", "filesystem")]);
         fill(&site, 0, sessions);
-        let mut counts: Vec<usize> = (0..15)
-            .map(|_| {
-                let login = Cgi::post("/login", "username=ada");
-                let login = login.var("SIGNET_SESSION_TYPE", "filesystem");
-                let (calls, out) = calls(login.state(&site.state));
-                assert_eq!(out.response().status, 303, "{out}");
-                calls.len()
-            })
-            .collect();
-        counts.sort_unstable();
-        counts[7]
+        let login = Cgi::post("/login", "username=ada").var("SIGNET_SESSION_TYPE", "filesystem");
+        let (calls, out) = calls(login.state(&site.state));
+        assert_eq!(out.response().status, 303, "{out}");
+        calls.len()
     };
-    let (few, many) = (median(0), median(2000));
-    assert!(many <= few, "{few} calls, and {many} beside 2000 sessions");
+    let (few, many) = (calls_of_a_login(0), calls_of_a_login(2000));
+    assert!(
+        many <= few + 45,
+        "{few} calls, and {many} beside 2000 sessions"
+    );
 }
 
 /// A store does not grow with the sessions that nobody uses any more.
@@ -197,12 +192,12 @@ fn logins_remove_expired_sessions() {
             .filter(|file| !file.file_name().to_string_lossy().starts_with('.'))
             .count()
     };
-    // Each login adds one session, and removes one on average.
+    // Each login adds one session, and looks into 8 of 4096 folders.
     for _ in 0..400 {
         let response = site.visitor().post(later, "/login", "username=ada");
         assert_eq!(response.status, 303);
     }
-    assert!(expired() < 700, "{} sessions", expired());
+    assert!(expired() < 680, "{} sessions", expired());
 }
 
 /// As the key is: first the file, then its name in the folder.

@@ -205,6 +205,10 @@ impl Store for Files {
         self.sweep_some(now, entries)
     }
 
+    fn sweep_near(&self, id: &SessionId, now: u64) -> Result<(), StoreError> {
+        self.sweep_around(id, now)
+    }
+
     fn for_each(
         &self,
         now: u64,

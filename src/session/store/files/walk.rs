@@ -10,12 +10,19 @@ use super::{Files, Place, error, remove, unusable};
 use crate::files::FileProblem;
 use crate::files::lock::{self, Attempt};
 use crate::files::private::{self, UNFINISHED};
-use crate::session::id::is_lower_hex;
+use crate::session::id::{SessionId, is_lower_hex};
 use crate::session::record::Record;
 
 /// Seconds after which an unfinished file is taken to be left by a process that
 /// was killed.
 const ABANDONED: u64 = 3600;
+
+/// The most folders that are looked into after a record was written. As a write adds
+/// at most one record, about 4096 / 8 expired records are left in the long run.
+const SWEPT_FOLDERS: i32 = 8;
+
+/// The most names that are looked at after a record was written.
+const SWEPT_NAMES: i32 = 32;
 
 /// What [`Files::walk`] shows.
 enum Entry {
@@ -79,20 +86,18 @@ impl Files {
     }
 
     /// Calls `visit` for every folder that records can lie in and for every name
-    /// in it, until it returns `false`. Which folder and name come first is random,
-    /// so that a walk that ends early does not look at the same ones each time.
+    /// in it, until it returns `false`. `seed` says which ones come first, so that
+    /// walks that end early do not look at the same ones each time: bits 0 to 3 are
+    /// the outer folder, bits 8 to 15 the inner one, and the rest is for the name.
     fn walk(
         &self,
+        seed: usize,
         visit: &mut dyn FnMut(Entry) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         let Some(root) = self.root()? else {
             return Ok(());
         };
-        let mut random = [0; 8];
-        getrandom::fill(&mut random)
-            .map_err(|err| StoreError::Unavailable(format!("no random bytes: {err}")))?;
-        let random = usize::from_ne_bytes(random);
-        for outer in (0..16).map(|number| (number + random) % 16) {
+        for outer in (0..16).map(|number| (number + seed) % 16) {
             let outer_name = format!("{outer:x}");
             let Some(outer) = self.folder(&root, &outer_name)? else {
                 if !visit(Entry::Folder)? {
@@ -100,7 +105,7 @@ impl Files {
                 }
                 continue;
             };
-            for inner in (0..256).map(|number| (number + (random >> 8)) % 256) {
+            for inner in (0..256).map(|number| (number + (seed >> 8)) % 256) {
                 if !visit(Entry::Folder)? {
                     return Ok(());
                 }
@@ -116,7 +121,7 @@ impl Files {
                     Ok(())
                 });
                 read.map_err(|err| error(err.into(), &shown))?;
-                let middle = (random >> 16) % names.len().max(1);
+                let middle = (seed >> 16) % names.len().max(1);
                 names.rotate_left(middle);
                 for name in names {
                     let place = Place {
@@ -144,8 +149,11 @@ impl Files {
     }
 
     pub(super) fn sweep_some(&self, now: u64, entries: usize) -> Result<usize, StoreError> {
+        let mut random = [0; size_of::<usize>()];
+        getrandom::fill(&mut random)
+            .map_err(|err| StoreError::Unavailable(format!("no random bytes: {err}")))?;
         let (mut left, mut removed) = (entries, 0);
-        self.walk(&mut |entry| {
+        self.walk(usize::from_ne_bytes(random), &mut |entry| {
             if let Entry::Name(place) = entry {
                 removed += usize::from(self.sweep_entry(&place, now)?);
             }
@@ -155,12 +163,32 @@ impl Files {
         Ok(removed)
     }
 
+    /// Removes expired records in the folder of `id`, which is as random as the hash,
+    /// and in those after it.
+    pub(super) fn sweep_around(&self, id: &SessionId, now: u64) -> Result<(), StoreError> {
+        let hash = id.hash();
+        let number = |digits| usize::from_str_radix(&hash[digits], 16).unwrap_or_default();
+        let seed = number(0..1) | number(1..3) << 8 | number(3..7) << 16;
+        let (mut folders, mut names) = (SWEPT_FOLDERS, SWEPT_NAMES);
+        self.walk(seed, &mut |entry| match entry {
+            Entry::Folder => {
+                folders -= 1;
+                Ok(folders >= 0)
+            }
+            Entry::Name(place) => {
+                self.sweep_entry(&place, now)?;
+                names -= 1;
+                Ok(names > 0)
+            }
+        })
+    }
+
     pub(super) fn visit_all(
         &self,
         now: u64,
         visit: &mut dyn FnMut(&Record, usize) -> Visit,
     ) -> Result<(), StoreError> {
-        self.walk(&mut |entry| {
+        self.walk(0, &mut |entry| {
             let Entry::Name(place) = entry else {
                 return Ok(true);
             };
