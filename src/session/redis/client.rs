@@ -12,14 +12,18 @@ use super::resp::{self, Reply, ReplyError};
 use super::socket::{Address, Socket};
 use super::url::{Endpoint, Login, RedisUrl};
 
-/// How long one request waits for Redis in total. Answers that take less than
-/// [`SLOW`] do not count.
+/// How long a process waits for Redis in total, be it in one request or in several
+/// that follow each other; see [`Budget`].
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// How long a working server takes to answer at most, even on a busy machine. A kept
 /// connection that does not answer for so long is replaced, as a firewall may have
 /// dropped it. After a failure that took longer, the server is not asked for a while.
 const SLOW: Duration = Duration::from_millis(500);
+
+/// Answers that take less are not counted: on a busy machine those of a working
+/// server do.
+const FAST: Duration = Duration::from_millis(100);
 
 /// How often in a row a cluster may redirect the client to another of its servers.
 const MAX_REDIRECTS: usize = 3;
@@ -89,24 +93,52 @@ struct Server {
     pause: Option<Pause>,
 }
 
-/// How long the current request may still wait for slow answers.
+/// How long a process may still wait for slow answers.
+///
+/// Requests that need no Redis are behind those that wait for it. So the time that
+/// a process waited is only given back by as much time in which it did not.
 #[derive(Debug)]
-struct Budget(Mutex<Duration>);
+struct Budget(Mutex<Spent>);
+
+#[derive(Clone, Copy, Debug)]
+struct Spent {
+    time: Duration,
+    /// When it was added to.
+    at: Instant,
+}
 
 impl Budget {
-    fn left(&self) -> MutexGuard<'_, Duration> {
+    fn new() -> Self {
+        Self(Mutex::new(Spent {
+            time: Duration::ZERO,
+            at: Instant::now(),
+        }))
+    }
+
+    fn spent(&self) -> MutexGuard<'_, Spent> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls `wait` with its deadline, which is that of the request or `most` from
+    fn left(&self, now: Instant) -> Duration {
+        let Spent { time, at } = *self.spent();
+        let not_waited = now.saturating_duration_since(at);
+        MAX_WAIT.saturating_sub(time.saturating_sub(not_waited))
+    }
+
+    /// Calls `wait` with its deadline, which is the end of the budget or `most` from
     /// now, and counts the time that it takes.
     fn spend<T>(&self, most: Duration, wait: impl FnOnce(Instant) -> T) -> T {
         let began = Instant::now();
-        let left = *self.left();
+        let left = self.left(began);
         let outcome = wait(began + left.min(most));
-        let waited = began.elapsed();
-        if waited >= SLOW {
-            *self.left() = left.saturating_sub(waited);
+        let at = Instant::now();
+        let waited = at.saturating_duration_since(began);
+        if waited >= FAST {
+            let time = MAX_WAIT.saturating_sub(left).saturating_add(waited);
+            *self.spent() = Spent {
+                time: time.min(MAX_WAIT),
+                at,
+            };
         }
         outcome
     }
@@ -117,17 +149,30 @@ impl Client {
     pub(crate) fn new(url: RedisUrl) -> Self {
         Self {
             url,
-            budget: Arc::new(Budget(Mutex::new(MAX_WAIT))),
+            budget: Arc::new(Budget::new()),
             kept: Mutex::default(),
         }
     }
 
-    /// Begins a request, which may wait for [`MAX_WAIT`] from now on.
+    /// Begins a request.
     pub(crate) fn begin_request(&self) {
         let mut kept = self.kept();
         kept.in_request = true;
         kept.request += 1;
-        *self.budget.left() = MAX_WAIT;
+    }
+
+    /// Calls `attempt`. If it returns `None`, as another process was faster, the
+    /// server works, and the time is given back.
+    pub(super) fn attempt<T, E>(
+        &self,
+        attempt: impl FnOnce() -> Result<Option<T>, E>,
+    ) -> Result<Option<T>, E> {
+        let before = *self.budget.spent();
+        let outcome = attempt();
+        if let Ok(None) = outcome {
+            *self.budget.spent() = before;
+        }
+        outcome
     }
 
     /// Calls `talk` with a connection to the server that has its keys. It is called
@@ -137,7 +182,8 @@ impl Client {
     /// # Errors
     ///
     /// [`RedisError`]. A server that did not answer in time is not asked again for
-    /// about a second, and then only after a probe was answered.
+    /// about a second, and then only after a probe was answered. One that answers
+    /// slowly is not asked while the budget is spent.
     pub(crate) fn run<T>(
         &self,
         mut talk: impl FnMut(&mut Connection) -> Result<T, RedisError>,
@@ -146,8 +192,11 @@ impl Client {
             let mut kept = self.kept();
             if !kept.in_request {
                 kept.request += 1;
-                *self.budget.left() = MAX_WAIT;
+                self.budget.spent().time = Duration::ZERO;
             }
+        }
+        if self.budget.left(Instant::now()) < FAST {
+            return Err(RedisError::Paused("answers too slowly".to_owned()));
         }
         let mut endpoint = self.url.endpoint.clone();
         let mut redirects = 0;
@@ -241,7 +290,7 @@ impl Client {
         for at in 0..addresses.len() {
             // An address that does not answer leaves time for the others.
             let others = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
-            let most = *self.budget.left() / others;
+            let most = self.budget.left(Instant::now()) / others;
             let socket = self
                 .budget
                 .spend(most, |deadline| Socket::connect(&addresses[at], deadline));

@@ -105,7 +105,7 @@ impl Client {
         let began = Instant::now();
         let mut tries = 0;
         while began.elapsed() < MAX_REPEATING {
-            let outcome = self.on(key, |redis| {
+            let talk = |redis: &mut Connection| {
                 let watch: &[&[u8]] = &[b"WATCH", key.as_bytes()];
                 let get: &[&[u8]] = &[b"GET", key.as_bytes()];
                 let found = value(redis.all(&[watch, get], limit)?.pop())?;
@@ -122,8 +122,8 @@ impl Client {
                     }
                 };
                 Ok(Ok(exec(redis, &[command])?.map(|_| true)))
-            })?;
-            if let Some(changed) = outcome? {
+            };
+            if let Some(changed) = self.attempt(|| self.on(key, talk)?)? {
                 return Ok(changed);
             }
             // Processes that wait for different times do not meet again.

@@ -137,7 +137,14 @@ impl RevocationRedis {
             &[b"ZRANGEBYSCORE", key, b"-inf", below, b"LIMIT", b"0", clean],
             &[b"EXPIRE", key, seconds.as_bytes()],
         ];
-        let replies = self.client.transaction(&name, &commands)?;
+        let replies = match self.client.transaction(&name, &commands) {
+            // The key holds something else than such a set.
+            Err(StoreError::Refused { .. }) => {
+                self.client.ask(&name, &[b"DEL", key], |_| Ok(()))?;
+                self.client.transaction(&name, &commands)?
+            }
+            replies => replies?,
+        };
         let [
             score,
             _,

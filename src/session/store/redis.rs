@@ -76,7 +76,8 @@ impl Redis {
 
     /// Some keys of sessions, and where to go on; `None` at the end.
     fn scan(&self, cursor: &[u8]) -> Result<(Vec<String>, Option<Vec<u8>>), StoreError> {
-        let pattern = format!("{}*", escape(&self.prefix));
+        // Other keys, however long, are not sent.
+        let pattern = format!("{}{}", escape(&self.prefix), "?".repeat(64));
         let (word, count): (&[u8], &[u8]) = (pattern.as_bytes(), b"500");
         let scan: &[&[u8]] = &[b"SCAN", cursor, b"MATCH", word, b"COUNT", count];
         let (next, found) = self.client.ask(&pattern, scan, |reply| match reply {

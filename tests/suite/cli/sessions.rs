@@ -286,6 +286,13 @@ fn sessions_in_redis_are_listed_and_ended() {
         names.sort_unstable();
         names
     };
+    // Keys of the prefix that are no sessions, one of them longer than a reply.
+    let long = format!("cli:{}", "x".repeat(5000));
+    let hash = format!("cli:{}", "0".repeat(64));
+    for words in [&["SET", &long, "1"][..], &["RPUSH", &hash, "1"]] {
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        redis.command(0, &words);
+    }
     let (ada, phone, bob) = (log_in("ada"), log_in("ada"), log_in("bob"));
     assert_eq!(command(&["list"]), ["ada", "ada", "bob"]);
     command(&["revoke", "--user", "ada"]);

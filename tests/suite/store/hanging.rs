@@ -239,3 +239,56 @@ fn a_slow_redis_is_waited_for_two_seconds_in_all() {
     assert_eq!(response.status, 503, "{response:?}");
     assert!(begun.elapsed() < PATIENCE + SLACK, "{:?}", begun.elapsed());
 }
+
+/// Each answer comes before the time limit, and still the visitors who need no
+/// Redis are not behind all those who wait for it.
+#[test]
+fn a_slow_redis_keeps_no_visitor_without_a_session_waiting() {
+    thread::scope(|scope| {
+        for delay in [200, 450, 700, 1500] {
+            scope.spawn(move || visit_while_redis_is_slow(Duration::from_millis(delay)));
+        }
+    });
+}
+
+fn visit_while_redis_is_slow(delay: Duration) {
+    let redis = FalseRedis::start(move |stream| {
+        super::redis::serve(stream, |_| {
+            thread::sleep(delay);
+            b"$-1\r\n".to_vec()
+        });
+    });
+    let state = StateDir::new();
+    let mut command = program_at(&state);
+    command.env(
+        "SIGNET_SESSION_REDIS",
+        format!("redis://127.0.0.1:{}", redis.port),
+    );
+    let worker = Application::worker(&mut command);
+    let token = crate::support::token::Signer::default().token(r#"{"username":"ada"}"#, now());
+    let own = with(index(), "HTTP_COOKIE", format!("session={token}"));
+    let nobody = index();
+    for round in 0..2 {
+        let begun = Instant::now();
+        let requests = std::iter::repeat_n(&own, 20).chain([&nobody]);
+        let clients: Vec<_> = requests
+            .map(|params| {
+                let mut client = worker.connect();
+                client.send(&request(1, false, params, b""));
+                client
+            })
+            .collect();
+        let answers: Vec<u16> = clients
+            .into_iter()
+            .map(|mut client| answered(&mut client, 1).status)
+            .collect();
+        let case = format!("{delay:?}, round {round}: {answers:?}");
+        let took = begun.elapsed();
+        assert!(took < PATIENCE + SLACK, "{case}: {took:?}");
+        assert_eq!(answers[20], 200, "{case}");
+        if round == 0 && delay < PATIENCE / 2 {
+            assert_eq!(answers[0], 200, "{case}");
+        }
+    }
+    drop(worker.end());
+}

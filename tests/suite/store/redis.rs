@@ -400,6 +400,21 @@ fn the_keys_of_others_cost_a_click_nothing() {
 }
 
 /// Two requests of one session, and one of them is slow.
+/// Another program, or an owner, stored it.
+#[test]
+#[ignore = "needs redis-server: run tests/run"]
+fn a_foreign_value_in_the_place_of_the_list_of_marks_is_replaced() {
+    let keys = Keys::by_tcp();
+    let name = format!("{}ended:invented", keys.prefix);
+    keys.command(&[b"SET", name.as_bytes(), b"a text"]);
+    let site = Site::new(&keys.settings());
+    let mut ada = site.visitor();
+    ada.log_in(NOW, "ada");
+    let mut copy = ada.clone();
+    ada.log_out_everywhere(NOW);
+    assert_eq!(copy.user(NOW), None);
+}
+
 #[test]
 #[ignore = "needs redis-server: run tests/run"]
 fn a_slow_request_loses_nothing_and_revives_nothing() {
