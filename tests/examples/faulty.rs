@@ -16,7 +16,7 @@ fn main() -> ExitCode {
 }
 
 fn visits(_: &Request, session: &mut Session) -> Response {
-    let visits = session.get_as("visits").ok().flatten().unwrap_or(0) + 1;
+    let visits = session.get_or("visits", 0) + 1;
     session.insert("visits", visits);
     signet::html(format!("<p>Visit number {visits}</p>"))
 }
