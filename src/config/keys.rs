@@ -1,21 +1,14 @@
-//! Where the secret key comes from, and what keeps sessions.
+//! Where the secret key comes from.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Config, SessionType, StateDirError, StoreType};
+use super::{Config, StateDirError};
 use crate::files::private::TooOpen;
 use crate::files::trusted::TrustedFolder;
 use crate::session::key::retired;
 use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
 use crate::session::signing::Signer;
-
-/// What keeps the sessions of a request.
-pub(crate) enum Keeper {
-    /// The visitor, in a cookie that this signs and verifies.
-    Visitor(Arc<Signer>),
-    Store(StoreType),
-}
 
 /// Why there is no secret key.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -132,19 +125,16 @@ impl Config {
         })
     }
 
-    /// What keeps sessions: a store, or the keys that sign and verify cookies.
+    /// What signs and verifies cookies.
     ///
     /// # Errors
     ///
     /// Every [`KeyError`], as [`Config::keys`].
-    pub(crate) fn keeper(&self, now: u64) -> Result<Keeper, KeyError> {
-        Ok(match (self.session_type, self.signer.get()) {
-            (SessionType::Stored(kind), _) => Keeper::Store(kind),
-            (SessionType::Cookie, Some(signer)) => Keeper::Visitor(Arc::clone(signer)),
-            (SessionType::Cookie, None) => {
-                let signer = Arc::new(Signer::new(self.digest, self.keys(now)?));
-                Keeper::Visitor(Arc::clone(self.signer.get_or_init(|| signer)))
-            }
-        })
+    pub(super) fn signer(&self, now: u64) -> Result<Arc<Signer>, KeyError> {
+        if let Some(signer) = self.signer.get() {
+            return Ok(Arc::clone(signer));
+        }
+        let signer = Arc::new(Signer::new(self.digest, self.keys(now)?));
+        Ok(Arc::clone(self.signer.get_or_init(|| signer)))
     }
 }

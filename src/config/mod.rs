@@ -34,7 +34,6 @@ use crate::session::signing::{Digest, Signer};
 
 pub use error::ConfigError;
 pub(crate) use error::{ConfigProblem, Place};
-pub(crate) use keys::Keeper;
 pub use keys::{KeyError, RotateError};
 use load::Stamp;
 pub(crate) use load::has_settings;
@@ -43,6 +42,7 @@ pub(crate) use recent::RecentConfig;
 pub(crate) use script::cgi_script;
 pub use served::ServedFolders;
 pub use state_dir::{StateDirError, StateDirSource, Tried};
+pub(crate) use storage::NoSessions;
 pub use table::{SETTINGS, Setting};
 
 /// All settings of one process.

@@ -4,32 +4,40 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Config, Keeper, SessionType, StateDirError, StoreType};
+use super::{Config, KeyError, SessionType, StateDirError, StoreType};
 use crate::files::trusted::TrustedFolder;
 use crate::session::redis::Client;
 use crate::session::revocation::{RevocationFiles, RevocationRedis, Revocations};
 use crate::session::store::{Files, Redis, Store};
 use crate::session::{SessionInterface, Storage};
 
+/// Why sessions can be neither opened nor saved.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoSessions {
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// There is no folder for the store.
+    #[error(transparent)]
+    StateDir(#[from] StateDirError),
+}
+
 impl Config {
-    /// How sessions are opened and saved.
+    /// How sessions are opened and saved at `now`, in Unix seconds. It shares the
+    /// connection to Redis, and the time to wait for it.
     ///
     /// # Errors
     ///
-    /// [`StateDirError`] if there is no fit place for the store.
-    pub(crate) fn session_interface(
-        &self,
-        keeper: Keeper,
-    ) -> Result<SessionInterface, StateDirError> {
-        let storage = match keeper {
-            Keeper::Store(kind) => Storage::Store(self.store_of(kind)?),
-            Keeper::Visitor(signer) => {
+    /// [`NoSessions`]
+    pub(crate) fn session_interface(&self, now: u64) -> Result<SessionInterface, NoSessions> {
+        let storage = match self.session_type {
+            SessionType::Stored(kind) => Storage::Store(self.store_of(kind)?),
+            SessionType::Cookie => {
+                let signer = self.signer(now)?;
                 let overflow = self.overflow.map(|kind| self.store_of(kind));
                 Storage::Cookie(signer, overflow.transpose()?)
             }
         };
         let revocations = self.revocations();
-        // Both share its time to wait for Redis, if they are there.
         if let Some(client) = self.redis_client.get() {
             client.begin_request();
         }

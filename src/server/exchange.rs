@@ -186,7 +186,7 @@ fn open(context: &Context) -> Result<(SessionInterface, Session), Failure> {
     for refused in &config.refused_fallbacks {
         gateway::log(format_args!("{refused}; it is not used"));
     }
-    let sessions = config.session_interface(config.keeper(*now)?)?;
+    let sessions = config.session_interface(*now)?;
     let opened = sessions.open(context.vars.all("HTTP_COOKIE"), *now)?;
     for err in opened.refused {
         gateway::log(err);

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::origin::CrossOrigin;
 use super::routes::{Methods, NoRoute, UrlError};
-use crate::config::{ConfigError, KeyError, StateDirError};
+use crate::config::{ConfigError, KeyError, NoSessions, StateDirError};
 use crate::gateway::{BodyError, RequestError, ResponseError};
 use crate::session::SaveError;
 use crate::session::store::StoreError;
@@ -197,11 +197,18 @@ from! {
     Body(BodyError),
     Form(FormError),
     Config(ConfigError),
-    Key(KeyError),
-    StateDir(StateDirError),
     Store(StoreError),
     Save(SaveError),
     Response(ResponseError),
+}
+
+impl From<NoSessions> for Failure {
+    fn from(err: NoSessions) -> Self {
+        match err {
+            NoSessions::Key(err) => Self::Key(err),
+            NoSessions::StateDir(err) => Self::StateDir(err),
+        }
+    }
 }
 
 impl From<NoRoute> for Failure {
