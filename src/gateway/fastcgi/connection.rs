@@ -1,169 +1,150 @@
-//! One connection from a web server: bytes in, requests out, answers in, bytes
-//! out. It neither reads nor writes a socket, but it reads the file of an answer.
+//! One connection from a web server: bytes in, requests out; responses in, bytes
+//! out. It does not read or write the socket, but it reads the file of a response.
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 
 use super::super::{Answer, Body, FileRange, MetaVariables};
-use super::record::{self, HEADER, Header, ProtocolStatus};
+use super::record::{self, HEADER, ProtocolError, ProtocolStatus, Record};
 
 /// Bytes of meta-variables that one request may have.
 pub(super) const MAX_PARAMS: usize = 256 * 1024;
 
-/// Bytes that are read of a file at a time: what a connection keeps of an answer
+/// Bytes that are read from a file at a time: what a connection keeps of a response
 /// whose reader is slow.
 const PIECE: usize = 32 * 1024;
 
-const RESPONDER: u16 = 1;
+const RESPONDER: [u8; 2] = [0, 1];
 const KEEP_CONNECTION: u8 = 1;
 
-/// A request that has arrived: its meta-variables, and its body as far as it
-/// is wanted.
+/// A complete request: its meta-variables, and at most one byte more of its body
+/// than it may have.
 #[derive(Debug)]
-pub(super) struct Arrived {
+pub(super) struct Request {
     pub(super) vars: MetaVariables,
     pub(super) body: Vec<u8>,
 }
 
-/// What the peer sent is not FastCGI, or more than we take: the connection is
-/// of no more use.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Broken;
-
-/// What a connection is waited for. The later ones are closed first.
+/// What happens on a connection. If one has to be closed to make room, the last of
+/// these is closed first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Phase {
-    /// The peer reads an answer.
-    Answered,
-    /// A request arrives. A new connection is here, too: its request is on the
-    /// way.
-    Arriving,
-    /// A request was answered, and nothing of another one has arrived.
+    /// A response is sent.
+    Sending,
+    /// A request is received, or the first one is awaited.
+    Receiving,
+    /// A request was answered, and nothing of the next one was received.
     Idle,
 }
 
 /// The state of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Connection {
-    /// Less than one record.
+    /// Less than one record, or what follows the request that is answered.
     input: Vec<u8>,
     output: Vec<u8>,
-    request: Option<Current>,
-    /// The bytes of an answer that have not been read from their file.
-    file: Option<FileRange>,
-    /// Requests that were served.
+    current: Option<Current>,
     served: u64,
-    /// No request is served behind the next one.
+    /// The web server asked for the end, or sends no more requests.
+    closes: bool,
+    /// Closes after the next response, even if the web server asks to keep it.
     is_surplus: bool,
-    ends: bool,
 }
 
-/// The request that is arriving, or being answered. There is never more than
-/// one: no web server multiplexes.
+/// The request that is received or answered. There is one at a time: no web server
+/// multiplexes.
 #[derive(Debug)]
 struct Current {
     id: u16,
     keep: bool,
-    params: Vec<u8>,
-    vars: Option<MetaVariables>,
-    body: Vec<u8>,
-    /// Bytes of body that are of interest, once some arrive.
-    limit: Option<u64>,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Meta-variables are received.
+    Params(Vec<u8>),
+    /// Meta-variables are complete. The limit is asked for once bytes of the body are
+    /// received.
+    Stdin(Request, Option<u64>),
+    /// With what has not been read of a file.
+    Answering(Option<FileRange>),
 }
 
 impl Connection {
-    /// Takes bytes of the peer and returns the request that they complete, if
-    /// they do. `limit` says how many bytes of body a request may have; of a
-    /// longer one, one byte more than that is kept.
+    /// Takes bytes from the web server, and returns the request that they complete,
+    /// if they do. `limit` returns how many bytes of body a request may have; one
+    /// byte more is kept of a longer body.
     ///
-    /// Bytes that follow a complete request wait: call it again, with none,
-    /// after [`Connection::answer`].
+    /// Bytes that follow a complete request are kept: call it again without bytes
+    /// after the response is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`]; then the connection has to be closed after
+    /// [`Connection::output`] is sent.
     pub(super) fn receive(
         &mut self,
         bytes: &[u8],
         limit: &mut dyn FnMut(&MetaVariables) -> u64,
-    ) -> Result<Option<Arrived>, Broken> {
-        self.input.extend_from_slice(bytes);
-        let mut taken = 0;
+    ) -> Result<Option<Request>, ProtocolError> {
+        let mut input = std::mem::take(&mut self.input);
+        input.extend_from_slice(bytes);
+        let mut rest = input.as_slice();
         let mut outcome = Ok(None);
-        while !self.ends
-            && let Some(header) = self.input[taken..].first_chunk::<HEADER>()
-        {
-            let Some(header) = Header::read(*header) else {
-                outcome = Err(Broken);
-                break;
+        while !self.closes && matches!(outcome, Ok(None)) {
+            outcome = match Record::split_first(rest) {
+                Ok(Some((record, next))) => {
+                    rest = next;
+                    self.take(record, limit)
+                }
+                Ok(None) => break,
+                Err(err) => Err(err),
             };
-            let start = taken + HEADER;
-            let end = start + header.content;
-            if self.input.len() < end + header.padding {
-                break;
-            }
-            taken = end + header.padding;
-            // Out of the way: the record is looked at beside the state.
-            let input = std::mem::take(&mut self.input);
-            outcome = self.take(header, &input[start..end], limit);
-            self.input = input;
-            if !matches!(outcome, Ok(None)) {
-                break;
-            }
         }
-        self.input.drain(..taken);
+        let taken = input.len() - rest.len();
+        input.drain(..taken);
+        self.input = input;
         outcome
     }
 
     fn take(
         &mut self,
-        header: Header,
-        content: &[u8],
+        Record { kind, id, content }: Record<'_>,
         limit: &mut dyn FnMut(&MetaVariables) -> u64,
-    ) -> Result<Option<Arrived>, Broken> {
-        match (header.kind, header.id) {
-            (record::GET_VALUES, 0) => self.tell_values(content)?,
+    ) -> Result<Option<Request>, ProtocolError> {
+        match (kind, id) {
+            (record::GET_VALUES, 0) => self.send_values(content)?,
             (kind, 0) => {
-                let body = [kind, 0, 0, 0, 0, 0, 0, 0];
-                record::write(&mut self.output, record::UNKNOWN_TYPE, 0, &body);
+                let content = [kind, 0, 0, 0, 0, 0, 0, 0];
+                record::write(&mut self.output, record::UNKNOWN_TYPE, 0, &content);
             }
             (record::BEGIN_REQUEST, id) => self.begin(id, content)?,
-            (kind, id) => {
-                // Late records of a request that is over are no error (3.3).
-                if self
-                    .request
-                    .as_ref()
-                    .is_some_and(|current| current.id == id)
-                {
-                    return self.go_on(kind, content, limit);
-                }
-            }
+            (kind, id) => return self.go_on(kind, id, content, limit),
         }
         Ok(None)
     }
 
-    fn begin(&mut self, id: u16, content: &[u8]) -> Result<(), Broken> {
+    fn begin(&mut self, id: u16, content: &[u8]) -> Result<(), ProtocolError> {
         let &[role1, role0, flags, ..] = content else {
-            return Err(Broken);
+            return Err(ProtocolError);
         };
         let keep = flags & KEEP_CONNECTION != 0;
-        if let Some(current) = &self.request {
-            if current.id == id {
-                // Refused by its id, the one that is under way would be over.
-                return Err(Broken);
+        match &self.current {
+            // END_REQUEST with this id would end the one that has begun.
+            Some(current) if current.id == id => return Err(ProtocolError),
+            Some(_) => record::write_end(&mut self.output, id, ProtocolStatus::CantMultiplex),
+            None if [role1, role0] == RESPONDER => {
+                let stage = Stage::Params(Vec::new());
+                self.current = Some(Current { id, keep, stage });
             }
-            record::write_end(&mut self.output, id, ProtocolStatus::CantMultiplex);
-        } else if u16::from_be_bytes([role1, role0]) != RESPONDER {
-            // An authorizer whose question is answered by a page would let
-            // everybody in: 200 means yes there.
-            record::write_end(&mut self.output, id, ProtocolStatus::UnknownRole);
-            self.ends |= !keep;
-        } else {
-            self.request = Some(Current {
-                id,
-                keep,
-                params: Vec::new(),
-                vars: None,
-                body: Vec::new(),
-                limit: None,
-            });
+            // To an authorizer's question a page would mean yes: 200 lets the visitor
+            // in (6.3).
+            None => {
+                record::write_end(&mut self.output, id, ProtocolStatus::UnknownRole);
+                self.closes |= !keep;
+            }
         }
         Ok(())
     }
@@ -171,84 +152,81 @@ impl Connection {
     fn go_on(
         &mut self,
         kind: u8,
+        id: u16,
         content: &[u8],
         limit: &mut dyn FnMut(&MetaVariables) -> u64,
-    ) -> Result<Option<Arrived>, Broken> {
-        let Some(current) = &mut self.request else {
+    ) -> Result<Option<Request>, ProtocolError> {
+        let Some(current) = self.current.as_mut().filter(|current| current.id == id) else {
+            // Late records of a request that has ended are no error (3.3).
             return Ok(None);
         };
-        match (kind, &current.vars) {
+        match (kind, &mut current.stage) {
             (record::ABORT_REQUEST, _) => self.end(),
-            (record::PARAMS, None) if content.is_empty() => {
-                let params = std::mem::take(&mut current.params);
-                let pairs = record::pairs(&params).ok_or(Broken)?;
-                let pairs = pairs.into_iter();
+            (record::PARAMS, Stage::Params(params)) if content.is_empty() => {
+                let pairs = record::pairs(params).ok_or(ProtocolError)?.into_iter();
                 let vars = pairs.map(|(n, v)| (OsStr::from_bytes(n), OsStr::from_bytes(v)));
-                current.vars = Some(vars.collect());
+                let vars = vars.collect();
+                let body = Vec::new();
+                current.stage = Stage::Stdin(Request { vars, body }, None);
             }
-            (record::PARAMS, None) => {
-                if current.params.len() + content.len() > MAX_PARAMS {
-                    record::write_end(&mut self.output, current.id, ProtocolStatus::Overloaded);
-                    return Err(Broken);
+            (record::PARAMS, Stage::Params(params)) => {
+                if params.len() + content.len() > MAX_PARAMS {
+                    record::write_end(&mut self.output, id, ProtocolStatus::Overloaded);
+                    return Err(ProtocolError);
                 }
-                current.params.extend_from_slice(content);
+                params.extend_from_slice(content);
             }
-            (record::STDIN, Some(_)) if content.is_empty() => {
-                return Ok(current.vars.take().map(|vars| Arrived {
-                    vars,
-                    body: std::mem::take(&mut current.body),
-                }));
-            }
-            (record::STDIN, Some(vars)) => {
-                let limit = *current.limit.get_or_insert_with(|| limit(vars));
-                let room = limit
-                    .saturating_add(1)
-                    .saturating_sub(current.body.len() as u64);
+            (record::STDIN, Stage::Stdin(Request { vars, body }, known)) => {
+                if content.is_empty() {
+                    let (vars, body) = (std::mem::take(vars), std::mem::take(body));
+                    current.stage = Stage::Answering(None);
+                    return Ok(Some(Request { vars, body }));
+                }
+                let limit = *known.get_or_insert_with(|| limit(vars));
+                let room = limit.saturating_add(1).saturating_sub(body.len() as u64);
                 let room = usize::try_from(room).unwrap_or(usize::MAX);
-                let wanted = &content[..content.len().min(room)];
-                current.body.extend_from_slice(wanted);
+                body.extend_from_slice(&content[..content.len().min(room)]);
             }
-            _ => return Err(Broken),
+            _ => return Err(ProtocolError),
         }
         Ok(None)
     }
 
-    /// Answers the request that has arrived. A file's bytes follow piece by
-    /// piece: see [`Connection::read_piece`].
+    /// Answers the request that [`Connection::receive`] returned. A file follows piece
+    /// by piece: see [`Connection::read_piece`].
     pub(super) fn answer(&mut self, answer: Answer) {
-        let Some(current) = &self.request else {
+        let Some(current) = &mut self.current else {
             return;
         };
-        let id = current.id;
-        record::write(&mut self.output, record::STDOUT, id, &answer.head);
+        record::write(&mut self.output, record::STDOUT, current.id, &answer.head);
         match answer.body {
             Body::File(range) if !range.is_empty() => {
-                self.file = Some(range);
+                current.stage = Stage::Answering(Some(range));
                 return;
             }
             Body::Bytes(bytes) if !bytes.is_empty() => {
-                record::write(&mut self.output, record::STDOUT, id, &bytes);
+                record::write(&mut self.output, record::STDOUT, current.id, &bytes);
             }
             Body::File(_) | Body::Bytes(_) => {}
         }
-        self.end_answer(id);
+        record::write(&mut self.output, record::STDOUT, current.id, b"");
+        self.end();
     }
 
-    /// Appends the next piece of an answer's file to [`Connection::output`], if
-    /// all of that has been sent.
+    /// Appends the next piece of a response's file to [`Connection::output`], if all
+    /// of that is sent.
     ///
     /// # Errors
     ///
     /// What the system says about the file, or that it became shorter. Then the
-    /// answer cannot be completed, and the connection has to be closed.
+    /// response cannot be completed, and the connection has to be closed.
     pub(super) fn read_piece(&mut self) -> io::Result<()> {
-        let (Some(range), Some(current)) = (&mut self.file, &self.request) else {
+        let Some(Current { id, stage, .. }) = &mut self.current else {
             return Ok(());
         };
-        if !self.output.is_empty() {
+        let (Stage::Answering(Some(range)), []) = (stage, self.output.as_slice()) else {
             return Ok(());
-        }
-        let id = current.id;
+        };
         let most = usize::try_from(range.len()).map_or(PIECE, |left| left.min(PIECE));
         self.output.resize(HEADER + most, 0);
         let read = match range.read(&mut self.output[HEADER..]) {
@@ -259,34 +237,25 @@ impl Connection {
             }
         };
         self.output.truncate(HEADER + read);
-        self.output[..HEADER].copy_from_slice(&Header::bytes(record::STDOUT, id, read));
+        self.output[..HEADER].copy_from_slice(&record::header(record::STDOUT, *id, read));
         if range.is_empty() {
-            self.file = None;
-            self.end_answer(id);
+            record::write(&mut self.output, record::STDOUT, *id, b"");
+            self.end();
         }
         Ok(())
     }
 
-    fn end_answer(&mut self, id: u16) {
-        record::write(&mut self.output, record::STDOUT, id, b"");
-        self.end();
-    }
-
     fn end(&mut self) {
-        if let Some(current) = self.request.take() {
-            record::write_end(
-                &mut self.output,
-                current.id,
-                ProtocolStatus::RequestComplete,
-            );
+        if let Some(Current { id, keep, .. }) = self.current.take() {
+            record::write_end(&mut self.output, id, ProtocolStatus::RequestComplete);
             self.served += 1;
-            self.ends |= !current.keep || self.is_surplus;
+            self.closes |= !keep || self.is_surplus;
         }
     }
 
-    /// What a web server may want to know of us (section 4.1).
-    fn tell_values(&mut self, content: &[u8]) -> Result<(), Broken> {
-        let asked = record::pairs(content).ok_or(Broken)?;
+    /// Answers a web server's question about this application (4.1).
+    fn send_values(&mut self, content: &[u8]) -> Result<(), ProtocolError> {
+        let asked = record::pairs(content).ok_or(ProtocolError)?;
         let mut values = Vec::new();
         for (name, value) in [
             (&b"FCGI_MAX_CONNS"[..], &b"100"[..]),
@@ -301,19 +270,19 @@ impl Connection {
         Ok(())
     }
 
-    /// Closes the connection behind its next answer, although the web server
-    /// asked to keep it. That loses nothing: a request that follows an answer is
-    /// sent when the answer was read, and with it the end.
-    pub(super) fn close_after_answer(&mut self) {
+    /// Closes the connection after its next response, although the web server asked
+    /// to keep it. No request is lost: a web server sends the next one after it has
+    /// read the response and, with it, the end of the connection.
+    pub(super) fn close_after_response(&mut self) {
         self.is_surplus = true;
     }
 
-    /// How many requests were served.
+    /// How many requests were answered.
     pub(super) fn served(&self) -> u64 {
         self.served
     }
 
-    /// What is to be sent to the peer.
+    /// What is to be sent to the web server.
     pub(super) fn output(&self) -> &[u8] {
         &self.output
     }
@@ -323,35 +292,42 @@ impl Connection {
         self.output.drain(..count);
     }
 
-    /// Bytes of the peer that are kept.
-    #[cfg(test)]
-    pub(super) fn held(&self) -> usize {
-        let request = self.request.as_ref();
-        let of_request = request.map_or(0, |current| current.params.len() + current.body.len());
-        self.input.len() + of_request
+    /// Whether nothing more is to be received or sent.
+    pub(super) fn is_done(&self) -> bool {
+        self.closes && self.output.is_empty()
     }
 
-    /// Whether nothing more is to be read or sent.
-    pub(super) fn is_over(&self) -> bool {
-        self.ends && self.output.is_empty()
+    fn stage(&self) -> Option<&Stage> {
+        self.current.as_ref().map(|current| &current.stage)
     }
 
     pub(super) fn phase(&self) -> Phase {
-        if !self.output.is_empty() || self.file.is_some() {
-            Phase::Answered
-        } else if self.served > 0 && self.request.is_none() && self.input.is_empty() {
-            Phase::Idle
-        } else {
-            Phase::Arriving
+        match self.stage() {
+            Some(Stage::Answering(_)) => Phase::Sending,
+            _ if !self.output.is_empty() => Phase::Sending,
+            None if self.served > 0 && self.input.is_empty() => Phase::Idle,
+            None | Some(Stage::Params(_) | Stage::Stdin(..)) => Phase::Receiving,
         }
     }
 
-    /// Bytes of a body that have arrived and are kept, of a request that has not
-    /// arrived as a whole.
+    /// Bytes of a body that were received and are kept, of a request that is not
+    /// complete.
     pub(super) fn body(&self) -> usize {
-        let request = self.request.as_ref();
-        let sends_body = request.filter(|current| current.vars.is_some());
-        sends_body.map_or(0, |current| current.body.len() + self.input.len())
+        match self.stage() {
+            Some(Stage::Stdin(request, _)) => request.body.len() + self.input.len(),
+            None | Some(Stage::Params(_) | Stage::Answering(_)) => 0,
+        }
+    }
+
+    /// Bytes from the web server that are kept.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        let request = match self.stage() {
+            Some(Stage::Params(params)) => params.len(),
+            Some(Stage::Stdin(request, _)) => request.body.len(),
+            None | Some(Stage::Answering(_)) => 0,
+        };
+        self.input.len() + request
     }
 }
 
@@ -392,16 +368,19 @@ mod tests {
         }
     }
 
-    fn receive(connection: &mut Connection, bytes: &[u8]) -> Result<Option<Vec<u8>>, Broken> {
-        let arrived = connection.receive(bytes, &mut |_| 4)?;
-        Ok(arrived.map(|arrived| {
-            assert_eq!(arrived.vars.get("REQUEST_METHOD"), Some(&b"POST"[..]));
-            arrived.body
+    fn receive(
+        connection: &mut Connection,
+        bytes: &[u8],
+    ) -> Result<Option<Vec<u8>>, ProtocolError> {
+        let request = connection.receive(bytes, &mut |_| 4)?;
+        Ok(request.map(|request| {
+            assert_eq!(request.vars.get("REQUEST_METHOD"), Some(&b"POST"[..]));
+            request.body
         }))
     }
 
     #[test]
-    fn a_request_arrives_however_it_is_cut() {
+    fn a_request_is_read_however_it_is_cut() {
         let whole = request(BEGIN, b"a=b");
         for cut in 0..=whole.len() {
             let mut connection = Connection::default();
@@ -414,9 +393,9 @@ mod tests {
             );
             connection.answer(answer(b"Status: 200 OK\r\n\r\n", ""));
             let sent = connection.output().len();
-            assert!(!connection.is_over());
+            assert!(!connection.is_done());
             connection.sent(sent);
-            assert!(connection.is_over());
+            assert!(connection.is_done());
         }
     }
 
@@ -437,13 +416,13 @@ mod tests {
         connection.answer(answer(b"y", ""));
         let sent = connection.output().len();
         connection.sent(sent);
-        assert!(connection.phase() == Phase::Idle && !connection.is_over());
+        assert!(connection.phase() == Phase::Idle && !connection.is_done());
     }
 
     /// Sends all that a connection has to send, and returns it.
     fn send(connection: &mut Connection) -> io::Result<Vec<u8>> {
         let mut sent = Vec::new();
-        while connection.phase() == Phase::Answered {
+        while connection.phase() == Phase::Sending {
             assert!(connection.output().len() <= PIECE + 3 * HEADER + 8);
             sent.extend_from_slice(connection.output());
             connection.sent(connection.output().len());
@@ -471,7 +450,7 @@ mod tests {
             assert_eq!(receive(&mut connection, b"").unwrap().unwrap(), b"2");
             connection.answer(answer(b"head", ""));
             send(&mut connection).unwrap();
-            assert!(connection.is_over());
+            assert!(connection.is_done());
         }
     }
 
@@ -487,9 +466,8 @@ mod tests {
         assert_eq!(connection.output(), b"", "no padding, no END_REQUEST");
     }
 
-    /// What is not for us is answered by the specification's records.
     #[test]
-    fn what_is_not_for_us_is_said_so() {
+    fn what_is_not_served_is_answered_as_specified() {
         let end =
             |id: u16, status: u8| record(record::END_REQUEST, id, &[0, 0, 0, 0, status, 0, 0, 0]);
         let begin = |id, role: u8| record(record::BEGIN_REQUEST, id, &[0, role, 1, 0, 0, 0, 0, 0]);
@@ -512,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_fastcgi_ends_the_connection() {
+    fn a_stream_that_is_not_fastcgi_ends_the_connection() {
         let begun = record(record::BEGIN_REQUEST, 1, BEGIN);
         let much: Vec<u8> = (0..5)
             .flat_map(|_| record(record::PARAMS, 1, &[b'x'; record::MAX_CONTENT]))
@@ -529,7 +507,11 @@ mod tests {
         ];
         for (name, sent) in cases {
             let mut connection = Connection::default();
-            assert_eq!(receive(&mut connection, &sent), Err(Broken), "{name}");
+            assert_eq!(
+                receive(&mut connection, &sent),
+                Err(ProtocolError),
+                "{name}"
+            );
         }
     }
 }

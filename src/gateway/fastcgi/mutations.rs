@@ -1,122 +1,121 @@
-//! Streams of records with mistakes in them, by the hundred thousand: whatever
-//! arrives, however it is cut, is answered, refused or waited for.
+//! Streams of records with mistakes in them: whatever is received, however it is cut,
+//! the connection answers it, refuses it or waits for more.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::Cell;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::{RngSeed, TestRunner};
 
 use super::super::Answer;
-use super::connection::{Broken, Connection, MAX_PARAMS};
-use super::record::{self, HEADER, MAX_CONTENT};
-
-/// Another number is another hundred thousand streams.
-const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
-
-const STREAMS: usize = 100_000;
+use super::connection::{Connection, MAX_PARAMS};
+use super::record::{self, HEADER, MAX_CONTENT, Record};
 
 /// Bytes of body that a request may have.
 const LIMIT: u64 = 64;
 
-/// Most bytes that a connection may keep: less than one record, and a request.
+/// The most bytes that a connection may keep: less than one record, and a request.
 const MOST: usize = HEADER + MAX_CONTENT + 255 + MAX_PARAMS + 65;
 
-/// Marsaglia's xorshift64.
-struct Random(u64);
+/// The same streams in each run.
+fn runner(streams: u32) -> TestRunner {
+    TestRunner::new(ProptestConfig {
+        rng_seed: RngSeed::Fixed(0x9e37_79b9_7f4a_7c15),
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(streams)
+    })
+}
 
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 11).unwrap() % bound
-    }
+/// The records of one stream: `content` in parts of `size` bytes, and the end.
+fn stream(kind: u8, id: u16, content: &[u8], size: Index) -> Vec<Vec<u8>> {
+    let size = 1 + size.index(content.len().max(1));
+    let parts = content.chunks(size).chain([&b""[..]]);
+    let record = |part| {
+        let mut bytes = Vec::new();
+        record::write(&mut bytes, kind, id, part);
+        bytes
+    };
+    parts.map(record).collect()
+}
 
-    fn one_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    fn byte(&mut self) -> u8 {
-        u8::try_from(self.below(256)).unwrap()
-    }
-
-    fn bytes(&mut self, most: usize) -> Vec<u8> {
-        let length = self.below(most + 1);
-        (0..length).map(|_| self.byte()).collect()
+prop_compose! {
+    /// A request as a web server sends it, in records of any size.
+    fn any_request()(
+        id in select(vec![1, 1, 1, 2, 256]),
+        role in select(vec![1, 1, 1, 1, 1, 1, 2, 3]),
+        keep in select(vec![0, 1, 1, 1]),
+        params in prop_oneof![2000 => Just(0), 1 => 1..=4_usize],
+        body in vec(any::<u8>(), 0..=100),
+        sizes in any::<[Index; 2]>(),
+    ) -> Vec<Vec<u8>> {
+        let mut begin = Vec::new();
+        record::write(&mut begin, record::BEGIN_REQUEST, id, &[0, role, keep, 0, 0, 0, 0, 0]);
+        let mut pairs = b"\x0e\x04REQUEST_METHODPOST\x01\x80\x00\x00\x03nabc".to_vec();
+        pairs.resize(pairs.len().max(MAX_PARAMS / 2 * params), 0);
+        let params = stream(record::PARAMS, id, &pairs, sizes[0]);
+        let body = stream(record::STDIN, id, &body, sizes[1]);
+        [vec![begin], params, body].concat()
     }
 }
 
-/// A record, sometimes padded.
-fn any_record(random: &mut Random, kind: u8, id: u16, content: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    record::write(&mut bytes, kind, id, content);
-    if random.one_in(4) && content.len() <= MAX_CONTENT {
-        let padding = random.byte();
-        bytes[6] = padding;
-        bytes.resize(bytes.len() + usize::from(padding), 0xaa);
+prop_compose! {
+    /// Some record, mostly of a type that exists.
+    fn any_record()(
+        kind in 0..14_u8,
+        id in 0..3_u16,
+        content in prop_oneof![
+            Just(b"\x0f\x00FCGI_MPXS_CONNS".to_vec()),
+            Just(Vec::new()),
+            vec(any::<u8>(), 0..=20),
+        ],
+    ) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        record::write(&mut bytes, kind, id, &content);
+        bytes
     }
-    bytes
 }
 
-/// A request as a web server sends it, in records of any size.
-fn any_request(random: &mut Random) -> Vec<Vec<u8>> {
-    let id = [1, 1, 1, 2, 256][random.below(5)];
-    let role = [1, 1, 1, 1, 1, 1, 2, 3][random.below(8)];
-    let keep = u8::from(!random.one_in(4));
-    let begin = [0, role, keep, 0, 0, 0, 0, 0];
-    let mut records = vec![any_record(random, record::BEGIN_REQUEST, id, &begin)];
-    let mut params = b"\x0e\x04REQUEST_METHODPOST\x01\x80\x00\x00\x03nabc".to_vec();
-    if random.one_in(2000) {
-        params.resize(MAX_PARAMS / 2 * (1 + random.below(4)), 0);
-    }
-    let body = random.bytes(100);
-    for (kind, content) in [(record::PARAMS, params), (record::STDIN, body)] {
-        let size = 1 + random.below(content.len().max(1));
-        for part in content.chunks(size) {
-            records.push(any_record(random, kind, id, part));
+prop_compose! {
+    /// Requests and other records, with records and bytes lost, doubled, changed.
+    fn any_stream()(
+        requests in vec(any_request(), 1..=3),
+        others in vec((any::<Index>(), any_record()), 0..3),
+        lost in proptest::option::weighted(0.33, any::<Index>()),
+        doubled in proptest::option::weighted(0.33, any::<[Index; 2]>()),
+        paddings in vec(prop_oneof![3 => Just(0), 1 => any::<u8>()], 1..6),
+        changed in vec((any::<Index>(), any::<u8>()), 0..4),
+        end in proptest::option::weighted(0.25, any::<Index>()),
+    ) -> Vec<u8> {
+        let mut records = requests.concat();
+        for (at, record) in others {
+            records.insert(at.index(records.len() + 1), record);
         }
-        records.push(any_record(random, kind, id, b""));
-    }
-    records
-}
-
-/// Requests and other records, with records and bytes lost, doubled, changed.
-fn any_stream(random: &mut Random) -> Vec<u8> {
-    let mut records = Vec::new();
-    for _ in 0..=random.below(3) {
-        records.extend(any_request(random));
-    }
-    for _ in 0..random.below(3) {
-        let at = random.below(records.len() + 1);
-        let (kind, id) = (random.below(14), random.below(3));
-        let content = match random.below(3) {
-            0 => b"\x0f\x00FCGI_MPXS_CONNS".to_vec(),
-            1 => Vec::new(),
-            _ => random.bytes(20),
-        };
-        let (kind, id) = (u8::try_from(kind).unwrap(), u16::try_from(id).unwrap());
-        records.insert(at, any_record(random, kind, id, &content));
-    }
-    if random.one_in(3) {
-        let at = random.below(records.len());
-        records.remove(at);
-    }
-    if !records.is_empty() && random.one_in(3) {
-        let (from, to) = (random.below(records.len()), random.below(records.len()));
-        records.insert(to, records[from].clone());
-    }
-    let mut bytes = records.concat();
-    for _ in 0..random.below(4) {
-        if !bytes.is_empty() {
-            let at = random.below(bytes.len());
-            bytes[at] = random.byte();
+        if let Some(at) = lost {
+            records.remove(at.index(records.len()));
         }
+        if let Some([from, to]) = doubled {
+            let record = records[from.index(records.len())].clone();
+            records.insert(to.index(records.len()), record);
+        }
+        for (record, padding) in records.iter_mut().zip(paddings.iter().cycle()) {
+            // Not where `record::write` made two of it.
+            if record.len() <= HEADER + MAX_CONTENT {
+                record[6] = *padding;
+                record.resize(record.len() + usize::from(*padding), 0xaa);
+            }
+        }
+        let mut bytes = records.concat();
+        for (at, byte) in changed {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes.truncate(end.map_or(bytes.len(), |end| end.index(bytes.len() + 1)));
+        bytes
     }
-    if random.one_in(4) {
-        let length = random.below(bytes.len() + 1);
-        bytes.truncate(length);
-    }
-    bytes
 }
 
-/// What a connection that is sent these bytes answers, and whether it broke.
+/// What a connection that receives these bytes answers, and whether it refuses them.
 fn play<'b>(chunks: impl IntoIterator<Item = &'b [u8]>) -> (Vec<u8>, bool) {
     let mut connection = Connection::default();
     let mut sent = Vec::new();
@@ -126,7 +125,7 @@ fn play<'b>(chunks: impl IntoIterator<Item = &'b [u8]>) -> (Vec<u8>, bool) {
             let outcome = connection.receive(bytes, &mut |_| LIMIT);
             assert!(connection.held() <= MOST + chunk.len());
             bytes = &[];
-            let (goes_on, broken) = match outcome {
+            let (goes_on, is_refused) = match outcome {
                 Ok(Some(request)) => {
                     assert!(request.body.len() as u64 <= LIMIT + 1);
                     connection.answer(Answer {
@@ -136,13 +135,13 @@ fn play<'b>(chunks: impl IntoIterator<Item = &'b [u8]>) -> (Vec<u8>, bool) {
                     (true, false)
                 }
                 Ok(None) => (false, false),
-                Err(Broken) => (false, true),
+                Err(_) => (false, true),
             };
             let output = connection.output().len();
             sent.extend_from_slice(connection.output());
             connection.sent(output);
-            if broken || connection.is_over() {
-                return (sent, broken);
+            if is_refused || connection.is_done() {
+                return (sent, is_refused);
             }
             if !goes_on {
                 break;
@@ -153,26 +152,14 @@ fn play<'b>(chunks: impl IntoIterator<Item = &'b [u8]>) -> (Vec<u8>, bool) {
     (sent, false)
 }
 
-/// Reads answers by section 8 of the specification, and counts the requests
-/// that were complete.
-fn read(mut answers: &[u8]) -> usize {
-    let mut complete = 0;
-    let mut written = None;
-    while let Some((header, rest)) = answers.split_first_chunk::<HEADER>() {
-        let &[
-            version,
-            kind,
-            id1,
-            id0,
-            content1,
-            content0,
-            padding,
-            reserved,
-        ] = header;
-        let id = u16::from_be_bytes([id1, id0]);
-        let length = usize::from(u16::from_be_bytes([content1, content0]));
-        let (content, rest) = rest.split_at(length);
-        assert_eq!((version, padding, reserved), (1, 0, 0));
+/// Reads answers by section 8 of the specification, and counts the requests that were
+/// complete.
+fn read(mut answers: &[u8]) -> u32 {
+    let (mut complete, mut written) = (0, None);
+    while let Some((record, rest)) = Record::split_first(answers).unwrap() {
+        // No padding, and nothing reserved.
+        assert_eq!(answers[6..HEADER], [0, 0]);
+        let Record { kind, id, content } = record;
         match kind {
             record::STDOUT if content.is_empty() => assert_eq!(written.take(), Some(id)),
             record::STDOUT => written = Some(id),
@@ -181,7 +168,7 @@ fn read(mut answers: &[u8]) -> usize {
                     panic!("{}", content.escape_ascii());
                 };
                 assert!(id != 0 && written.is_none());
-                complete += usize::from(status == 0);
+                complete += u32::from(status == 0);
             }
             record::UNKNOWN_TYPE => assert!(id == 0 && matches!(content, [_, 0, 0, 0, 0, 0, 0, 0])),
             record::GET_VALUES_RESULT => assert_eq!((id, content.len() < 64), (0, true)),
@@ -193,50 +180,38 @@ fn read(mut answers: &[u8]) -> usize {
     complete
 }
 
-/// Plays a stream as a whole and cut in each of these ways, and counts its
-/// complete requests. If that fails, it says for which stream.
-#[track_caller]
-fn assert_holds(number: usize, stream: &[u8], sizes: &[usize]) -> usize {
-    let checked = catch_unwind(AssertUnwindSafe(|| {
-        let whole = play([stream]);
-        for size in sizes {
-            assert_eq!(play(stream.chunks(*size)), whole, "chunks of {size}");
-        }
-        read(&whole.0)
-    }));
-    checked.unwrap_or_else(|_| panic!("seed {SEED:#x}, stream {number}"))
-}
-
 #[test]
-fn whatever_arrives_is_answered_refused_or_waited_for() {
-    let mut random = Random(SEED);
-    let mut complete = 0;
-    for number in 0..STREAMS {
-        let stream = any_stream(&mut random);
-        let size = 1 + random.below(stream.len().max(1));
-        complete += assert_holds(number, &stream, &[size]);
-    }
-    // Not so broken that nothing of them is a request any more.
-    assert!(complete > STREAMS / 2, "{complete} complete requests");
+fn whatever_is_received_is_answered_refused_or_waited_for() {
+    const STREAMS: u32 = 30_000;
+    let complete = Cell::new(0);
+    let streams = (any_stream(), any::<Index>());
+    let outcome = runner(STREAMS).run(&streams, |(stream, size)| {
+        let whole = play([&stream[..]]);
+        let size = 1 + size.index(stream.len().max(1));
+        prop_assert_eq!(&play(stream.chunks(size)), &whole, "chunks of {}", size);
+        complete.set(complete.get() + read(&whole.0));
+        Ok(())
+    });
+    outcome.unwrap();
+    // Not so broken that none of them has a request any more.
+    assert!(complete.get() > STREAMS / 2, "{} complete", complete.get());
 }
 
 #[test]
 fn where_reads_end_changes_nothing() {
-    let mut random = Random(!SEED);
-    for number in 0..500 {
-        let stream = any_stream(&mut random);
+    let outcome = runner(500).run(&any_stream(), |stream| {
         if stream.len() > MAX_PARAMS {
-            continue;
+            return Ok(());
         }
-        assert_holds(number, &stream, &[1, 2, 3, 8]);
         let whole = play([&stream[..]]);
+        for size in [1, 2, 3, 8] {
+            prop_assert_eq!(&play(stream.chunks(size)), &whole, "chunks of {}", size);
+        }
         for cut in 0..=stream.len() {
             let (first, second) = stream.split_at(cut);
-            assert_eq!(
-                play([first, second]),
-                whole,
-                "stream {number}, cut at {cut}"
-            );
+            prop_assert_eq!(&play([first, second]), &whole, "cut at {}", cut);
         }
-    }
+        Ok(())
+    });
+    outcome.unwrap();
 }

@@ -18,37 +18,55 @@ pub(super) const GET_VALUES: u8 = 9;
 pub(super) const GET_VALUES_RESULT: u8 = 10;
 pub(super) const UNKNOWN_TYPE: u8 = 11;
 
-/// A record's header.
+/// What the peer sent is not FastCGI 1.0, or more than is accepted: the connection
+/// has to be closed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Header {
+pub(super) struct ProtocolError;
+
+/// A record that was received, without its padding.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Record<'b> {
     pub(super) kind: u8,
     pub(super) id: u16,
-    pub(super) content: usize,
-    pub(super) padding: usize,
+    pub(super) content: &'b [u8],
 }
 
-impl Header {
-    /// The header, without padding, of a record with `content` bytes, at most
-    /// [`MAX_CONTENT`].
-    pub(super) fn bytes(kind: u8, id: u16, content: usize) -> [u8; HEADER] {
-        let [id1, id0] = id.to_be_bytes();
-        let [content1, content0] = u16::try_from(content).unwrap_or(u16::MAX).to_be_bytes();
-        [VERSION, kind, id1, id0, content1, content0, 0, 0]
-    }
-
-    /// Reads a header; `None` for another version than ours.
-    pub(super) fn read(bytes: [u8; HEADER]) -> Option<Self> {
-        let [version, kind, id1, id0, content1, content0, padding, _] = bytes;
-        (version == VERSION).then_some(Self {
-            kind,
-            id: u16::from_be_bytes([id1, id0]),
-            content: usize::from(u16::from_be_bytes([content1, content0])),
-            padding: usize::from(padding),
-        })
+impl<'b> Record<'b> {
+    /// The first record in `bytes`, and what follows it; `None` if `bytes` end before
+    /// it does.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] if it has another version.
+    pub(super) fn split_first(bytes: &'b [u8]) -> Result<Option<(Self, &'b [u8])>, ProtocolError> {
+        let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else {
+            return Ok(None);
+        };
+        let &[version, kind, id1, id0, content1, content0, padding, _] = header;
+        if version != VERSION {
+            return Err(ProtocolError);
+        }
+        let length = usize::from(u16::from_be_bytes([content1, content0]));
+        let record = rest.split_at_checked(length).and_then(|(content, rest)| {
+            let id = u16::from_be_bytes([id1, id0]);
+            Some((
+                Self { kind, id, content },
+                rest.get(usize::from(padding)..)?,
+            ))
+        });
+        Ok(record)
     }
 }
 
-/// Why an application says that a request is over (section 5.5).
+/// The header, without padding, of a record with `content` bytes, at most
+/// [`MAX_CONTENT`].
+pub(super) fn header(kind: u8, id: u16, content: usize) -> [u8; HEADER] {
+    let [id1, id0] = id.to_be_bytes();
+    let [content1, content0] = u16::try_from(content).unwrap_or(u16::MAX).to_be_bytes();
+    [VERSION, kind, id1, id0, content1, content0, 0, 0]
+}
+
+/// Why an application ends a request (section 5.5).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum ProtocolStatus {
     RequestComplete = 0,
@@ -63,7 +81,7 @@ pub(super) fn write(out: &mut Vec<u8>, kind: u8, id: u16, content: &[u8]) {
     let mut rest = content;
     loop {
         let (part, next) = rest.split_at(rest.len().min(MAX_CONTENT));
-        out.extend_from_slice(&Header::bytes(kind, id, part.len()));
+        out.extend_from_slice(&header(kind, id, part.len()));
         out.extend_from_slice(part);
         rest = next;
         if rest.is_empty() {
@@ -139,15 +157,13 @@ mod tests {
     fn content_is_cut_into_records() {
         let mut out = Vec::new();
         write(&mut out, STDOUT, 258, &[b'a'; MAX_CONTENT + 1]);
-        let first = Header::read(out[..HEADER].try_into().unwrap()).unwrap();
-        let want = Header {
+        let (first, second) = Record::split_first(&out).unwrap().unwrap();
+        let want = Record {
             kind: STDOUT,
             id: 258,
-            content: MAX_CONTENT,
-            padding: 0,
+            content: &[b'a'; MAX_CONTENT],
         };
         assert_eq!(first, want);
-        let second = &out[HEADER + MAX_CONTENT..];
         assert_eq!(second, b"\x01\x06\x01\x02\x00\x01\x00\x00a");
     }
 }

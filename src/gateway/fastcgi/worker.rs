@@ -1,10 +1,12 @@
 //! The sockets of one worker.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,51 +20,49 @@ use rustix::process::{Resource, getppid, getrlimit};
 use rustix::stdio::{dup2_stdin, stdin, stdout};
 
 use super::super::{Answer, MetaVariables, log, log_unfinished};
-use super::connection::{Arrived, Connection, Phase};
+use super::connection::{Connection, Phase, Request};
 use super::program::ProgramFile;
 use super::signals::asked_to_end;
 
-/// Connections at one time. For one more, the one that is missed least is
-/// closed.
+/// Connections at one time. To accept one more, another one is closed.
 const MAX_CONNECTIONS: u64 = 100;
 
-/// Descriptors that are no connections: standard streams, files that a request
+/// Descriptors that are not connections: standard streams, files that a request
 /// opens, what a web server leaves open.
 const OTHER_DESCRIPTORS: u64 = 24;
 
-/// Connections that may be more than that for a moment, to be closed behind
-/// their first answer.
+/// Connections above the limit, which are closed after their first response.
 const SURPLUS: usize = 8;
 
-/// How long a request may take to arrive.
-const ARRIVAL: Duration = Duration::from_secs(10);
+/// How long a request may take to be received.
+const RECEIVE_TIME: Duration = Duration::from_secs(10);
 
-/// Bytes of a body that give the rest of it a second more to arrive: as in
+/// Bytes of a body that give the rest of it a second more: as in
 /// `deploy/apache/signet.conf`, whose mod_reqtimeout has the same limits.
 const BODY_RATE: u64 = 500;
 
-/// How long a connection may stay without a next request, and how long an
-/// answer may wait to be taken further.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a connection may be idle, and how long a web server may take no bytes of
+/// a response.
+const IDLE_TIME: Duration = Duration::from_secs(30);
 
-/// How long a worker that is asked to end waits for requests that have begun,
-/// and serves those that wait to be accepted.
+/// How long a worker that was asked to end serves requests that have begun, and
+/// those that wait to be accepted.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
-/// How often time limits and the program's file are looked at.
-const TICK: Duration = Duration::from_secs(1);
+/// How often time limits and the program's file are checked.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A web server that keeps a connection uses it again within this time if it has
-/// requests to send.
-const BREATH: Duration = Duration::from_millis(10);
+/// A web server that keeps a connection, and has requests to send, uses it again
+/// within this time.
+const REUSE_TIME: Duration = Duration::from_millis(10);
 
-/// What an event is about: one of these, or a place in [`Worker::peers`].
+/// What an event is about: one of these, or the number of a connection.
 const SIGNAL: u64 = u64::MAX;
 const STDOUT: u64 = u64::MAX - 1;
 const LISTENER: u64 = u64::MAX - 2;
 
-/// Makes answers: see [`work`].
-struct Site<'w> {
+/// What answers requests: see [`work`].
+struct Handler<'w> {
     answer: &'w mut dyn FnMut(MetaVariables, Vec<u8>) -> Answer,
     limit: &'w mut dyn FnMut(&MetaVariables) -> u64,
     buffer: Vec<u8>,
@@ -70,46 +70,43 @@ struct Site<'w> {
 
 struct Worker<'w> {
     epoll: OwnedFd,
+    /// Becomes readable when a signal asks the worker to end.
+    asked_to_end: UnixStream,
     listener: BorrowedFd<'w>,
     /// Nobody can connect any more.
     listener_is_shut: bool,
     allowed: Option<&'w [IpAddr]>,
-    /// Which place a connection has is its number in `epoll`.
-    peers: Vec<Option<Peer>>,
+    peers: BTreeMap<u64, Peer>,
+    /// The number of the next connection.
+    next: u64,
+    /// The most connections.
     room: usize,
-    /// How often a connection was used again in this tick and in the one before.
+    /// How often a connection was used again since the last check, and between that
+    /// and the one before.
     reused: [u64; 2],
-    site: Site<'w>,
+    handler: Handler<'w>,
 }
 
 /// A connection and its socket.
 struct Peer {
     socket: OwnedFd,
     connection: Connection,
-    /// When the phase of the connection began, or bytes of an answer were taken.
+    /// When its phase began, or bytes of a response were last taken.
     since: Instant,
-    /// Whether it waits to write.
-    waits_to_write: bool,
+    /// Whether it waits until it can send.
+    waits_to_send: bool,
 }
 
-/// The other end is gone, or sent what is no FastCGI: the connection is of no
-/// more use.
-struct Gone;
+/// The connection cannot be used any more: the web server closed it, or what it sent
+/// is not FastCGI, or a response cannot be completed.
+struct Closed;
 
-/// Whether more connections may wait to be accepted.
-#[derive(Eq, PartialEq)]
-enum Queue {
-    MayHaveMore,
-    Empty,
-}
-
-/// Serves the connections that come in at descriptor 0, until a signal asks to
-/// end, or nobody reads our standard output any more, or another program has
-/// taken the place of this one's file. Whoever waits to be accepted then is
-/// still served.
+/// Serves the connections that are made to descriptor 0, until a signal asks it to
+/// end, or nobody reads its standard output any more, or the program's file was
+/// replaced. Connections that wait to be accepted then are still served.
 ///
-/// `answer` makes the answer to a request from its meta-variables and body;
-/// `limit` says how many bytes of body a request may have.
+/// `answer` answers a request by its meta-variables and body; `limit` returns how
+/// many bytes of body a request may have.
 ///
 /// # Errors
 ///
@@ -119,110 +116,29 @@ pub(crate) fn work(
     mut answer: impl FnMut(MetaVariables, Vec<u8>) -> Answer,
     mut limit: impl FnMut(&MetaVariables) -> u64,
 ) -> io::Result<()> {
-    let listener = stdin();
-    // Other workers wait at the same socket; who comes second gets nothing.
-    rustix::io::ioctl_fionbio(listener, true)?;
-    let end = asked_to_end()?;
-    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    epoll::add(&epoll, &end, EventData::new_u64(SIGNAL), EventFlags::IN)?;
-    // A pipe whose reader is gone: `signet fastcgi` started us, and asks us to
-    // end or has ended itself. What is no pipe and cannot be waited for (a file)
-    // does not say such a thing.
-    let _ = epoll::add(
-        &epoll,
-        stdout(),
-        EventData::new_u64(STDOUT),
-        EventFlags::empty(),
-    );
     let mut worker = Worker {
-        room: room(),
-        epoll,
-        listener,
+        epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+        asked_to_end: asked_to_end()?,
+        listener: stdin(),
         listener_is_shut: false,
         allowed,
-        peers: Vec::new(),
+        peers: BTreeMap::new(),
+        next: 0,
+        room: room(),
         reused: [0; 2],
-        site: Site {
+        handler: Handler {
             answer: &mut answer,
             limit: &mut limit,
             buffer: vec![0; 64 * 1024],
         },
     };
     worker.listen()?;
-    let mut program = ProgramFile::of_this_process();
-    let mut ends: Option<Instant> = None;
-    let mut tick = Instant::now() + TICK;
-    loop {
-        let mut until = tick;
-        if let Some(ends) = ends {
-            until = until.min(ends);
-            worker.close_idle();
-            let done = worker.peers.iter().all(Option::is_none);
-            if Instant::now() > ends || done && worker.accept()? == Queue::Empty {
-                // At once: who connects from now on would be cut off.
-                dup2_stdin(&end)?;
-                return Ok(());
-            }
-            if done {
-                continue;
-            }
-        }
-        let mut events = [const { MaybeUninit::uninit() }; 64];
-        let left = until.saturating_duration_since(Instant::now());
-        let (events, _) = match epoll::wait(&worker.epoll, &mut events, Some(&round_up(left))) {
-            Err(Errno::INTR) => continue,
-            events => events?,
-        };
-        let mut comes = false;
-        let mut is_asked = false;
-        for event in events {
-            match event.data.u64() {
-                LISTENER => comes = true,
-                SIGNAL => {
-                    epoll::delete(&worker.epoll, &end)?;
-                    is_asked = true;
-                }
-                STDOUT => {
-                    epoll::delete(&worker.epoll, stdout())?;
-                    let flags = event.flags;
-                    is_asked |= flags.contains(EventFlags::ERR);
-                }
-                place => worker.go_on(usize::try_from(place).unwrap_or(usize::MAX)),
-            }
-        }
-        let now = Instant::now();
-        if now >= tick {
-            tick = now + TICK;
-            worker.reused = [0, worker.reused[0]];
-            worker.close_overdue(now);
-            // The worker that was woken for a connection may have been killed.
-            comes = true;
-            if ends.is_none()
-                && program
-                    .as_mut()
-                    .is_some_and(|program| program.is_to_end(now))
-            {
-                log("another file has taken the place of this program: this worker ends");
-                is_asked = true;
-            }
-        }
-        // Behind the connections there are, whose places it may take.
-        if comes {
-            worker.accept()?;
-        }
-        if (is_asked || worker.listener_is_shut) && ends.is_none() {
-            ends = Some(now + GRACE);
-            if has_own_socket(listener) {
-                // Nobody comes too late then; the web server takes another worker.
-                let _ = shutdown(listener, Shutdown::Both);
-            }
-        }
-    }
+    worker.run()
 }
 
-/// Whether no other process serves at our socket: lighttpd and Apache's mod_fcgid
-/// start workers with a socket each. Nobody else is known to. (And a TCP socket
-/// that is shut down forgets who waits.)
+/// Whether no other process serves this socket: lighttpd and Apache's mod_fcgid start
+/// workers with a socket each, no other server is known to. (A TCP socket that is shut
+/// down resets the connections that wait.)
 fn has_own_socket(listener: BorrowedFd<'_>) -> bool {
     if !getsockname(listener).is_ok_and(|address| address.address_family() == AddressFamily::UNIX) {
         return false;
@@ -237,7 +153,7 @@ fn has_own_socket(listener: BorrowedFd<'_>) -> bool {
     )
 }
 
-/// How many connections the limit on descriptors leaves, each with a file that is
+/// How many connections the limit on descriptors allows, each with a file that is
 /// being sent.
 fn room() -> usize {
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -245,17 +161,12 @@ fn room() -> usize {
     usize::try_from(room.clamp(1, MAX_CONNECTIONS)).unwrap_or(1)
 }
 
-/// In whole milliseconds, which is what the kernel takes: to wait for less would
-/// be not to wait.
-fn round_up(left: Duration) -> Timespec {
-    let left = left + Duration::from_nanos(999_999);
-    let left = Duration::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
-    Timespec::try_from(left).unwrap_or_default()
-}
-
 impl Worker<'_> {
-    /// Waits for connections in such a way that one of them wakes one worker.
+    /// Waits for connections, so that each wakes one worker; for signals; and for the
+    /// end of whoever reads standard output.
     fn listen(&self) -> io::Result<()> {
+        // Other workers wait at the same socket; the second one gets nothing.
+        rustix::io::ioctl_fionbio(self.listener, true)?;
         let add = |flags| {
             let data = EventData::new_u64(LISTENER);
             epoll::add(&self.epoll, self.listener, data, flags)
@@ -265,184 +176,236 @@ impl Worker<'_> {
             Err(Errno::INVAL) => add(EventFlags::IN)?,
             outcome => outcome?,
         }
+        let signal = EventData::new_u64(SIGNAL);
+        epoll::add(&self.epoll, &self.asked_to_end, signal, EventFlags::IN)?;
+        // A pipe whose reader is gone: `signet fastcgi` started this worker, and asks
+        // it to end or has ended itself. A file cannot be waited for (EPERM), and does
+        // not say such a thing.
+        let data = EventData::new_u64(STDOUT);
+        let _ = epoll::add(&self.epoll, stdout(), data, EventFlags::empty());
         Ok(())
     }
 
-    /// Accepts a connection, if one waits, and serves what it has sent already.
-    fn accept(&mut self) -> io::Result<Queue> {
+    fn run(&mut self) -> io::Result<()> {
+        let mut program = ProgramFile::of_this_process();
+        let mut check_at = Instant::now() + CHECK_INTERVAL;
+        let mut end_at: Option<Instant> = None;
+        loop {
+            if let Some(end_at) = end_at {
+                self.close_idle();
+                let is_done = self.peers.is_empty();
+                if Instant::now() > end_at || is_done && !self.accept()? {
+                    // At once: a connection that is made from now on would be lost.
+                    dup2_stdin(&self.asked_to_end)?;
+                    return Ok(());
+                }
+                if is_done {
+                    continue;
+                }
+            }
+            let until = end_at.map_or(check_at, |end_at| end_at.min(check_at));
+            let mut events = [const { MaybeUninit::uninit() }; 64];
+            let events = match epoll::wait(&self.epoll, &mut events, Some(&time_until(until))) {
+                Err(Errno::INTR) => continue,
+                events => events?.0,
+            };
+            let mut may_accept = false;
+            let mut is_to_end = false;
+            for event in events {
+                match event.data.u64() {
+                    LISTENER => may_accept = true,
+                    SIGNAL => {
+                        epoll::delete(&self.epoll, &self.asked_to_end)?;
+                        is_to_end = true;
+                    }
+                    STDOUT => {
+                        epoll::delete(&self.epoll, stdout())?;
+                        let flags = event.flags;
+                        is_to_end |= flags.contains(EventFlags::ERR);
+                    }
+                    number => self.go_on(number),
+                }
+            }
+            let now = Instant::now();
+            if now >= check_at {
+                check_at = now + CHECK_INTERVAL;
+                self.reused = [0, self.reused[0]];
+                self.peers.retain(|_, peer| now < peer.deadline());
+                // The worker that was woken for a connection may have been killed.
+                may_accept = true;
+                if end_at.is_none() && program.as_mut().is_some_and(|file| file.is_to_end(now)) {
+                    log("the file of this program was replaced: this worker ends");
+                    is_to_end = true;
+                }
+            }
+            // After the open connections, as it may close one of them.
+            if may_accept {
+                self.accept()?;
+            }
+            if (is_to_end || self.listener_is_shut) && end_at.is_none() {
+                end_at = Some(now + GRACE);
+                if has_own_socket(self.listener) {
+                    // The web server takes another worker for later connections.
+                    let _ = shutdown(self.listener, Shutdown::Both);
+                }
+            }
+        }
+    }
+
+    /// Accepts a connection, if one waits, and serves what it has sent. Returns whether
+    /// another one may wait.
+    fn accept(&mut self) -> io::Result<bool> {
         if self.listener_is_shut {
-            return Ok(Queue::Empty);
+            return Ok(false);
         }
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (socket, from) = match acceptfrom_with(self.listener, flags) {
             Ok(accepted) => accepted,
-            Err(Errno::AGAIN) => return Ok(Queue::Empty),
-            // The peer has left while it waited.
-            Err(Errno::INTR | Errno::CONNABORTED | Errno::PROTO) => {
-                return Ok(Queue::MayHaveMore);
-            }
+            Err(Errno::AGAIN) => return Ok(false),
+            // The peer left while it waited.
+            Err(Errno::INTR | Errno::CONNABORTED | Errno::PROTO) => return Ok(true),
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 if !self.close_one() {
-                    // Others have what we need, and we have nothing to give.
+                    // Other processes use what is missing, and this one uses nothing.
                     thread::sleep(Duration::from_millis(10));
                 }
-                return Ok(Queue::MayHaveMore);
+                return Ok(true);
             }
-            // The socket was shut down, by us or by `signet fastcgi`.
+            // This worker or `signet fastcgi` has shut the socket down.
             Err(Errno::INVAL) => {
                 epoll::delete(&self.epoll, self.listener)?;
                 self.listener_is_shut = true;
-                return Ok(Queue::Empty);
+                return Ok(false);
             }
             Err(err) => return Err(err.into()),
         };
-        let from = from.and_then(ip);
-        if let (Some(allowed), Some(from)) = (self.allowed, from)
+        if let (Some(allowed), Some(from)) = (self.allowed, from.and_then(ip))
             && !allowed.contains(&from)
         {
             log("a connection from an address that is not in FCGI_WEB_SERVER_ADDRS was closed");
-            return Ok(Queue::MayHaveMore);
+            return Ok(true);
         }
         let mut peer = Peer {
             socket,
             connection: Connection::default(),
             since: Instant::now(),
-            waits_to_write: false,
+            waits_to_send: false,
         };
         if self.is_crowded(peer.since) {
-            peer.connection.close_after_answer();
+            peer.connection.close_after_response();
         }
-        // Who connects has mostly sent its request already.
-        if peer.go_on(&mut self.site).is_ok() && !peer.connection.is_over() {
+        // Most web servers have sent the request by now.
+        if peer.go_on(&mut self.handler).is_ok() && !peer.connection.is_done() {
             self.keep(peer);
         }
-        Ok(Queue::MayHaveMore)
+        Ok(true)
     }
 
     /// Goes on with a connection later.
     fn keep(&mut self, mut peer: Peer) {
-        let surplus = match self.is_crowded(peer.since) {
-            true => SURPLUS,
-            false => 0,
+        let surplus = if self.is_crowded(peer.since) {
+            SURPLUS
+        } else {
+            0
         };
-        if self.count() >= self.room + surplus {
+        if self.peers.len() >= self.room + surplus {
             self.close_one();
         }
-        let place = match self.peers.iter().position(Option::is_none) {
-            Some(place) => place,
-            None => {
-                self.peers.push(None);
-                self.peers.len() - 1
-            }
-        };
-        let data = EventData::new_u64(place as u64);
-        peer.waits_to_write = peer.connection.phase() == Phase::Answered;
+        let data = EventData::new_u64(self.next);
+        peer.waits_to_send = peer.connection.phase() == Phase::Sending;
         if epoll::add(&self.epoll, &peer.socket, data, peer.interest()).is_ok() {
-            self.peers[place] = Some(peer);
+            self.peers.insert(self.next, peer);
+            self.next += 1;
         }
     }
 
-    fn count(&self) -> usize {
-        self.peers.iter().flatten().count()
-    }
-
-    /// Whether all places are taken, and the connection to close for one more is
-    /// in use, so that it may have a request on its way that would be lost: one
-    /// more is better served and closed.
+    /// Whether the limit is reached, and the connection that would be closed for one
+    /// more is in use: a request on its way would be lost. Then the new one is served
+    /// and closed.
     fn is_crowded(&self, now: Instant) -> bool {
-        if self.count() < self.room {
+        if self.peers.len() < self.room {
             return false;
         }
-        let often = 4 * (self.reused[0] + self.reused[1]) >= self.room as u64;
-        let in_use = if often { TICK } else { BREATH };
-        let least = self.least_missed().and_then(|at| self.peers[at].as_ref());
-        least
-            .is_some_and(|peer| peer.connection.phase() == Phase::Idle && now < peer.since + in_use)
+        let is_busy = 4 * (self.reused[0] + self.reused[1]) >= self.room as u64;
+        let in_use = if is_busy { CHECK_INTERVAL } else { REUSE_TIME };
+        self.first_to_close().is_some_and(|(_, peer)| {
+            peer.connection.phase() == Phase::Idle && now < peer.since + in_use
+        })
     }
 
-    /// The place of the connection that is missed least: the one that has been
-    /// idle longest, else the oldest request that has not arrived, else the
-    /// answer that has been waiting longest to be taken.
-    fn least_missed(&self) -> Option<usize> {
-        let peers = self.peers.iter().enumerate();
-        let peers = peers.filter_map(|(place, peer)| Some((place, peer.as_ref()?)));
-        peers
-            .min_by_key(|(_, peer)| (Reverse(peer.connection.phase()), peer.since))
-            .map(|(place, _)| place)
+    /// The connection to close if one has to be: the one that has been idle longest,
+    /// else the oldest request that is received, else the response that has been
+    /// waiting longest to be taken.
+    fn first_to_close(&self) -> Option<(u64, &Peer)> {
+        let peers = self.peers.iter().map(|(number, peer)| (*number, peer));
+        peers.min_by_key(|(_, peer)| (Reverse(peer.connection.phase()), peer.since))
     }
 
-    /// Reads from or writes to a connection that is ready for it.
-    fn go_on(&mut self, place: usize) {
-        let Some(slot) = self.peers.get_mut(place) else {
-            return;
-        };
-        let Some(peer) = slot else {
+    /// Goes on with a connection whose socket is ready.
+    fn go_on(&mut self, number: u64) {
+        let Some(peer) = self.peers.get_mut(&number) else {
             return;
         };
         let served = peer.connection.served();
-        let outcome = peer.go_on(&mut self.site);
+        let mut outcome = peer.go_on(&mut self.handler);
         if served > 0 && peer.connection.served() > served {
             self.reused[0] += 1;
         }
-        if outcome.is_err() || peer.connection.is_over() {
-            *slot = None;
-            return;
+        let waits_to_send = peer.connection.phase() == Phase::Sending;
+        if peer.waits_to_send != waits_to_send && outcome.is_ok() {
+            peer.waits_to_send = waits_to_send;
+            let data = EventData::new_u64(number);
+            outcome =
+                epoll::modify(&self.epoll, &peer.socket, data, peer.interest()).map_err(|_| Closed);
         }
-        let waits_to_write = peer.connection.phase() == Phase::Answered;
-        if peer.waits_to_write != waits_to_write {
-            peer.waits_to_write = waits_to_write;
-            let data = EventData::new_u64(place as u64);
-            if epoll::modify(&self.epoll, &peer.socket, data, peer.interest()).is_err() {
-                *slot = None;
-            }
+        if outcome.is_err() || peer.connection.is_done() {
+            self.peers.remove(&number);
         }
     }
 
-    /// Closes the connection that is missed least; `false` if there is none.
+    /// Closes the connection that is the first to close; `false` if there is none.
     fn close_one(&mut self) -> bool {
         let mut tries = 0;
-        while let Some(place) = self.least_missed()
-            && let Some(peer) = &self.peers[place]
-        {
+        while let Some((number, peer)) = self.first_to_close() {
             let since = peer.since;
             tries += 1;
             if peer.connection.phase() == Phase::Idle && tries < 4 {
-                // Its next request may be there already.
-                self.go_on(place);
+                // Its next request may have been sent.
+                self.go_on(number);
             }
-            let peer = self.peers[place].as_ref();
+            let peer = self.peers.get(&number);
             if peer.is_none_or(|peer| peer.since == since) {
-                self.peers[place] = None;
+                self.peers.remove(&number);
                 return true;
             }
         }
         false
     }
 
-    /// Closes what has nothing to finish.
+    /// Closes connections without a request.
     fn close_idle(&mut self) {
-        for place in 0..self.peers.len() {
-            let is_idle = |peer: &Option<Peer>| {
-                let peer = peer.as_ref();
+        let numbers: Vec<u64> = self.peers.keys().copied().collect();
+        for number in numbers {
+            let is_idle = |peers: &BTreeMap<u64, Peer>| {
+                let peer = peers.get(&number);
                 peer.is_some_and(|peer| peer.connection.phase() == Phase::Idle)
             };
-            if is_idle(&self.peers[place]) {
-                // Its next request may be there already.
-                self.go_on(place);
+            if is_idle(&self.peers) {
+                // Its next request may have been sent.
+                self.go_on(number);
             }
-            if is_idle(&self.peers[place]) {
-                self.peers[place] = None;
+            if is_idle(&self.peers) {
+                self.peers.remove(&number);
             }
         }
     }
+}
 
-    fn close_overdue(&mut self, now: Instant) {
-        for slot in &mut self.peers {
-            if slot.as_ref().is_some_and(|peer| peer.deadline() <= now) {
-                *slot = None;
-            }
-        }
-    }
+/// The time until then, in whole milliseconds, which is what the kernel takes: less
+/// than one would be no time.
+fn time_until(until: Instant) -> Timespec {
+    let left = until.saturating_duration_since(Instant::now());
+    Timespec::try_from(left + Duration::from_millis(1)).unwrap_or_default()
 }
 
 fn ip(address: SocketAddrAny) -> Option<IpAddr> {
@@ -452,51 +415,51 @@ fn ip(address: SocketAddrAny) -> Option<IpAddr> {
 
 impl Peer {
     fn interest(&self) -> EventFlags {
-        match self.waits_to_write {
+        match self.waits_to_send {
             true => EventFlags::OUT,
             false => EventFlags::IN,
         }
     }
 
-    /// When it has taken too long.
+    /// When it is closed, unless something happens before.
     fn deadline(&self) -> Instant {
         match self.connection.phase() {
-            Phase::Idle | Phase::Answered => self.since + PATIENCE,
-            Phase::Arriving => {
+            Phase::Idle | Phase::Sending => self.since + IDLE_TIME,
+            Phase::Receiving => {
                 let seconds = self.connection.body() as u64 / BODY_RATE;
-                self.since + ARRIVAL + Duration::from_secs(seconds)
+                self.since + RECEIVE_TIME + Duration::from_secs(seconds)
             }
         }
     }
 
-    /// Reads or writes as far as the socket goes along.
-    fn go_on(&mut self, site: &mut Site<'_>) -> Result<(), Gone> {
+    /// Receives or sends as much as the socket allows at once.
+    fn go_on(&mut self, handler: &mut Handler<'_>) -> Result<(), Closed> {
         let mut bytes: &[u8] = &[];
-        if self.connection.phase() != Phase::Answered {
-            let read = match rustix::io::read(&self.socket, &mut *site.buffer) {
-                Ok(0) => return Err(Gone),
-                Ok(read) => read,
+        if self.connection.phase() == Phase::Sending {
+            self.send()?;
+        } else {
+            let read = match rustix::io::read(&self.socket, &mut *handler.buffer) {
+                Ok(read @ 1..) => read,
                 Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
-                Err(_) => return Err(Gone),
+                Ok(0) | Err(_) => return Err(Closed),
             };
             if self.connection.phase() == Phase::Idle {
                 self.since = Instant::now();
             }
-            bytes = &site.buffer[..read];
-        } else {
-            self.send()?;
+            bytes = &handler.buffer[..read];
         }
-        // One answer at a time: who asks on and reads nothing fills no memory.
-        while !bytes.is_empty() || self.connection.phase() != Phase::Answered {
-            match self.connection.receive(bytes, site.limit) {
-                Ok(Some(Arrived { vars, body })) => {
-                    self.connection.answer((site.answer)(vars, body));
+        // One response at a time: a peer that sends requests and reads nothing does not
+        // fill the memory.
+        while !bytes.is_empty() || self.connection.phase() != Phase::Sending {
+            match self.connection.receive(bytes, handler.limit) {
+                Ok(Some(Request { vars, body })) => {
+                    self.connection.answer((handler.answer)(vars, body));
                     self.since = Instant::now();
                 }
                 Ok(None) => return self.send(),
                 Err(_) => {
                     let _ = self.send();
-                    return Err(Gone);
+                    return Err(Closed);
                 }
             }
             bytes = &[];
@@ -505,19 +468,18 @@ impl Peer {
         Ok(())
     }
 
-    /// Sends what the socket takes at once; of a file one piece more than has been
-    /// read, so that a fast reader of a long file delays nobody.
-    fn send(&mut self) -> Result<(), Gone> {
+    /// Sends what the socket takes at once, and at most one more piece of a file, so
+    /// that a fast reader of a long file delays nobody.
+    fn send(&mut self) -> Result<(), Closed> {
         self.write()?;
-        let read = self.connection.read_piece();
-        read.map_err(|err| {
+        self.connection.read_piece().map_err(|err| {
             log_unfinished(err);
-            Gone
+            Closed
         })?;
         self.write()
     }
 
-    fn write(&mut self) -> Result<(), Gone> {
+    fn write(&mut self) -> Result<(), Closed> {
         while !self.connection.output().is_empty() {
             match rustix::io::write(&self.socket, self.connection.output()) {
                 Ok(written) => {
@@ -526,7 +488,7 @@ impl Peer {
                 }
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::INTR) => {}
-                Err(_) => return Err(Gone),
+                Err(_) => return Err(Closed),
             }
         }
         Ok(())

@@ -667,7 +667,12 @@ fn workers_run_the_file_that_has_replaced_theirs() {
     });
     assert_serves("the one that was removed", &daemon);
     let said = assert_ends_well(&daemon);
-    assert_eq!(said.matches("another file").count(), 2, "{said}");
+    assert_eq!(
+        said.matches("the file of this program was replaced")
+            .count(),
+        2,
+        "{said}"
+    );
 }
 
 /// Whatever can connect is trusted, so only the web server may connect.

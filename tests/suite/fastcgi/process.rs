@@ -308,7 +308,10 @@ fn a_worker_ends_when_its_file_is_replaced() {
     let ended = worker.wait();
     let said = String::from_utf8(ended.stderr).expect("UTF-8");
     assert_eq!(ended.status.code(), Some(0), "{said}");
-    assert!(said.contains("another file"), "{said}");
+    assert!(
+        said.contains("the file of this program was replaced"),
+        "{said}"
+    );
 }
 
 /// A time is asked for at each request: a token of this very second is not
