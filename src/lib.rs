@@ -34,16 +34,16 @@
 //! [`config`], then [`gateway`] and [`session`], which do not know each other, then
 //! `files` and `log`.
 
-#![forbid(unsafe_code)]
-
 pub mod app;
 pub mod cli;
 pub mod config;
 pub mod files;
 pub mod gateway;
 mod log;
+pub mod process;
 mod server;
 pub mod session;
+pub mod testing;
 
 pub use gateway::{Edge, Entrance, Environment, MetaVariables, Mount};
 pub use server::{

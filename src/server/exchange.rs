@@ -15,7 +15,7 @@ use super::form::check_content_type;
 use super::headers::{keep_out_of_caches, last_resort, protect};
 use super::origin::check_origin;
 use super::reply::redirect_by;
-use super::routes::NoRoute;
+use super::routes::{NoRoute, Parameters};
 use super::{Request, Response, Server, error_page};
 use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
 use crate::gateway::{self, Announced, Answer, Body, Edge, MetaVariables, Mount, Site};
@@ -137,15 +137,19 @@ fn answer(
     if !head.method.is_safe() {
         check_origin(vars, config.trust_proxy)?;
     }
-    let (number, parameters) = match routes.find(&head.method, mount.route()) {
-        Err(NoRoute::MethodNotAllowed(methods)) if head.method == Method::OPTIONS => {
+    let (handler, parameters) = match (routes.find(&head.method, mount.route()), &server.fallback) {
+        (Ok((number, parameters)), _) => {
+            if routes.takes_form(number) && head.method == Method::POST {
+                check_content_type(&head.headers)?;
+            }
+            (&server.handlers[number], parameters)
+        }
+        (Err(_), Some(fallback)) => (fallback, Parameters::new()),
+        (Err(NoRoute::MethodNotAllowed(methods)), None) if head.method == Method::OPTIONS => {
             return Ok(options(&methods.to_string()));
         }
-        found => found?,
+        (Err(err), None) => return Err(err.into()),
     };
-    if routes.takes_form(number) && head.method == Method::POST {
-        check_content_type(&head.headers)?;
-    }
     let limit = config.max_content_length;
     let announced = Announced::new(&head.method, vars, limit)?;
     let body = gateway::read_body(announced, limit, stdin)?;
@@ -171,7 +175,7 @@ fn answer(
             }
         }
     });
-    let outcome = (server.handlers[number])(&request, &mut session);
+    let outcome = handler(&request, &mut session);
     let sessions = sessions.take().transpose()?;
     let mut response = outcome.map_err(|err| err.0)?;
     if let Some(sessions) = sessions {

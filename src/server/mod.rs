@@ -12,6 +12,7 @@ mod reply;
 mod routes;
 
 use std::cell::RefCell;
+use std::ffi::CString;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
 use std::process::ExitCode;
@@ -69,6 +70,7 @@ pub struct Server<'h> {
     program: Program,
     routes: Arc<Routes>,
     handlers: Vec<Handler<'h>>,
+    fallback: Option<Handler<'h>>,
     error_page: ErrorHandler<'h>,
 }
 
@@ -93,6 +95,7 @@ impl<'h> Server<'h> {
             program: Program { name, settings: "" },
             routes: Arc::default(),
             handlers: Vec::new(),
+            fallback: None,
             error_page: Box::new(error_page::plain),
         }
     }
@@ -148,6 +151,18 @@ impl<'h> Server<'h> {
     ) -> Self {
         self.routes_mut().add(path, methods);
         self.handlers.push(Box::new(move |request, session| {
+            handler(request, session).into_response()
+        }));
+        self
+    }
+
+    /// Answers every request that no route matches, whatever its path and method,
+    /// in place of 404 and 405.
+    pub fn fallback<R: IntoResponse>(
+        mut self,
+        handler: impl Fn(&Request, &mut Session) -> R + 'h,
+    ) -> Self {
+        self.fallback = Some(Box::new(move |request, session| {
             handler(request, session).into_response()
         }));
         self
@@ -253,6 +268,9 @@ impl<'h> Server<'h> {
 
     /// One worker: see [`fastcgi`].
     fn serve_fastcgi(&self, edge: Edge) -> ExitCode {
+        // What `ps` and `top` call this process, however its file is called.
+        let name = CString::new(self.program.name.as_str()).unwrap_or_default();
+        let _ = rustix::thread::set_name(&name);
         let allowed = match fastcgi::web_server_addrs(&edge.vars) {
             Ok(allowed) => allowed,
             Err(err) => {

@@ -1,0 +1,284 @@
+//! How the process begins: the C `main` of a program, and its allocator.
+//!
+//! The C library calls this `main` itself. What the standard library does before a
+//! Rust one (signal stacks, handlers that say "stack overflow") takes a sixth of the
+//! time of a page; the two things that matter here are done by hand. All `unsafe` of
+//! the library is in this file.
+
+#![expect(unsafe_code, reason = "a C main: its lists, SIGPIPE, the allocator")]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::UnsafeCell;
+use std::ffi::{CStr, OsStr, OsString, c_char};
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dlmalloc::Dlmalloc;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::stdio::{stderr, stdin, stdout};
+
+use crate::gateway::{Edge, Entrance, Environment};
+
+/// dlmalloc behind a flag, for [`main!`](crate::main).
+///
+/// The C library's allocator maps and unmaps memory page by page in a program that
+/// is as short as a CGI program; this one maps 64 KiB once and uses it again.
+/// `dlmalloc::GlobalDlmalloc` takes a lock of the C library instead of the flag, which
+/// was a fifteenth of a request's instructions.
+pub struct Allocator {
+    heap: UnsafeCell<Dlmalloc>,
+    is_used: AtomicBool,
+}
+
+impl Allocator {
+    /// An allocator without memory.
+    #[expect(clippy::new_without_default, reason = "for a static only")]
+    pub const fn new() -> Self {
+        Self {
+            heap: UnsafeCell::new(Dlmalloc::new()),
+            is_used: AtomicBool::new(false),
+        }
+    }
+}
+
+impl std::fmt::Debug for Allocator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Allocator")
+    }
+}
+
+// SAFETY: `with` gives the heap to one thread at a time.
+unsafe impl Sync for Allocator {}
+
+impl Allocator {
+    /// Waits until no other thread uses the heap; this program has one thread.
+    fn with<T>(&self, run: impl FnOnce(&mut Dlmalloc) -> T) -> T {
+        while self.is_used.swap(true, Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+        // SAFETY: nobody else has passed the flag, and `run` does not allocate.
+        let outcome = run(unsafe { &mut *self.heap.get() });
+        self.is_used.store(false, Ordering::Release);
+        outcome
+    }
+}
+
+// SAFETY: the heap's functions have the same contract; they do not panic.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        self.with(|heap| unsafe { heap.malloc(layout.size(), layout.align()) })
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract.
+        self.with(|heap| unsafe { heap.free(block, layout.size(), layout.align()) });
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        self.with(|heap| unsafe { heap.calloc(layout.size(), layout.align()) })
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        self.with(|heap| unsafe { heap.realloc(block, layout.size(), layout.align(), size) })
+    }
+}
+
+/// A process that has begun.
+#[derive(Debug)]
+pub struct Process {
+    /// Who started it.
+    pub entrance: Entrance,
+    /// What it was given.
+    pub edge: Edge,
+    /// The sockets that systemd has opened for it: descriptors 3 and up
+    /// (sd_listen_fds(3)). Only on the command line.
+    pub sockets: Vec<OwnedFd>,
+    /// The arguments after the program's own name. Under CGI a visitor may write
+    /// them (RFC 3875, 4.4).
+    pub arguments: Vec<OsString>,
+}
+
+impl Process {
+    /// Begins: ignores SIGPIPE, opens standard streams that are closed, and reads
+    /// environment, arguments, clock and user.
+    ///
+    /// # Safety
+    ///
+    /// Both are lists as the C library passes them to `main`, and nothing in this
+    /// process ever sets a variable or changes an argument.
+    pub unsafe fn begin(argv: *const *const c_char, envp: *const *const c_char) -> Self {
+        // A write to a reader that went away is an error, not the end.
+        // SAFETY: a signal that is ignored runs nothing.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+        open_standard_streams();
+        // SAFETY: the caller's contract.
+        let (arguments, entries) = unsafe { (strings(argv), strings(envp)) };
+        let arguments: Vec<OsString> = arguments
+            .skip(1)
+            .map(|argument| OsStr::from_bytes(argument).to_owned())
+            .collect();
+        let edge = Edge {
+            vars: Environment::from_entries(entries),
+            argument: arguments.first().cloned(),
+            now: now(),
+            euid: effective_user(),
+        };
+        // A web server may pass the words of a query as arguments (RFC 3875, 4.4):
+        // under CGI a visitor writes argv, so decide before looking at it.
+        let entrance = edge.entrance();
+        let sockets = match entrance {
+            Entrance::Cgi => Vec::new(),
+            Entrance::FastCgi => {
+                unblock_signals();
+                Vec::new()
+            }
+            Entrance::CommandLine => {
+                unblock_signals();
+                passed_sockets(&edge.vars)
+            }
+        };
+        Self {
+            entrance,
+            edge,
+            sockets,
+            arguments,
+        }
+    }
+}
+
+/// Defines the `main` of a CGI program, and its allocator, as signet itself has them.
+///
+/// The file begins with `#![no_main]`. `signet::main!(handler)` answers every request
+/// by one function of request and session; the program's name is that of its Cargo
+/// package. `signet::main!(server: SERVER)` runs a [`Server`](crate::Server), which is
+/// made by the expression `SERVER`.
+///
+/// ```no_run
+/// #![no_main]
+///
+/// signet::main!(|_request, session| {
+///     let visits = session.get_or("visits", 0) + 1;
+///     session.insert("visits", visits);
+///     signet::html(format!("<p>Visit number {visits}</p>"))
+/// });
+/// ```
+#[macro_export]
+macro_rules! main {
+    (server: $server:expr $(,)?) => {
+        $crate::main!(@main |process: $crate::process::Process| {
+            let code = $server.run_as(process.entrance, process.edge);
+            u8::from(code != ::std::process::ExitCode::SUCCESS)
+        });
+    };
+    (@main $run:expr) => {
+        #[global_allocator]
+        static ALLOCATOR: $crate::process::Allocator = $crate::process::Allocator::new();
+
+        // SAFETY: no other symbol of this name is linked, as `no_main` leaves out std's.
+        #[unsafe(no_mangle)]
+        extern "C" fn main(
+            _argc: ::std::ffi::c_int,
+            argv: *const *const ::std::ffi::c_char,
+            envp: *const *const ::std::ffi::c_char,
+        ) -> ::std::ffi::c_int {
+            // SAFETY: both are lists as the C library passes them.
+            let process = unsafe { $crate::process::Process::begin(argv, envp) };
+            ($run)(process).into()
+        }
+    };
+    ($handler:expr $(,)?) => {
+        $crate::main!(
+            server: $crate::Server::named(env!("CARGO_PKG_NAME")).fallback($handler)
+        );
+    };
+}
+
+/// A process inherits the signals that its parent had blocked. Blocked SIGTERM
+/// would never end this one, and blocked SIGCHLD never tell that a worker ended.
+fn unblock_signals() {
+    // SAFETY: both calls write to or read the set, which is here, and no more.
+    unsafe {
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
+}
+
+/// The sockets that systemd has opened for this process: descriptors 3 and up
+/// (sd_listen_fds(3)).
+fn passed_sockets(vars: &Environment) -> Vec<OwnedFd> {
+    let end = 3_i32.saturating_add(vars.passed_sockets(std::process::id()));
+    (3..end)
+        .map_while(|fd| {
+            // SAFETY: this fails where the descriptor is not open.
+            let is_open = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } == 0;
+            // SAFETY: it is open, and nothing here has looked at it before.
+            is_open.then(|| unsafe { OwnedFd::from_raw_fd(fd) })
+        })
+        .collect()
+}
+
+/// The effective user id, from where the kernel puts it for a new program: that
+/// saves a system call.
+fn effective_user() -> u32 {
+    // SAFETY: the C library reads its copy of the kernel's list, and sets errno
+    // (which is this thread's own) if there is no such entry.
+    let (user, errno) = unsafe {
+        *libc::__errno_location() = 0;
+        let user = libc::getauxval(libc::AT_EUID);
+        (user, *libc::__errno_location())
+    };
+    match u32::try_from(user) {
+        Ok(user) if errno == 0 => user,
+        _ => rustix::process::geteuid().as_raw(),
+    }
+}
+
+/// The strings of a list that ends with a null pointer.
+///
+/// # Safety
+///
+/// `list` is one, and neither it nor a string is ever changed.
+unsafe fn strings(list: *const *const c_char) -> impl Iterator<Item = &'static [u8]> {
+    (0..)
+        // SAFETY: the null pointer, at which this ends, is in the list.
+        .map(move |index| unsafe { *list.add(index) })
+        .take_while(|string| !string.is_null())
+        // SAFETY: what is not null is a string.
+        .map(|string| unsafe { CStr::from_ptr(string) }.to_bytes())
+}
+
+/// Unix seconds; 0 if the clock stands before 1970.
+///
+/// By a system call: to find the kernel's quick way to the clock, the C library
+/// reads through four pages, which takes longer than this whole file.
+fn now() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel writes one timespec, and here is one.
+    unsafe { libc::syscall(libc::SYS_clock_gettime, libc::CLOCK_REALTIME, &raw mut time) };
+    u64::try_from(time.tv_sec).unwrap_or(0)
+}
+
+/// Opens `/dev/null` in the place of standard streams that are closed: the
+/// next file would get the number of one, and messages would go into it.
+fn open_standard_streams() {
+    let mut streams =
+        [stdin(), stdout(), stderr()].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::empty()));
+    let asked = poll(&mut streams, Some(&Timespec::default()));
+    for stream in streams {
+        if asked.is_ok()
+            && stream.revents().contains(PollFlags::NVAL)
+            && let Ok(null) = open("/dev/null", OFlags::RDWR, Mode::empty())
+        {
+            let _ = null.into_raw_fd();
+        }
+    }
+}
