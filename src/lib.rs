@@ -45,10 +45,14 @@ mod server;
 pub mod session;
 pub mod testing;
 
-pub use gateway::{Edge, Entrance, Environment, MetaVariables, Mount};
+pub use cgi;
+pub use gateway::{
+    Body, Edge, Entrance, Environment, FileRange, FileRangeError, MetaVariables, Mount,
+};
+pub use http;
 pub use server::{
     Error, ErrorPage, Form, FormError, IntoResponse, Request, Response, Server, UrlError, escape,
-    form, html, meta_variables, mount, now, parameter, query, redirect, url_for,
+    form, html, meta_variables, mount, now, parameter, query, redirect, state_dir, url_for,
 };
 pub use session::{Flash, Session, USERNAME, Value};
 

@@ -26,7 +26,7 @@ use cookie::Cookie;
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::gateway::{Edge, logged};
+use crate::gateway::{Edge, Environment, logged};
 use crate::server::Server;
 
 /// Redirects that are followed, as by browsers.
@@ -211,7 +211,7 @@ impl<'s> Client<'s> {
             set("HTTP_COOKIE", pairs.join("; ").as_ref());
         }
         let edge = Edge {
-            vars: vars.into_iter().collect(),
+            vars: Environment::of_test(vars.into_iter().collect()),
             argument: None,
             now: self.now,
             euid: rustix::process::geteuid().as_raw(),

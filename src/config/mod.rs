@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::files::FileError;
-use crate::files::trusted::{TrustedFile, TrustedFolder};
+use crate::files::trusted::{Readers, TrustedFile, TrustedFolder};
 use crate::gateway::{ApplicationRoot, TrustProxy};
 use crate::session::cookie::{CookiePath, CookieSettings};
 use crate::session::key::Key;
@@ -150,6 +150,21 @@ impl Config {
     /// The state folder, which need not exist yet; `None` if none can be used.
     pub(crate) fn state_dir(&self) -> Option<&Path> {
         Some(self.state_dir.as_ref().ok()?.path())
+    }
+
+    /// The state folder, which is made if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`StateDirError`] if none can be used.
+    pub(crate) fn make_state_dir(&self) -> Result<&Path, StateDirError> {
+        let folder = self.state_dir.as_ref().map_err(Clone::clone)?;
+        let made = folder.make(Readers::Anybody);
+        made.map_err(|error| StateDirError::Named {
+            setting: "STATE_DIR",
+            error,
+        })?;
+        Ok(folder.path())
     }
 
     /// The settings file that was read.

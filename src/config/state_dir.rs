@@ -106,6 +106,9 @@ impl PrivatePlaces<'_> {
             return self.folder("STATE_DIR", dir);
         }
         let mut tried = Vec::new();
+        if !self.environment.has_default_folders() {
+            return Err(StateDirError::NoneFound(tried));
+        }
         for source in [
             StateDirSource::StateDirectory,
             StateDirSource::XdgStateHome,

@@ -11,13 +11,30 @@ use super::MetaVariables;
 /// writes those. Only under CGI, where the web server starts a process for each
 /// request, does the environment hold the meta-variables as well.
 #[derive(Clone, Debug, Default)]
-pub struct Environment(MetaVariables);
+pub struct Environment {
+    vars: MetaVariables,
+    is_of_test: bool,
+}
 
 impl Environment {
     /// Reads entries `NAME=VALUE`, as a process is given them. An entry without
     /// `=` is ignored; a name may begin with `=`.
     pub fn from_entries<'e>(entries: impl Iterator<Item = &'e [u8]>) -> Self {
-        Self(MetaVariables::from_environ(entries))
+        MetaVariables::from_environ(entries).into()
+    }
+
+    /// The environment of a test: it has no home folder and no folder of the system,
+    /// whoever runs the test.
+    pub(crate) fn of_test(vars: MetaVariables) -> Self {
+        Self {
+            vars,
+            is_of_test: true,
+        }
+    }
+
+    /// Whether a state folder may be looked for where no variable names one.
+    pub(crate) fn has_default_folders(&self) -> bool {
+        !self.is_of_test
     }
 
     /// Whether a web server started this process as a CGI program.
@@ -25,7 +42,7 @@ impl Environment {
     /// Decided before argv is looked at: a server may pass the words of a
     /// query as arguments (RFC 3875, 4.4; CVE-2012-1823).
     pub fn is_of_cgi(&self) -> bool {
-        self.0
+        self.vars
             .iter()
             .any(|(name, _)| name == b"GATEWAY_INTERFACE" || name == b"REQUEST_METHOD")
     }
@@ -41,32 +58,41 @@ impl Environment {
 
     /// The request of a CGI process.
     pub(crate) fn cgi_request(&self) -> &MetaVariables {
-        &self.0
+        &self.vars
     }
 
     /// The request of a CGI process, by value.
     pub(crate) fn into_cgi_request(self) -> MetaVariables {
-        self.0
+        self.vars
     }
 
     /// The value of `name`, unless it is unset or empty.
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.get(name)
+        self.vars.get(name)
     }
 
     /// The value of `name` as a path, unless it is unset or empty.
     pub(crate) fn path(&self, name: &str) -> Option<&Path> {
-        self.0.path(name)
+        self.vars.path(name)
     }
 
     /// Every variable, in the order given.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> {
-        self.0.iter()
+        self.vars.iter()
+    }
+}
+
+impl From<MetaVariables> for Environment {
+    fn from(vars: MetaVariables) -> Self {
+        Self {
+            vars,
+            is_of_test: false,
+        }
     }
 }
 
 impl<N: AsRef<OsStr>, V: AsRef<OsStr>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(vars: I) -> Self {
-        Self(vars.into_iter().collect())
+        vars.into_iter().collect::<MetaVariables>().into()
     }
 }

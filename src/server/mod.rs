@@ -15,6 +15,7 @@ use std::cell::RefCell;
 use std::ffi::CString;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -327,6 +328,17 @@ pub fn meta_variables(request: &Request) -> &MetaVariables {
 /// When the request began, in Unix seconds.
 pub fn now(request: &Request) -> u64 {
     Context::of(request).now
+}
+
+/// The program's state folder, for files of its own. It is made if it is not there;
+/// only the user that the program runs as may look into it.
+///
+/// # Errors
+///
+/// Status 503, with the reason in the log, if there is no fit place for it.
+pub fn state_dir(request: &Request) -> Result<&Path, Error> {
+    let made = Context::of(request).config.make_state_dir();
+    made.map_err(|err| Failure::StateDir(err).into())
 }
 
 /// What the segment `{name}` or `{*name}` of the route's path matched.

@@ -203,6 +203,11 @@ impl Session {
         self.get_as(key).ok().flatten().unwrap_or(default)
     }
 
+    /// The user who is logged in: the text under [`USERNAME`], if it is not empty.
+    pub fn username(&self) -> Option<&str> {
+        user(self.dict())
+    }
+
     /// Stores `value` under `key` and returns what was there.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
         let key = key.into();

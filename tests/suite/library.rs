@@ -112,6 +112,31 @@ fn a_page_that_looks_at_no_session_opens_no_key_file() {
 }
 
 #[test]
+fn a_guestbook_keeps_its_entries_in_its_state_folder() {
+    let state = StateDir::new();
+    let guestbook = |cgi: Cgi| cgi.program(example("guestbook")).state(&state).run();
+    let added = guestbook(Cgi::post("/", "entry=%3Cb%3Ehello%3C/b%3E"));
+    assert_eq!(added.response().status, 303, "{added}");
+    let cookie = added.response().cookie("session").expect("a message").value;
+    let list = guestbook(Cgi::get("/").cookie(format!("session={cookie}")));
+    let text = list.response().text().to_owned();
+    assert!(text.contains("Thank you."), "{text}");
+    assert!(
+        text.contains("/entries/0\">&lt;b&gt;hello&lt;/b&gt;</a>"),
+        "{text}"
+    );
+    let shown = guestbook(Cgi::get("/entries/0"));
+    assert!(
+        shown.response().text().contains("&lt;b&gt;hello&lt;/b&gt;"),
+        "{shown}"
+    );
+    assert_eq!(guestbook(Cgi::get("/entries/1")).response().status, 404);
+    assert_eq!(guestbook(Cgi::get("/entries/x")).response().status, 404);
+    let entries = std::fs::read_to_string(state.path().join("entries.txt"));
+    assert_eq!(entries.expect("the file"), "<b>hello</b>\n");
+}
+
+#[test]
 fn without_a_web_server_it_says_so() {
     let out = counter("/").bare().run();
     assert_eq!(out.errors().lines().count(), 1, "{out}");

@@ -35,6 +35,7 @@ mod mount;
 mod pages;
 mod recorded;
 mod rfc3875;
+mod server;
 mod settings;
 mod store;
 mod templates;

@@ -1,0 +1,247 @@
+//! A program of the library in this process, through `signet::testing::Client`.
+
+use std::collections::BTreeMap;
+
+use signet::http::{Method, StatusCode};
+use signet::testing::Client;
+use signet::{Error, Form, Request, Server, Session, parameter, redirect, url_for};
+
+use crate::support::StateDir;
+
+const BODY: &[u8] = b"name=ada";
+
+fn program() -> Server<'static> {
+    Server::named("program")
+        .settings("SESSION_PERMANENT = true\nPERMANENT_SESSION_LIFETIME = 600\n")
+        .get("/", |_, session| format!("{}", session.get_or("visits", 0)))
+        .endpoint("index")
+        .post("/visit", |request, session| {
+            let form: Form = signet::form(request)?;
+            session.insert("name", form.get("name").unwrap_or_default());
+            session.insert("visits", session.get_or("visits", 0) + 1);
+            Ok::<_, Error>(redirect(&url_for(request, "index", &[])?))
+        })
+        .get("/typed", typed)
+        .post("/typed", typed)
+        .get("/notes/{id}", |request, _| {
+            parameter(request, "id")
+                .map(str::to_owned)
+                .unwrap_or_default()
+        })
+        .endpoint("note")
+        .get("/link", |request, _| {
+            url_for(request, "note", &[("id", "a b"), ("x", "&")])
+        })
+        .get("/fails", |_, _| -> Result<&str, Error> {
+            Err(std::fs::read("/nowhere/at-all").unwrap_err().into())
+        })
+        .get("/forbidden", |_, _| -> Result<&str, Error> {
+            Err(Error::status(StatusCode::FORBIDDEN))
+        })
+        .get("/user", |_, session| {
+            session.username().unwrap_or("nobody").to_owned()
+        })
+        .post("/login", |_, session| {
+            session.insert(signet::USERNAME, "ada");
+            session.flash("message", "Hello.");
+            redirect("/user")
+        })
+        .get("/flashes", |_, session| {
+            let flashes = session.take_flashes();
+            flashes
+                .iter()
+                .map(|flash| flash.message.as_str())
+                .collect::<String>()
+        })
+        .get("/path", |request, _| -> Result<String, Error> {
+            Ok(signet::state_dir(request)?.display().to_string())
+        })
+        .get("/now", |request, _| signet::now(request).to_string())
+}
+
+/// A form or a query of numbers.
+fn typed(request: &Request, _: &mut Session) -> Result<String, Error> {
+    let fields: BTreeMap<String, u8> = match *request.method() {
+        Method::POST => signet::form(request)?,
+        _ => signet::query(request)?,
+    };
+    Ok(format!("{fields:?}"))
+}
+
+#[test]
+fn a_client_keeps_cookies_and_follows_redirects() {
+    let server = program();
+    let mut ada = Client::new(&server);
+    assert_eq!(ada.get("/").text(), "0");
+    assert_eq!(ada.cookie("session"), None, "nothing was stored");
+    assert_eq!(ada.post("/visit", &[("name", "ada & b")]).text(), "1");
+    assert_eq!(ada.post("/visit", &[]).text(), "2");
+    assert_eq!(Client::new(&server).get("/").text(), "0", "another browser");
+    let mut bob = Client::new(&server).without_redirects();
+    let answer = bob.post("/visit", &[]);
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("location")),
+        (303, Some("/"))
+    );
+}
+
+#[test]
+fn a_client_has_a_clock_and_a_key_of_its_own() {
+    let server = program();
+    let mut ada = Client::new(&server);
+    assert_eq!(ada.get("/now").text(), "1767225600", "2026-01-01 00:00 UTC");
+    ada.post("/visit", &[]);
+    let cookie = ada.cookie("session").expect("a session").to_owned();
+    let mut eve = Client::new(&server);
+    eve.set_cookie("session", &cookie);
+    assert_eq!(eve.get("/").text(), "0", "a cookie of another key");
+    ada.set_now(1_767_225_600 + 600);
+    assert_eq!(ada.get("/").text(), "1");
+    ada.set_now(1_767_225_600 + 1300);
+    assert_eq!(ada.get("/").text(), "0", "the lifetime is over");
+}
+
+#[test]
+fn routes_have_parameters_and_urls() {
+    let server = program();
+    let mut client = Client::new(&server);
+    #[rustfmt::skip]
+    let cases = [
+        ("/notes/7",            200, "7"),
+        ("/notes/a%20b%2525",   200, "a b%25"),
+        ("/notes/%C3%BC?x=1",   200, "\u{fc}"),
+        ("/link",               200, "/notes/a%20b?x=%26"),
+        ("/typed?a=1&b=2",      200, r#"{"a": 1, "b": 2}"#),
+    ];
+    for (path, code, text) in cases {
+        let answer = client.get(path);
+        assert_eq!(
+            (answer.status.as_u16(), &*answer.text()),
+            (code, text),
+            "{path}"
+        );
+    }
+    for (path, code) in [
+        ("/notes/", 404),
+        ("/notes/a/b", 404),
+        ("/notes/a%2Fb", 404),
+        ("/notes/..", 404),
+        ("/notes/%2e%2e", 404),
+        ("/notes/%FF", 404),
+        ("/typed?a=x", 400),
+        ("/typed?a=%FF", 400),
+        ("/visit", 405),
+        ("/forbidden", 403),
+    ] {
+        let answer = client.get(path);
+        assert_eq!(answer.status, code, "{path}: {}", answer.text());
+        assert_eq!(answer.log, "", "{path}");
+    }
+    let allow = client.send(Method::OPTIONS, "/typed", &[], b"");
+    assert_eq!(
+        (allow.status.as_u16(), allow.header("allow")),
+        (204, Some("GET, HEAD, POST, OPTIONS"))
+    );
+    assert_eq!(client.send(Method::HEAD, "/notes/7", &[], b"").text(), "");
+}
+
+#[test]
+fn a_form_is_checked_before_it_is_read() {
+    let server = program();
+    let mut client = Client::new(&server).without_redirects();
+    #[rustfmt::skip]
+    let cases = [
+        ("application/x-www-form-urlencoded", BODY,     303),
+        ("application/x-www-form-urlencoded", b"a=%FF", 400),
+        ("multipart/form-data; boundary=x",   BODY,     415),
+        ("text/plain",                        BODY,     415),
+    ];
+    for (kind, body, code) in cases {
+        let answer = client.send(Method::POST, "/visit", &[("Content-Type", kind)], body);
+        assert_eq!(answer.status, code, "{kind}");
+    }
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let foreign = [form[0], ("Origin", "https://evil.example")];
+    assert_eq!(
+        client.send(Method::POST, "/visit", &foreign, BODY).status,
+        403
+    );
+}
+
+#[test]
+fn a_handlers_error_is_logged_under_the_number_on_the_page() {
+    let server = program();
+    let answer = Client::new(&server).get("/fails");
+    assert_eq!(answer.status, 500);
+    let (_, reason) = answer.log.split_once("error ").expect("a line in the log");
+    let (id, reason) = reason.split_once(": ").expect("a number");
+    assert!(answer.text().contains(id), "{}", answer.text());
+    assert!(reason.contains("No such file"), "{reason}");
+    assert!(!answer.text().contains("No such file"), "{}", answer.text());
+    let mut debugging = Client::new(&server).setting("DEBUG", "true");
+    assert!(debugging.get("/fails").text().contains("No such file"));
+}
+
+#[test]
+fn users_and_messages_are_in_the_session() {
+    let server = program();
+    let mut client = Client::new(&server);
+    assert_eq!(client.get("/user").text(), "nobody");
+    assert_eq!(client.post("/login", &[]).text(), "ada");
+    assert_eq!(client.get("/flashes").text(), "Hello.");
+    assert_eq!(client.get("/flashes").text(), "");
+}
+
+#[test]
+fn a_program_has_a_folder_for_its_own_files() {
+    let server = program();
+    assert_eq!(Client::new(&server).get("/path").status, 503, "no folder");
+    let state = StateDir::new();
+    let folder = state.path().join("made");
+    let answer = Client::new(&server).state_dir(&folder).get("/path");
+    assert_eq!(answer.text(), folder.display().to_string());
+    assert!(folder.is_dir());
+}
+
+#[test]
+fn a_fallback_answers_every_path_and_method() {
+    let server = Server::named("program")
+        .get("/own", |_, _| "own")
+        .fallback(|request, _| format!("{} {}", request.method(), request.uri()));
+    let mut client = Client::new(&server);
+    assert_eq!(client.get("/own").text(), "own");
+    assert_eq!(client.get("/any/path?x=1").text(), "GET /any/path?x=1");
+    assert_eq!(client.post("/own", &[]).text(), "POST /own");
+}
+
+#[test]
+fn an_error_page_of_the_program_has_the_status_of_the_failure() {
+    let server = Server::named("program")
+        .get("/", |_, _| "page")
+        .error_page(|error| match error.status() {
+            StatusCode::NOT_FOUND => Ok("lost".to_owned()),
+            _ => Err(Error::new("the error page fails")),
+        });
+    let mut client = Client::new(&server);
+    let lost = client.get("/nothing");
+    assert_eq!((lost.status.as_u16(), &*lost.text()), (404, "lost"));
+    let refused = client.post("/", &[]);
+    assert_eq!(refused.status, 405);
+    assert_eq!(refused.header("allow"), Some("GET, HEAD, OPTIONS"));
+    assert!(
+        refused.log.contains("the error page fails"),
+        "{}",
+        refused.log
+    );
+    assert!(
+        refused.text().contains("Method Not Allowed"),
+        "{}",
+        refused.text()
+    );
+}
+
+#[test]
+#[should_panic(expected = "is not 1 to 64 ASCII letters")]
+fn a_programs_name_is_fit_for_a_folder() {
+    let _ = Server::named("../other");
+}
