@@ -66,7 +66,7 @@ class Signet(Peer):
     def command(self, path):
         # The program itself logs in and out. /set and /get are of another program,
         # by the library, with the same sessions.
-        program = "signet" if path in ("/login", "/logout") else "examples/site"
+        program = "signet" if path in ("/login", "/logout") else "examples/peer_site"
         return [self.programs / program]
 
     def variables(self):

@@ -1,9 +1,9 @@
-//! A CGI program for `tests/peers`: `/set?key=value` stores a text in the
+//! The site of `tests/peers` with signet: `/set?key=value` stores a text in the
 //! session, `/get` shows what it holds, a line for each key.
 //!
-//! A request with the header `X-Hold: PATH` is a slow one: when it has its
-//! session it writes to the FIFO `PATH.read` and goes on when there is
-//! something to read in `PATH.go`.
+//! A request with the header `X-Hold: PATH` is a slow one: when it has read its
+//! session it writes to the FIFO `PATH.read`, and waits until it can read from the
+//! FIFO `PATH.go`.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
 }
 
 fn set(request: &Request, session: &mut Session) -> Result<&'static str, Error> {
+    session.len(); // reads it
     hold(request)?;
     let form: Form = signet::query(request)?;
     for (key, value) in form.iter() {
@@ -29,15 +30,16 @@ fn set(request: &Request, session: &mut Session) -> Result<&'static str, Error> 
 }
 
 fn get(request: &Request, session: &mut Session) -> Result<String, Error> {
-    hold(request)?;
     let texts = session.iter().filter_map(|(key, value)| {
         let value = value.as_str()?;
         Some(format!("{key}={value}\n"))
     });
-    Ok(texts.collect())
+    let texts = texts.collect();
+    hold(request)?;
+    Ok(texts)
 }
 
-/// Waits, if the request is a slow one.
+/// Waits if the request is a slow one, whose session has been read.
 fn hold(request: &Request) -> Result<(), Error> {
     let Some(path) = request.headers().get("x-hold") else {
         return Ok(());
