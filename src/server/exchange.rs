@@ -221,22 +221,23 @@ fn save(
     let path = config.cookie_path.as_ref().map(CookiePath::as_str);
     let scope = CookieScope {
         path: path.unwrap_or(context.mount.cookie_path()),
+        mount: context.mount.cookie_path(),
         secure: config
             .cookie_secure
             .unwrap_or_else(|| Site::new(&context.vars, config.trust_proxy).is_https),
     };
-    let line = match sessions.save(&session, scope, *now) {
+    let lines = match sessions.save(&session, scope, *now) {
         // Only that it was in use is not recorded: the page is as good without it.
         Err(err) if !session.modified() => {
             gateway::log(err);
-            None
+            Vec::new()
         }
         saved => saved?,
     };
-    if session.accessed() || line.is_some() {
+    if session.accessed() || !lines.is_empty() {
         keep_out_of_caches(response);
     }
-    if let Some(line) = line {
+    for line in lines {
         let line = HeaderValue::try_from(line)
             .map_err(|_| Failure::Status(StatusCode::INTERNAL_SERVER_ERROR))?;
         response.headers_mut().append(header::SET_COOKIE, line);

@@ -228,6 +228,8 @@ impl CookieSettings {
 pub struct CookieScope<'r> {
     /// `Path`.
     pub path: &'r str,
+    /// The path that the addresses of all pages begin with; `/` at the root.
+    pub mount: &'r str,
     /// `Secure`.
     pub secure: bool,
 }
@@ -300,11 +302,48 @@ pub(super) fn line(
 /// The `Set-Cookie` value that deletes the cookie. It has the same attributes, or the
 /// browser would ignore it. It expires one second after the epoch, as in PHP: some
 /// browsers do not accept 0 as a date.
-pub(super) fn deletion(settings: &CookieSettings, scope: CookieScope<'_>) -> String {
-    let mut cookie = attributes(settings, scope, String::new());
+pub(super) fn deletion(settings: &CookieSettings, scope: CookieScope<'_>, path: &str) -> String {
+    let mut cookie = attributes(settings, CookieScope { path, ..scope }, String::new());
     cookie.set_max_age(time::Duration::ZERO);
     cookie.set_expires(OffsetDateTime::UNIX_EPOCH + time::Duration::SECOND);
     cookie.to_string()
+}
+
+/// The most paths by which other cookies of the session's name are deleted.
+const MAX_OTHER_PATHS: usize = 8;
+
+/// The `Set-Cookie` values that delete the cookies of the session's name that a
+/// browser also sends to the pages, as their paths are at the mount or above it
+/// (RFC 6265, 5.1.4). Cookies below the mount are not sent to all pages.
+pub(super) fn deletions_of_others(
+    settings: &CookieSettings,
+    scope: CookieScope<'_>,
+) -> Vec<String> {
+    // Such a cookie has the path `/` only.
+    if settings.name.is_host_only() {
+        return Vec::new();
+    }
+    let mut paths = vec!["/".to_owned()];
+    let mut mount = scope.mount;
+    while !mount.is_empty() && mount != "/" && paths.len() < MAX_OTHER_PATHS {
+        paths.extend([mount.to_owned(), format!("{mount}/")]);
+        mount = mount.rsplit_once('/').map_or("", |(above, _)| above);
+    }
+    let (own, any) = (|path: &String| path != scope.path, |_: &String| true);
+    let deletions = |settings, wanted: &dyn Fn(&String) -> bool| {
+        let paths = paths.iter().filter(|path| wanted(path));
+        Vec::from_iter(paths.map(|path| deletion(settings, scope, path)))
+    };
+    let mut lines = deletions(settings, &own);
+    if settings.domain.is_some() {
+        // Cookies from before that was set are of this host only.
+        let this_host = CookieSettings {
+            domain: None,
+            ..settings.clone()
+        };
+        lines.extend(deletions(&this_host, &any));
+    }
+    lines
 }
 
 fn attributes<'c>(

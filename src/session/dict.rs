@@ -92,10 +92,12 @@ pub(super) struct State {
     pub(super) started: Moment,
     /// When it was saved last, in Unix seconds; 0 for a new one.
     pub(super) saved: u64,
-    /// Every stored session whose id came with the request.
-    pub(super) proven: Vec<SessionId>,
-    /// The user whose sessions are all to end.
-    pub(super) ended_user: Option<String>,
+    /// The other valid sessions whose cookies came with the request. An empty one
+    /// stands for cookies that were not looked at, or that have the same value.
+    pub(super) others: Vec<Session>,
+    /// The users whose sessions are all to end, and when the latest of those began
+    /// that came with the request.
+    pub(super) ended_users: Vec<(String, Moment)>,
     modified: bool,
     renewed: bool,
     logged_in: bool,
@@ -297,9 +299,16 @@ impl Session {
     ///
     /// [`MAX_INVENTED`]: super::revocation::MAX_INVENTED
     pub fn end_everywhere(&mut self) {
-        if let Some(user) = self.user() {
-            self.state_mut().ended_user = Some(user.to_owned());
+        let mut users = Vec::<(String, Moment)>::new();
+        let sessions = std::iter::once(&*self).chain(&self.state().others);
+        for (session, user) in sessions.filter_map(|session| Some((session, session.user()?))) {
+            let began = session.state().started;
+            match users.iter_mut().find(|(other, _)| other == user) {
+                Some((_, latest)) => *latest = began.max(*latest),
+                None => users.push((user.to_owned(), began)),
+            }
         }
+        self.state_mut().ended_users = users;
         self.remove(USERNAME);
     }
 
@@ -374,7 +383,7 @@ impl Session {
     /// Whether the request had a session, and it is empty now.
     pub(super) fn emptied(&self) -> bool {
         let state = self.state();
-        let brought = !state.loaded.is_empty() || (state.renewed && !state.proven.is_empty());
+        let brought = !state.loaded.is_empty() || (state.renewed && !state.others.is_empty());
         self.values().is_empty() && brought
     }
 

@@ -62,9 +62,10 @@ impl SessionInterface {
         now: u64,
     ) -> Result<OpenedSession, StoreError> {
         let mut refused = Vec::new();
-        let (mut tried, mut count, mut bytes) = ([""; MAX_COOKIES], 0, 0);
+        let (mut tried, mut count, mut bytes) = ([("", false); MAX_COOKIES], 0, 0);
+        let mut has_copies = false;
         let mut found: Option<(Session, Ended)> = None;
-        let mut proven: Vec<SessionId> = Vec::new();
+        let mut others: Vec<Session> = Vec::new();
         let mut is_ambiguous = false;
         let (mut first, mut has_others) = (None::<&str>, false);
         for value in headers.flat_map(|header| cookie::values_of(&self.settings.name, header)) {
@@ -72,7 +73,8 @@ impl SessionInterface {
             let Some(candidate) = self.candidate(value) else {
                 continue;
             };
-            if tried[..count].contains(&value) {
+            if let Some((_, is_valid)) = tried[..count].iter().find(|(other, _)| *other == value) {
+                has_copies |= is_valid;
                 continue;
             }
             bytes += value.len();
@@ -80,7 +82,7 @@ impl SessionInterface {
                 is_ambiguous = true;
                 break;
             }
-            tried[count] = value;
+            tried[count] = (value, false);
             count += 1;
             let session = match candidate {
                 Candidate::Id(store, id) => stored(store, id, now, &mut refused)?,
@@ -96,22 +98,28 @@ impl SessionInterface {
             if ended.covers(started, now) || self.settings.is_too_old(started, now) {
                 continue;
             }
-            if let Origin::Store(id) = &session.state().origin {
-                proven.push(id.clone());
-            }
-            match &found {
-                Some((other, _)) if other.values() != session.values() => is_ambiguous = true,
-                Some((other, _)) if other.state().saved >= session.state().saved => {}
-                Some(_) | None => found = Some((session, ended)),
+            tried[count - 1].1 = true;
+            let Some((newest, _)) = &found else {
+                found = Some((session, ended));
+                continue;
+            };
+            is_ambiguous |= newest.values() != session.values();
+            match newest.state().saved >= session.state().saved {
+                true => others.push(session),
+                false => others.extend(found.replace((session, ended)).map(|(other, _)| other)),
             }
         }
         let duplicates = match is_ambiguous {
             true => Some(DuplicateCookies::NoneUsed),
             false => (has_others && found.is_some()).then_some(DuplicateCookies::OneUsed),
         };
-        let found = found.filter(|_| !is_ambiguous);
         let mut session = found.map_or_else(Session::new, |(session, _)| session);
-        session.state_mut().proven = proven;
+        if is_ambiguous {
+            others.push(std::mem::take(&mut session));
+        } else if has_copies {
+            others.push(Session::new());
+        }
+        session.state_mut().others = others;
         Ok(OpenedSession {
             session,
             refused,

@@ -44,29 +44,32 @@ impl SessionInterface {
     ///
     /// [`SaveError`]: then nothing was changed.
     pub(crate) fn end_everywhere(&self, session: &Session, now: u64) -> Result<bool, SaveError> {
-        let Some(user) = &session.state().ended_user else {
-            return Ok(true);
-        };
-        let revocations = self.revocations.as_deref();
-        let revocations = revocations.ok_or(SaveError::NoRevocations)?;
-        let users = match self.accepts_any_name {
-            true => Users::Invented(user),
-            false => Users::Known(user),
-        };
-        match revocations.end(users, Some(session.state().started), now) {
-            Ok(()) => Ok(true),
-            Err(EndError::TooMany) => Ok(false),
-            Err(EndError::Store(err)) => Err(err.into()),
+        let mut have_ended = true;
+        for (user, began) in &session.state().ended_users {
+            let revocations = self.revocations.as_deref();
+            let revocations = revocations.ok_or(SaveError::NoRevocations)?;
+            let users = match self.accepts_any_name {
+                true => Users::Invented(user),
+                false => Users::Known(user),
+            };
+            match revocations.end(users, Some(*began), now) {
+                Ok(()) => {}
+                Err(EndError::TooMany) => have_ended = false,
+                Err(EndError::Store(err)) => return Err(err.into()),
+            }
         }
+        Ok(have_ended)
     }
 
-    /// Saves `session` and returns the `Set-Cookie` value to send, if any.
+    /// Saves `session` and returns the `Set-Cookie` values to send.
     ///
     /// A cookie is sent when the session was modified; when it is permanent and a
     /// tenth of its lifetime has passed (Flask sends one every time, which makes
     /// every page uncacheable); and, as a deletion, when it was emptied. A visitor
     /// who stored nothing gets none, nor does one whose session was ended while
-    /// this request ran.
+    /// this request ran. If the request had several valid cookies and the session
+    /// ends or gets a new user, the others are deleted: a signed one would still be
+    /// accepted.
     ///
     /// # Errors
     ///
@@ -76,7 +79,7 @@ impl SessionInterface {
         session: &Session,
         scope: CookieScope<'_>,
         now: u64,
-    ) -> Result<Option<String>, SaveError> {
+    ) -> Result<Vec<String>, SaveError> {
         if session.renewed() {
             self.end_others(session)?;
         }
@@ -89,7 +92,8 @@ impl SessionInterface {
         };
         if session.values().is_empty() {
             let is_deleted = session.emptied() && saving.delete()?;
-            return Ok(is_deleted.then(|| cookie::deletion(&self.settings, scope)));
+            let line = is_deleted.then(|| cookie::deletion(&self.settings, scope, scope.path));
+            return Ok(self.lines(session, scope, line));
         }
         if session.is_new() || session.renewed() {
             saving.started = match &self.revocations {
@@ -108,7 +112,23 @@ impl SessionInterface {
             // Sessions that could not be removed now still can be by a later request.
             let _ = store.sweep_near(id, now);
         }
-        Ok(saved.cookie)
+        Ok(self.lines(session, scope, saved.cookie))
+    }
+
+    /// The `Set-Cookie` values that delete the other cookies of the session, and its
+    /// own at the end, for browsers that ignore paths.
+    fn lines(
+        &self,
+        session: &Session,
+        scope: CookieScope<'_>,
+        line: Option<String>,
+    ) -> Vec<String> {
+        let mut lines = Vec::new();
+        if line.is_some() && session.renewed() && !session.state().others.is_empty() {
+            lines = cookie::deletions_of_others(&self.settings, scope);
+        }
+        lines.extend(line);
+        lines
     }
 
     /// Ends the other stored sessions that the request proved, as its own gets a
@@ -118,8 +138,8 @@ impl SessionInterface {
         let Some(store) = self.store() else {
             return Ok(());
         };
-        for id in &session.state().proven {
-            if !matches!(&session.state().origin, Origin::Store(own) if own == id) {
+        for other in &session.state().others {
+            if let Origin::Store(id) = &other.state().origin {
                 store.delete(id)?;
             }
         }
@@ -560,6 +580,7 @@ mod tests {
                 };
                 let scope = CookieScope {
                     path: "/",
+                    mount: "/",
                     secure: true,
                 };
                 let mut session = Session::new();
@@ -568,7 +589,7 @@ mod tests {
                     session.insert(USERNAME, "ada");
                     session.insert("text", text.as_str());
                     clicks.left.set(count);
-                    let line = interface.save(&session, scope, NOW).unwrap().unwrap();
+                    let line = interface.save(&session, scope, NOW).unwrap().remove(0);
                     let (pair, _) = line.split_once(';').unwrap();
                     let opened = interface.open([pair.as_bytes()].into_iter(), NOW).unwrap();
                     let case = format!("storage {kind}, {size} bytes, {count} clicks");

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use super::overflow::noise;
 use super::site::{NOW, Site, Visitor};
+use crate::support::jar::Jar;
+use crate::support::response::{Response, SetCookie};
 use crate::support::token::{Signer, encode};
 
 type Settings = &'static [(&'static str, &'static str)];
@@ -80,6 +82,118 @@ fn whatever_ends_a_session_ends_every_one_that_the_request_proved() {
             }
         }
     }
+}
+
+/// A browser with cookies of the session's name, each by its path, and the
+/// request that it sends.
+struct Browser<'s> {
+    jar: Jar,
+    visitor: Visitor<'s>,
+}
+
+impl Browser<'_> {
+    /// It got this value for this path: from the site itself by other settings.
+    fn keep(&mut self, path: &str, value: Option<&String>) {
+        let value = value.expect("a cookie");
+        let line = format!("session={value}; Path={path}");
+        self.jar
+            .store("/", &[SetCookie::parse(&line).expect("a cookie")]);
+    }
+
+    fn send(&mut self, request: impl FnOnce(&mut Visitor<'_>) -> Response) -> Response {
+        let header = self.jar.header("/app/login", true);
+        self.visitor.cookie = header.map(|header| header["session=".len()..].to_owned());
+        let response = request(&mut self.visitor);
+        self.jar.store("/app/login", &response.cookies());
+        response
+    }
+}
+
+/// A signed cookie that the browser keeps would be as good as before.
+#[test]
+fn whatever_ends_a_session_deletes_every_cookie_that_the_request_proved() {
+    const DOMAIN: Settings = &[("SESSION_COOKIE_DOMAIN", "example.org")];
+    const ROOT: Settings = &[("SESSION_COOKIE_PATH", "/")];
+    const BELOW: Settings = &[("SESSION_COOKIE_PATH", "/app/")];
+    for kind in [COOKIE, FILES, OVERFLOW, DOMAIN, ROOT, BELOW] {
+        for paths in [["/", "/app"], ["/app/", "/app"], ["/app/", "/"]] {
+            for other in ["ada", "bob"] {
+                for end in ["", "everywhere=1", "username=eve"] {
+                    let case = format!("{kind:?}: {paths:?} {other} {end}");
+                    let site = Site::new(kind);
+                    let [mut first, mut second, visitor] = [(); 3].map(|()| site.visitor());
+                    first.log_in(NOW, "ada");
+                    second.log_in(NOW, other);
+                    let (one, two) = (first.clone(), second.clone());
+                    let jar = Jar::default();
+                    let mut browser = Browser { jar, visitor };
+                    browser.keep(paths[0], first.cookie.as_ref());
+                    browser.keep(paths[1], second.cookie.as_ref());
+                    let path = if end.starts_with("user") {
+                        "/login"
+                    } else {
+                        "/logout"
+                    };
+                    let response = browser.send(|visitor| visitor.post(NOW, path, end));
+                    assert_eq!(response.status, 303, "{case}");
+                    let page = browser.send(|visitor| visitor.get(NOW, "/"));
+                    let user = if path == "/login" {
+                        "Logged in as"
+                    } else {
+                        "not logged in"
+                    };
+                    assert!(page.text().contains(user), "{case}: {response:?}");
+                    let kept = browser.jar.header("/app/login", true).unwrap_or_default();
+                    let left = usize::from(path == "/login");
+                    assert_eq!(kept.matches("session=").count(), left, "{case}: {kept}");
+                    if end.starts_with("every") {
+                        assert_eq!([known(&one), known(&two)], [None, None], "{case}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// It may be another program's session.
+#[test]
+fn a_cookie_that_is_not_the_sites_own_is_left_alone() {
+    for kind in [COOKIE, FILES, OVERFLOW] {
+        let site = Site::new(kind);
+        let [mut ada, visitor] = [(); 2].map(|()| site.visitor());
+        ada.log_in(NOW, "ada");
+        let foreign = Signer::with_key("the key of another program").token("{}", NOW);
+        let jar = Jar::default();
+        let mut browser = Browser { jar, visitor };
+        browser.keep("/", Some(&foreign));
+        browser.keep("/app", ada.cookie.as_ref());
+        let response = browser.send(|visitor| visitor.post(NOW, "/logout", ""));
+        assert_eq!(response.cookies().len(), 1, "{kind:?}");
+        let kept = browser.jar.header("/app/login", true);
+        assert_eq!(kept, Some(format!("session={foreign}")), "{kind:?}");
+    }
+}
+
+/// Only the first ones are looked up, and the browser drops all of them.
+#[test]
+fn a_logout_deletes_more_cookies_than_are_looked_at() {
+    let site = Site::new(FILES);
+    let users: Vec<_> = (0..9)
+        .map(|number| {
+            let mut visitor = site.visitor();
+            visitor.log_in(NOW, &format!("user{number}"));
+            visitor
+        })
+        .collect();
+    let mut all = together(&site, &users.iter().collect::<Vec<_>>());
+    let response = all.post(NOW, "/logout", "");
+    let paths: Vec<_> = response
+        .cookies()
+        .iter()
+        .map(|cookie| cookie.attribute("Path").map(str::to_owned))
+        .collect();
+    let paths: Vec<_> = paths.iter().flatten().collect();
+    assert_eq!(paths, ["/", "/app/", "/app"]);
 }
 
 /// Looking at a page ends nothing, be it ambiguous or not.

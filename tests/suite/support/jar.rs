@@ -1,5 +1,5 @@
 //! The part of a browser that remembers: a cookie jar for one host that knows
-//! Path, Secure, deletion and nothing else (RFC 6265, 5.3 and 5.4).
+//! Path, Domain, Secure, deletion and nothing else (RFC 6265, 5.3 and 5.4).
 
 use super::response::SetCookie;
 
@@ -13,6 +13,7 @@ pub(crate) struct Jar {
 struct Kept {
     name: String,
     path: String,
+    domain: Option<String>,
     value: String,
     secure: bool,
 }
@@ -24,15 +25,18 @@ impl Jar {
             let default = path.rsplit_once('/').map_or("", |(folder, _)| folder);
             let default = if default.is_empty() { "/" } else { default };
             let scope = cookie.attribute("Path").unwrap_or(default);
+            let domain = cookie.attribute("Domain");
             // Another path is another cookie: a deletion must name the same.
-            self.cookies
-                .retain(|kept| kept.name != cookie.name || kept.path != scope);
+            self.cookies.retain(|kept| {
+                kept.name != cookie.name || kept.path != scope || kept.domain.as_deref() != domain
+            });
             if cookie.deletes() {
                 continue;
             }
             self.cookies.push(Kept {
                 name: cookie.name.clone(),
                 path: scope.to_owned(),
+                domain: domain.map(str::to_owned),
                 value: cookie.value.clone(),
                 secure: cookie.has("Secure"),
             });

@@ -108,9 +108,13 @@ impl Response {
             }
             _ => {}
         }
-        let mut names = BTreeSet::new();
-        for cookie in self.cookies_checked()? {
-            if !names.insert(cookie.name.clone()) {
+        // By its name, domain and path a cookie is one (RFC 6265, 5.3). Of one name
+        // the last is set, and those before it are only deleted.
+        let (mut names, mut cookies) = (BTreeSet::new(), BTreeSet::new());
+        for cookie in self.cookies_checked()?.into_iter().rev() {
+            let scope = ["Domain", "Path"].map(|name| cookie.attribute(name).map(str::to_owned));
+            let is_first = names.insert(cookie.name.clone());
+            if !cookies.insert((cookie.name.clone(), scope)) || !(is_first || cookie.deletes()) {
                 return Err(format!("cookie {} set twice", cookie.name));
             }
         }
@@ -131,11 +135,11 @@ impl Response {
         self.cookies_checked().expect("checked when it was read")
     }
 
-    /// The cookie of that name, if it is set.
+    /// The cookie of that name, if it is set. Before it others may be deleted.
     pub(crate) fn cookie(&self, name: &str) -> Option<SetCookie> {
         self.cookies()
             .into_iter()
-            .find(|cookie| cookie.name == name)
+            .rfind(|cookie| cookie.name == name)
     }
 
     /// The body as text.
@@ -277,6 +281,18 @@ fn responses_that_are_none() {
         (
             "cookie twice",
             format!("Status: 200 OK\r\nSet-Cookie: a=b\r\nSet-Cookie: a=c\r\n{OK}\r\n"),
+            "set twice",
+        ),
+        (
+            "cookie twice, by another path",
+            format!("Status: 200 OK\r\nSet-Cookie: a=b\r\nSet-Cookie: a=c; Path=/\r\n{OK}\r\n"),
+            "set twice",
+        ),
+        (
+            "cookie deleted twice",
+            format!(
+                "Status: 200 OK\r\nSet-Cookie: a=; Max-Age=0\r\nSet-Cookie: a=; Max-Age=0\r\n{OK}\r\n"
+            ),
             "set twice",
         ),
     ];
