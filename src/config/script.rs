@@ -6,7 +6,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile};
-use crate::gateway::{MetaVariables, log};
+use crate::gateway::MetaVariables;
+use crate::log::log;
 
 /// The path of the script that the web server started: the kernel passes it as the
 /// first argument of the program in its `#!` line.

@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{ProgramName, ServedFolders};
-use crate::files::trusted::{Place, TrustedFile, TrustedFolder};
+use crate::files::trusted::{PathRules, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem, accounts};
 use crate::gateway::Environment;
 
@@ -221,7 +221,7 @@ impl PrivatePlaces<'_> {
     }
 }
 
-impl Place for PrivatePlaces<'_> {
+impl PathRules for PrivatePlaces<'_> {
     fn refuses_folder(&self, path: &Path, folder: &Metadata) -> Option<FileProblem> {
         if TEMPORARY.iter().any(|tmp| path.as_os_str() == *tmp) {
             return Some(FileProblem::Temporary);

@@ -31,7 +31,7 @@ use super::open::{self, Rule, TooOpen};
 pub(crate) use super::open::{Opened, Readers};
 use super::owners::{At, Owners};
 use super::walk::Walk;
-pub(crate) use super::walk::{Anywhere, Place};
+pub(crate) use super::walk::{Anywhere, PathRules};
 use super::{FileError, FileProblem, private};
 
 /// A folder with a trusted path. It need not exist.
@@ -48,9 +48,9 @@ pub(crate) struct TrustedFolder {
 
 impl TrustedFolder {
     /// Follows `path`, which is absolute, to a folder that exists or not.
-    pub(crate) fn find(path: &Path, euid: u32, place: &dyn Place) -> Result<Self, FileError> {
+    pub(crate) fn find(path: &Path, euid: u32, rules: &dyn PathRules) -> Result<Self, FileError> {
         let owners = Owners::new(euid);
-        let mut walk = Walk::new(&owners, place);
+        let mut walk = Walk::new(&owners, rules);
         walk.along(path)?;
         let nearest = walk.found.pop();
         if nearest.as_ref().is_none_or(|meta| !meta.is_dir()) {
@@ -268,9 +268,9 @@ pub(crate) struct TrustedFile {
 
 impl TrustedFile {
     /// Follows `path`, which is absolute, to a file.
-    pub(crate) fn find(path: &Path, euid: u32, place: &dyn Place) -> Result<Self, FileError> {
+    pub(crate) fn find(path: &Path, euid: u32, rules: &dyn PathRules) -> Result<Self, FileError> {
         let owners = Owners::new(euid);
-        let mut walk = Walk::new(&owners, place);
+        let mut walk = Walk::new(&owners, rules);
         walk.along(path)?;
         if walk.missing > 0 {
             return Err(FileError::new(path, FileProblem::Missing));

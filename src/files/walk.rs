@@ -14,8 +14,8 @@ use super::{FileError, FileProblem};
 /// Symbolic links in one path; the kernel follows as many.
 const MAX_LINKS: usize = 40;
 
-/// The caller's own rules about where something may be.
-pub(crate) trait Place {
+/// Rules of the caller about paths.
+pub(crate) trait PathRules {
     /// Why nothing may be in this folder, which is on the way.
     fn refuses_folder(&self, path: &Path, folder: &Metadata) -> Option<FileProblem>;
 
@@ -24,10 +24,10 @@ pub(crate) trait Place {
     fn refuses_path(&self, path: &Path) -> Option<FileProblem>;
 }
 
-/// A [`Place`] without rules.
+/// A [`PathRules`] without rules.
 pub(crate) struct Anywhere;
 
-impl Place for Anywhere {
+impl PathRules for Anywhere {
     fn refuses_folder(&self, _: &Path, _: &Metadata) -> Option<FileProblem> {
         None
     }
@@ -40,7 +40,7 @@ impl Place for Anywhere {
 /// A path that is followed.
 pub(super) struct Walk<'w> {
     owners: &'w Owners,
-    place: &'w dyn Place,
+    rules: &'w dyn PathRules,
     /// The part that was followed, without symbolic links.
     pub(super) path: PathBuf,
     /// The metadata of each component of `path` that exists.
@@ -52,10 +52,10 @@ pub(super) struct Walk<'w> {
 }
 
 impl<'w> Walk<'w> {
-    pub(super) fn new(owners: &'w Owners, place: &'w dyn Place) -> Self {
+    pub(super) fn new(owners: &'w Owners, rules: &'w dyn PathRules) -> Self {
         Self {
             owners,
-            place,
+            rules,
             path: PathBuf::with_capacity(256),
             found: Vec::with_capacity(16),
             missing: 0,
@@ -71,8 +71,8 @@ impl<'w> Walk<'w> {
                 Some(folder) if is_file => folder,
                 _ => &self.path,
             };
-            let mut places = self.links.iter().map(PathBuf::as_path).chain([end]);
-            let refused = places.find_map(|path| self.place.refuses_path(path));
+            let mut folders = self.links.iter().map(PathBuf::as_path).chain([end]);
+            let refused = folders.find_map(|path| self.rules.refuses_path(path));
             refused.map_or(Ok(()), Err)
         });
         outcome.map_err(|problem| FileError::on_the_way(path, &self.path, problem))
@@ -159,7 +159,7 @@ impl<'w> Walk<'w> {
     }
 
     fn enter(&mut self, folder: Metadata) -> Result<(), FileProblem> {
-        if let Some(problem) = self.place.refuses_folder(&self.path, &folder) {
+        if let Some(problem) = self.rules.refuses_folder(&self.path, &folder) {
             return Err(problem);
         }
         self.owners.check_owner(folder.uid())?;

@@ -4,6 +4,7 @@
 mod commands;
 mod examples;
 mod links;
+mod settings;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rustix::process::geteuid;
 use signet::Environment;
-use signet::config::{Config, Program, ProgramName, ServedFolders};
+use signet::config::{Config, Program, ProgramName, ServedFolders, WrongProgramName};
 use signet::session::SessionId;
 use signet::session::record::Record;
 use signet::session::revocation::{Ended, Users};
@@ -39,6 +39,37 @@ fn programs(vars: &[(&str, &str)]) -> [Config; 3] {
         program("guest", ""),
     ];
     programs.map(|program| load(&program, vars).expect("settings"))
+}
+
+#[test]
+fn a_program_name_is_fit_for_a_folder_and_a_log() {
+    const LONGEST: &str = "abcdefghijklmnopqrstuvwxyz-0123456789_ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const { assert!(LONGEST.len() == ProgramName::MAX) };
+    for name in ["guestbook", "a", "Guest-Book_2", "0", "-", LONGEST] {
+        assert_eq!(ProgramName::new(name).map(ProgramName::as_str), Ok(name));
+    }
+    let too_long = concat!(
+        "abcdefghijklmnopqrstuvwxyz-0123456789_ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        "x"
+    );
+    for name in [
+        "",
+        ".",
+        "..",
+        "a.b",
+        "a/b",
+        "/",
+        "../a",
+        "a b",
+        "a\n",
+        "a\0",
+        "gästebuch",
+        "a:",
+        "a*",
+        too_long,
+    ] {
+        assert_eq!(ProgramName::new(name), Err(WrongProgramName), "{name:?}");
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, mkfifoat};
+use signet::Environment;
+use signet::config::{Config, Program, ServedFolders};
 
 use super::{login, site};
 use crate::support::invariants::{NOTHING, assert_holds};
@@ -335,4 +337,50 @@ fn the_password_of_redis_is_kept() {
     let wrong = Cgi::get("/").var("SIGNET_SESSION_REDIS", "redis://:hunter22@h:x");
     let out = assert_wrong("a bad port", wrong, &["SIGNET_SESSION_REDIS"]);
     assert!(!out.errors().contains("hunter22"), "{out}");
+}
+
+/// In the environment, where an unknown name is reported as it is in a file.
+#[test]
+fn a_misspelt_name_suggests_the_setting_that_was_meant() {
+    #[rustfmt::skip]
+    let cases = [
+        ("SESION_TYPE",             Some("SESSION_TYPE")),
+        ("SESSION_TPYE",            Some("SESSION_TYPE")),
+        ("SESSION_TYPES",           Some("SESSION_TYPE")),
+        ("session_type",            Some("SESSION_TYPE")),
+        ("SIGNET_SESSION_TYPE",     Some("SESSION_TYPE")),
+        ("SESSIONTYPE",             Some("SESSION_TYPE")),
+        ("SECRETKEY",               Some("SECRET_KEY")),
+        ("SECRET_KEYS",             Some("SECRET_KEY")),
+        ("SECRET_KEY_FALLBACK",     Some("SECRET_KEY_FALLBACKS")),
+        ("SESSION_COOKIE_SAME_SITE", Some("SESSION_COOKIE_SAMESITE")),
+        ("SESSION_COOKIE_HTTP_ONLY", Some("SESSION_COOKIE_HTTPONLY")),
+        ("SESSION_COKIE_SECURE",    Some("SESSION_COOKIE_SECURE")),
+        ("MAX_CONTENT_LENGHT",      Some("MAX_CONTENT_LENGTH")),
+        ("PERMANENT_SESION_LIFETIME", Some("PERMANENT_SESSION_LIFETIME")),
+        ("TEMPLATE_DIR",            Some("TEMPLATES_DIR")),
+        ("TEMPLATES_FOLDER",        Some("TEMPLATES_DIR")),
+        ("STATE_DIRECTORY",         Some("STATE_DIR")),
+        ("TRUST_PROXIES",           Some("TRUST_PROXY")),
+        ("Debug",                   Some("DEBUG")),
+        ("NO_SUCH_SETTING",         None),
+        ("SQLALCHEMY_DATABASE_URI", None),
+        ("TESTING",                 None),
+        ("PORT",                    None),
+        ("hunter22",                None),
+        ("",                        None),
+    ];
+    for (name, want) in cases {
+        let variable = format!("SIGNET_{name}");
+        let environment: Environment = [(variable.as_str(), "value")].into_iter().collect();
+        let (served, euid) = (
+            ServedFolders::default(),
+            rustix::process::geteuid().as_raw(),
+        );
+        let loaded = Config::load(&Program::SIGNET, &environment, None, &served, euid);
+        let err = loaded.expect_err(name).to_string();
+        let meant = err.split_once("did you mean SIGNET_");
+        let meant = meant.and_then(|(_, meant)| meant.strip_suffix('?'));
+        assert_eq!(meant, want, "{name}: {err}");
+    }
 }
