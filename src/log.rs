@@ -7,14 +7,22 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::stdio::stderr;
 
-/// How long a line may wait for room. A page matters more.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Bytes of a line, with its end. A pipe that has room takes as many at once
+/// (`PIPE_BUF`), so that no write waits for a reader.
+const MAX_LINE: usize = 4096;
+
+/// Bytes of the longest character, escaped: `\u{10ffff}`.
+const LONGEST_CHARACTER: usize = 10;
+
+/// Lines that were dropped since the last one that was written.
+static DROPPED: AtomicU32 = AtomicU32::new(0);
 
 /// What log lines begin with: the program's name.
 static PROGRAM: OnceLock<&str> = OnceLock::new();
@@ -26,11 +34,17 @@ pub(crate) fn name_program(name: &'static str) {
 }
 
 /// Writes one line for the owner to standard error: `program: message`, control
-/// characters escaped. Never fails, and never waits for longer than a second: a
-/// line that nobody reads is dropped.
+/// characters escaped, 4 KiB at most. Never fails and never waits: visitors would
+/// wait, too, and can cause lines. Without a reader lines are dropped; the next one
+/// that is written says how many.
 pub fn log(message: impl Display) {
-    let mut line = format!("{}: ", PROGRAM.get().unwrap_or(&"signet"));
+    let program = PROGRAM.get().unwrap_or(&"signet");
+    let mut line = format!("{program}: ");
     for c in message.to_string().chars() {
+        if line.len() > MAX_LINE - LONGEST_CHARACTER - "...\n".len() {
+            line.push_str("...");
+            break;
+        }
         if c.is_control() {
             line.extend(c.escape_default());
         } else {
@@ -43,11 +57,22 @@ pub fn log(message: impl Display) {
         collected.as_mut().map(|lines| lines.push_str(&line))
     });
     if !matches!(collected, Ok(Some(()))) {
-        // A write to a full pipe would wait for its reader.
-        if wait_for_room(stderr(), Some(PATIENCE)).is_ok() {
-            let _ = write_all(stderr(), line.as_bytes(), Some(PATIENCE));
+        let dropped = DROPPED.load(Ordering::Relaxed);
+        if dropped > 0 && write_line(&format!("{program}: {dropped} log lines were dropped\n")) {
+            DROPPED.store(0, Ordering::Relaxed);
+        }
+        if !write_line(&line) {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// Whether there was room for the line. What fails otherwise, no later try repairs.
+fn write_line(line: &str) -> bool {
+    let at_once = Some(Duration::ZERO);
+    let written = wait_for_room(stderr(), at_once)
+        .and_then(|()| write_all(stderr(), line.as_bytes(), at_once));
+    written != Err(Errno::TIMEDOUT)
 }
 
 thread_local! {
@@ -112,6 +137,15 @@ pub(crate) fn wait_for_room(fd: BorrowedFd<'_>, patience: Option<Duration>) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_fits_into_a_pipe_at_once() {
+        for text in ["x", "\u{85}", "\u{10ffff}", "ü"] {
+            let ((), line) = logged(|| log(text.repeat(5000)));
+            assert!(line.ends_with("...\n"), "{text:?}");
+            assert!((4000..=4096).contains(&line.len()), "{}", line.len());
+        }
+    }
 
     #[test]
     fn lines_are_collected_by_the_innermost_call_of_their_thread() {

@@ -107,7 +107,7 @@ fn words(failure: &Failure) -> Words {
         Failure::CrossOrigin(err) => {
             let words = Words::new("The request came from another site and was refused.");
             match err {
-                CrossOrigin::Told => words,
+                CrossOrigin::Told(_) => words,
                 CrossOrigin::Differs { .. } => words.fix(
                     "If you came from this very site, it is behind a proxy that hides its address. \
                      The web server's error log has both addresses and what to set.",

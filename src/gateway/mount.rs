@@ -15,7 +15,7 @@ use super::MetaVariables;
 /// What stays readable in a path: RFC 3986's unreserved and sub-delims
 /// without `;`, and `:` `@` `/`. `'` too: browsers send it as it is, and a
 /// cookie's path is compared as text.
-pub(super) const PATH: &AsciiSet = &NON_ALPHANUMERIC
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -33,6 +33,11 @@ pub(super) const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'=')
     .remove(b':')
     .remove(b'@');
+
+/// What stays readable in a URL's path: also brackets, which browsers send as they
+/// are, but some proxies encode. (Browsers do not agree on `|` and `^`; a cookie's
+/// path cannot contain `;`.)
+pub(super) const PATH: &AsciiSet = &PLAIN.remove(b'[').remove(b']');
 
 /// What `http::Uri` refuses in a query, and a `Location` should not have.
 pub(super) const RAW: &AsciiSet = &CONTROLS
@@ -298,7 +303,8 @@ fn respelled(base: &str, raw: &[u8], rest: &[u8]) -> Option<String> {
     }
     let (before, after) = raw.split_at(end_of(&decode(base.as_bytes()), raw)?);
     let dots = |segment: &[u8]| matches!(decode(segment).as_slice(), b"." | b"..");
-    if encode_more(before) == base || after.split(|b| *b == b'/').any(dots) {
+    if encode_more(before) == encode_more(base.as_bytes()) || after.split(|b| *b == b'/').any(dots)
+    {
         return None;
     }
     let (after, rest) = (percent_encode(after, RAW), percent_encode(rest, RAW));
@@ -442,11 +448,12 @@ fn encode_more(path: &[u8]) -> String {
         let (before, after) = (&rest[..at], &rest[at + 1..]);
         let digits = after.first_chunk::<2>();
         let is_escape = digits.is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
-        encoded += &encode(before);
+        encoded.extend(percent_encode(before, PLAIN));
         encoded += if is_escape { "%" } else { "%25" };
         rest = after;
     }
-    encoded + &encode(rest)
+    encoded.extend(percent_encode(rest, PLAIN));
+    encoded
 }
 
 /// The route in a query `r=/login`, decoded; the first `r` counts, and only

@@ -29,6 +29,8 @@ pub(crate) struct Site<'v> {
     pub(crate) field: &'static str,
     /// What `X-Forwarded-Port` says.
     pub(crate) port: Option<u16>,
+    /// Whether `host` is from `Host`, whose port may be one behind the proxy.
+    pub(crate) is_inner: bool,
 }
 
 /// What the nearest proxy said.
@@ -54,6 +56,7 @@ impl<'v> Site<'v> {
             Some(proto) => proto.eq_ignore_ascii_case(b"https"),
             None => vars.is_https(),
         };
+        let is_inner = told.host.is_none();
         let (host, field) = match told.host {
             Some(host) => (host, field),
             None => (vars.get("HTTP_HOST").unwrap_or_default().into(), "Host"),
@@ -63,6 +66,7 @@ impl<'v> Site<'v> {
             host,
             field,
             port: told.port,
+            is_inner,
         }
     }
 }

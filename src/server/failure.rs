@@ -107,11 +107,10 @@ impl Failure {
             | Self::NotFound
             | Self::MethodNotAllowed(_)
             | Self::Request(_)
-            | Self::CrossOrigin(CrossOrigin::Told)
             | Self::Body(_)
             | Self::Form(_)
             | Self::Status(_) => None,
-            Self::CrossOrigin(err @ CrossOrigin::Differs { .. }) => Some(err.to_string()),
+            Self::CrossOrigin(err) => Some(err.to_string()),
             Self::Config(err) => Some(err.to_string()),
             Self::Key(err) => Some(err.to_string()),
             Self::StateDir(err) => Some(err.to_string()),

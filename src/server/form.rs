@@ -70,6 +70,17 @@ fn fields<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
         .map_err(|err| Failure::Form(FormError::Fields(err.to_string())).into())
 }
 
+/// Labels of UTF-8 (WHATWG Encoding, 4.2), and of a part of it.
+const UTF_8_LABELS: [&str; 7] = [
+    "unicode-1-1-utf-8",
+    "unicode11utf8",
+    "unicode20utf8",
+    "utf-8",
+    "utf8",
+    "x-unicode20utf8",
+    "us-ascii",
+];
+
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
     let value = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
     let value = String::from_utf8_lossy(value.unwrap_or_default());
@@ -81,8 +92,7 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
     let is_utf8 = |parameter: &str| match parameter.split_once('=') {
         Some((name, charset)) if name.eq_ignore_ascii_case("charset") => {
             let charset = charset.trim_matches('"');
-            let known = ["utf-8", "us-ascii"];
-            known
+            UTF_8_LABELS
                 .iter()
                 .any(|known| charset.eq_ignore_ascii_case(known))
         }
@@ -106,6 +116,10 @@ mod tests {
             ("application/x-www-form-urlencoded",                     true),
             ("Application/X-WWW-Form-Urlencoded; Charset=\"UTF-8\"",  true),
             ("application/x-www-form-urlencoded;charset=us-ascii",    true),
+            ("application/x-www-form-urlencoded; charset=UTF8",       true),
+            ("application/x-www-form-urlencoded; charset=\"utf8\"",   true),
+            ("application/x-www-form-urlencoded; charset=unicode-1-1-utf-8", true),
+            ("application/x-www-form-urlencoded; charset=utf-16",     false),
             ("application/x-www-form-urlencoded; charset=latin1",     false),
             ("application/json",                                      false),
             ("text/plain",                                            false),

@@ -27,7 +27,8 @@ const LAST_RESORT: &[u8] = concat!(
     concat!("Cache-Control: ", private!(), "\r\n"),
     "Vary: Cookie\r\n",
     "X-Content-Type-Options: nosniff\r\n",
-    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\r\n",
+    "Content-Security-Policy: default-src 'none'; img-src 'self'; base-uri 'none'; \
+     form-action 'self'; frame-ancestors 'none'\r\n\r\n",
     "<!doctype html><html lang=\"en\"><title>Internal Server Error</title>",
     "<p>Something went wrong on this site.</p></html>\n",
 )

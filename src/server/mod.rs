@@ -140,6 +140,10 @@ impl<'h> Server<'h> {
     /// HEAD is answered as GET, without the body; OPTIONS by the table; other
     /// methods by 405, and a path that no route matches by 404.
     ///
+    /// The body of a GET, HEAD or TRACE request has no meaning (RFC 9110, 9.3.1): it
+    /// is not read, and the handler's request has an empty one. Use another method,
+    /// such as POST or QUERY, for data in a body.
+    ///
     /// # Panics
     ///
     /// If the path has another form.

@@ -6,8 +6,8 @@ use crate::gateway::{Authority, MetaVariables, Site, TrustProxy};
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum CrossOrigin {
     /// `Sec-Fetch-Site` says so.
-    #[error("Sec-Fetch-Site says that another site's page sent it")]
-    Told,
+    #[error("Sec-Fetch-Site \"{0}\" says that another site's page sent it")]
+    Told(String),
     /// `Origin` is not the site's address.
     #[error("Origin \"{origin}\" is not the site's address \"{site}\" ({field}). {}", hint(*trust))]
     Differs {
@@ -53,8 +53,10 @@ fn hint(trust: TrustProxy) -> &'static str {
 pub(super) fn check_origin(vars: &MetaVariables, trust: TrustProxy) -> Result<(), CrossOrigin> {
     let mut told = vars.all("HTTP_SEC_FETCH_SITE").peekable();
     if told.peek().is_some() {
-        let own = told.all(|site| matches!(site, b"same-origin" | b"none"));
-        return if own { Ok(()) } else { Err(CrossOrigin::Told) };
+        return match told.find(|site| !matches!(*site, b"same-origin" | b"none")) {
+            None => Ok(()),
+            Some(site) => Err(CrossOrigin::Told(printable(site))),
+        };
     }
     let site = Site::new(vars, trust);
     let mut origins = vars.all("HTTP_ORIGIN");
@@ -86,13 +88,18 @@ fn is_own(origin: &[u8], site: &Site<'_>) -> bool {
     else {
         return false;
     };
-    let port = match host.port {
-        Some(port) if !is_default(port) => Some(port),
-        port => site.port.or(port),
-    };
     let wanted = origin.port.unwrap_or(default);
     // The server need not know whether the visitor's connection is HTTPS.
-    let same_port = port == Some(wanted) || wanted == default && port.is_none_or(is_default);
+    let fits = |port: Option<u16>| {
+        port == Some(wanted) || wanted == default && port.is_none_or(is_default)
+    };
+    let same_port = match host.port {
+        // Some proxies pass on the visitor's port there, some their own.
+        Some(port) if !is_default(port) => {
+            fits(Some(port)) || site.is_inner && site.port.is_some() && fits(site.port)
+        }
+        port => fits(site.port.or(port)),
+    };
     same_port && origin.host.eq_ignore_ascii_case(host.host)
 }
 
@@ -166,11 +173,33 @@ mod tests {
         }
     }
 
+    /// RFC 3875, 4.1: a variable that is empty is unset.
+    #[test]
+    fn empty_header_fields_say_nothing() {
+        const SITE: &str = "HTTP_SEC_FETCH_SITE";
+        #[rustfmt::skip]
+        let cases: [(Vars<'_>, bool); 8] = [
+            (&[(ORIGIN, "")],                               true),
+            (&[(ORIGIN, ""), (ORIGIN, "http://h")],         true),
+            (&[(ORIGIN, ""), (ORIGIN, "http://evil")],      false),
+            (&[(SITE, "")],                                 true),
+            (&[(SITE, ""), (ORIGIN, "http://h")],           true),
+            (&[(SITE, ""), (ORIGIN, "http://evil")],        false),
+            (&[(SITE, ""), (SITE, "none"), (ORIGIN, "")],   true),
+            (&[(SITE, ""), (SITE, "cross-site")],           false),
+        ];
+        for (vars, want) in cases {
+            let vars = vars.iter().chain(&[(HOST, "h")]).copied().collect();
+            let outcome = check_origin(&vars, TrustProxy::Off);
+            assert_eq!(outcome.is_ok(), want, "{vars:?}");
+        }
+    }
+
     #[test]
     fn what_the_nearest_proxy_says_counts_only_where_it_is_trusted() {
         const INSIDE: (&str, &str) = (HOST, "127.0.0.1:8080");
         #[rustfmt::skip]
-        let cases: [(&str, Vars<'_>, [bool; 3]); 14] = [
+        let cases: [(&str, Vars<'_>, [bool; 3]); 18] = [
             // Origin             more than Host                                  off, true, "forwarded"
             ("http://e",          &[],                                            [false, false, false]),
             ("http://e",          &[(X_HOST, "e")],                               [false, true, false]),
@@ -181,6 +210,10 @@ mod tests {
             ("http://e",          &[(X_HOST, "e"), (X_PORT, "8443")],             [false, false, false]),
             ("http://e:8443",     &[(X_HOST, "e:8443"), (X_PORT, "80")],          [false, true, false]),
             ("http://e",          &[(X_HOST, "e"), (X_PORT, "80")],               [false, true, false]),
+            ("https://127.0.0.1", &[(X_PORT, "443"), (X_PROTO, "https")],         [false, true, false]),
+            ("https://127.0.0.1:8443", &[(X_PORT, "8443")],                       [false, true, false]),
+            ("https://127.0.0.1:8080", &[(X_PORT, "443"), (X_PROTO, "https")],    [true, true, true]),
+            ("https://127.0.0.1:81", &[(X_PORT, "443"), (X_PROTO, "https")],      [false, false, false]),
             ("http://127.0.0.1:8080", &[(X_HOST, "")],                            [true, true, true]),
             ("http://e",          &[(FORWARDED, "host=e")],                       [false, false, true]),
             ("http://e:81",       &[(FORWARDED, "for=x;host=evil, host=\"e:81\"")], [false, false, true]),

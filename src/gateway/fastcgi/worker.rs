@@ -84,6 +84,8 @@ struct Worker<'w> {
     /// How often a connection was used again since the last check, and between that
     /// and the one before.
     reused: [u64; 2],
+    /// Whether a refused connection was logged since the last check.
+    has_logged_address: bool,
     handler: Handler<'w>,
 }
 
@@ -126,6 +128,7 @@ pub(crate) fn work(
         next: 0,
         room: room(),
         reused: [0; 2],
+        has_logged_address: false,
         handler: Handler {
             answer: &mut answer,
             limit: &mut limit,
@@ -230,6 +233,7 @@ impl Worker<'_> {
             if now >= check_at {
                 check_at = now + CHECK_INTERVAL;
                 self.reused = [0, self.reused[0]];
+                self.has_logged_address = false;
                 self.peers.retain(|_, peer| now < peer.deadline());
                 // The worker that was woken for a connection may have been killed.
                 may_accept = true;
@@ -282,7 +286,12 @@ impl Worker<'_> {
         if let (Some(allowed), Some(from)) = (self.allowed, from.and_then(ip))
             && !allowed.contains(&from)
         {
-            log("a connection from an address that is not in FCGI_WEB_SERVER_ADDRS was closed");
+            if !self.has_logged_address {
+                self.has_logged_address = true;
+                log(format_args!(
+                    "connections from {from} are closed: the address is not in FCGI_WEB_SERVER_ADDRS"
+                ));
+            }
             return Ok(true);
         }
         let mut peer = Peer {

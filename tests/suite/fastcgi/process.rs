@@ -1,8 +1,9 @@
 //! The worker as a process: the signals that end it, and the files that change
 //! while it lives.
 
+use std::io::{Read, Write, pipe};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -161,6 +162,49 @@ fn a_request_that_does_not_arrive_is_waited_for_a_while() {
     assert_eq!(ended.status.code(), Some(0));
     assert!(since.elapsed() >= GRACE, "{:?}", since.elapsed());
     assert!(ended.busy < GRACE / 5, "busy for {:?}", ended.busy);
+}
+
+/// Any visitor can cause log lines. A program that reads the log and hangs must not
+/// let other visitors wait.
+#[test]
+fn a_log_that_nobody_reads_delays_no_visitor() {
+    let state = StateDir::new();
+    let (mut reader, mut writer) = pipe().expect("a pipe");
+    rustix::io::ioctl_fionbio(&writer, true).expect("non-blocking mode");
+    while writer.write(&[b'\n'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).expect("blocking mode");
+    let mut command = program_at(&state);
+    let worker = Application::worker(command.stderr(writer));
+    command.stderr(Stdio::null());
+    let mut client = worker.connect();
+    let foreign = with(login(FORM), "HTTP_ORIGIN", "https://evil.example");
+    let since = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(
+            exchange(&mut client, 1, &foreign, FORM.as_bytes()).status,
+            403
+        );
+    }
+    assert_serves("behind them", &worker);
+    let took = since.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+
+    // What is lost is counted, as soon as there is room.
+    reader
+        .read_exact(&mut [0; 65536])
+        .expect("the pipe is full");
+    assert_eq!(
+        exchange(&mut client, 1, &foreign, FORM.as_bytes()).status,
+        403
+    );
+    let ended = worker.end();
+    assert_eq!(ended.status.code(), Some(0));
+    let mut said = String::new();
+    reader.read_to_string(&mut said).expect("UTF-8");
+    let lines: Vec<_> = said.trim_start().lines().collect();
+    assert_eq!(lines[0], "signet: 20 log lines were dropped");
+    assert!(lines[1].contains("evil.example"), "{said}");
+    assert_eq!(lines.len(), 2, "{said}");
 }
 
 /// What the owner changes counts from the next request on.

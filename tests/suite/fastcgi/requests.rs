@@ -296,6 +296,9 @@ fn a_panic_is_answered_and_touches_no_other_request() {
         let answer = exchange(&mut client, 1, &asks("GET", "/bug"), b"");
         assert_eq!((answer.status, answer.cookies().len()), (500, 0), "{visit}");
         assert!(!answer.text().contains("the bug"), "{}", answer.text());
+        // The site's icon is shown on this page, too.
+        let policy = answer.header("Content-Security-Policy").expect("a policy");
+        assert!(policy.contains("img-src 'self'"), "{policy}");
         let next = exchange(&mut client, 2, &index(), b"");
         assert!(next.text().contains("Visit number 1<"), "{}", next.text());
     }

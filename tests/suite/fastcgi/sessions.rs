@@ -80,6 +80,7 @@ impl Visit {
         let words = match answer.status {
             // A line for who does not follow it.
             303 => answer.text().to_owned(),
+            403 => without_number(&answer.words()),
             _ => answer.words(),
         };
         let (status, cookies, named) = match self {
@@ -152,6 +153,13 @@ fn send_in_pieces(client: &mut Client, mut bytes: &[u8], random: &mut Random) {
         client.send(piece);
         bytes = rest;
     }
+}
+
+/// The words of an error page without its number, in which a name may stand by chance.
+fn without_number(words: &str) -> String {
+    let (before, number) = words.split_once("number ").expect("an error with a number");
+    let (_, after) = number.split_once(' ').unwrap_or_default();
+    format!("{before}{after}")
 }
 
 /// What 100 000 requests leave behind in the process, errors among them, is
