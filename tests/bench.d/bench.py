@@ -12,12 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import authors
 import peers
 import signet
 import sizes
 from work import build, redis, say
 
-SECTIONS = ("cgi", "fastcgi", "peers", "sizes")
+SECTIONS = ("cgi", "fastcgi", "peers", "authors", "sizes")
 
 
 def arguments():
@@ -62,6 +63,8 @@ def tables(work, sections, million, programs):
             yield signet.fastcgi(work, socket)
         if "peers" in sections:
             yield peers.peers(work, socket)
+        if "authors" in sections:
+            yield authors.authors(work)
         if "sizes" in sections:
             yield sizes.sizes(work, million)
 

@@ -94,7 +94,7 @@ def fill(variables, count):
 
 
 def sizes(work, million):
-    """Table 4."""
+    """Table 5."""
     rows = []  # a site and its cookie
 
     def add(label, variables, cookie, wanted=LOGGED_IN):
