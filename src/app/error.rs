@@ -12,7 +12,7 @@ use super::page;
 use super::remedy::{self, Remedy, Steps};
 use crate::config::{ConfigError, ConfigProblem, KeyError, Place};
 use crate::files::{FileError, FileProblem};
-use crate::gateway::{BodyError, RequestError, log};
+use crate::gateway::{RequestBodyError, RequestError, log};
 use crate::server::{self, CrossOrigin, Error, Failure, FormError, Response};
 use crate::session::SaveError;
 use crate::session::key::{KeyFileError, WeakKey};
@@ -115,13 +115,13 @@ fn words(failure: &Failure) -> Words {
             }
         }
         Failure::Body(err) => Words::new(match err {
-            BodyError::LengthRequired => "The request did not say how long it is.",
-            BodyError::TooLarge { .. } => "The request is too large.",
-            BodyError::TimedOut => "The request did not arrive in time.",
-            BodyError::Length(_)
-            | BodyError::TransferCoding
-            | BodyError::Short { .. }
-            | BodyError::Read(_) => NOT_UNDERSTOOD,
+            RequestBodyError::LengthRequired => "The request did not say how long it is.",
+            RequestBodyError::TooLarge { .. } => "The request is too large.",
+            RequestBodyError::TimedOut => "The request did not arrive in time.",
+            RequestBodyError::Length(_)
+            | RequestBodyError::TransferCoding
+            | RequestBodyError::Short { .. }
+            | RequestBodyError::Read(_) => NOT_UNDERSTOOD,
         }),
         Failure::Form(err) => Words::new(match err {
             FormError::ContentType(_) | FormError::Multipart => NOT_READ,
