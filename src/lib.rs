@@ -26,20 +26,39 @@
 //! cookie holds is as Flask writes it: a Flask app with the same `SECRET_KEY`
 //! reads it ([`session::signing`] says what differs).
 //!
-//! Request and response are the `cgi` crate's, which are the `http` crate's.
+//! - [`Server`] has routes with parameters ([`parameter`], [`url_for`]), settings and
+//!   an error page of the program's own.
+//! - A handler returns what [`IntoResponse`] converts: text, [`html`], a [`redirect`], a
+//!   [`Response`] with bytes or a part of a file as its [`Body`], or a `Result`.
+//! - [`form`] and [`query`] read what a visitor sent, as a type or as a [`Form`] of pairs.
+//! - [`testing::Client`] sends requests in a test's own process.
+//! - [`main!`] makes the program begin as fast as signet itself.
+//! - The settings and the files of a program are those of signet: see `deploy/README.md`.
+//!
+//! A request is the `cgi` crate's, which is the `http` crate's. Both crates are
+//! re-exported.
+//!
+//! The library is under the AGPL-3.0, as the `cgi` crate is: if you let others use a
+//! program that is built with it over a network, you owe them the program's source.
 //!
 //! # Layers
 //!
 //! A file imports only from layers below its own: `main`, `cli`, `app`, `server`,
-//! [`config`], then [`gateway`] and [`session`], which do not know each other, then
-//! `files` and `log`.
+//! `config`, then `gateway` and [`session`], which do not know each other, then
+//! `files`, then `log`.
 
+#[doc(hidden)]
 pub mod app;
+#[doc(hidden)]
 pub mod cli;
+#[doc(hidden)]
 pub mod config;
+#[doc(hidden)]
 pub mod files;
+#[doc(hidden)]
 pub mod gateway;
 mod log;
+#[doc(hidden)]
 pub mod process;
 mod server;
 pub mod session;
