@@ -107,6 +107,10 @@ fn set_up(started: Started) -> Live {
         let htaccess = Site::shipped("apache/.htaccess");
         site.file(&format!("{folder}/.htaccess"), htaccess, root, 0o644);
         hosts += &beside::apache(&site.path().join(&folder).to_string_lossy());
+        hosts += &format!(
+            "<Location {base}/host-status>\nSetHandler server-status\n</Location>\n\
+             <Location {base}/host-page>\nSetHandler host-page\n</Location>\n"
+        );
     }
     for (base, index, text) in INDEXED {
         site.file(&format!("htdocs{base}/{index}"), text, root, 0o755);
@@ -132,7 +136,8 @@ fn set_up(started: Started) -> Live {
          SetEnv SIGNET_STATE_DIR {pretty}\n</Directory>\n\
          ScriptAlias /php/ /usr/lib/cgi-bin/\n\
          <Directory /usr/lib/cgi-bin>\nRequire all granted\n</Directory>\n\
-         AddHandler php-page .php .page\nAction php-page /php/php\n{hosts}\
+         AddHandler php-page .php .page\nAction php-page /php/php\n\
+         Action host-page /hello.cgi virtual\n{hosts}\
          ScriptAlias /~ada/x {site}/cgi-bin/signet.cgi\n\
          ScriptAlias /cgi-bin/ {site}/scripts/\n\
          <Directory {site}/scripts>\nRequire all granted\nAllowOverride None\n</Directory>\n",
@@ -140,7 +145,7 @@ fn set_up(started: Started) -> Live {
         shipped = Site::shipped_path("apache/signet.conf").display(),
         pretty = pretty.display(),
     );
-    let text = configuration(folder, port, started, &[], &more);
+    let text = configuration(folder, port, started, &["status"], &more);
     site.file("httpd.conf", text, root, 0o644);
     let server = start(Command::new("apache2"), folder, port);
 
@@ -216,6 +221,19 @@ fn everything_that_exists_is_served_as_before_by_apache() {
         if mount.name.starts_with(".htaccess") {
             beside::is_served_as_before(mount);
             beside::the_program_answers_the_rest(mount);
+            // By the host's configuration, without a file.
+            for (path, holds) in [
+                ("host-status", "Apache Server Status"),
+                ("host-status?auto", "ServerUptime"),
+                ("host-page", "host-page "),
+                ("host-page/more?a=b", "host-page/more a=b"),
+            ] {
+                let reply = http::get(mount.port, &format!("{}/{path}", mount.base), &[]);
+                let name = format!("{}: {path}: {reply:?}", mount.name);
+                assert_eq!(reply.status, 200, "{name}");
+                let body = String::from_utf8_lossy(&reply.body);
+                assert!(!is_ours(&reply) && body.contains(holds), "{name}");
+            }
         }
     });
 }
