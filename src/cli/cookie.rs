@@ -1,6 +1,6 @@
 //! `signet cookie`.
 
-use super::site;
+use super::site::{self, Subject};
 use super::{Failure, note, print};
 use crate::gateway::Edge;
 use crate::session::DateTime;
@@ -43,7 +43,7 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
 }
 
 fn verify<'t>(token: &'t str, edge: &Edge) -> Result<&'t str, Failure> {
-    let config = site::settings(edge)?;
+    let config = site::settings(edge, Subject::Key)?;
     let keys = config.existing_keys(edge.now).map_err(Failure::new)?;
     let signer = Signer::new(config.digest, keys);
     match signer.verify(token, config.cookie.lifetime, edge.now) {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::site;
+use super::site::{self, Subject};
 use super::{Failure, note, print, utc};
 use crate::config::RotateError;
 use crate::gateway::Edge;
@@ -54,7 +54,7 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
 }
 
 fn rotate(edge: &Edge) -> Result<(), Failure> {
-    let config = site::settings(edge)?;
+    let config = site::settings(edge, Subject::Key)?;
     config.rotate_key(edge.now).map_err(|err| match err {
         RotateError::NotOurs => Failure::new(err)
             .hint("set the new key there, and add the old one to the list SECRET_KEY_FALLBACKS"),
@@ -70,7 +70,7 @@ fn rotate(edge: &Edge) -> Result<(), Failure> {
 }
 
 fn check(edge: &Edge) -> Result<(), Failure> {
-    let config = site::settings(edge)?;
+    let config = site::settings(edge, Subject::Key)?;
     let keys = config.existing_keys(edge.now).map_err(Failure::new)?;
     for refused in &config.refused_fallbacks {
         note(format_args!("{refused}; it is not used"));

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 
 use serde_json::json;
 
-use super::site;
+use super::site::{self, Subject};
 use super::{Failure, count, note, print, utc};
 use crate::config::Config;
 use crate::gateway::Edge;
@@ -45,7 +45,7 @@ pub(super) enum Command {
 }
 
 pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
-    let config = site::settings(edge)?;
+    let config = site::settings(edge, Subject::Sessions)?;
     match command {
         Command::List { user, json } => list(&find(&config, user.as_deref(), edge.now)?, json),
         Command::Revoke { user, .. } => revoke(&config, user.as_deref(), edge.now),

@@ -9,12 +9,21 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{Failure, note};
-use crate::config::{self, Config, ConfigError, Place, Program, ServedFolders};
+use crate::config::{Config, ConfigError, Place, Program, ServedFolders};
 use crate::files::accounts::user_name;
 use crate::gateway::Edge;
 
 /// The user who can read and write all files.
 const ROOT: u32 = 0;
+
+/// What a command reads or changes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Subject {
+    Key,
+    Sessions,
+    /// Both.
+    Site,
+}
 
 /// The settings of the site, for a command about data that its requests stored.
 /// Logs which settings file and state folder are used.
@@ -22,11 +31,9 @@ const ROOT: u32 = 0;
 /// # Errors
 ///
 /// Wrong settings; requests that another user serves; no state folder yet.
-pub(super) fn settings(edge: &Edge) -> Result<Config, Failure> {
+pub(super) fn settings(edge: &Edge, subject: Subject) -> Result<Config, Failure> {
     let config = load(edge)?.map_err(Failure::new)?;
-    if !is_chosen(&config, edge) {
-        check_existence(&config, edge)?;
-    }
+    check_existence(&config, edge, subject)?;
     log_sources(&config);
     Ok(config)
 }
@@ -39,8 +46,8 @@ pub(super) fn settings(edge: &Edge) -> Result<Config, Failure> {
 /// Requests that another user serves.
 pub(super) fn check_request(edge: &Edge) -> Result<(), Failure> {
     if let Ok(config) = load(edge)? {
-        if edge.euid == ROOT && !is_chosen(&config, edge) {
-            check_existence(&config, edge)?;
+        if edge.euid == ROOT && config.given_state_dir().is_none() {
+            check_existence(&config, edge, Subject::Site)?;
         }
         log_sources(&config);
     }
@@ -84,11 +91,6 @@ fn script(edge: &Edge) -> Option<&Path> {
     edge.argument.as_deref().map(Path::new)
 }
 
-/// Whether the user of the command has chosen the site.
-fn is_chosen(config: &Config, edge: &Edge) -> bool {
-    config::has_settings(&edge.vars) || config.given_state_dir().is_some()
-}
-
 /// Checks whether this user serves the requests of the site, as far as the owners
 /// of its files tell.
 fn check_owner(config: &Config, edge: &Edge) -> Result<(), Failure> {
@@ -125,9 +127,18 @@ fn check_owner(config: &Config, edge: &Edge) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks whether there is a state folder: the first request makes it.
-fn check_existence(config: &Config, edge: &Edge) -> Result<(), Failure> {
-    if config.state_dir().is_some_and(Path::is_dir) || config.uses_redis_only() {
+/// Checks whether the state folder exists, which the first request makes, or the
+/// settings name another place for the subject. Other settings do not show that
+/// requests of this user serve the site.
+fn check_existence(config: &Config, edge: &Edge, subject: Subject) -> Result<(), Failure> {
+    let is_elsewhere = match subject {
+        Subject::Key => config.names_key(),
+        Subject::Sessions => config.keeps_sessions_elsewhere(),
+        Subject::Site => {
+            config.keeps_sessions_elsewhere() && (config.uses_redis_only() || config.names_key())
+        }
+    };
+    if is_elsewhere || config.state_dir().is_some_and(Path::is_dir) {
         return Ok(());
     }
     let dir = config.state_dir();

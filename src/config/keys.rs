@@ -96,12 +96,15 @@ impl Config {
         Ok(Keys::new(signing, fallbacks))
     }
 
+    /// Whether `SECRET_KEY` or `SECRET_KEY_FILE` is set.
+    pub(crate) fn names_key(&self) -> bool {
+        self.secret_key.is_some() || self.secret_key_file.is_some()
+    }
+
     /// The key file in the state folder, if the key is read from it.
     pub(crate) fn own_key_file(&self) -> Option<PathBuf> {
-        match (&self.secret_key, &self.secret_key_file, &self.state_dir) {
-            (None, None, Ok(dir)) => Some(dir.path().join(key::FILE_NAME)),
-            _ => None,
-        }
+        let dir = self.state_dir().filter(|_| !self.names_key())?;
+        Some(dir.join(key::FILE_NAME))
     }
 
     /// Creates a new key in the state folder. The old one verifies cookies for
@@ -111,7 +114,7 @@ impl Config {
     ///
     /// [`RotateError`]; then the key is unchanged.
     pub fn rotate_key(&self, now: u64) -> Result<(), RotateError> {
-        if self.secret_key.is_some() || self.secret_key_file.is_some() {
+        if self.names_key() {
             return Err(RotateError::NotOurs);
         }
         let dir = self

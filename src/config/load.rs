@@ -116,11 +116,6 @@ impl Config {
     }
 }
 
-/// Whether the environment has settings, right or wrong ones.
-pub(crate) fn has_settings(environment: &Environment) -> bool {
-    value::from_environment(environment).map_or(true, |variables| !variables.is_empty())
-}
-
 /// The settings file, or where it would be.
 struct SettingsFile {
     path: PathBuf,

@@ -36,7 +36,6 @@ pub use error::ConfigError;
 pub(crate) use error::{ConfigProblem, Place};
 pub use keys::{KeyError, RotateError};
 use load::Stamp;
-pub(crate) use load::has_settings;
 pub use program::{Program, ProgramName, WrongProgramName};
 pub(crate) use recent::RecentConfig;
 pub(crate) use script::cgi_script;

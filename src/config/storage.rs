@@ -91,6 +91,20 @@ impl Config {
         }
     }
 
+    /// Whether sessions and revocation marks are in Redis or in an existing
+    /// `SESSION_FILE_DIR`, and not in the state folder.
+    pub(crate) fn keeps_sessions_elsewhere(&self) -> bool {
+        let given = self.given_session_dir.as_ref();
+        let has_folder = given.is_some_and(|dir| dir.is_dir());
+        let is_elsewhere = |kind| kind == StoreType::Redis || has_folder;
+        match self.session_type {
+            SessionType::Stored(kind) => is_elsewhere(kind),
+            SessionType::Cookie => {
+                self.marks_in() == StoreType::Redis && self.overflow.is_none_or(is_elsewhere)
+            }
+        }
+    }
+
     /// The folder above that of marks in files; `None` if it cannot be used.
     fn marks_folder(&self) -> Option<Cow<'_, TrustedFolder>> {
         match self.session_type {

@@ -1,7 +1,7 @@
 //! `signet request`: one request as a web server would make it, its answer on
 //! stdout as a web server would get it.
 
-use super::{Run, signet};
+use super::{Run, signet, state_dir};
 use crate::hostile::cookies::user;
 use crate::support::response::Response;
 use crate::support::token::Signer;
@@ -12,7 +12,9 @@ const ALICE: &str = r#"{"username":"alice"}"#;
 #[track_caller]
 fn request(args: &[&str], vars: &[(&str, &str)]) -> Run {
     let args = [&["request"], args].concat();
-    signet(&args, &[&[("SIGNET_SECRET_KEY", KEY)], vars].concat())
+    let state = StateDir::new();
+    let given = [("SIGNET_SECRET_KEY", KEY), state_dir(&state)];
+    signet(&args, &[&given, vars].concat())
 }
 
 /// The answer, which is valid CGI and success whatever its status.

@@ -241,6 +241,85 @@ fn root_is_asked_for_the_user_of_the_web_server() {
     assert_eq!(Snapshot::of(&home).names(), Vec::<&Path>::new());
 }
 
+/// As [`root_is_asked_for_the_user_of_the_web_server`]: settings that do not say
+/// where the site keeps its data do not make root's folder that of the site.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn settings_in_the_shell_do_not_replace_the_state_folder() {
+    let alice = Home::new(NOBODY);
+    let site = Site::new();
+    let home = site.folder("root", User { uid: 0, gid: 0 }, 0o700);
+    let toml = site.file(
+        "site.toml",
+        "DEBUG = false\n",
+        User { uid: 0, gid: 0 },
+        0o644,
+    );
+    let key = alice.state.join("secret_key");
+    let cookie = cookie();
+    let of = |name, value: &'static str| (name, Path::new(value));
+    let files = "filesystem";
+    let missing = home.join("missing");
+    #[rustfmt::skip]
+    let cases: [(&str, Vec<(&str, &Path)>); 10] = [
+        ("DEBUG",           vec![of("SIGNET_DEBUG", "false")]),
+        ("null",            vec![of("SIGNET_STATE_DIR", "null")]),
+        ("TEMPLATES_DIR",   vec![("SIGNET_TEMPLATES_DIR", &alice.state)]),
+        ("SECRET_KEY_FILE", vec![("SIGNET_SECRET_KEY_FILE", &key)]),
+        ("SECRET_KEY",      vec![of("SIGNET_SECRET_KEY", "the-key-in-the-state-directory-0")]),
+        ("SESSION_TYPE",    vec![of("SIGNET_SESSION_TYPE", files)]),
+        ("OVERFLOW",        vec![of("SIGNET_SESSION_OVERFLOW", files)]),
+        ("FILE_DIR",        vec![of("SIGNET_SESSION_TYPE", files), ("SIGNET_SESSION_FILE_DIR", &missing)]),
+        ("CONFIG",          vec![("SIGNET_CONFIG", &toml)]),
+        ("REDIRECT_",       vec![of("REDIRECT_SIGNET_DEBUG", "true")]),
+    ];
+    let before = alice.snapshot();
+    for (name, vars) in cases {
+        let vars: Vec<(&str, &Path)> = [vec![("HOME", &*home)], vars].concat();
+        let request = vec!["request", "GET", "/"];
+        for arguments in commands(&cookie).into_iter().chain([request]) {
+            // The key is all that these need.
+            if name == "SECRET_KEY" && matches!(arguments[0], "key" | "cookie") {
+                continue;
+            }
+            let run = run_as(
+                User { uid: 0, gid: 0 },
+                Path::new(BINARY),
+                &arguments,
+                &vars,
+            );
+            assert_eq!(
+                (run.code, &*run.out),
+                (Some(1), ""),
+                "{name}: {arguments:?}: {run:?}"
+            );
+        }
+    }
+    assert_eq!(alice.snapshot(), before);
+    assert_eq!(Snapshot::of(&home).names(), Vec::<&Path>::new());
+}
+
+/// A folder that is not there holds no sessions: its name may be misspelt.
+#[test]
+fn commands_about_sessions_never_make_the_state_folder() {
+    let folder = StateDir::new();
+    let missing = folder.path().join("missing").display().to_string();
+    for arguments in [
+        &["sessions", "revoke", "--all"][..],
+        &["sessions", "revoke", "--user", "ada"],
+        &["sessions", "list"],
+        &["sessions", "clean"],
+        &["key", "rotate"],
+    ] {
+        let vars = [
+            ("SIGNET_STATE_DIR", &*missing),
+            ("SIGNET_SESSION_TYPE", "filesystem"),
+        ];
+        super::signet(arguments, &vars).failed(1, &["no state folder", &missing]);
+    }
+    assert_eq!(folder.snapshot().names(), Vec::<&Path>::new());
+}
+
 /// Without suEXEC the requests run as the web server's user, who keeps the state
 /// in a folder of its own: that user's commands are right.
 #[test]
