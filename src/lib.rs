@@ -75,8 +75,7 @@ pub use server::{
 };
 pub use session::{Flash, Session, USERNAME, Value};
 
-/// The examples in the documents compile.
+/// The README's examples compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-#[doc = include_str!("../tests/examples/README.md")]
 struct Readme;

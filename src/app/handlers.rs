@@ -3,19 +3,29 @@
 use http::{Method, StatusCode};
 
 use super::page::response;
+use super::texts::ENGLISH;
 use super::{Index, Login, Logout, username};
 use crate::server::{Context, Error, Form, Request, Response, form, redirect};
 use crate::session::{EVERYWHERE as EVERYWHERE_FLASH, Session, USERNAME, Value};
+
+/// The category of the message that all sessions of the user were ended.
+const ENDED: &str = "logged_out_everywhere";
 
 /// The field of the button that ends all sessions of the user.
 const EVERYWHERE: &str = "everywhere";
 
 pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
-    let flashes = session.take_flashes_of(EVERYWHERE_FLASH);
+    let t = &ENGLISH;
+    let ended_here_only = !session.take_flashes_of(EVERYWHERE_FLASH).is_empty();
+    let ended_everywhere = !session.take_flashes_of(ENDED).is_empty();
     let page = Index {
-        username: &username_in(session),
-        message: flashes.first().map_or("", |flash| &flash.message),
+        username: username_in(session),
+        message: match (ended_here_only, ended_everywhere) {
+            (true, _) => t.logged_out_here_only,
+            (false, true) => t.logged_out_everywhere,
+            (false, false) => "",
+        },
         everywhere: context.config.has_revocations(),
     };
     response(&page, context)
@@ -28,7 +38,7 @@ pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response
     if request.method() != Method::POST {
         return response(&Login::default(), context);
     }
-    match username::posted(&form(request)?) {
+    match username::posted(&form(request)?, &ENGLISH) {
         Ok(username) => {
             session.insert(USERNAME, username);
             // Also of who was logged in by that name already.
@@ -38,8 +48,8 @@ pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response
             }
             Ok(redirect(&context.mount.url_for("/")))
         }
-        Err((error, typed)) => {
-            let username = &typed;
+        Err((error, username)) => {
+            let (error, username) = (&error, &username);
             let mut form = response(&Login { username, error }, context)?;
             *form.status_mut() = StatusCode::BAD_REQUEST;
             Ok(form)
@@ -51,12 +61,14 @@ pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response
 pub(super) fn logout(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
     if request.method() != Method::POST && !logs_out(request) {
-        let username = &username_in(session);
+        let username = username_in(session);
         return response(&Logout { username }, context);
     }
+    let was_logged_in = session.contains_key(USERNAME);
     // Any body is a click on the other button: a client without forms logs out.
     let form: Form = form(request).unwrap_or_default();
-    if form.get(EVERYWHERE).is_some() {
+    let everywhere = form.get(EVERYWHERE).is_some();
+    if everywhere {
         session.end_everywhere();
     }
     // Remove the username from the session if it is there.
@@ -66,13 +78,16 @@ pub(super) fn logout(request: &Request, session: &mut Session) -> Result<Respons
     if session.iter().all(|(key, _)| key == "_permanent") {
         session.clear();
     }
+    if everywhere && was_logged_in {
+        session.flash(ENDED, "");
+    }
     Ok(redirect(&context.mount.url_for("/")))
 }
 
-fn username_in(session: &Session) -> String {
+fn username_in(session: &Session) -> &str {
     match session.get(USERNAME) {
-        Some(Value::String(name)) => name.clone(),
-        _ => String::new(),
+        Some(Value::String(name)) => name,
+        _ => "",
     }
 }
 

@@ -1,10 +1,12 @@
 //! This program: its table of pages, what they show, and its error page.
 
+mod advice;
 mod error;
 mod handlers;
 mod page;
 mod remedy;
 mod site;
+mod texts;
 mod username;
 
 use http::Method;
@@ -119,7 +121,7 @@ mod tests {
     }
 
     fn examples() -> impl Iterator<Item = &'static dyn Page> {
-        PAGES.into_iter().chain(error::EXAMPLES)
+        PAGES.into_iter().chain(error::examples())
     }
 
     /// A page that is missing in the examples would not be tested here.

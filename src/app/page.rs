@@ -17,7 +17,7 @@ use crate::server::{Context, Error, Response, html, keep_out_of_caches};
 /// takes Chromium seconds. Images are allowed because browsers request
 /// `/favicon.ico` without being told to.
 pub(super) const POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-C3+nSLMD7E+iM+/9QVV+XkHacoGCp8+zesoN4a+Awmc='; \
+    style-src 'sha256-E1/EOR+TcJZIlUZdcRzf3BadxLWZ78Uc3JHsxRQqoQk='; \
     script-src 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \
     img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
@@ -58,6 +58,7 @@ macro_rules! page {
                 #[derive(askama::Template)]
                 #[template(path = $file)]
                 struct Template<'a> {
+                    t: &'a $crate::app::texts::Texts,
                     context: &'a $crate::server::Context,
                     $($field: $type),*
                 }
@@ -71,7 +72,8 @@ macro_rules! page {
                 }
 
                 let Self { $($field),* } = *self;
-                let template = Template { context, $($field),* };
+                let t = &$crate::app::texts::ENGLISH;
+                let template = Template { t, context, $($field),* };
                 // Rendering into a String has nothing that can fail.
                 askama::Template::render(&template).unwrap_or_default()
             }
@@ -108,9 +110,9 @@ macro_rules! variables {
 
 variables!(&str, bool, u16);
 
-impl Variable for &[&Steps] {
+impl Variable for &[Steps] {
     fn value(&self) -> Value {
-        self.iter().map(|steps| steps.value()).collect()
+        self.iter().map(Steps::value).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 
 use super::BUILT_IN;
 use super::page::Page;
+use super::texts;
 use crate::files::text;
 use crate::files::trusted::{Anywhere, TrustedFolder};
 use crate::server::Context;
@@ -22,8 +23,34 @@ const FUEL: u64 = 500_000;
 
 /// Why a site's own page could not be rendered.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct TemplateError(String);
+#[error("{reason}")]
+pub(super) struct TemplateError {
+    /// The template with the mistake, which the page may include.
+    pub(super) file: String,
+    /// From 1; `None`: the file as a whole cannot be used.
+    pub(super) line: Option<usize>,
+    pub(super) kind: ErrorKind,
+    /// For the log only.
+    reason: String,
+}
+
+impl TemplateError {
+    fn new(page: &dyn Page, err: &minijinja::Error) -> Self {
+        let place =
+            |err: &minijinja::Error| Some((err.name()?.to_owned(), err.line()?, err.kind()));
+        let innermost = causes(err).filter_map(place).last();
+        let (file, line, kind) = match innermost {
+            Some((file, line, kind)) => (file, Some(line), kind),
+            None => (page.file().to_owned(), None, err.kind()),
+        };
+        Self {
+            file,
+            line,
+            kind,
+            reason: with_causes(err),
+        }
+    }
+}
 
 /// A site's own page.
 pub(super) struct Rendered {
@@ -47,8 +74,14 @@ pub(super) fn render(
     {
         return Ok(None);
     }
-    let folder = TrustedFolder::find(dir, context.config.euid(), &Anywhere)
-        .map_err(|err| TemplateError(format!("{}: {err}", page.file())))?;
+    let folder = TrustedFolder::find(dir, context.config.euid(), &Anywhere).map_err(|err| {
+        TemplateError {
+            file: page.file().to_owned(),
+            line: None,
+            kind: ErrorKind::TemplateNotFound,
+            reason: format!("{}: {err}", page.file()),
+        }
+    })?;
     render_with(page, context, move |name| match read(&folder, name)? {
         Some(source) => Ok(Some(source)),
         None => Ok(built_in(name)),
@@ -82,6 +115,7 @@ fn render_with(
     jinja.set_fuel(Some(FUEL));
     jinja.set_recursion_limit(50);
     jinja.set_loader(load);
+    jinja.add_global("t", Value::from_object(&texts::ENGLISH));
     let urls = context.clone();
     jinja.add_function("url_for", move |endpoint: &str, parameters: Kwargs| {
         url_for(&urls, endpoint, &parameters)
@@ -100,28 +134,27 @@ fn render_with(
             });
         }
         Err(err) if is_undefined(&err) => with_causes(&err),
-        Err(err) => return Err(TemplateError(with_causes(&err))),
+        Err(err) => return Err(TemplateError::new(page, &err)),
     };
     match render(UndefinedBehavior::Lenient) {
         Ok(document) => Ok(Rendered {
             document,
             undefined: Some(undefined),
         }),
-        Err(err) => Err(TemplateError(with_causes(&err))),
+        Err(err) => Err(TemplateError::new(page, &err)),
     }
+}
+
+/// The error and its causes, as far as they are of templates: first the page's,
+/// last that of an included file.
+fn causes(err: &minijinja::Error) -> impl Iterator<Item = &minijinja::Error> {
+    let first: Option<&(dyn std::error::Error + 'static)> = Some(err);
+    std::iter::successors(first, |err| err.source()).filter_map(|err| err.downcast_ref())
 }
 
 /// Whether the error, perhaps in an included file, is an undefined variable.
 fn is_undefined(err: &minijinja::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(err);
-    while let Some(inner) = cause {
-        let kind = inner.downcast_ref().map(minijinja::Error::kind);
-        if kind == Some(ErrorKind::UndefinedError) {
-            return true;
-        }
-        cause = inner.source();
-    }
-    false
+    causes(err).any(|err| err.kind() == ErrorKind::UndefinedError)
 }
 
 /// `url_for('login', next='/x')`.

@@ -1,5 +1,6 @@
 //! The name that a visitor types into the login form.
 
+use super::texts::Texts;
 use crate::server::Form;
 use crate::session::USERNAME;
 
@@ -7,30 +8,23 @@ use crate::session::USERNAME;
 const MAX_USERNAME: usize = 256;
 
 /// The one name in the form, or what is wrong with it and what to show again.
-pub(super) fn posted(form: &Form) -> Result<String, (&'static str, String)> {
+pub(super) fn posted(form: &Form, t: &Texts) -> Result<String, (String, String)> {
     let mut names = form.all(USERNAME);
-    let Some(name) = names.next() else {
-        return Err(("Please type your name.", String::new()));
-    };
+    let name = names.next().unwrap_or_default();
     if names.next().is_some() {
-        return Err(("The form had two names; please type one.", String::new()));
+        return Err((t.two_names.to_owned(), String::new()));
     }
     if name.chars().all(is_invisible) {
-        return Err(("Please type your name.", String::new()));
+        return Err((t.no_name.to_owned(), String::new()));
     }
     if name.len() > MAX_USERNAME {
-        let mut end = MAX_USERNAME;
-        while !name.is_char_boundary(end) {
-            end -= 1;
-        }
-        return Err((
-            "That name is too long; 256 bytes are the limit.",
-            name[..end].to_owned(),
-        ));
+        let ends = name.char_indices().map(|(at, c)| at + c.len_utf8());
+        let letters = ends.take_while(|end| *end <= MAX_USERNAME).count();
+        return Err(((t.long_name)(letters), name.chars().take(letters).collect()));
     }
     if name.contains(char::is_control) {
         let shown = name.replace(char::is_control, "");
-        return Err(("That name has characters that cannot be used.", shown));
+        return Err((t.control_characters.to_owned(), shown));
     }
     Ok(name.to_owned())
 }
@@ -46,10 +40,11 @@ fn is_invisible(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::texts::ENGLISH;
     use super::*;
 
-    fn of(body: &str) -> Result<String, (&'static str, String)> {
-        posted(&serde_urlencoded::from_str(body).unwrap())
+    fn of(body: &str) -> Result<String, (String, String)> {
+        posted(&serde_urlencoded::from_str(body).unwrap(), &ENGLISH)
     }
 
     #[test]
@@ -77,7 +72,11 @@ mod tests {
             assert_eq!(of(body).ok().as_deref(), want, "{body}");
         }
         assert_eq!(of(&format!("username={longest}")), Ok(longest.clone()));
-        let (_, shown) = of(&format!("username={long}")).unwrap_err();
+        let (said, shown) = of(&format!("username={long}")).unwrap_err();
         assert_eq!(shown, longest);
+        assert!(said.contains("at most 256 letters"), "{said}");
+        let (said, shown) = of(&format!("username={}", "\u{65e5}".repeat(86))).unwrap_err();
+        assert_eq!(shown.chars().count(), 85);
+        assert!(said.contains("at most 85 letters"), "{said}");
     }
 }

@@ -17,6 +17,9 @@ pub enum KeyError {
     /// `SECRET_KEY` is refused.
     #[error("SECRET_KEY {0}")]
     Weak(WeakKey),
+    /// The variable `SIGNET_SECRET_KEY` is refused.
+    #[error("SIGNET_SECRET_KEY {0}")]
+    WeakVariable(WeakKey),
     /// `SECRET_KEY` is in a file that others can read.
     #[error("SECRET_KEY is in {0}, which other users can read")]
     Exposed(PathBuf),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::script::open_script;
 use super::state_dir::PrivatePlaces;
 use super::value::{self, Raw};
-use super::{Config, ConfigError, ConfigProblem, Program, ServedFolders, StateDirError};
+use super::{Config, ConfigError, ConfigProblem, KeyError, Program, ServedFolders, StateDirError};
 use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem, text};
 use crate::gateway::Environment;
@@ -88,6 +88,15 @@ impl Config {
         for raw in &given {
             raw.apply(&mut config)?;
             raw.refuse_if_exposed(&mut config)?;
+        }
+        let is_key = |raw: &&Raw<'_>| raw.is("SECRET_KEY");
+        if let Some(Err(KeyError::Weak(reason))) = config.secret_key
+            && given
+                .iter()
+                .rfind(is_key)
+                .is_some_and(Raw::is_in_environment)
+        {
+            config.secret_key = Some(Err(KeyError::WeakVariable(reason)));
         }
 
         if config.given_state_dir != given_dir {

@@ -144,7 +144,7 @@ impl Raw<'_> {
         WrongValue::new(what).found(kind(&self.value))
     }
 
-    fn is_in_environment(&self) -> bool {
+    pub(super) fn is_in_environment(&self) -> bool {
         match self.source {
             Source::Environment(_) => true,
             Source::Program { .. } | Source::File { .. } => false,

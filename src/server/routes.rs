@@ -215,6 +215,10 @@ impl Routes {
                 known.join(", "),
             ));
         };
+        // Most URLs: a page has several of them.
+        if parameters.is_empty() && !row.path.contains('{') {
+            return Ok(mount.url_for(row.path));
+        }
         let value_of = |name: &str| {
             let given = parameters.iter().find(|(given, _)| *given == name);
             given.map(|(_, value)| *value)

@@ -2,7 +2,7 @@
 
 
 class Table:
-    """A title, columns, rows, and notes below them."""
+    """A title, what there is to say about it, and rows of as many cells."""
 
     def __init__(self, title, columns, detail=()):
         self.title = title

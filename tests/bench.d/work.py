@@ -1,4 +1,5 @@
-"""Builds the programs into the working folder, and starts and stops servers."""
+"""The folder that everything happens in, the programs in it, and servers that
+are stopped when they are no longer needed."""
 
 import os
 import shutil
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-START, STOP = 20, 10  # seconds in which a server must start and stop
+START, STOP = 20, 10  # seconds that a server may take
 
 
 def say(*words):
@@ -19,7 +20,7 @@ def say(*words):
 
 
 def build(work, programs):
-    """Puts the programs into `work/bin`: those in C and Go, and copies of `programs`."""
+    """Puts every program into the folder: those of C and Go, and copies of ours."""
     (work / "bin").mkdir()
     optimized = ["cc", "-O2", "-o"]
     bare = ["-static", "-nostdlib", "-fno-stack-protector", "-s"]
@@ -29,7 +30,7 @@ def build(work, programs):
     for name, program in programs.items():
         shutil.copy(program, work / "bin" / name)
     if shutil.which("go"):
-        # Go's standard library is built once for all runs.
+        # Go builds its library once; the next run finds it there.
         cache = str(Path("target/go").resolve())
         go = {**os.environ, "GOCACHE": cache, "CGO_ENABLED": "0", "GOFLAGS": "-ldflags=-s"}
         subprocess.run(["go", "build", "-o", work / "bin/go", HERE / "tutorial.go"], check=True, env=go)
@@ -41,7 +42,7 @@ def free_port():
 
 
 def accepts(address):
-    """Whether a server listens at a port, or at the path of a socket."""
+    """Whether somebody listens at a port, or at the path of a socket."""
     unix = isinstance(address, Path)
     with socket.socket(socket.AF_UNIX if unix else socket.AF_INET) as client:
         try:
@@ -53,8 +54,7 @@ def accepts(address):
 
 @contextmanager
 def server(command, address, log, **options):
-    """Runs a server until the end of the block, which starts when it accepts connections.
-    Processes that it started are stopped as well."""
+    """Runs a server, with what it starts in turn, once it accepts connections."""
     with open(log, "w") as output:
         process = subprocess.Popen(
             command, stdout=output, stderr=output, start_new_session=True, **options
@@ -85,7 +85,7 @@ def stop(process):
 
 @contextmanager
 def redis(work):
-    """The socket of a new Redis, which writes nothing to the disk."""
+    """A Redis of our own, which writes nothing to the disk: its socket."""
     path = work / "redis.sock"
     command = ["redis-server", "--port", "0", "--unixsocket", path, "--unixsocketperm", "700"]
     command += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
@@ -95,7 +95,7 @@ def redis(work):
 
 @contextmanager
 def gunicorn(work, environment):
-    """The socket of gunicorn, which runs Flask's site in two workers."""
+    """Flask's site by gunicorn with two workers: its socket."""
     path = work / "gunicorn.sock"
     command = [sys.executable, "-B", "-m", "gunicorn", "--workers", "2"]
     command += ["--bind", f"unix:{path}", "tutorial:app"]
@@ -106,7 +106,7 @@ def gunicorn(work, environment):
 
 @contextmanager
 def lighttpd(work, sites):
-    """The process and the port of a lighttpd with all these sites."""
+    """One lighttpd with all these sites: its process and its port."""
     port = free_port()
     document_root = work / "bin/site"
     document_root.mkdir(exist_ok=True)

@@ -202,7 +202,15 @@ fn sessions_that_are_over_are_not_listed_and_are_removed_by_hand() {
     let (ada, _phone) = (site.log_in("ada"), site.log_in("ada"));
     site.log_in("bob");
     let click = Cgi::post("/logout", "everywhere=1").cookie(&ada);
-    assert_eq!(site.run(click).status, 303);
+    let answer = site.run(click);
+    assert_eq!(answer.status, 303);
+    // The first page shows the message that this was done, and removes it.
+    let cookie = format!("session={}", answer.cookies()[0].value);
+    assert!(
+        site.run(Cgi::get("/").cookie(cookie))
+            .text()
+            .contains("everywhere.")
+    );
     site.log_in("ada");
     let mut all = names(&site.command(&["list"]).done()).join(" ");
     assert!(all == "ada bob" || all == "bob ada", "{all}");

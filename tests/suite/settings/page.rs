@@ -213,7 +213,7 @@ fn the_page_says_why_the_file_cannot_be_read() {
         ("missing.toml", &["no such file", "SIGNET_CONFIG"][..]),
         ("folder.toml", &["folder"]),
         ("long.toml", &["65536 bytes"]),
-        ("open.toml", &["every user", "600"]),
+        ("open.toml", &["other users", "set its permissions to 600"]),
     ] {
         let (page, log) = refused(name, login().var("SIGNET_CONFIG", folder.path().join(name)));
         assert_words(name, &page, &[name]);

@@ -141,6 +141,8 @@ fn thousands_of_sessions_are_over_at_once() {
     let mut desk = site.visitor();
     desk.cookie = Some(ids[0].clone());
     desk.log_out_everywhere(NOW);
+    // The first page shows the message that this was done, and removes it.
+    desk.get(NOW, "/");
     assert_eq!(site.records().len(), MANY - 1, "only its own is removed");
     for cookie in ids.iter().step_by(50) {
         let mut visitor = site.visitor();
@@ -346,7 +348,10 @@ fn a_click_beyond_the_limit_ends_this_session_only_and_says_so() {
 
         let mut copy = bob.clone();
         bob.log_out_everywhere(NOW + 1);
-        assert_eq!(message(&bob.get(NOW + 1, "/")), None, "{kind:?}");
+        let said = message(&bob.get(NOW + 1, "/"));
+        let everywhere = Some("You are logged out everywhere.");
+        assert_eq!(said.as_deref(), everywhere, "{kind:?}");
+        assert_eq!(message(&bob.get(NOW + 1, "/")), None, "{kind:?}: once");
         assert_eq!(copy.user(NOW + 1), None, "{kind:?}: he has a mark already");
         bob.log_in(NOW + 1, "bob");
     }

@@ -26,6 +26,9 @@ fn site(kind: &'static str) -> (StateDir, String) {
         .cookie(format!("session={everywhere}"))
         .run();
     assert_eq!(out.response().status, 303, "{out}");
+    // The first page shows the message that this was done, and removes it.
+    let session = &out.response().cookies()[0].value;
+    index(&state, kind, session).run();
     let cookie = cookie_of(
         "ada",
         request(&state, kind, Cgi::post("/login", "username=ada")),

@@ -1,5 +1,5 @@
-//! Pages that cannot be rendered: the visitor gets a plain 500 page, its owner
-//! the file and the line on stderr (with DEBUG on the page as well).
+//! Pages that cannot be rendered: the visitor gets a plain 500 page with the file
+//! and the line, its owner the reason on stderr (with DEBUG on the page as well).
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -29,9 +29,10 @@ fn assert_broken(name: &str, state: &StateDir, wanted: &[&str]) {
                 "{name}: no {word:?} on stderr: {out}"
             );
             let shown = response.words().contains(word);
+            // Which file it is, the owner learns without DEBUG.
             assert_eq!(
                 shown,
-                debug == "true",
+                debug == "true" || *word == "index.html",
                 "{name}: {word:?} on the page: {}",
                 response.words()
             );
@@ -59,13 +60,26 @@ fn errors_name_file_and_line() {
         ("missing parent",    "{% extends 'nosuchfile.html' %}", "index.html:1"),
     ];
     for (name, text, wanted) in cases {
-        assert_broken(name, &site(&[("index.html", text)]), &[wanted]);
+        let state = site(&[("index.html", text)]);
+        assert_broken(name, &state, &[wanted]);
+        let words = Cgi::get("/").state(&state).run().response().words();
+        if let Some((file, line)) = wanted.split_once(':')
+            && !line.is_empty()
+        {
+            let place = format!("The template {file} has a mistake in line {line}:");
+            assert!(words.contains(&place), "{name}: {words}");
+        }
     }
     let state = site(&[
         ("index.html", "{% include 'part.html' %}"),
         ("part.html", "\n\n{{ 1|nosuchfilter }}"),
     ]);
     assert_broken("in a part", &state, &["part.html:3"]);
+    let words = Cgi::get("/").state(&state).run().response().words();
+    assert!(
+        words.contains("The template part.html has a mistake in line 3: "),
+        "{words}"
+    );
 }
 
 /// What is wrong with one page is no reason to refuse the others.

@@ -1,0 +1,268 @@
+//! What is wrong with the settings, the key, and files and folders, and what an
+//! owner can do about it who has only FTP. Every visitor reads it: it names
+//! settings, files and folders, but no value, and never the path to a file.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use super::remedy::{Remedy, Steps};
+use super::site::TemplateError;
+use super::texts::Texts;
+use crate::config::{ConfigError, ConfigProblem, KeyError, Place};
+use crate::config::{StateDirError, StateDirSource, Tried};
+use crate::files::accounts::user_name;
+use crate::files::text::NotText;
+use crate::files::{FileError, FileProblem, program_owner};
+use crate::session::key::{KeyFileError, MIN_LENGTH, WeakKey};
+
+/// Words for the owner, in one language.
+pub(super) struct Advice<'t> {
+    pub(super) t: &'t Texts,
+    /// The user as whom the program runs.
+    pub(super) euid: u32,
+}
+
+impl Advice<'_> {
+    pub(super) fn template(&self, err: &TemplateError) -> String {
+        match err.line {
+            Some(line) => (self.t.template_mistake)(&err.file, line, &err.kind.to_string()),
+            None => (self.t.template_unreadable)(&err.file),
+        }
+    }
+
+    /// Where the mistake in the settings is, and what to do about it.
+    pub(super) fn settings(&self, err: &ConfigError) -> String {
+        let t = self.t;
+        let setting = err.public_setting();
+        let in_line = |place: String, line: Option<usize>| {
+            place
+                + &line.map(t.line_number).unwrap_or_default()
+                + &setting.map(t.setting_name).unwrap_or_default()
+        };
+        let (place, prefix) = match &err.place {
+            Place::Environment { variable } => {
+                // What is not known to be a name is not repeated.
+                let name = match (&err.setting, setting) {
+                    (Some(_), None) => t.some_variable,
+                    _ => variable,
+                };
+                ((t.in_environment)(name), "SIGNET_")
+            }
+            Place::Program { line } => (in_line((t.in_program)(*line), None), ""),
+            Place::File { path, line } => (in_line((t.in_file)(&name(path)), *line), ""),
+        };
+        let example = err.example();
+        let example = example.as_deref().map(t.for_example).unwrap_or_default();
+        let mistake = match &err.problem {
+            ConfigProblem::Unknown {
+                similar: Some(name),
+            } => (t.similar_setting)(&format!("{prefix}{name}")),
+            ConfigProblem::Unknown { similar: None } => t.no_such_setting.to_owned(),
+            ConfigProblem::Value(wrong) => format!("{}.{example}", wrong.reason),
+            ConfigProblem::Conflict(reason) => format!("{reason}."),
+            ConfigProblem::Syntax { remedy, .. } => {
+                format!("{}.{example}", remedy.unwrap_or(t.not_toml))
+            }
+            ConfigProblem::NotText(NotText::Utf16 { .. }) => format!("{}.", t.utf_16),
+            ConfigProblem::NotText(NotText::OtherEncoding { .. }) => format!("{}.", t.not_utf_8),
+            ConfigProblem::Exposed => (t.exposed_password)(match &err.place {
+                Place::File { path, .. } if is_executable(path) => 0o700,
+                _ => 0o600,
+            }),
+            ConfigProblem::SecretInProgram => t.secret_in_program.to_owned(),
+            ConfigProblem::File(err) => self.settings_file(err),
+        };
+        (t.at_place)(&place, &mistake)
+    }
+
+    /// What is wrong with the settings file itself.
+    fn settings_file(&self, err: &FileError) -> String {
+        match err {
+            FileError {
+                problem: FileProblem::Missing,
+                at: None,
+                ..
+            } => self.t.no_settings_file.to_owned(),
+            FileError {
+                problem: FileProblem::Unreadable { owner, euid, .. },
+                at: None,
+                ..
+            } if owner != euid => self.t.unreadable_settings.to_owned(),
+            err => self.file(err),
+        }
+    }
+
+    /// What is wrong with the secret key.
+    pub(super) fn key(&self, err: &KeyError) -> String {
+        let t = self.t;
+        match err {
+            KeyError::Weak(reason) => (t.weak_setting)(&self.weak_key(*reason)),
+            KeyError::WeakVariable(reason) => (t.weak_variable)(&self.weak_key(*reason)),
+            KeyError::Exposed(file) if is_executable(file) => t.exposed_key_in_script.to_owned(),
+            KeyError::Exposed(_) => t.exposed_key.to_owned(),
+            KeyError::File(err) => self.key_file(err, t.renew_own_key),
+            KeyError::NamedFile(err) => self.key_file(err, t.renew_named_key),
+            KeyError::Retired(err) => self.key_file(err, t.renew_retired_keys),
+            KeyError::StateDir(err) => self.folder(err, t.secret_key, &[]).0,
+        }
+    }
+
+    /// `renewal` says how the owner gets another key.
+    fn key_file(&self, err: &KeyFileError, renewal: &str) -> String {
+        let t = self.t;
+        let err = match err {
+            KeyFileError::Weak {
+                reason: WeakKey::ByteOrderMark,
+                ..
+            } => return t.marked_key_file.to_owned(),
+            KeyFileError::Weak { reason, .. } => {
+                return (t.weak_file)(&self.weak_key(*reason), renewal);
+            }
+            KeyFileError::Random(_) => return t.no_random.to_owned(),
+            KeyFileError::File(err) => err,
+        };
+        let (problem, mut advice) = self.file_words(err);
+        if let FileProblem::Readable { .. } | FileProblem::Writable { .. } = err.problem {
+            advice = format!("{advice} {}", (t.known_key)(renewal));
+        } else if advice.is_empty() {
+            advice = renewal.to_owned();
+        }
+        (t.key_file)(&problem, &advice)
+    }
+
+    fn weak_key(&self, reason: WeakKey) -> String {
+        let t = self.t;
+        match reason {
+            WeakKey::Empty => t.empty_key,
+            WeakKey::Short(bytes) => return (t.short_key)(bytes, MIN_LENGTH),
+            WeakKey::Published => t.published_key,
+            WeakKey::Placeholder => t.placeholder_key,
+            WeakKey::Path => t.path_as_key,
+            WeakKey::Pattern => t.pattern_as_key,
+            WeakKey::ByteOrderMark => t.marked_key,
+        }
+        .to_owned()
+    }
+
+    /// What is wrong with the folder for `purpose`, and those of `remedies` that
+    /// help: none where the folder itself can be made right.
+    pub(super) fn folder(
+        &self,
+        err: &StateDirError,
+        purpose: &str,
+        remedies: &'static [Remedy],
+    ) -> (String, &'static [Remedy]) {
+        let t = self.t;
+        let error = match err {
+            StateDirError::Named { setting, error } => {
+                let (problem, mut advice) = self.file_words(error);
+                let remedies = if advice.is_empty() { remedies } else { &[] };
+                if let FileProblem::Served | FileProblem::Temporary = error.problem {
+                    advice = format!("{advice} {}", (t.or_remove_setting)(setting));
+                }
+                let problem = format!("{problem}. {advice}");
+                let words = (t.named_folder)(purpose, setting, problem.trim_end());
+                return (words, remedies);
+            }
+            StateDirError::NoneFound(tried) => {
+                if let Some(tried) = tried.iter().find(|tried| is_only_open(&tried.error)) {
+                    return (self.file(&tried.error), &[]);
+                }
+                tried.iter().map(|tried| self.tried_folder(tried))
+            }
+        };
+        let tried: Vec<String> = error.collect();
+        ((t.tried_folders)(purpose, &tried.join("; ")), remedies)
+    }
+
+    fn tried_folder(&self, tried: &Tried) -> String {
+        let t = self.t;
+        let folder = match tried.source {
+            StateDirSource::StateDirectory => t.in_state_directory,
+            StateDirSource::XdgStateHome => t.in_xdg_state_home,
+            StateDirSource::Home => t.in_home,
+            StateDirSource::System => Remedy::SYSTEM_FOLDER,
+        };
+        let problem = self.file_words(&tried.error).0;
+        (t.tried)(folder, &problem)
+    }
+
+    /// The steps of `remedies`, that for this host first: its own user's if the
+    /// program runs as the owner of its file, an administrator's if that is root.
+    pub(super) fn in_order(&self, remedies: &[Remedy]) -> Vec<Steps> {
+        let likely = |remedy: &Remedy| match program_owner() {
+            Some(0) => *remedy == Remedy::SystemFolder,
+            Some(owner) if owner == self.euid => *remedy == Remedy::OwnFolder,
+            Some(_) | None => *remedy == Remedy::KeyInHtaccess || *remedy == Remedy::SignedCookies,
+        };
+        let mut remedies = remedies.to_vec();
+        remedies.sort_by_key(|remedy| !likely(remedy));
+        let steps = |remedy: Remedy| remedy.steps(self.t, self.euid);
+        remedies.into_iter().map(steps).collect()
+    }
+
+    /// What is wrong with a file or folder, and what to do about it.
+    pub(super) fn file(&self, err: &FileError) -> String {
+        let (problem, advice) = self.file_words(err);
+        format!("{problem}. {advice}").trim_end().to_owned()
+    }
+
+    /// What is wrong with a file or folder; what to do about it, or nothing.
+    #[rustfmt::skip]
+    fn file_words(&self, err: &FileError) -> (String, String) {
+        let t = self.t;
+        let words = |problem: &str, advice: &str| (problem.to_owned(), advice.to_owned());
+        let (problem, advice) = match err.problem {
+            FileProblem::Missing => words(t.missing, ""),
+            FileProblem::Owner { .. } => words(t.of_another_user, ""),
+            FileProblem::Writable { mode, wanted } => ((t.writable)(mode), match wanted & 0o077 {
+                0 => (t.set_permissions)(wanted),
+                0o044 => (t.set_permissions_or_600)(wanted),
+                _ => (t.set_permissions_or_700)(wanted),
+            }),
+            FileProblem::Readable { mode, wanted } => ((t.readable)(mode), (t.set_permissions)(wanted)),
+            FileProblem::Unreadable { owner, mode, euid } if owner == euid => {
+                let wanted = if err.at().is_dir() { 0o700 } else { 0o600 };
+                ((t.own_unreadable)(mode), (t.set_permissions)(wanted))
+            }
+            FileProblem::Unreadable { mode, .. } => ((t.unreadable)(mode), String::new()),
+            FileProblem::NotAFolder => words(t.not_a_folder, t.move_away),
+            FileProblem::NotAFile => words(t.not_a_file, t.move_away),
+            FileProblem::Link => words(t.link, t.replace_link),
+            FileProblem::Names => words(t.hard_link, t.copy),
+            FileProblem::TooLarge(limit) => ((t.file_too_large)(limit), String::new()),
+            FileProblem::Damaged(what) => words(what, ""),
+            FileProblem::NoLocks => words(t.no_locks, t.avoid_locks),
+            FileProblem::Held => words(t.in_use, t.try_again),
+            FileProblem::Served => words(t.served, t.outside_web),
+            FileProblem::Temporary => words(t.temporary, t.another_folder),
+            FileProblem::System(_) => {
+                let folder = err.at().parent().map(name).unwrap_or_default();
+                (t.system.to_owned(), (t.check_folder)(&folder, &user_name(self.euid)))
+            }
+        };
+        ((t.file_problem)(&name(err.at()), &problem), advice)
+    }
+}
+
+/// Whether a problem may pass by itself.
+pub(super) fn may_pass(err: &FileError) -> bool {
+    matches!(err.problem, FileProblem::System(_) | FileProblem::Held)
+}
+
+/// Whether nothing but the permissions of a folder is wrong, and it is not
+/// root's: then its owner can set them.
+fn is_only_open(err: &FileError) -> bool {
+    let is_roots = || std::fs::metadata(err.at()).is_ok_and(|meta| meta.uid() == 0);
+    matches!(err.problem, FileProblem::Writable { .. }) && !is_roots()
+}
+
+/// Whether the kernel may start the file: then it is a script of settings.
+fn is_executable(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
+}
+
+/// The name of a file or folder, without the path to it.
+fn name(path: &Path) -> std::borrow::Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
+}

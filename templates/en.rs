@@ -1,0 +1,160 @@
+// Everything that signet shows in a browser, in English.
+//
+// A text is `name = "text";`, or `name(place: type) = "text with {place}";`, where {mode:o} is
+// for permissions. A list has the text before, between and after what a template puts there.
+// The compiler refuses a text that is missing or that nothing shows, a place that is missing or
+// unknown, and < > & " in the texts of templates.
+
+texts! {
+    // Texts of templates, also of a site's own: {{ t.welcome }}, {{ t.logged_in_as[0] }}.
+    templates {
+        language = "en";
+        welcome = "Welcome";
+        logged_in_as = ["Logged in as ", ""];
+        not_logged_in = "Not logged in";
+        you_are_not_logged_in = "You are not logged in";
+        click_to_log_in = "click here to log in";
+        click_to_log_out = "click here to log out";
+        log_out_everywhere = "Log out everywhere";
+        log_in = "Log in";
+        login_button = "Login";
+        your_name = "Your name";
+        log_out = "Log out";
+        log_out_question = "Log out?";
+        back = "back";
+        to_first_page = "to the first page";
+        error_number = ["Error ", ", number ", ""];
+    }
+
+    // What came of a click on "Log out everywhere".
+    logged_out_everywhere = "You are logged out everywhere.";
+    logged_out_here_only = "You are logged out in this browser only. Other browsers could not be logged out: too many names use this at the moment.";
+
+    // What is wrong with the name in the login form.
+    no_name = "Please type your name.";
+    two_names = "The form had two names; please type one.";
+    long_name(letters: usize) = "That name is too long. Please use at most {letters} letters.";
+    control_characters = "That name has characters that cannot be used.";
+
+    // One sentence for each status of an error page.
+    not_understood = "The request could not be understood.";
+    from_another_site = "The request came from another site and was refused.";
+    no_page = "There is no page at this address.";
+    wrong_method = "This page cannot be used that way.";
+    too_slow = "The request did not arrive in time.";
+    no_length = "The request did not say how long it is.";
+    request_too_large = "The request is too large.";
+    address_too_long = "The address is too long.";
+    wrong_form = "The form was sent in a way this page does not read.";
+    refused = "The request was refused.";
+    went_wrong = "Something went wrong on this site.";
+    not_ready = "This site is not ready yet.";
+
+    // Sentences for failures that the status does not tell.
+    too_large_for_cookie = "This is too much to keep in a cookie. Nothing was changed; what was stored before is still there.";
+    too_large_to_store = "This is too much to keep. Nothing was changed; what was stored before is still there.";
+    no_sessions = "This site cannot keep sessions at the moment.";
+    store_unavailable = "What this site remembers about you cannot be reached at the moment. Nothing is lost; please try again in a minute.";
+    hidden_by_proxy = "If you came from this very site, it is behind a proxy that hides its address. The web server's error log has both addresses and what to set.";
+    no_folder_to_log_out = "“Log out everywhere” needs a folder, and there is none.";
+    template_mistake(file: &str, line: usize, kind: &str) = "The template {file} has a mistake in line {line}: {kind}. The web server's error log has more.";
+    template_unreadable(file: &str) = "The template {file} cannot be used. The web server's error log has the reason.";
+
+    // Where a mistake in the settings is, and what it is.
+    at_place(place: &str, mistake: &str) = "{place}: {mistake}";
+    in_environment(variable: &str) = "In the environment (SetEnv or the like), {variable}";
+    some_variable = "a variable whose name begins with SIGNET_";
+    in_program(line: usize) = "In the program's own settings, line {line}";
+    in_file(file: &str) = "In the settings file {file}";
+    line_number(line: usize) = ", line {line}";
+    setting_name(setting: &str) = ", setting {setting}";
+    for_example(line: &str) = " For example: {line}";
+    similar_setting(name: &str) = "there is no such setting. Did you mean {name}?";
+    no_such_setting = "there is no such setting. deploy/README.md has the list of all settings.";
+    not_toml = "this line is not valid TOML";
+    utf_16 = "is not UTF-8 but UTF-16, or not text: save the file as UTF-8";
+    not_utf_8 = "is not UTF-8 but another encoding, such as Latin-1: save the file as UTF-8";
+    exposed_password(mode: u32) = "it has a password, and other users of this computer can read the file. In your FTP program or file manager, set the file's permissions to {mode:o}.";
+    secret_in_program = "everybody who can read the program knows this secret. Set it in signet.toml or in the environment.";
+    no_settings_file = "there is no such file. The variable SIGNET_CONFIG or SSL_SIGNET_CONFIG names it.";
+    unreadable_settings = "the file cannot be read by the user that the web server runs this program as. If it holds no key or password, set its permissions to 644 in your FTP program or file manager; otherwise ask your host to give it to that user.";
+
+    // What is wrong with the secret key, and what to do about it.
+    weak_setting(reason: &str) = "The setting SECRET_KEY {reason}. Put 64 random letters and digits there, or remove the setting: the program then creates a key itself.";
+    weak_variable(reason: &str) = "The variable SIGNET_SECRET_KEY {reason}. Replace its value where it is set (in .htaccess: SetEnv SIGNET_SECRET_KEY) by 64 random letters and digits.";
+    weak_file(reason: &str, renewal: &str) = "The secret key {reason}. {renewal}";
+    marked_key_file = "The file with the secret key begins with a byte order mark. Save it as plain text without one.";
+    empty_key = "is empty";
+    short_key(bytes: usize, least: usize) = "has {bytes} bytes, fewer than {least}";
+    published_key = "is a published example key";
+    placeholder_key = "is a placeholder, not a random key";
+    path_as_key = "is a path or a URL, not a key (SECRET_KEY_FILE takes a path)";
+    pattern_as_key = "is a pattern: a run, a repetition, or few different characters";
+    marked_key = "begins with a byte order mark";
+    exposed_key = "The settings file holds a secret key, but other users of this computer can read it. In your FTP program or file manager, set the file's permissions to 600.";
+    exposed_key_in_script = "The settings script holds a secret key, but other users of this computer can read it. Remove the line SECRET_KEY (the program then creates a key file itself), or set the script's permissions to 700.";
+    renew_own_key = "Delete the file secret_key; the program creates a new key at the next visit. (Everybody has to log in again.)";
+    renew_named_key = "Write 64 random letters and digits into the file that the setting SECRET_KEY_FILE names, or remove the setting.";
+    renew_retired_keys = "Delete the file retired_keys. (Whoever logged in before the key was last replaced has to log in again.)";
+    known_key(renewal: &str) = "Other users may know the key by now. To replace it: {renewal}";
+    key_file(problem: &str, advice: &str) = "The file with the secret key cannot be used. {problem}. {advice}";
+    no_random = "This computer gives no random numbers for a secret key. Ask your host.";
+
+    // Which folder cannot be used.
+    secret_key = "its secret key";
+    sessions = "its sessions";
+    tried_folders(purpose: &str, list: &str) = "None of the folders that were tried for {purpose} can be used: {list}.";
+    named_folder(purpose: &str, setting: &str, problem: &str) = "The folder for {purpose}, which the setting {setting} names, cannot be used. {problem}";
+    in_state_directory = "the folder in $STATE_DIRECTORY";
+    in_xdg_state_home = "signet in $XDG_STATE_HOME";
+    in_home = ".signet in the home folder";
+    tried(folder: &str, problem: &str) = "{folder} ({problem})";
+
+    // What is wrong with a file or folder.
+    file_problem(name: &str, problem: &str) = "“{name}” {problem}";
+    missing = "does not exist";
+    of_another_user = "belongs to another user than the one this program runs as";
+    writable(mode: u32) = "can be written by other users of this computer (permissions {mode:o})";
+    readable(mode: u32) = "can be read by other users of this computer (permissions {mode:o})";
+    own_unreadable(mode: u32) = "cannot be read by this program: its permissions ({mode:o}) are too strict";
+    unreadable(mode: u32) = "cannot be read by this program: it belongs to another user, and its permissions ({mode:o}) are too strict";
+    not_a_folder = "is not a folder";
+    not_a_file = "is not a regular file";
+    link = "is a symbolic link";
+    hard_link = "has a second name (a hard link)";
+    file_too_large(limit: usize) = "is larger than {limit} bytes";
+    no_locks = "is on a file system without file locks";
+    in_use = "is in use by other requests";
+    served = "is where the web server shows files to everybody";
+    temporary = "is in a folder for temporary files, which other users share";
+    system = "cannot be read or created";
+
+    // What to do about a file or folder.
+    set_permissions(mode: u32) = "In your FTP program or file manager, set its permissions to {mode:o}.";
+    set_permissions_or_600(mode: u32) = "In your FTP program or file manager, set its permissions to {mode:o}, or to 600 if it holds a key or password.";
+    set_permissions_or_700(mode: u32) = "In your FTP program or file manager, set its permissions to {mode:o}, or to 700 if nobody else has to enter it.";
+    move_away = "Move it away.";
+    replace_link = "Replace it by the file or folder that it leads to.";
+    copy = "Copy it, delete it, and give the copy its name.";
+    avoid_locks = "Sessions in files need locks: set SESSION_TYPE = \"cookie\" in signet.toml, or SESSION_FILE_DIR to a folder on another disk.";
+    try_again = "Try again in a minute.";
+    outside_web = "Choose a folder outside the web folders (beside public_html, not in it).";
+    another_folder = "Choose another folder.";
+    or_remove_setting(setting: &str) = "Or remove the setting {setting}.";
+    check_folder(folder: &str, user: &str) = "Check that the folder “{folder}” exists, belongs to the user {user} and has permissions 700, and that the disk is not full.";
+
+    // Steps for hosts of several kinds.
+    open_again = "Open this page again.";
+    key_without_suexec = "If your host runs programs as the web server's user (without suEXEC), give the key in .htaccess:";
+    generate_key = "Have a password generator make 64 random letters and digits. They are the key.";
+    add_key = "Add this line, with the key in the place of the last word, to the file .htaccess in the folder of the program. Make the file if there is none.";
+    protect_key = "Set the permissions of .htaccess to 644. The risk: programs of other sites on this host run as the same user, can read the file, and can then log in here as anybody. With suEXEC they cannot; ask your host for it.";
+    sessions_without_suexec = "If your host runs programs as the web server's user (without suEXEC), sessions cannot be kept in files:";
+    remove_session_type = "Remove the settings SESSION_TYPE and SESSION_OVERFLOW: sessions are then kept in signed cookies.";
+    folder_with_suexec = "If your host runs programs as your own user (with suEXEC), choose a folder:";
+    make_folder = "Make a folder signet outside the web folders (beside public_html, not in it), with permissions 700.";
+    make_settings = "Make a text file signet.toml in it, with permissions 600 and this line. The path is that of the folder.";
+    add_path = "Add this line to the file .htaccess in the folder of the program. Make the file if there is none. The path is that of the text file.";
+    folder_of_system = "If you administer this server:";
+    make_system_folder = "Make this folder as root. It belongs to the user that runs the program.";
+}
