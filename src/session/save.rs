@@ -108,10 +108,6 @@ impl SessionInterface {
         if session.is_new() || session.renewed() {
             saving.date_again(&mut saved)?;
         }
-        if let (Some(id), Some(store)) = (&saved.stored, self.store()) {
-            // Sessions that could not be removed now still can be by a later request.
-            let _ = store.sweep_near(id, now);
-        }
         Ok(self.lines(session, scope, saved.cookie))
     }
 
@@ -151,8 +147,6 @@ impl SessionInterface {
 struct Saved {
     /// The `Set-Cookie` value to send.
     cookie: Option<String>,
-    /// The session that was written to the store.
-    stored: Option<SessionId>,
     begun: Option<Begun>,
 }
 
@@ -167,14 +161,12 @@ enum Begun {
 impl Saved {
     const NOTHING: Self = Self {
         cookie: None,
-        stored: None,
         begun: None,
     };
 
-    fn in_store(id: SessionId, cookie: Option<String>) -> Self {
+    fn in_store(cookie: Option<String>) -> Self {
         Self {
             cookie,
-            stored: Some(id),
             begun: None,
         }
     }
@@ -274,7 +266,6 @@ impl Saving<'_> {
             (Err(_), Some(store)) => self.create(store),
             (line, _) => Ok(Saved {
                 cookie: Some(line?),
-                stored: None,
                 begun: Some(Begun::Signed(values)),
             }),
         }
@@ -305,7 +296,7 @@ impl Saving<'_> {
         if !self.session.renewed() {
             let is_changed = store.update(id, self.now, &mut change)?;
             let line = signed.map(|(line, _)| line);
-            return Ok(Saved::in_store(id.clone(), line.filter(|_| is_changed)));
+            return Ok(Saved::in_store(line.filter(|_| is_changed)));
         }
         let new = SessionId::generate()?;
         if !store.renew(id, &new, self.now, &mut change)? {
@@ -314,7 +305,7 @@ impl Saving<'_> {
         match signed {
             Some((line, values)) => Ok(Saved {
                 begun: Some(Begun::Signed(values)),
-                ..Saved::in_store(new, Some(line))
+                ..Saved::in_store(Some(line))
             }),
             None => self.begun(new),
         }
@@ -343,7 +334,7 @@ impl Saving<'_> {
         let is_other_permanence = session.is_permanent() != is_permanent(&session.state().loaded);
         let sends = is_other_permanence || (is_due && session.is_permanent());
         let line = sends.then(|| self.id_cookie(id)).transpose()?;
-        Ok(Saved::in_store(id.clone(), line))
+        Ok(Saved::in_store(line))
     }
 
     /// Saves a session that was ended while the request ran: a login succeeds all
@@ -382,8 +373,8 @@ impl Saving<'_> {
     fn begun(&self, id: SessionId) -> Result<Saved, SaveError> {
         let line = self.id_cookie(&id)?;
         Ok(Saved {
-            begun: Some(Begun::Stored(id.clone())),
-            ..Saved::in_store(id, Some(line))
+            begun: Some(Begun::Stored(id)),
+            ..Saved::in_store(Some(line))
         })
     }
 

@@ -148,6 +148,6 @@ def sizes(work, million):
         table.row(run.label, f"{cost.micros:.0f}", times(cost.micros, costs[0].micros))
     table.note(
         f"Sessions are measured by their JSON. Each login adds a file, {SPAWNS} in all, "
-        "and looks into 8 folders for expired sessions."
+        "and looks into 4 folders for expired sessions."
     )
     return table

@@ -76,7 +76,9 @@ pub trait Store {
     /// The record under `id`; `None` if there is none.
     fn load(&self, id: &SessionId, now: u64) -> Result<Option<Record>, StoreError>;
 
-    /// Stores a new session. An `id` in use is [`StoreError::IdInUse`].
+    /// Stores a new session. An `id` in use is [`StoreError::IdInUse`]. So that the
+    /// store does not grow, some expired records are removed, at a cost that does not
+    /// depend on the number of sessions.
     fn create(&self, id: &SessionId, record: &Record) -> Result<(), StoreError>;
 
     /// Reads the record under `id` and replaces it by what `change` makes of it, as one
@@ -104,13 +106,6 @@ pub trait Store {
     /// Looks at about `entries` records, chosen at random, and removes the expired
     /// ones. Returns how many it removed.
     fn sweep(&self, now: u64, entries: usize) -> Result<usize, StoreError>;
-
-    /// Removes a few expired records, chosen by `id`. It is called after each write, so
-    /// that the store does not grow, and costs the same at any number of sessions. A
-    /// store that removes expired records itself has nothing to do.
-    fn sweep_near(&self, _id: &SessionId, _now: u64) -> Result<(), StoreError> {
-        Ok(())
-    }
 
     /// Calls `visit` with every session, in any order, and its size in bytes, until it
     /// returns [`Visit::Stop`]. Removes expired records, and those for which it

@@ -34,7 +34,10 @@ pub struct Files {
 /// The folder of a record, and its name in it.
 struct Place {
     folder: Rc<OwnedFd>,
+    /// The number of the folder, which is its name.
+    number: u8,
     name: String,
+    /// The path, for messages.
     shown: PathBuf,
 }
 
@@ -99,6 +102,7 @@ impl Files {
         let shown = [&hash[..1], &hash[1..3], &hash[3..]];
         Place {
             folder: Rc::new(folder),
+            number: u8::from_str_radix(&hash[1..3], 16).unwrap_or_default(),
             name: hash[3..].to_owned(),
             shown: self.dir.path().join(shown.join("/")),
         }
@@ -150,7 +154,11 @@ impl Store for Files {
     }
 
     fn create(&self, id: &SessionId, record: &Record) -> Result<(), StoreError> {
-        put(&self.new_place(id)?, record, Placement::New)
+        let place = self.new_place(id)?;
+        put(&place, record, Placement::New)?;
+        // Records that could not be removed now still can be by a later request.
+        let _ = self.sweep_near(&place, record.saved);
+        Ok(())
     }
 
     fn update(
@@ -203,10 +211,6 @@ impl Store for Files {
 
     fn sweep(&self, now: u64, entries: usize) -> Result<usize, StoreError> {
         self.sweep_some(now, entries)
-    }
-
-    fn sweep_near(&self, id: &SessionId, now: u64) -> Result<(), StoreError> {
-        self.sweep_around(id, now)
     }
 
     fn for_each(

@@ -1,6 +1,7 @@
 //! Looks at many records of a store: at some, to remove expired ones, or at all.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::rc::Rc;
 
 use rustix::fs::{AtFlags, FileType, Stat, statat};
@@ -10,19 +11,19 @@ use super::{Files, Place, error, remove, unusable};
 use crate::files::FileProblem;
 use crate::files::lock::{self, Attempt};
 use crate::files::private::{self, UNFINISHED};
-use crate::session::id::{SessionId, is_lower_hex};
+use crate::session::id::is_lower_hex;
 use crate::session::record::Record;
 
 /// Seconds after which an unfinished file is taken to be left by a process that
 /// was killed.
 const ABANDONED: u64 = 3600;
 
-/// The most folders that are looked into after a record was written. As a write adds
-/// at most one record, about 4096 / 8 expired records are left in the long run.
-const SWEPT_FOLDERS: i32 = 8;
+/// The folders that are looked into for each new session. As each adds one record,
+/// about 4096 / 4 expired records are left in the long run.
+const SWEPT_FOLDERS: u8 = 4;
 
-/// The most names that are looked at after a record was written.
-const SWEPT_NAMES: i32 = 32;
+/// The most names that are looked at for each new session.
+const SWEPT_NAMES: usize = 12;
 
 /// What [`Files::walk`] shows.
 enum Entry {
@@ -86,18 +87,20 @@ impl Files {
     }
 
     /// Calls `visit` for every folder that records can lie in and for every name
-    /// in it, until it returns `false`. `seed` says which ones come first, so that
-    /// walks that end early do not look at the same ones each time: bits 0 to 3 are
-    /// the outer folder, bits 8 to 15 the inner one, and the rest is for the name.
+    /// in it, until it returns `false`. Which ones come first is random, so that
+    /// walks that end early do not look at the same ones each time.
     fn walk(
         &self,
-        seed: usize,
         visit: &mut dyn FnMut(Entry) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         let Some(root) = self.root()? else {
             return Ok(());
         };
-        for outer in (0..16).map(|number| (number + seed) % 16) {
+        let mut random = [0; size_of::<usize>()];
+        getrandom::fill(&mut random)
+            .map_err(|err| StoreError::Unavailable(format!("no random bytes: {err}")))?;
+        let random = usize::from_ne_bytes(random);
+        for outer in (0..16).map(|number| (number + random) % 16) {
             let outer_name = format!("{outer:x}");
             let Some(outer) = self.folder(&root, &outer_name)? else {
                 if !visit(Entry::Folder)? {
@@ -105,27 +108,20 @@ impl Files {
                 }
                 continue;
             };
-            for inner in (0..256).map(|number| (number + (seed >> 8)) % 256) {
+            for number in (0..=u8::MAX).map(|number| number.wrapping_add((random >> 8) as u8)) {
                 if !visit(Entry::Folder)? {
                     return Ok(());
                 }
-                let inner_name = format!("{inner:02x}");
+                let inner_name = format!("{number:02x}");
                 let Some(inner) = self.folder(&outer, &inner_name)? else {
                     continue;
                 };
                 let shown = self.dir.path().join(&outer_name).join(&inner_name);
                 let inner = Rc::new(inner);
-                let mut names = Vec::new();
-                let read = private::for_each_name(&inner, |name| {
-                    names.extend(name.to_str().ok().map(str::to_owned));
-                    Ok(())
-                });
-                read.map_err(|err| error(err.into(), &shown))?;
-                let middle = (seed >> 16) % names.len().max(1);
-                names.rotate_left(middle);
-                for name in names {
+                for name in names(&inner, &shown, random >> 16)? {
                     let place = Place {
                         folder: Rc::clone(&inner),
+                        number,
                         shown: shown.join(&name),
                         name,
                     };
@@ -133,6 +129,40 @@ impl Files {
                         return Ok(());
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes expired records in the folder of a new record, which is as random as
+    /// the hash of its id, and in the folders after it.
+    pub(super) fn sweep_near(&self, new: &Place, now: u64) -> Result<(), StoreError> {
+        let first = usize::from_str_radix(&new.name[..4], 16).unwrap_or_default();
+        let mut left = SWEPT_NAMES;
+        for step in 0..SWEPT_FOLDERS {
+            let number = new.number.wrapping_add(step);
+            let folder = match step {
+                0 => Rc::clone(&new.folder),
+                _ => match self.folder(&new.folder, &format!("../{number:02x}"))? {
+                    Some(folder) => Rc::new(folder),
+                    None => continue,
+                },
+            };
+            for name in names(&folder, &new.shown, first)? {
+                if name == new.name {
+                    continue;
+                }
+                if left == 0 {
+                    return Ok(());
+                }
+                left -= 1;
+                let place = Place {
+                    folder: Rc::clone(&folder),
+                    number,
+                    name,
+                    shown: new.shown.clone(),
+                };
+                self.sweep_entry(&place, now)?;
             }
         }
         Ok(())
@@ -149,11 +179,8 @@ impl Files {
     }
 
     pub(super) fn sweep_some(&self, now: u64, entries: usize) -> Result<usize, StoreError> {
-        let mut random = [0; size_of::<usize>()];
-        getrandom::fill(&mut random)
-            .map_err(|err| StoreError::Unavailable(format!("no random bytes: {err}")))?;
         let (mut left, mut removed) = (entries, 0);
-        self.walk(usize::from_ne_bytes(random), &mut |entry| {
+        self.walk(&mut |entry| {
             if let Entry::Name(place) = entry {
                 removed += usize::from(self.sweep_entry(&place, now)?);
             }
@@ -163,32 +190,12 @@ impl Files {
         Ok(removed)
     }
 
-    /// Removes expired records in the folder of `id`, which is as random as the hash,
-    /// and in those after it.
-    pub(super) fn sweep_around(&self, id: &SessionId, now: u64) -> Result<(), StoreError> {
-        let hash = id.hash();
-        let number = |digits| usize::from_str_radix(&hash[digits], 16).unwrap_or_default();
-        let seed = number(0..1) | number(1..3) << 8 | number(3..7) << 16;
-        let (mut folders, mut names) = (SWEPT_FOLDERS, SWEPT_NAMES);
-        self.walk(seed, &mut |entry| match entry {
-            Entry::Folder => {
-                folders -= 1;
-                Ok(folders >= 0)
-            }
-            Entry::Name(place) => {
-                self.sweep_entry(&place, now)?;
-                names -= 1;
-                Ok(names > 0)
-            }
-        })
-    }
-
     pub(super) fn visit_all(
         &self,
         now: u64,
         visit: &mut dyn FnMut(&Record, usize) -> Visit,
     ) -> Result<(), StoreError> {
-        self.walk(0, &mut |entry| {
+        self.walk(&mut |entry| {
             let Entry::Name(place) = entry else {
                 return Ok(true);
             };
@@ -214,6 +221,20 @@ impl Files {
             Ok(true)
         })
     }
+}
+
+/// The names in a folder, beginning with the one of number `first`, which may be
+/// larger than their number.
+fn names(folder: &OwnedFd, shown: &Path, first: usize) -> Result<Vec<String>, StoreError> {
+    let mut names = Vec::new();
+    let read = private::for_each_name(folder, |name| {
+        names.extend(name.to_str().ok().map(str::to_owned));
+        Ok(())
+    });
+    read.map_err(|err| error(err.into(), shown))?;
+    let first = first % names.len().max(1);
+    names.rotate_left(first);
+    Ok(names)
 }
 
 /// Whether a file of this name in a folder of records is one: the last 61 digits
