@@ -55,7 +55,8 @@ mod tests {
             ".{0,9}".prop_map(Value::Markup),
             any::<Vec<u8>>().prop_map(Value::Bytes),
             any::<[u8; 16]>().prop_map(Value::Uuid),
-            (-62_135_596_800_i64..253_402_300_800)
+            // From the year 100 on: Flask reads earlier ones as years of two digits.
+            (-59_011_459_200_i64..253_402_300_800)
                 .prop_map(|at| Value::DateTime(DateTime::from_unix(at).expect("in range"))),
         ];
         single.prop_recursive(6, 40, 5, |inner| {
