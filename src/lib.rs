@@ -75,7 +75,8 @@ pub use server::{
 };
 pub use session::{Flash, Session, USERNAME, Value};
 
-/// The README's examples compile.
+/// The examples in the documents compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../tests/examples/README.md")]
 struct Readme;

@@ -94,19 +94,19 @@ pub fn logged<T>(run: impl FnOnce() -> T) -> (T, String) {
 ///
 /// # Errors
 ///
-/// [`Errno::TIMEDOUT`] if nothing could be written for `patience` (`None`: as
+/// [`Errno::TIMEDOUT`] if nothing could be written for `timeout` (`None`: as
 /// long as it takes); otherwise what the system says.
 pub(crate) fn write_all(
     fd: BorrowedFd<'_>,
     mut bytes: &[u8],
-    patience: Option<Duration>,
+    timeout: Option<Duration>,
 ) -> Result<(), Errno> {
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {
             Ok(0) => return Err(Errno::IO),
             Ok(written) => bytes = &bytes[written..],
             Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => wait_for_room(fd, patience)?,
+            Err(Errno::AGAIN) => wait_for_room(fd, timeout)?,
             Err(err) => return Err(err),
         }
     }
@@ -117,10 +117,10 @@ pub(crate) fn write_all(
 ///
 /// # Errors
 ///
-/// [`Errno::TIMEDOUT`] if that takes longer than `patience`; otherwise what the
+/// [`Errno::TIMEDOUT`] if that takes longer than `timeout`; otherwise what the
 /// system says.
-pub(crate) fn wait_for_room(fd: BorrowedFd<'_>, patience: Option<Duration>) -> Result<(), Errno> {
-    let deadline = patience.map(|patience| Instant::now() + patience);
+pub(crate) fn wait_for_room(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<(), Errno> {
+    let deadline = timeout.map(|timeout| Instant::now() + timeout);
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let left = left.map(|left| Timespec::try_from(left).unwrap_or_default());

@@ -10,7 +10,7 @@ use rustix::stdio::stdin;
 use super::{Environment, fastcgi};
 pub use crate::log::{log, logged};
 
-/// What a process is given, once, when it starts.
+/// What a process is given when it starts.
 #[derive(Clone, Debug)]
 pub struct Edge {
     /// The environment.
@@ -36,10 +36,10 @@ impl Edge {
         }
     }
 
-    /// Who started this process, and with that what it is to do.
+    /// How this process was started, and so what it has to do.
     pub fn entrance(&self) -> Entrance {
-        // First: a FastCGI application may be started from inside a CGI request,
-        // and then has that request's environment.
+        // First: a FastCGI application may be started by a CGI program, and then has
+        // the environment of its request.
         if fastcgi::is_listening(stdin()) {
             Entrance::FastCgi
         } else if self.vars.is_of_cgi() {

@@ -49,8 +49,8 @@ fn hash(name: &[u8]) -> usize {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetaVariableError {
-    /// `REQUEST_METHOD` is unset or no token (RFC 3875, 4.1.12).
-    #[error("REQUEST_METHOD is missing or no token")]
+    /// `REQUEST_METHOD` is unset or not a token (RFC 3875, 4.1.12).
+    #[error("REQUEST_METHOD is missing or not a token")]
     Method,
     /// `CONTENT_LENGTH` has something else than digits (RFC 3875, 4.1.2).
     #[error("CONTENT_LENGTH is not a number")]
@@ -139,7 +139,7 @@ impl MetaVariables {
             .map(|value| Path::new(OsStr::from_bytes(value)))
     }
 
-    /// Whether the program that the server names exists, by that path.
+    /// Whether `SCRIPT_FILENAME` is a file.
     pub(crate) fn script_is_file(&self) -> bool {
         self.path("SCRIPT_FILENAME").is_some_and(Path::is_file)
     }
@@ -161,7 +161,7 @@ impl MetaVariables {
     ///
     /// # Errors
     ///
-    /// [`MetaVariableError::Method`] if it is unset or no token.
+    /// [`MetaVariableError::Method`] if it is unset or not a token.
     pub fn request_method(&self) -> Result<Method, MetaVariableError> {
         let value = self
             .get("REQUEST_METHOD")
@@ -210,8 +210,9 @@ impl MetaVariables {
         }
     }
 
-    /// The status that made a server call us as its error document
-    /// (`REDIRECT_STATUS` of 400 and above); its request is not ours to serve.
+    /// The status for which the web server asks for an error page (`REDIRECT_STATUS`
+    /// from 400 on, set for Apache's `ErrorDocument`): the other meta-variables are of
+    /// the request that failed.
     pub fn error_document(&self) -> Option<u16> {
         let status = std::str::from_utf8(self.get("REDIRECT_STATUS")?).ok()?;
         status.parse().ok().filter(|code| (400..600).contains(code))

@@ -26,7 +26,7 @@ pub use edge::{Edge, Entrance, log, logged};
 pub use environment::Environment;
 pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
-pub use request_body::BodyError;
+pub use request_body::RequestBodyError;
 pub use response::ResponseError;
 pub use site::TrustProxy;
 
@@ -34,5 +34,5 @@ pub(crate) use answer::Answer;
 use answer::log_unfinished;
 pub(crate) use edge::now;
 pub(crate) use request::{RequestError, head};
-pub(crate) use request_body::{Announced, Patient, longest, read_body};
+pub(crate) use request_body::{BodyLength, DeadlineReader, max_body_length, read_body};
 pub(crate) use site::{Authority, Site};

@@ -1,57 +1,37 @@
-//! Where the web server put us, and which page was asked for.
+//! The path at which the web server has the program, and the path below it that was
+//! requested.
 //!
-//! `SCRIPT_NAME` is not enough: behind a rewrite it is the server's internal
-//! path, not what the visitor sees. `REQUEST_URI` is not enough either: it is
-//! raw and written by the visitor, `//evil.example/../login` included. So both
-//! are compared, decoded and tidied first. The base path is the one that the
-//! server's configuration implies, however the visitor spells the URL; a URL
-//! that spells it in another way is redirected, as browsers compare a cookie's
-//! path with it byte by byte.
+//! `SCRIPT_NAME` is not enough: behind a rewrite it is the server's internal path,
+//! not the one in the URL. `REQUEST_URI` is not enough either: it is raw and written
+//! by the visitor, for example `//evil.example/../login`. So both are compared, after
+//! they were decoded and tidied. The base path follows from the server's
+//! configuration, however the visitor spells the URL. A URL that spells it in another
+//! way is redirected, because browsers compare a cookie's path with the URL byte by
+//! byte.
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode, percent_encode};
 
 use super::MetaVariables;
 
-/// What stays readable in a path: RFC 3986's unreserved and sub-delims
-/// without `;`, and `:` `@` `/`. `'` too: browsers send it as it is, and a
-/// cookie's path is compared as text.
+/// Encodes all but RFC 3986's unreserved characters and sub-delims without `;`, and
+/// `:` `@` `/`. `'` stays, too: browsers send it as it is, and a cookie's path is
+/// compared as text.
+#[rustfmt::skip]
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'/')
-    .remove(b'!')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*')
-    .remove(b'+')
-    .remove(b',')
-    .remove(b'=')
-    .remove(b':')
-    .remove(b'@');
+    .remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b':').remove(b'@')
+    .remove(b'!').remove(b'$').remove(b'&').remove(b'\'').remove(b'(').remove(b')').remove(b'*')
+    .remove(b'+').remove(b',').remove(b'=');
 
 /// What stays readable in a URL's path: also brackets, which browsers send as they
 /// are, but some proxies encode. (Browsers do not agree on `|` and `^`; a cookie's
 /// path cannot contain `;`.)
 pub(super) const PATH: &AsciiSet = &PLAIN.remove(b'[').remove(b']');
 
-/// What `http::Uri` refuses in a query, and a `Location` should not have.
+/// Encodes what `http::Uri` refuses in a query, and a `Location` should not have.
+#[rustfmt::skip]
 pub(super) const RAW: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
+    .add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{')
+    .add(b'|').add(b'}');
 
 /// Bytes of a URL that a request is redirected to.
 const MAX_URL: usize = 4000;
@@ -164,13 +144,13 @@ impl Mount {
         }
     }
 
-    /// The path that all our URLs begin with, percent-encoded: empty at the
+    /// The path that all URLs of the program begin with, percent-encoded: empty at the
     /// root of a host, else with a leading and no trailing slash.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// What was asked for below the base: decoded, any bytes, normally with a
+    /// The path below the base that was requested: decoded, any bytes, normally with a
     /// leading slash.
     pub fn route(&self) -> &[u8] {
         &self.route
@@ -181,11 +161,10 @@ impl Mount {
         self.by_query
     }
 
-    /// The URL, path only, that the request should have had: its own URL has the
-    /// base path in another spelling, `/%7Eada` for `/~ada`, to which a browser
-    /// sends none of our cookies. What follows the base path, and the query, are
-    /// as they came. `None` if the request's spelling is right, or if nothing
-    /// tells where in it the base path ends.
+    /// The URL, path only, to redirect to if the request has the base path in another
+    /// spelling: to `/%7Eada` a browser does not send a cookie for `/~ada`. What
+    /// follows the base path, and the query, are unchanged. `None` if the spelling is
+    /// right, or if it is not known where the base path ends.
     pub fn canonical_url(&self) -> Option<&str> {
         self.canonical_url.as_deref()
     }
@@ -208,7 +187,7 @@ impl Mount {
         url
     }
 
-    /// The `Path` of our cookies: the base path, or `/`.
+    /// The `Path` of the program's cookies: the base path, or `/`.
     pub fn cookie_path(&self) -> &str {
         if self.base.is_empty() {
             "/"
@@ -218,14 +197,13 @@ impl Mount {
     }
 }
 
-/// With `PATH_INFO`, the base is what stands before it in the URL: the script,
-/// a folder above it, or, behind a rewrite from elsewhere, another path, in
+/// The base path of a request with `PATH_INFO` is what precedes that in the URL: the
+/// script, a folder above it, or, behind a rewrite from elsewhere, another path, in
 /// which nothing is encoded twice.
 ///
-/// Apache decodes a path again that it rewrites, so that `/login` arrives of
-/// `/app/x/%252e%252e/login`. Then the base has to be the deepest folder of the
-/// script that the URL is in, or below that, and no dots may lead out of it. If
-/// nothing fits, it is the script.
+/// Apache decodes a path again when it rewrites it: `/app/x/%252e%252e/login` becomes
+/// `/login`. Then the base must be the deepest folder of the script that the URL is
+/// in, or below that, and no dots may lead out of it. Otherwise it is the script.
 fn locate(script: &[u8], path_info: &[u8], path: Option<Vec<u8>>) -> Vec<u8> {
     let Some(path) = path else {
         return script.to_vec();
@@ -250,28 +228,19 @@ fn locate(script: &[u8], path_info: &[u8], path: Option<Vec<u8>>) -> Vec<u8> {
 
 /// Whether `path` begins with `folder`, and no `..` leads out of it.
 fn stays_within(folder: &[u8], path: &[u8]) -> bool {
-    start_that_stays(path).is_some_and(|start| is_within(folder, &tidy(start)))
-}
-
-/// The first segments of `path`, those that no `..` takes away; `None` if one
-/// leads above the root.
-fn start_that_stays(path: &[u8]) -> Option<&[u8]> {
-    // Where each segment ends that is left so far.
-    let mut ends: Vec<usize> = Vec::new();
-    let (mut end, mut stays) = (0, path.len());
+    // The segments so far, and how many of them no `..` has taken away.
+    let (mut segments, mut kept) = (Vec::new(), usize::MAX);
     for segment in path.split(|b| *b == b'/') {
-        end += segment.len();
         match segment {
             b"" | b"." => {}
-            b".." => {
-                ends.pop()?;
-                stays = stays.min(ends.last().copied().unwrap_or_default());
-            }
-            _ => ends.push(end),
+            b".." if segments.pop().is_none() => return false,
+            b".." => kept = kept.min(segments.len()),
+            _ => segments.push(segment),
         }
-        end += 1;
     }
-    Some(&path[..stays])
+    segments.truncate(kept);
+    let wanted: Vec<&[u8]> = folder.split(|b| *b == b'/').skip(1).collect();
+    segments.starts_with(&wanted)
 }
 
 /// Whether `path` is `folder` or lies below it.
@@ -290,13 +259,12 @@ fn deepest_folder<'s>(script: &'s [u8], path: &[u8]) -> &'s [u8] {
     folder
 }
 
-/// The URL of `raw` and the query `rest`, with the part that means `base`
-/// spelled as `base` is; `None` if it is spelled so.
+/// The URL of the path `raw` and the query `rest`, with `base` in its own spelling;
+/// `None` if it has that.
 ///
-/// `None`, too, if a client other than a browser wrote it (browsers resolve dot
-/// segments), or if only those characters differ that `base` has encoded: then
-/// the server has decoded the URL (BusyBox), or a proxy encodes it anew (nginx),
-/// and would do so again.
+/// Also `None` if it has dot segments, which browsers resolve; or if only characters
+/// differ that are encoded in `base`: then the server has decoded the URL (BusyBox),
+/// or a proxy has encoded it again (nginx), and would do so with the redirect.
 fn respelled(base: &str, raw: &[u8], rest: &[u8]) -> Option<String> {
     if is_within(base.as_bytes(), raw) {
         return None;
@@ -312,7 +280,7 @@ fn respelled(base: &str, raw: &[u8], rest: &[u8]) -> Option<String> {
     (url.len() <= MAX_URL).then_some(url)
 }
 
-/// Where in the raw path `raw` the part ends that means the decoded path `base`.
+/// Where the decoded path `base` ends in the raw path `raw`.
 fn end_of(base: &[u8], raw: &[u8]) -> Option<usize> {
     let mut wanted = base.split(|b| *b == b'/').skip(1).peekable();
     let mut end = 0;
@@ -331,8 +299,8 @@ fn end_of(base: &[u8], raw: &[u8]) -> Option<usize> {
     None
 }
 
-/// Without `PATH_INFO`: the script itself, a front controller in its folder,
-/// or a folder's index page.
+/// Base path and route of a request without `PATH_INFO`: for the script itself, for a
+/// front controller in its folder, or for a folder's index page.
 fn locate_without_path_info(
     vars: &MetaVariables,
     script: &[u8],
@@ -344,7 +312,7 @@ fn locate_without_path_info(
         return bare;
     };
     let is_script = without_last_slash(path.clone()) == script;
-    // A script that is no file may be a page's address: FastCGI without PATH_INFO.
+    // FastCGI without PATH_INFO: SCRIPT_NAME may be the path of a page, not of a file.
     if let Some(root) = root
         && !(is_script && vars.script_is_file())
     {
@@ -363,8 +331,8 @@ fn locate_without_path_info(
         None => return bare,
     };
     match path.strip_prefix(folder) {
-        // A folder's index page, not a rewrite: nothing brings
-        // folder/login to us, so links have to name the script.
+        // The folder's index page, not a rewrite: requests for folder/login do not
+        // reach the program, so links have to contain the script's name.
         Some(b"/") if vars.get("REDIRECT_URL").is_none() => bare,
         Some(rest) if rest.starts_with(b"/") && stays_within(folder, &decode(&path)) => {
             (folder.to_vec(), rest.to_vec())

@@ -1,5 +1,5 @@
-//! The request body, by RFC 3875, section 4.2: never more than
-//! `CONTENT_LENGTH`, never more than the limit, never for ever.
+//! The body of a request (RFC 3875, section 4.2): at most `CONTENT_LENGTH` bytes, at
+//! most as many as are allowed, and only until a deadline.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -12,10 +12,10 @@ use rustix::io::Errno;
 
 use super::{MetaVariableError, MetaVariables};
 
-/// Why a request body was not taken.
+/// Why the body of a request was not read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum BodyError {
+pub enum RequestBodyError {
     /// `CONTENT_LENGTH` is not a number.
     #[error(transparent)]
     Length(#[from] MetaVariableError),
@@ -34,90 +34,90 @@ pub enum BodyError {
     /// The body ended after `got` of `length` bytes.
     #[error("body ended after {got} of {length} bytes")]
     Short {
-        /// Bytes that arrived.
+        /// Bytes that were received.
         got: u64,
-        /// Bytes announced.
+        /// `CONTENT_LENGTH`.
         length: u64,
     },
-    /// It did not arrive in time.
-    #[error("body did not arrive in time")]
+    /// It was not received until the deadline.
+    #[error("body was not received in time")]
     TimedOut,
     /// Standard input cannot be read.
     #[error("body cannot be read: {0}")]
     Read(io::Error),
 }
 
-/// How long the body is that a request announces.
+/// The length of a request's body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Announced {
-    /// There is none, or none that is of interest.
-    Nothing,
-    /// So many bytes.
+pub(crate) enum BodyLength {
+    /// There is no body, or it has no meaning.
+    NoBody,
+    /// `CONTENT_LENGTH`, in bytes.
     Bytes(u64),
-    /// As long as the input: chunked.
-    ToTheEnd,
+    /// Not known: the web server decodes the chunks, and ends the input after them.
+    Chunked,
 }
 
-impl Announced {
-    /// What the request says, up to `limit` bytes.
+impl BodyLength {
+    /// The length that the request has, up to `limit` bytes.
     ///
-    /// The body of a GET, HEAD or TRACE has no meaning (RFC 9110, 9.3.1, 9.3.2
-    /// and 9.3.8): it is not read, so that nothing it says delays a page. POST,
-    /// PUT, PATCH and QUERY have one and have to say its length (15.5.12). With
-    /// any other method there is one if the request says so.
+    /// The body of a GET, HEAD or TRACE has no meaning (RFC 9110, 9.3.1, 9.3.2 and
+    /// 9.3.8) and is not read. POST, PUT, PATCH and QUERY must have a length
+    /// (15.5.12). A request with another method has a body if it has a length.
     pub(crate) fn new(
         method: &Method,
         vars: &MetaVariables,
         limit: u64,
-    ) -> Result<Self, BodyError> {
+    ) -> Result<Self, RequestBodyError> {
         if matches!(method.as_str(), "GET" | "HEAD" | "TRACE") {
-            return Ok(Self::Nothing);
+            return Ok(Self::NoBody);
         }
         if let Some(length) = vars.content_length()? {
             return if length > limit {
-                Err(BodyError::TooLarge { limit })
+                Err(RequestBodyError::TooLarge { limit })
             } else {
                 Ok(Self::Bytes(length))
             };
         }
-        // Apache takes the chunks apart and passes the coding's name on.
+        // Apache decodes the chunks and passes on the header field.
         match vars.get("HTTP_TRANSFER_ENCODING") {
-            Some(coding) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Self::ToTheEnd),
-            Some(_) => Err(BodyError::TransferCoding),
+            Some(coding) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Self::Chunked),
+            Some(_) => Err(RequestBodyError::TransferCoding),
             None if matches!(method.as_str(), "POST" | "PUT" | "PATCH" | "QUERY") => {
-                Err(BodyError::LengthRequired)
+                Err(RequestBodyError::LengthRequired)
             }
-            None => Ok(Self::Nothing),
+            None => Ok(Self::NoBody),
         }
     }
 }
 
-/// Reads the body that a request announces, up to `limit` bytes.
+/// Reads a body of this length, up to `limit` bytes.
 pub(crate) fn read_body(
-    announced: Announced,
+    length: BodyLength,
     limit: u64,
     stdin: &mut impl Read,
-) -> Result<Vec<u8>, BodyError> {
+) -> Result<Vec<u8>, RequestBodyError> {
     let failed = |err: io::Error| match err.kind() {
-        io::ErrorKind::TimedOut => BodyError::TimedOut,
-        _ => BodyError::Read(err),
+        io::ErrorKind::TimedOut => RequestBodyError::TimedOut,
+        _ => RequestBodyError::Read(err),
     };
     let mut body = Vec::new();
-    let most = match announced {
-        Announced::Nothing => return Ok(body),
-        Announced::Bytes(length) => length,
-        Announced::ToTheEnd => limit.saturating_add(1),
+    let most = match length {
+        BodyLength::NoBody => return Ok(body),
+        BodyLength::Bytes(length) => length,
+        BodyLength::Chunked => limit.saturating_add(1),
     };
     let got = stdin.take(most).read_to_end(&mut body).map_err(failed)? as u64;
-    match announced {
-        Announced::Bytes(length) if got < length => Err(BodyError::Short { got, length }),
-        Announced::ToTheEnd if got > limit => Err(BodyError::TooLarge { limit }),
-        Announced::Nothing | Announced::Bytes(_) | Announced::ToTheEnd => Ok(body),
+    match length {
+        BodyLength::Bytes(length) if got < length => Err(RequestBodyError::Short { got, length }),
+        BodyLength::Chunked if got > limit => Err(RequestBodyError::TooLarge { limit }),
+        BodyLength::NoBody | BodyLength::Bytes(_) | BodyLength::Chunked => Ok(body),
     }
 }
 
-/// The most bytes that the body can have; `u64::MAX` if nobody knows.
-pub(crate) fn longest(vars: &MetaVariables) -> u64 {
+/// The most bytes that the web server can send as the body; `u64::MAX` if that is not
+/// known.
+pub(crate) fn max_body_length(vars: &MetaVariables) -> u64 {
     match (vars.content_length(), vars.get("HTTP_TRANSFER_ENCODING")) {
         (Ok(Some(length)), _) => length,
         (Ok(None), None) => 0,
@@ -125,38 +125,41 @@ pub(crate) fn longest(vars: &MetaVariables) -> u64 {
     }
 }
 
-/// A descriptor that is read until a deadline: a client may announce a body
-/// and never send it.
-pub(crate) struct Patient<F> {
+/// Reads a descriptor until a deadline: a client may never send the body that it has
+/// announced.
+pub(crate) struct DeadlineReader<F> {
     fd: F,
-    patience: Duration,
-    /// From the first read on: most requests have no body, and the clock costs.
+    time: Duration,
+    /// Set by the first read: most requests have no body, and asking the clock takes
+    /// time.
     deadline: Option<Instant>,
     got: u64,
 }
 
-impl<F: AsFd> Patient<F> {
-    pub(crate) fn new(fd: F, patience: Duration) -> Self {
+impl<F: AsFd> DeadlineReader<F> {
+    /// Reads from `fd` for this time, which begins with the first read.
+    pub(crate) fn new(fd: F, time: Duration) -> Self {
         Self {
             fd,
-            patience,
+            time,
             deadline: None,
             got: 0,
         }
     }
 
-    /// Before an answer to a refused body: takes what is left of its `length`
-    /// bytes, if `output` is the same socket.
+    /// Reads what has not been read of a body of `length` bytes, if `output` is the
+    /// same socket.
     ///
-    /// Apache's mod_cgid starts programs so, and reads the answer only after
-    /// it has sent the body. A socket that is closed with bytes unread is
-    /// reset, and the answer lost.
+    /// To be called before the response to a body that was refused: Apache's mod_cgid
+    /// starts programs with one socket, and reads the response after it has sent the
+    /// body. If the program closed the socket before, the kernel would reset it, and
+    /// the response would be lost.
     pub(crate) fn discard(&mut self, length: u64, output: impl AsFd) {
         if self.got >= length || !is_same_socket(&self.fd, output) {
             return;
         }
         let left = length - self.got;
-        // Too late, or the server is gone: it will not read an answer either.
+        // If that fails, the web server does not read the response either.
         let _ = io::copy(&mut self.take(left), &mut io::sink());
     }
 }
@@ -171,11 +174,11 @@ fn is_same_socket(one: impl AsFd, other: impl AsFd) -> bool {
     }
 }
 
-impl<F: AsFd> Read for Patient<F> {
+impl<F: AsFd> Read for DeadlineReader<F> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
             let now = Instant::now();
-            let deadline = *self.deadline.get_or_insert(now + self.patience);
+            let deadline = *self.deadline.get_or_insert(now + self.time);
             let left = deadline.saturating_duration_since(now);
             let timeout = Timespec::try_from(left).map_err(|_| io::ErrorKind::TimedOut)?;
             let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
@@ -201,32 +204,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_silent_client_is_not_waited_for() {
+    fn a_body_that_is_not_sent_is_awaited_until_the_deadline() {
         let (reader, _writer) = io::pipe().unwrap();
-        let mut stdin = Patient::new(reader, Duration::from_millis(5));
-        let outcome = read_body(Announced::Bytes(3), 10, &mut stdin);
-        assert!(matches!(outcome, Err(BodyError::TimedOut)), "{outcome:?}");
+        let mut stdin = DeadlineReader::new(reader, Duration::from_millis(5));
+        let outcome = read_body(BodyLength::Bytes(3), 10, &mut stdin);
+        assert!(
+            matches!(outcome, Err(RequestBodyError::TimedOut)),
+            "{outcome:?}"
+        );
     }
 
     #[test]
-    fn a_body_is_never_more_than_announced_or_allowed() {
-        let read = |announced, input: &[u8]| {
-            read_body(announced, 4, &mut &*input).map_err(|err| err.to_string())
+    fn no_more_is_read_than_the_length_and_the_limit() {
+        let read = |length, input: &[u8]| {
+            read_body(length, 4, &mut &*input).map_err(|err| err.to_string())
         };
-        use Announced::{Bytes, Nothing, ToTheEnd};
+        use BodyLength::{Bytes, Chunked, NoBody};
         type Outcome<'t> = Result<&'t [u8], &'t str>;
         #[rustfmt::skip]
-        let cases: [(&str, Announced, &[u8], Outcome<'_>); 6] = [
-            ("none", Nothing, b"abc", Ok(b"")),
+        let cases: [(&str, BodyLength, &[u8], Outcome<'_>); 6] = [
+            ("none", NoBody, b"abc", Ok(b"")),
             ("exact", Bytes(3), b"abc", Ok(b"abc")),
             ("trailing bytes stay unread", Bytes(3), b"abc\r\n", Ok(b"abc")),
             ("cut short", Bytes(4), b"ab", Err("body ended after 2 of 4 bytes")),
-            ("chunked, at the limit", ToTheEnd, b"abcd", Ok(b"abcd")),
-            ("chunked, over the limit", ToTheEnd, b"abcde", Err("body is larger than 4 bytes")),
+            ("chunked, at the limit", Chunked, b"abcd", Ok(b"abcd")),
+            ("chunked, over the limit", Chunked, b"abcde", Err("body is larger than 4 bytes")),
         ];
-        for (name, announced, input, want) in cases {
+        for (name, length, input, want) in cases {
             let want = want.map(<[u8]>::to_vec).map_err(str::to_owned);
-            assert_eq!(read(announced, input), want, "{name}");
+            assert_eq!(read(length, input), want, "{name}");
         }
     }
 }

@@ -19,9 +19,9 @@ pub enum ResponseError {
     /// A header value is too long.
     #[error("header {0} is longer than {MAX_VALUE} bytes")]
     Length(HeaderName),
-    /// A field that belongs to the connection (RFC 3875, 6.3.4), to the
-    /// gateway (`Status`), or that is reserved (`X-CGI-*`).
-    #[error("header {0} is not a script's to send")]
+    /// A field of the connection (RFC 3875, 6.3.4), of the gateway (`Status`), or a
+    /// reserved one (`X-CGI-*`).
+    #[error("header {0} may be set by the web server only")]
     Field(HeaderName),
     /// A field that may be sent once was set several times.
     #[error("header {0} is set more than once")]
@@ -81,7 +81,7 @@ fn line_end(bytes: &mut Vec<u8>, value: &[u8]) {
 }
 
 fn check(name: &HeaderName, value: &HeaderValue) -> Result<(), ResponseError> {
-    const NOT_OURS: [&str; 8] = [
+    const OF_THE_SERVER: [&str; 8] = [
         "connection",
         "keep-alive",
         "proxy-connection",
@@ -91,7 +91,7 @@ fn check(name: &HeaderName, value: &HeaderValue) -> Result<(), ResponseError> {
         "transfer-encoding",
         "upgrade",
     ];
-    if NOT_OURS.contains(&name.as_str()) || name.as_str().starts_with("x-cgi-") {
+    if OF_THE_SERVER.contains(&name.as_str()) || name.as_str().starts_with("x-cgi-") {
         return Err(ResponseError::Field(name.clone()));
     }
     // Of control characters, a `HeaderValue` can have the tab only.
@@ -104,7 +104,7 @@ fn check(name: &HeaderName, value: &HeaderValue) -> Result<(), ResponseError> {
     Ok(())
 }
 
-/// One content type, with a charset where the type has one. Nothing is
+/// One content type, with a charset if it is text. A response without one is not
 /// guessed to be HTML (CVE-2020-24553).
 fn push_content_type(
     bytes: &mut Vec<u8>,

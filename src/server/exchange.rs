@@ -18,7 +18,7 @@ use super::reply::redirect_by;
 use super::routes::{NoRoute, Parameters};
 use super::{Request, Response, Server, error_page};
 use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
-use crate::gateway::{self, Announced, Answer, Body, Edge, MetaVariables, Mount, Site};
+use crate::gateway::{self, Answer, Body, BodyLength, Edge, MetaVariables, Mount, Site};
 use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::revocation::EndError;
 use crate::session::{EVERYWHERE, Session, SessionInterface};
@@ -151,8 +151,8 @@ fn answer(
         (Err(err), None) => return Err(err.into()),
     };
     let limit = config.max_content_length;
-    let announced = Announced::new(&head.method, vars, limit)?;
-    let body = gateway::read_body(announced, limit, stdin)?;
+    let length = BodyLength::new(&head.method, vars, limit)?;
+    let body = gateway::read_body(length, limit, stdin)?;
 
     head.extensions.insert(Arc::clone(context));
     if !parameters.is_empty() {

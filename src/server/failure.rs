@@ -9,7 +9,7 @@ use http::StatusCode;
 use super::origin::CrossOrigin;
 use super::routes::{Methods, NoRoute, UrlError};
 use crate::config::{ConfigError, KeyError, NoSessions, StateDirError};
-use crate::gateway::{BodyError, RequestError, ResponseError};
+use crate::gateway::{RequestBodyError, RequestError, ResponseError};
 use crate::session::SaveError;
 use crate::session::store::StoreError;
 
@@ -25,7 +25,7 @@ pub(crate) enum Failure {
     MethodNotAllowed(Methods),
     Request(RequestError),
     CrossOrigin(CrossOrigin),
-    Body(BodyError),
+    Body(RequestBodyError),
     Form(FormError),
     Config(ConfigError),
     Key(KeyError),
@@ -70,13 +70,13 @@ impl Failure {
             Self::Request(RequestError::TooLong) => StatusCode::URI_TOO_LONG,
             Self::CrossOrigin(_) => StatusCode::FORBIDDEN,
             Self::Body(err) => match err {
-                BodyError::LengthRequired => StatusCode::LENGTH_REQUIRED,
-                BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-                BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
-                BodyError::Length(_)
-                | BodyError::TransferCoding
-                | BodyError::Short { .. }
-                | BodyError::Read(_) => StatusCode::BAD_REQUEST,
+                RequestBodyError::LengthRequired => StatusCode::LENGTH_REQUIRED,
+                RequestBodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                RequestBodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
+                RequestBodyError::Length(_)
+                | RequestBodyError::TransferCoding
+                | RequestBodyError::Short { .. }
+                | RequestBodyError::Read(_) => StatusCode::BAD_REQUEST,
             },
             Self::Form(err) => match err {
                 FormError::ContentType(_) | FormError::Multipart => {
@@ -193,7 +193,7 @@ macro_rules! from {
 from! {
     Request(RequestError),
     CrossOrigin(CrossOrigin),
-    Body(BodyError),
+    Body(RequestBodyError),
     Form(FormError),
     Config(ConfigError),
     Store(StoreError),

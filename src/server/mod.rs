@@ -23,7 +23,9 @@ use std::time::Duration;
 use http::Method;
 
 use crate::config::{Program, ProgramName, RecentConfig};
-use crate::gateway::{self, Answer, Body, Edge, Entrance, MetaVariables, Mount, Patient, fastcgi};
+use crate::gateway::{
+    self, Answer, Body, DeadlineReader, Edge, Entrance, MetaVariables, Mount, fastcgi,
+};
 use crate::session::Session;
 
 pub(crate) use context::Context;
@@ -44,9 +46,9 @@ pub type Request = cgi::Request;
 /// A response. The `cgi` crate's converts to it.
 pub type Response = http::Response<Body>;
 
-/// How long a body may take to arrive. Web servers have limits of their own;
-/// this one is for those that have none.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the body of a request may take to be received by CGI, for web servers
+/// without a limit of their own.
+const BODY_TIME: Duration = Duration::from_secs(20);
 
 type Handler<'h> = Box<dyn Fn(&Request, &mut Session) -> Result<Response, Error> + 'h>;
 type ErrorHandler<'h> = Box<dyn Fn(&ErrorPage<'_>) -> Result<Response, Error> + 'h>;
@@ -232,8 +234,8 @@ impl<'h> Server<'h> {
         match entrance {
             Entrance::Cgi => {
                 answer_panics();
-                let mut stdin = Patient::new(rustix::stdio::stdin(), PATIENCE);
-                let length = gateway::longest(edge.vars.cgi_request());
+                let mut stdin = DeadlineReader::new(rustix::stdio::stdin(), BODY_TIME);
+                let length = gateway::max_body_length(edge.vars.cgi_request());
                 let answer = exchange::answer_cgi(self, edge, &mut stdin);
                 stdin.discard(length, rustix::stdio::stdout());
                 answer.write();

@@ -12,12 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
-import ours
+import authors
 import peers
+import signet
 import sizes
 from work import build, redis, say
 
-SECTIONS = ("cgi", "fastcgi", "peers", "sizes")
+SECTIONS = ("cgi", "fastcgi", "peers", "authors", "sizes")
 
 
 def arguments():
@@ -26,22 +27,22 @@ def arguments():
     )
     parser.add_argument("--markdown", action="store_true", help="print the tables of tests/README.md")
     parser.add_argument(
-        "--only", choices=SECTIONS, action="append", help="one part; may be given again"
+        "--only", choices=SECTIONS, action="append", help="measure this part only; may be repeated"
     )
     parser.add_argument(
-        "--million", action="store_true", help="also a store of a million files (minutes more)"
+        "--million", action="store_true", help="also measure a store of a million files (takes minutes)"
     )
     parser.add_argument(
-        "program", nargs="*", metavar="NAME=PROGRAM", help="a further build to compare by CGI"
+        "program", nargs="*", metavar="NAME=PROGRAM", help="another build to compare by CGI"
     )
     parsed = parser.parse_args()
     programs = {"static": "target/signet.cgi", "cargo build": os.environ["CARGO_PROGRAM"]}
     for argument in parsed.program:
         name, equals, path = argument.partition("=")
         if not equals or not os.access(path, os.X_OK):
-            parser.error(f"{argument}: no program NAME=PROGRAM")
+            parser.error(f"{argument}: expected NAME=PROGRAM, an executable file")
         if not re.fullmatch(r"[\w.-]+", name) or name in programs:
-            parser.error(f"{argument}: the name is taken, or no word")
+            parser.error(f"{argument}: the name is used twice, or is not a word")
         programs[name] = path
     return parsed, programs
 
@@ -53,29 +54,30 @@ def machine():
     return f"{name}, {os.cpu_count()} cores, Linux {release}, {platform.machine()}"
 
 
-def tables(work, asked, programs):
+def tables(work, sections, million, programs):
     build(work, programs)
     with redis(work) as socket:
-        if "cgi" in asked.only:
-            yield ours.cgi(work, socket, programs)
-        if "fastcgi" in asked.only:
-            yield ours.fastcgi(work, socket)
-        if "peers" in asked.only:
+        if "cgi" in sections:
+            yield signet.cgi(work, socket, programs)
+        if "fastcgi" in sections:
+            yield signet.fastcgi(work, socket)
+        if "peers" in sections:
             yield peers.peers(work, socket)
-        if "sizes" in asked.only:
-            yield sizes.sizes(work, asked.million)
+        if "authors" in sections:
+            yield authors.authors(work)
+        if "sizes" in sections:
+            yield sizes.sizes(work, million)
 
 
 def main():
-    asked, programs = arguments()
-    asked.only = asked.only or SECTIONS
+    options, programs = arguments()
     command = " ".join(["tests/bench", *sys.argv[1:]])
-    load, begun = os.getloadavg()[0], time.monotonic()
+    load, started = os.getloadavg()[0], time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Keys are not kept in a folder for temporary files.
     work = Path(tempfile.mkdtemp(prefix="signet-bench.", dir=os.environ["STATE_ROOT"]))
     try:
-        found = list(tables(work, asked, programs))
+        found = list(tables(work, options.only or SECTIONS, options.million, programs))
     except KeyboardInterrupt:
         say("stopped")
         return 130
@@ -84,11 +86,11 @@ def main():
 
     today = datetime.date.today()
     about = f"`{command}` of {today} on {machine()}: medians of interleaved rounds"
-    if asked.markdown:
+    if options.markdown:
         print(f"{about}.\n")
         print("\n\n".join(table.markdown() for table in found))
         return 0
-    print(f"{about},\nload {load:.1f} before it, {time.monotonic() - begun:.0f} s\n")
+    print(f"{about},\nload {load:.1f} before it, {time.monotonic() - started:.0f} s\n")
     print("\n\n".join(table.text() for table in found))
     return 0
 

@@ -1,5 +1,5 @@
-"""What is measured, and how. Rounds are interleaved, so that whatever else the
-machine does hits all alike; the figures are medians."""
+"""The measurements. All programs run once in each round, so that other work on the
+machine affects all of them; the figures are medians."""
 
 import re
 import statistics
@@ -12,12 +12,12 @@ from sites import FORM, LOGIN
 from work import lighttpd
 
 CONNECTIONS = 4
-LEFT_BEHIND = 10  # seconds that requests may go on when nobody waits for them
+DRAIN = 10  # seconds that requests may still run when wrk has ended
 
 
 @dataclass
 class Run:
-    """A program as one CGI request."""
+    """A CGI program, a request to it, and a text that its response must contain."""
 
     label: str
     program: object
@@ -27,17 +27,16 @@ class Run:
 
 @dataclass
 class Cost:
-    """Of one request by CGI, from spawn to exit."""
+    """The cost of one CGI request, from spawn to exit."""
 
     micros: float
     faults: int
     kib: int
-    fits: str  # whether it answers in 16 MiB of address space
-    calls: int = 0
+    fits: str  # whether 16 MiB of address space are enough
 
 
 def spawn_to_exit(work, runs, rounds):
-    """The costs of these runs, in their order."""
+    """The cost of each run."""
     (work / "body").write_text(FORM)
     plan = []
     for number, run in enumerate(runs):
@@ -52,7 +51,7 @@ def spawn_to_exit(work, runs, rounds):
     )
     if done.returncode:
         labels = ", ".join(f"{number}: {run.label}" for number, run in enumerate(runs))
-        sys.exit(f"tests/bench: a wrong answer, of {labels}")
+        sys.exit(f"tests/bench: a wrong response, see above; the programs: {labels}")
     costs = []
     for line in done.stdout.splitlines():
         _, micros, faults, kib, fits = line.split("\t")
@@ -61,7 +60,7 @@ def spawn_to_exit(work, runs, rounds):
 
 
 def system_calls(work, run):
-    """How many it makes after execve."""
+    """How many system calls it makes after execve."""
     trace = work / "trace"
     body = FORM if run.wanted == LOGIN else ""
     subprocess.run(
@@ -73,7 +72,7 @@ def system_calls(work, run):
 
 
 def requests_per_second(work, sites, rounds):
-    """The rates of these sites behind one lighttpd, in their order."""
+    """The rate of each site, all behind one lighttpd."""
     rates = [[] for _ in sites]
     with lighttpd(work, sites) as (process, port):
         for number, site in enumerate(sites):
@@ -94,10 +93,10 @@ def requests_per_second(work, sites, rounds):
 def load(script, port, site):
     command = ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", str(site.seconds)]
     command += ["--timeout", "10", "-s", script, f"http://127.0.0.1:{port}/"]
-    said = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
-    rate = re.search(r"^Requests/sec: *([\d.]+)", said, re.M)
-    if "Non-2xx" in said or "Socket errors" in said or not rate:
-        site.fail("fails behind lighttpd", said)
+    output = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+    rate = re.search(r"^Requests/sec: *([\d.]+)", output, re.M)
+    if "Non-2xx" in output or "Socket errors" in output or not rate:
+        site.fail("fails behind lighttpd", output)
     return float(rate[1])
 
 
@@ -107,7 +106,7 @@ def children(process):
 
 
 def settle(process, idle):
-    """Waits for the CGI programs whose requests wrk left when its time was up."""
-    deadline = time.monotonic() + LEFT_BEHIND
+    """Waits for CGI programs that still run when wrk has ended."""
+    deadline = time.monotonic() + DRAIN
     while children(process) > idle and time.monotonic() < deadline:
         time.sleep(0.01)

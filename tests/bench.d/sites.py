@@ -1,5 +1,5 @@
-"""A site behind lighttpd: how it is started, how its visitors log in, and what
-they see."""
+"""A site behind lighttpd: how it is started, how its visitors log in, and which page
+they get."""
 
 import http.client
 import itertools
@@ -31,7 +31,7 @@ def quoted(environment):
 
 
 class Site:
-    """One row: a program, how lighttpd starts it, and the page that is asked for."""
+    """A row: a program, how lighttpd starts it, and the page that is requested."""
 
     file = "site.cgi"
     seconds = 1  # of wrk in each round
@@ -42,7 +42,7 @@ class Site:
         self.wanted = wanted
         self.environment = dict(environment)
         self.login = login
-        # All as long as each other, as their addresses show in their pages.
+        # Names of one length, because they are in the links of the pages.
         self.name = f"site{next(numbers)}"
         self.cookies = []
 
@@ -58,7 +58,7 @@ class Site:
         return f"/{self.name}/{self.file}"
 
     def request(self, port, method="GET", cookie=None, path="/"):
-        """One request by a connection of its own: status, headers, text."""
+        """One request by a new connection: status, headers, text."""
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         fields = dict(BROWSER)
         if cookie:
@@ -75,7 +75,7 @@ class Site:
         return answer.status, answer.headers, text
 
     def log_in(self, port, visitors=4):
-        """So many visitors log in: their cookies."""
+        """Logs in this many visitors and keeps their cookies."""
         for _ in range(visitors):
             status, headers, text = self.request(port, "POST", path=self.login)
             set_cookie = headers.get("Set-Cookie")
@@ -84,7 +84,7 @@ class Site:
             self.cookies.append(set_cookie.split(";")[0])
 
     def check(self, port):
-        """Asks each visitor what they see; a wrong page ends the run."""
+        """Requests each visitor's page; a wrong one ends the run."""
         if self.wanted == LOGIN:
             status, headers, text = self.request(port, "POST", path=self.login)
             if status != 303 or "Set-Cookie" not in headers:
@@ -99,8 +99,8 @@ class Site:
         sys.exit(f"tests/bench: {self.label}: {what}:\n{text}")
 
     def script(self, port):
-        """The visitors' requests in turn, as wrk's Lua has them. Each their own:
-        PHP lets requests of one session wait for each other."""
+        """The visitors' requests in turn, in Lua for wrk. One visitor is not enough:
+        PHP makes requests of one session wait for each other."""
         fields = {"Host": f"127.0.0.1:{port}", **BROWSER}
         method, path, body = "GET", "/", ""
         if self.wanted == LOGIN:
@@ -113,7 +113,7 @@ class Site:
             cookie_field = {"Cookie": cookie} if cookie else {}
             lines = [f"{name}: {value}" for name, value in {**fields, **cookie_field}.items()]
             head = [f"{method} {self.address}{path} HTTP/1.1", *lines, "", body]
-            requests.append(json.dumps("\r\n".join(head)))  # Lua has the same escapes
+            requests.append(json.dumps("\r\n".join(head)))  # Lua's strings have the same escapes
         return LUA % ",\n".join(requests)
 
 
@@ -134,7 +134,7 @@ class Cgi(Site):
     interpreter = ""
 
     def folder(self):
-        """Where lighttpd finds the program, under the row's name."""
+        """A folder for lighttpd with the program, named as the row."""
         folder = self.program.parent / self.name
         folder.mkdir()
         (folder / self.file).hardlink_to(self.program)
@@ -149,7 +149,7 @@ class Cgi(Site):
         )
 
     def variables(self, method="GET", cookie=None):
-        """What lighttpd would give the program, for one that is started without."""
+        """The variables that lighttpd would give the program, for one started without it."""
         fields = {"Host": "127.0.0.1:8080", **BROWSER}
         body = {"CONTENT_LENGTH": "0"}
         route = "/"
@@ -186,7 +186,7 @@ class Cgi(Site):
         }
 
     def answer(self, method="GET", cookie=None):
-        """One answer of the program itself, as it writes it."""
+        """The program's output for one request."""
         body = FORM if method == "POST" else ""
         return subprocess.run(
             [self.program], env=self.variables(method, cookie), input=body.encode(),
@@ -194,7 +194,7 @@ class Cgi(Site):
         ).stdout
 
     def new_cookie(self):
-        """The cookie of a visitor who has just logged in."""
+        """The cookie that a login sets."""
         answer = self.answer("POST").decode()
         found = re.search(r"^Set-Cookie: ([^;\r\n]+)", answer, re.I | re.M)
         if not found:
@@ -208,7 +208,7 @@ class PhpCgi(Cgi):
 
 
 class FastCgi(Site):
-    """Two processes that stay, started by lighttpd."""
+    """Two processes for all requests, started by lighttpd."""
 
     arguments = ""
 
@@ -231,7 +231,7 @@ class FastCgi(Site):
 
 
 class Fixed(FastCgi):
-    """The floor: it reads its answer from a file."""
+    """The floor: its response is in a file."""
 
     def __init__(self, label, program, answer):
         super().__init__(label, program, LOGGED_IN)
@@ -241,7 +241,7 @@ class Fixed(FastCgi):
 
 
 class PhpFastCgi(PhpCgi):
-    """PHP's own two children, for as many requests as Debian's set-up gives them."""
+    """Two child processes of PHP, with Debian's number of requests for each."""
 
     def gateway(self):
         folder = self.folder()
@@ -257,7 +257,7 @@ fastcgi.server = (".php" => ((
 
 
 class Proxied(Site):
-    """A server of its own, at a socket, behind mod_proxy."""
+    """A server of its own, behind mod_proxy."""
 
     @property
     def address(self):

@@ -1,7 +1,7 @@
-"""What size costs signet: of the session, of the store, of the Cookie header.
+"""How the cost depends on the size of the session, the store and the Cookie header.
 
-Records are written as src/session/record.rs and store/files.rs document them,
-signed cookies by Flask itself; signet then has to find the name in them.
+Records are written as documented in src/session/record.rs and store/files, and
+signed cookies by Flask; signet has to find the user's name in them.
 """
 
 import base64
@@ -15,7 +15,7 @@ from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 
 from figures import Run, spawn_to_exit
-from ours import state
+from signet import state
 from sites import ALWAYS, LOGGED_IN, LOGIN, Cgi
 from table import Table, times
 from work import say
@@ -33,7 +33,7 @@ class Sha256Session(SecureCookieSessionInterface):
 
 
 def session(size):
-    """A session whose JSON has so many bytes, of the kind that does not shrink."""
+    """A session with `size` bytes of JSON, which compression does not shorten."""
     values = {"username": "admin"}
     if size:
         values["token"] = ""
@@ -53,7 +53,7 @@ def signed(values, key):
 
 
 def record(values):
-    """What a file of the store holds."""
+    """The content of a file of the store."""
     now = int(time.time())
     about, text = f"signet1 {now} {now}", dumps(values)
     checksum = hashlib.sha256(f"{about}\n{text}".encode()).hexdigest()[:32]
@@ -61,7 +61,7 @@ def record(values):
 
 
 def put(folder, hashed, content):
-    """Files it under the hash of its id: a/bc/def…"""
+    """Creates the file that is named by the hash of its id: a/bc/def…"""
     place = f"{folder}/{hashed[0]}/{hashed[1:3]}"
     try:
         file = os.open(f"{place}/{hashed[3:]}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -77,7 +77,7 @@ def put(folder, hashed, content):
 
 
 def stored(variables, values):
-    """Puts a session into the store: the cookie's value that leads to it."""
+    """Puts a session into the store and returns its cookie's value."""
     number = secrets.token_bytes(32)
     folder = variables["SIGNET_STATE_DIR"] + "/sessions"
     os.makedirs(folder, 0o700, exist_ok=True)
@@ -86,7 +86,7 @@ def stored(variables, values):
 
 
 def fill(variables, count):
-    """Puts as many other visitors' sessions into the store."""
+    """Puts `count` other visitors' sessions into the store."""
     folder = variables["SIGNET_STATE_DIR"] + "/sessions"
     content = record({"username": "ada"})
     for _ in range(count):
@@ -94,8 +94,8 @@ def fill(variables, count):
 
 
 def sizes(work, million):
-    """Table 4."""
-    rows = []  # what it says, the site, its cookie
+    """Table 5."""
+    rows = []  # a site and its cookie
 
     def add(label, variables, cookie, wanted=LOGGED_IN):
         site = Cgi(label, work / "bin/static", wanted, variables)
@@ -104,7 +104,7 @@ def sizes(work, million):
 
     signing = state(work, "sizes")
     plain = add("plain", signing, None)
-    plain.new_cookie()  # makes the key
+    plain.new_cookie()  # creates the key
     key = (work / "state/sizes/secret_key").read_text().strip()
     rows.clear()
     rows.append((Cgi("floor", work / "bin/floor", ALWAYS), None))
@@ -147,7 +147,7 @@ def sizes(work, million):
     for run, cost in zip(runs, costs):
         table.row(run.label, f"{cost.micros:.0f}", times(cost.micros, costs[0].micros))
     table.note(
-        f"Sessions are measured by their JSON. Each login adds a file, {SPAWNS} in all, "
+        f"A session's size is that of its JSON. Each POST login adds a file, {SPAWNS} in all, "
         "and looks into 4 folders for expired sessions."
     )
     return table

@@ -1,15 +1,15 @@
-/* How long CGI programs take from spawn to exit, started as a web server would.
+/* Measures CGI programs from spawn to exit, started as a web server starts them.
  *
  *     spawn ROUNDS <plan >figures
  *
  * A line of the plan, its fields separated by tabs: a name, a program, a file
- * with its whole environment (NAME=VALUE lines), a file with the body or "-",
- * and a text that its answer has to contain. In each round every line runs
- * once, in their order, so that whatever else the machine does hits all alike.
+ * with all variables (NAME=VALUE lines), a file with the body or "-", and a text
+ * that its output must contain. In each round every program runs once, so that
+ * other work on the machine affects all of them.
  *
  * A line of the figures: the name, median microseconds, median page faults,
- * peak resident KiB, and whether it answers in 16 MiB of address space.
- * Every answer is looked at; the first wrong one ends the run with exit code 1.
+ * peak resident KiB, and whether 16 MiB of address space are enough. Every
+ * output is checked; the first wrong one ends the run with exit code 1.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -32,7 +32,7 @@ struct line {
     double *micros, *faults;
 };
 
-static int answer[2]; /* one pipe for all answers; its reading end never blocks */
+static int answer[2]; /* one pipe for all outputs; reading from it never blocks */
 
 static char *file(const char *path, size_t *length)
 {
@@ -75,7 +75,7 @@ static int read_plan(struct line *lines)
     return count;
 }
 
-/* Standard input as a web server gives it: a pipe with the body, or nothing. */
+/* Standard input: a pipe with the body, or /dev/null. */
 static int input(const struct line *line)
 {
     int ends[2];
@@ -89,7 +89,7 @@ static int input(const struct line *line)
     return ends[0];
 }
 
-/* Empties the pipe; whether its program left well and said what it should. */
+/* Empties the pipe. Whether the program succeeded and its output is right. */
 static int answered(const struct line *line, int status, char *text)
 {
     size_t length = 0;
@@ -136,8 +136,8 @@ static void time_once(struct line *line, int round)
     line->faults[round] = usage.ru_minflt + usage.ru_majflt;
 }
 
-/* One run that is not timed, by fork: the peak of a process started by
- * posix_spawn is never less than its parent's. */
+/* One run that is not timed, by fork: the peak memory of a process started by
+ * posix_spawn is at least that of its parent. */
 static int run_forked(const struct line *line, rlim_t address_space, struct rusage *usage)
 {
     char *argv[] = { line->program, NULL };
@@ -187,7 +187,7 @@ int main(int argc, char **argv)
             err(2, "%d rounds", rounds);
     }
     for (int round = 0; round < rounds; round++) {
-        alarm(60); /* a program that hangs, or fills the pipe, ends the run */
+        alarm(60); /* ends the run if a program hangs or fills the pipe */
         for (int i = 0; i < count; i++)
             time_once(&lines[i], round);
     }

@@ -2,7 +2,7 @@
 
 
 class Table:
-    """A title, what there is to say about it, and rows of as many cells."""
+    """A title, columns, rows, and notes below them."""
 
     def __init__(self, title, columns, detail=()):
         self.title = title

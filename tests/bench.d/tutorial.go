@@ -1,5 +1,5 @@
-// The tutorial's first page and login in Go, for tests/bench: the standard
-// library's CGI, and a name with its HMAC in a cookie.
+// The tutorial's index and login in Go, for tests/bench: the standard library's
+// CGI, and a cookie with the user's name and an HMAC.
 package main
 
 import (

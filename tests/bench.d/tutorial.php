@@ -1,6 +1,6 @@
 <?php
-// The tutorial's first page and login, for tests/bench; php.ini as the
-// distribution has it but for where sessions lie.
+// The tutorial's index and login, for tests/bench; php.ini as in the distribution
+// except for the folder of the sessions.
 session_save_path(getenv('STORE'));
 session_start();
 if ($_SERVER['REQUEST_METHOD'] === 'POST') {

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# The tutorial's first page and login with CGI::Session, for tests/bench.
+# The tutorial's index and login with CGI::Session, for tests/bench.
 use strict;
 use warnings;
 use CGI;

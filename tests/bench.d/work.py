@@ -1,5 +1,4 @@
-"""The folder that everything happens in, the programs in it, and servers that
-are stopped when they are no longer needed."""
+"""Builds the programs into the working folder, and starts and stops servers."""
 
 import os
 import shutil
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-START, STOP = 20, 10  # seconds that a server may take
+START, STOP = 20, 10  # seconds in which a server must start and stop
 
 
 def say(*words):
@@ -20,7 +19,7 @@ def say(*words):
 
 
 def build(work, programs):
-    """Puts every program into the folder: those of C and Go, and copies of ours."""
+    """Puts the programs into `work/bin`: those in C and Go, and copies of `programs`."""
     (work / "bin").mkdir()
     optimized = ["cc", "-O2", "-o"]
     bare = ["-static", "-nostdlib", "-fno-stack-protector", "-s"]
@@ -30,7 +29,7 @@ def build(work, programs):
     for name, program in programs.items():
         shutil.copy(program, work / "bin" / name)
     if shutil.which("go"):
-        # Go builds its library once; the next run finds it there.
+        # Go's standard library is built once for all runs.
         cache = str(Path("target/go").resolve())
         go = {**os.environ, "GOCACHE": cache, "CGO_ENABLED": "0", "GOFLAGS": "-ldflags=-s"}
         subprocess.run(["go", "build", "-o", work / "bin/go", HERE / "tutorial.go"], check=True, env=go)
@@ -42,7 +41,7 @@ def free_port():
 
 
 def accepts(address):
-    """Whether somebody listens at a port, or at the path of a socket."""
+    """Whether a server listens at a port, or at the path of a socket."""
     unix = isinstance(address, Path)
     with socket.socket(socket.AF_UNIX if unix else socket.AF_INET) as client:
         try:
@@ -54,7 +53,8 @@ def accepts(address):
 
 @contextmanager
 def server(command, address, log, **options):
-    """Runs a server, with what it starts in turn, once it accepts connections."""
+    """Runs a server until the end of the block, which starts when it accepts connections.
+    Processes that it started are stopped as well."""
     with open(log, "w") as output:
         process = subprocess.Popen(
             command, stdout=output, stderr=output, start_new_session=True, **options
@@ -85,7 +85,7 @@ def stop(process):
 
 @contextmanager
 def redis(work):
-    """A Redis of our own, which writes nothing to the disk: its socket."""
+    """The socket of a new Redis, which writes nothing to the disk."""
     path = work / "redis.sock"
     command = ["redis-server", "--port", "0", "--unixsocket", path, "--unixsocketperm", "700"]
     command += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
@@ -95,7 +95,7 @@ def redis(work):
 
 @contextmanager
 def gunicorn(work, environment):
-    """Flask's site by gunicorn with two workers: its socket."""
+    """The socket of gunicorn, which runs Flask's site in two workers."""
     path = work / "gunicorn.sock"
     command = [sys.executable, "-B", "-m", "gunicorn", "--workers", "2"]
     command += ["--bind", f"unix:{path}", "tutorial:app"]
@@ -106,7 +106,7 @@ def gunicorn(work, environment):
 
 @contextmanager
 def lighttpd(work, sites):
-    """One lighttpd with all these sites: its process and its port."""
+    """The process and the port of a lighttpd with all these sites."""
     port = free_port()
     document_root = work / "bin/site"
     document_root.mkdir(exist_ok=True)

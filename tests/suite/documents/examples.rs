@@ -1,8 +1,9 @@
 //! Examples in documents that no other test compiles or renders.
 
 use std::fs;
+use std::path::Path;
 
-use super::root;
+use super::{documents, root};
 use crate::support::{Cgi, StateDir};
 
 const DEPLOY: &str = include_str!("../../../deploy/README.md");
@@ -100,4 +101,26 @@ fn every_file_to_copy_says_what_for_where_to_and_what_to_change() {
             );
         }
     }
+}
+
+/// rustdoc compiles the programs of the two documents that `src/lib.rs` includes; no
+/// other document has one, except the test above.
+#[test]
+fn every_program_in_a_document_is_compiled() {
+    let compiled = ["README.md", "tests/examples/README.md"];
+    let library = include_str!("../../../src/lib.rs");
+    for document in compiled {
+        assert!(library.contains(&format!("include_str!(\"../{document}\")")));
+    }
+    let others = documents();
+    let others = others
+        .iter()
+        .filter(|document| compiled.iter().all(|name| document.name != Path::new(name)));
+    let blocks = others.flat_map(|document| &document.blocks);
+    let rust = blocks.filter(|block| block.info.starts_with("rust"));
+    let rust: Vec<&str> = rust.map(|block| &*block.text).collect();
+    assert!(
+        rust.len() == 1 && TESTS.contains("```rust,ignore\n"),
+        "{rust:?}"
+    );
 }

@@ -2,7 +2,13 @@
 //! that the server's configuration implies, and a browser ends up at one
 //! spelling of it.
 
+use std::cell::Cell;
+
 use percent_encoding::percent_decode;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::{RngSeed, TestRunner};
 
 use super::{Seen, assert_harmless, check, mount, request};
 use crate::recorded::{expectations, recordings};
@@ -95,6 +101,7 @@ fn below<'p>(path: &'p [u8], folder: &str) -> Option<&'p [u8]> {
 }
 
 /// A server's configuration: addresses below `shown` go to `script`.
+#[derive(Debug)]
 struct Server {
     shown: &'static str,
     script: &'static str,
@@ -143,105 +150,71 @@ impl Server {
     }
 }
 
-/// Numbers that look random and are the same each time (Knuth).
-struct Numbers(u64);
+#[rustfmt::skip]
+const PARTS: [&str; 27] = [
+    "zz", "..", ".", "", "%2e%2e", "%252e%252e", "%25252e%25252e", ".%2e", "%252e", "h", "%68",
+    "%2568", "~ada", "%7Eada", "%257Eada", "cgi-bin", "x.cgi", "x%2ecgi", "login", "logout", "a;b",
+    "%5c", "%2f..", "zz%252f..", "%2541", "%zz", "%00",
+];
 
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 33) as usize % end
-    }
-}
-
-/// The server's own addresses, spelled and mixed with others in every way.
-fn address(server: &Server, numbers: &mut Numbers) -> Vec<u8> {
-    const PARTS: [&str; 27] = [
-        "zz",
-        "..",
-        ".",
-        "",
-        "%2e%2e",
-        "%252e%252e",
-        "%25252e%25252e",
-        ".%2e",
-        "%252e",
-        "h",
-        "%68",
-        "%2568",
-        "~ada",
-        "%7Eada",
-        "%257Eada",
-        "cgi-bin",
-        "x.cgi",
-        "x%2ecgi",
-        "login",
-        "logout",
-        "a;b",
-        "%5c",
-        "%2f..",
-        "zz%252f..",
-        "%2541",
-        "%zz",
-        "%00",
-    ];
-    let mut raw = match numbers.below(4) {
-        0 => String::new(),
-        1 => server.script.to_owned(),
-        _ => server.shown.to_owned(),
-    };
-    for _ in 0..numbers.below(6) {
-        raw.push('/');
-        raw.push_str(PARTS[numbers.below(PARTS.len())]);
-    }
-    if raw.is_empty() {
-        raw.push('/');
-    }
-    // One letter of it encoded, once or twice.
-    let at = numbers.below(raw.len());
-    match (numbers.below(4), raw.as_bytes()[at]) {
-        (_, b'/' | b'%') | (0 | 1, _) => {}
-        (2, byte) => raw.replace_range(at..=at, &format!("%{byte:02X}")),
-        (_, byte) => raw.replace_range(at..=at, &format!("%25{byte:02x}")),
-    }
-    raw.into_bytes()
+/// A server and one of its addresses, spelled and mixed with others in every way.
+fn address() -> impl Strategy<Value = (&'static Server, String)> {
+    let server = (0..SERVERS.len()).prop_map(|number| &SERVERS[number]);
+    let parts = vec(select(&PARTS[..]), 0..6);
+    let encoded = (any::<Index>(), 0..4);
+    (server, 0..4, parts, encoded).prop_map(|(server, start, parts, (at, times))| {
+        let start = match start {
+            0 => "",
+            1 => server.script,
+            _ => server.shown,
+        };
+        let parts = parts.iter().map(|part| format!("/{part}"));
+        let mut raw = format!("{start}{}", parts.collect::<String>());
+        if raw.is_empty() {
+            raw.push('/');
+        }
+        // One letter of it encoded, once or twice.
+        let at = at.index(raw.len());
+        match (times, raw.as_bytes()[at]) {
+            (_, b'/' | b'%') | (0 | 1, _) => {}
+            (2, byte) => raw.replace_range(at..=at, &format!("%{byte:02X}")),
+            (_, byte) => raw.replace_range(at..=at, &format!("%25{byte:02x}")),
+        }
+        (server, raw)
+    })
 }
 
 #[test]
 fn no_spelling_leads_to_a_base_that_the_server_does_not_imply() {
-    let mut numbers = Numbers(1);
-    let (mut served, mut redirected) = (0, 0);
-    for round in 0..40_000 {
-        let server = &SERVERS[round % SERVERS.len()];
-        let raw = address(server, &mut numbers);
-        let Some(seen) = server.ask(&raw) else {
-            continue;
+    let (served, redirected) = (Cell::new(0), Cell::new(0));
+    let mut runner = TestRunner::new(ProptestConfig {
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(40_000)
+    });
+    let outcome = runner.run(&address(), |(server, raw)| {
+        let Some(seen) = server.ask(raw.as_bytes()) else {
+            return Ok(());
         };
-        served += 1;
-        let name = raw.escape_ascii().to_string();
-        assert_harmless(&name, &seen);
+        served.set(served.get() + 1);
+        assert_harmless(&raw, &seen);
         let implied = [server.shown, server.script];
-        assert!(implied.contains(&&*seen.base), "{name}: {seen:?}");
+        prop_assert!(implied.contains(&&*seen.base), "{:?}", seen);
         let Some(canonical) = &seen.canonical else {
-            continue;
+            return Ok(());
         };
-        redirected += 1;
-        let rest = canonical
-            .strip_prefix(&seen.base)
-            .unwrap_or_else(|| panic!("{name}: {seen:?}"));
-        assert!(rest.is_empty() || rest.starts_with('/'), "{name}: {seen:?}");
-        let there = server
-            .ask(canonical.as_bytes())
-            .unwrap_or_else(|| panic!("{name}: {seen:?}"));
-        assert_eq!(there.canonical, None, "{name}: a second redirect: {seen:?}");
-        assert_eq!(
-            (&there.base, &there.route),
-            (&seen.base, &seen.route),
-            "{name}"
-        );
-    }
+        redirected.set(redirected.get() + 1);
+        let rest = canonical.strip_prefix(&seen.base);
+        let is_below = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        prop_assert!(is_below, "{:?}", seen);
+        let there = server.ask(canonical.as_bytes());
+        let there = there.ok_or_else(|| TestCaseError::fail(format!("lost: {seen:?}")))?;
+        prop_assert_eq!(&there.canonical, &None, "a second redirect: {:?}", seen);
+        prop_assert_eq!((&there.base, &there.route), (&seen.base, &seen.route));
+        Ok(())
+    });
+    outcome.unwrap();
+    let (served, redirected) = (served.get(), redirected.get());
     assert!(
         served > 10_000 && redirected > 100,
         "{served}, {redirected}"

@@ -1,4 +1,4 @@
-"""signet by CGI and by FastCGI, each against the least that there can be."""
+"""signet by CGI and by FastCGI, each compared with a floor."""
 
 import subprocess
 
@@ -25,7 +25,7 @@ MAX_CONTENT_LENGTH = 65536
 
 
 def state(work, name, **settings):
-    """The variables of a state directory of its own."""
+    """The variables for a new state directory."""
     path = work / "state" / name
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.chmod(0o700)
@@ -34,7 +34,7 @@ def state(work, name, **settings):
 
 
 def stores(work, redis):
-    """What a row says of its store, and the variables for it."""
+    """Each store's name in a row, and the variables for it."""
     url = f"unix://{redis}"
     return {
         "signed cookie": state(work, "cookie"),
@@ -45,19 +45,19 @@ def stores(work, redis):
 
 def cgi(work, redis, programs):
     """Table 1: a process for each request."""
-    kept = stores(work, redis)
+    store = stores(work, redis)
     toml = state(work, "toml")
     (work / "state/toml/signet.toml").write_text(TOML)
     sites = [Cgi("floor", work / "bin/floor", ALWAYS)]
     for name in programs:
         program = work / "bin" / name
         sites += [
-            Cgi(f"{name}: anonymous", program, NOBODY, kept["signed cookie"]),
-            Cgi(f"{name}: logged in", program, LOGGED_IN, kept["signed cookie"]),
+            Cgi(f"{name}: anonymous", program, NOBODY, store["signed cookie"]),
+            Cgi(f"{name}: logged in", program, LOGGED_IN, store["signed cookie"]),
             Cgi(f"{name}: logged in, signet.toml", program, LOGGED_IN, toml),
-            Cgi(f"{name}: POST login", program, LOGIN, kept["signed cookie"]),
-            Cgi(f"{name}: logged in, files", program, LOGGED_IN, kept["files"]),
-            Cgi(f"{name}: logged in, Redis", program, LOGGED_IN, kept["Redis"]),
+            Cgi(f"{name}: POST login", program, LOGIN, store["signed cookie"]),
+            Cgi(f"{name}: logged in, files", program, LOGGED_IN, store["files"]),
+            Cgi(f"{name}: logged in, Redis", program, LOGGED_IN, store["Redis"]),
         ]
     say("CGI, from spawn to exit")
     runs = []
@@ -76,8 +76,8 @@ def cgi(work, redis, programs):
         if site.label.endswith(": logged in"):
             cookie = cost
         goal = GOALS.get(site.label, "")
-        for store, most in (("files", GOAL_FILES), ("Redis", GOAL_REDIS)):
-            if site.label.endswith(f", {store}"):
+        for name, most in (("files", GOAL_FILES), ("Redis", GOAL_REDIS)):
+            if site.label.endswith(f", {name}"):
                 against = times(cost.micros, cookie.micros)
                 goal = f"{against} x the cookie's time, <= {most:.2f}"
         table.row(
@@ -94,12 +94,12 @@ def cgi(work, redis, programs):
 
 
 def fixed_answer(work, environment):
-    """A FastCGI program that always says what signet says to who is logged in;
-    and that signet, whose page it is."""
+    """A FastCGI program that always responds with signet's page of a logged-in user,
+    and the signet with that page."""
     signet = FastCgi("signet: logged in, signed cookie", work / "bin/static", LOGGED_IN, environment)
     same = Cgi(signet.label, signet.program, LOGGED_IN, environment)
     cookie = same.new_cookie()
-    # The page's links lead to where FastCGI has it.
+    # With the links that the page has by FastCGI.
     variables = same.variables(cookie=cookie)
     variables |= {"SCRIPT_NAME": signet.address, "REQUEST_URI": signet.address + "/"}
     answer = subprocess.run(
@@ -108,11 +108,11 @@ def fixed_answer(work, environment):
     ).stdout
     path = work / "answer"
     path.write_bytes(answer)
-    return Fixed("floor (C, libfcgi, always this page)", work / "bin/fixed", path), signet
+    return Fixed("floor (C, libfcgi, always the same page)", work / "bin/fixed", path), signet
 
 
 def check_same(floor, signet):
-    """Both have given the same page, status and headers."""
+    """Makes `signet` check that both respond with the same status, headers and page."""
 
     def check(port):
         answers = []
@@ -122,28 +122,28 @@ def check_same(floor, signet):
             shown = sorted((name, value) for name, value in headers.items() if name != "Date")
             answers.append((status, shown, text))
         if answers[0] != answers[1]:
-            signet.fail("the floor's answer is another one", f"{answers[0]}\n{answers[1]}")
+            signet.fail("the floor's response differs", f"{answers[0]}\n{answers[1]}")
         FastCgi.check(signet, port)
 
     signet.check = check
 
 
 def fastcgi(work, redis):
-    """Table 2: two processes that stay."""
-    kept = stores(work, redis)
-    floor, signet = fixed_answer(work, kept["signed cookie"])
+    """Table 2: two processes for all requests."""
+    store = stores(work, redis)
+    floor, signet = fixed_answer(work, store["signed cookie"])
     check_same(floor, signet)
     program = work / "bin/static"
     sites = [
         floor,
-        FastCgi("signet: anonymous", program, NOBODY, kept["signed cookie"]),
+        FastCgi("signet: anonymous", program, NOBODY, store["signed cookie"]),
         signet,
         FastCgi(
             "signet: logged in, signed cookie, SESSION_REDIS", program, LOGGED_IN,
             state(work, "marks", SESSION_REDIS=f"unix://{redis}"),
         ),
-        FastCgi("signet: logged in, files", program, LOGGED_IN, kept["files"]),
-        FastCgi("signet: logged in, Redis", program, LOGGED_IN, kept["Redis"]),
+        FastCgi("signet: logged in, files", program, LOGGED_IN, store["files"]),
+        FastCgi("signet: logged in, Redis", program, LOGGED_IN, store["Redis"]),
     ]
     say("FastCGI behind lighttpd")
     rates = requests_per_second(work, sites, SERVED)
