@@ -60,9 +60,14 @@ fn html_by(status: StatusCode, html: String) -> Response {
     document(status, kind, html)
 }
 
+/// Header fields of a page with a session.
+const HEADERS: usize = 12;
+
 fn document(status: StatusCode, kind: HeaderValue, text: String) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
+    // For all that are added later: to grow the map means to hash its names again.
+    response.headers_mut().reserve(HEADERS);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
