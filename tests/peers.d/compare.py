@@ -118,7 +118,7 @@ def left_behind(peer):
     assert expired, f"{peer.name}: no files"
     wait_for_expiry()
     peer.many(200)
-    # signet looks into 8 of 4096 folders for each visitor: some are gone by now.
+    # signet looks into a few of 4096 folders for each visitor: some are gone by now.
     left = len(expired & peer.files())
     return verdict(left < len(expired), "fewer", f"{left} LEFT")
 
