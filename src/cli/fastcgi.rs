@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use rustix::net::{
     shutdown, socket_with,
 };
 use rustix::process::umask;
-use signal_hook::consts::SIGCHLD;
+use signal_hook::consts::{SIGCHLD, SIGKILL};
 
 use super::{Failure, count};
 use crate::gateway::Edge;
@@ -330,11 +330,14 @@ struct Program {
 }
 
 impl Program {
-    /// Starts the file that has the program's name now, which may be an update, or the
-    /// running one if that fails.
-    fn start(&self, listener: &Listener) -> io::Result<Child> {
+    /// Starts the file that has the program's name now, which may be an update; the
+    /// running one if that fails, or if it `has_failed` before.
+    fn start(&self, listener: &Listener, has_failed: bool) -> io::Result<Child> {
         let path = self.file.as_ref().map(ProgramFile::path);
-        match path.map(|path| self.start_file(path, listener)) {
+        match path
+            .filter(|_| !has_failed)
+            .map(|path| self.start_file(path, listener))
+        {
             Some(Ok(child)) => return Ok(child),
             Some(Err(err)) => log(format_args!(
                 "{}: {err}; starting the program that is running",
@@ -366,13 +369,19 @@ struct Worker {
     child: Option<Child>,
     /// When it may be started again.
     next: Instant,
+    /// Whether the program's file was started last, and failed at once.
+    has_failed: bool,
 }
 
 impl Worker {
     fn start(program: &Program, listener: &Listener) -> io::Result<Self> {
         let next = Instant::now() + BETWEEN_STARTS;
-        let child = Some(program.start(listener)?);
-        Ok(Self { child, next })
+        let child = Some(program.start(listener, false)?);
+        Ok(Self {
+            child,
+            next,
+            has_failed: false,
+        })
     }
 
     /// Starts it again if it has ended, as soon as it may be.
@@ -381,13 +390,21 @@ impl Worker {
             let Ok(Some(status)) = child.try_wait() else {
                 return;
             };
-            log(format_args!("worker ended, {status}; starting another"));
             self.child = None;
+            let failed = !status.success() && status.signal() != Some(SIGKILL);
+            self.has_failed = failed && Instant::now() < self.next && !self.has_failed;
+            let which = match self.has_failed {
+                true => " from the running program",
+                false => "",
+            };
+            log(format_args!(
+                "worker ended, {status}; starting another{which}"
+            ));
         }
         let now = Instant::now();
         if now >= self.next {
             self.next = now + BETWEEN_STARTS;
-            match program.start(listener) {
+            match program.start(listener, self.has_failed) {
                 Ok(child) => self.child = Some(child),
                 Err(err) => log(format_args!("worker: {err}; trying again")),
             }

@@ -675,6 +675,40 @@ fn workers_run_the_file_that_has_replaced_theirs() {
     );
 }
 
+/// An update that does not start takes no site down: the running program is started
+/// in its place, until the next update. It takes some seconds, as workers leave one
+/// after the other.
+#[test]
+fn a_file_that_fails_is_not_used() {
+    let state = StateDir::new();
+    let program = state.path().join("signet.cgi");
+    fs::copy(env!("CARGO_BIN_EXE_signet"), &program).expect("a copy");
+    let mut command = at(&program, &state);
+    let daemon = Application::daemon(&mut command, &socket(&state), &["--workers", "2"]);
+    let replace = |text: &[u8]| {
+        state.write("new", text, 0o755);
+        fs::rename(state.path().join("new"), &program).expect("rename");
+    };
+    assert_serves("the first", &daemon);
+    let before = daemon.children();
+    replace(b"#!/bin/sh\nexit 1\n");
+    wait_until("both have left", || {
+        assert_serves("meanwhile", &daemon);
+        !daemon.children().iter().any(|pid| before.contains(pid))
+    });
+    assert_serves("the running program", &daemon);
+    replace(&fs::read(env!("CARGO_BIN_EXE_signet")).expect("the program"));
+    let new = fs::metadata(&program).expect("it is there").ino();
+    wait_until("both run the new one", || {
+        assert_serves("meanwhile", &daemon);
+        let exe = |pid: &Pid| fs::metadata(format!("/proc/{}/exe", pid.as_raw_nonzero()));
+        let runs_it = |pid: &Pid| exe(pid).is_ok_and(|exe| exe.ino() == new);
+        let workers = daemon.children();
+        workers.len() == 2 && workers.iter().all(runs_it)
+    });
+    assert_ends_well(&daemon);
+}
+
 /// Whatever can connect is trusted, so only the web server may connect.
 #[test]
 fn who_may_connect() {
