@@ -85,7 +85,7 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
         | Failure::CrossOrigin(CrossOrigin::Told(_))
         | Failure::Body(_)
         | Failure::Form(_)
-        | Failure::Save(SaveError::Random(_))
+        | Failure::Save(SaveError::TooDeep | SaveError::Random(_))
         | Failure::Response(_) => {}
         Failure::CrossOrigin(CrossOrigin::Differs { .. }) => {
             t.hidden_by_proxy.clone_into(&mut words.fix)

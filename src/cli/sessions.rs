@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::fmt;
 
 use serde_json::json;
 
@@ -61,12 +62,13 @@ fn store(config: &Config) -> Result<Box<dyn Store>, Failure> {
 }
 
 /// Calls `visit` with every session in the store, its size in bytes, and whether a
-/// revocation mark or its absolute lifetime has ended it.
+/// revocation mark or its absolute lifetime has ended it. Returns how many could not
+/// be deleted that should be.
 fn for_each(
     config: &Config,
     now: u64,
     mut visit: impl FnMut(&Record, usize, bool) -> Visit,
-) -> Result<(), Failure> {
+) -> Result<usize, Failure> {
     let revocations = config.revocations();
     // Each user's mark is looked up once.
     let mut marks: BTreeMap<Option<String>, Ended> = BTreeMap::new();
@@ -91,7 +93,7 @@ fn for_each(
         }
     });
     match (shown, failure) {
-        (Ok(()), None) => Ok(()),
+        (Ok(undeleted), None) => Ok(undeleted),
         (Err(err), _) | (_, Some(err)) => Err(Failure::new(err)),
     }
 }
@@ -159,40 +161,81 @@ fn revoke(config: &Config, user: Option<&str>, now: u64) -> Result<(), Failure> 
     })?;
     let whose = user.map_or(Users::All, Users::Known);
     revocations.end(whose, None, now).map_err(Failure::new)?;
-    if config.store().map_err(Failure::new)?.is_none() {
+    if matches!(config.store(), Ok(None)) {
         note("ended all sessions that began before now");
         return Ok(());
     }
-    let mut ended = 0;
-    for_each(config, now, |record, _, has_ended| {
-        let whose = user.is_none() || record.user() == user;
-        if !whose || !has_ended {
-            return Visit::Next;
-        }
-        ended += 1;
-        Visit::Delete
-    })?;
-    note(format_args!(
-        "ended all sessions that began before now; removed {}",
-        count(ended, "session")
-    ));
+    // The marks have ended them: what goes wrong now is no failure.
+    let removed = remove_ended(config, now, |record| {
+        user.is_none() || record.user() == user
+    });
+    match removed {
+        Ok(removed) => note(format_args!(
+            "ended all sessions that began before now; {removed}"
+        )),
+        Err(failure) => note(format_args!(
+            "ended all sessions that began before now; their records are still stored: {}",
+            failure.reason
+        )),
+    }
     Ok(())
 }
 
-fn clean(config: &Config, now: u64) -> Result<(), Failure> {
-    let mut removed = store(config)?
-        .sweep(now, usize::MAX)
-        .map_err(Failure::new)?;
-    for_each(config, now, |_, _, has_ended| match has_ended {
-        true => {
-            removed += 1;
-            Visit::Delete
+/// How many ended sessions were removed, and could not be removed.
+struct Removed {
+    removed: usize,
+    undeleted: usize,
+}
+
+impl fmt::Display for Removed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "removed {}", count(self.removed, "session"))?;
+        match self.undeleted {
+            0 => Ok(()),
+            undeleted => write!(
+                f,
+                "; the records of {} could not be removed now",
+                count(undeleted, "ended session")
+            ),
         }
-        false => Visit::Next,
+    }
+}
+
+/// Removes the ended sessions of those that are `wanted`.
+fn remove_ended(
+    config: &Config,
+    now: u64,
+    wanted: impl Fn(&Record) -> bool,
+) -> Result<Removed, Failure> {
+    let mut ended = 0;
+    let undeleted = for_each(config, now, |record, _, has_ended| {
+        match has_ended && wanted(record) {
+            true => {
+                ended += 1;
+                Visit::Delete
+            }
+            false => Visit::Next,
+        }
     })?;
+    Ok(Removed {
+        removed: ended - undeleted,
+        undeleted,
+    })
+}
+
+fn clean(config: &Config, now: u64) -> Result<(), Failure> {
     if let Some(revocations) = config.revocations() {
         revocations.clean(now).map_err(Failure::new)?;
     }
-    note(format_args!("removed {}", count(removed, "session")));
+    let Some(store) = config.store().map_err(Failure::new)? else {
+        note("sessions are in signed cookies; removed expired revocation marks");
+        return Ok(());
+    };
+    let expired = store.sweep(now, usize::MAX).map_err(Failure::new)?;
+    let ended = remove_ended(config, now, |_| true)?;
+    note(Removed {
+        removed: expired + ended.removed,
+        ..ended
+    });
     Ok(())
 }

@@ -131,7 +131,7 @@ impl<F: AsFd> Draft<F> {
             return Ok(());
         };
         match placement {
-            Placement::Replace => renameat(&self.folder, draft, folder, name)?,
+            Placement::Replace => replace(&self.folder, draft, folder, name)?,
             Placement::New => rename_new(&self.folder, draft, folder, name)?,
         }
         self.name = None;
@@ -166,6 +166,23 @@ pub(crate) fn check_size_limit(size: u64) -> io::Result<()> {
         true => Err(Errno::FBIG.into()),
         false => Ok(()),
     }
+}
+
+/// Renames a file to a name, whatever has it. A folder, which a rename does not
+/// replace, gets the file's name and is removed if it is empty.
+fn replace(
+    source: impl AsFd,
+    from: &str,
+    folder: impl AsFd,
+    to: impl Arg + Copy,
+) -> rustix::io::Result<()> {
+    match renameat(&source, from, &folder, to) {
+        Err(Errno::ISDIR) => {}
+        outcome => return outcome,
+    }
+    renameat_with(&source, from, &folder, to, RenameFlags::EXCHANGE)?;
+    let _ = unlinkat(&source, from, AtFlags::REMOVEDIR);
+    Ok(())
 }
 
 /// Renames a file to a name that does not exist; else the error is

@@ -94,7 +94,7 @@ impl Failure {
                 | StoreError::IdInUse => StatusCode::SERVICE_UNAVAILABLE,
             },
             Self::Save(SaveError::NoRevocations) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Save(SaveError::Cookie(_) | SaveError::Random(_))
+            Self::Save(SaveError::Cookie(_) | SaveError::TooDeep | SaveError::Random(_))
             | Self::Response(_)
             | Self::Handler(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -19,7 +19,12 @@ pub struct CookieNameError;
 
 /// The most bytes of a cookie's name. Browsers drop a cookie whose name and value are
 /// longer than 4096 together (RFC 6265bis, 5.6); an id has 43.
-const MAX_NAME: usize = 4000;
+///
+/// The rest is for the longest path and domain, and for a small signed session.
+const MAX_NAME: usize = 1024;
+
+/// Bytes that the value of a header has at most.
+const MAX_LINE: usize = 4096;
 
 impl std::str::FromStr for CookieName {
     type Err = CookieNameError;
@@ -178,7 +183,7 @@ pub struct CookieSettings {
     pub absolute_lifetime: Option<u64>,
     /// `SESSION_REFRESH_EACH_REQUEST`.
     pub refresh: bool,
-    /// `MAX_COOKIE_SIZE`: the most bytes of a `Set-Cookie` value; 0: no limit.
+    /// `MAX_COOKIE_SIZE`: the most bytes of a `Set-Cookie` value; 0: those of a header.
     pub max_size: usize,
 }
 
@@ -238,11 +243,13 @@ pub struct CookieScope<'r> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CookieTooLarge {
     /// The `Set-Cookie` value is larger than `MAX_COOKIE_SIZE`.
-    #[error("session cookie has {size} bytes, more than MAX_COOKIE_SIZE {limit}; it was not sent")]
+    #[error(
+        "session cookie has {size} bytes, more than the limit {limit} (see MAX_COOKIE_SIZE); it was not sent"
+    )]
     Cookie {
         /// Bytes of the value.
         size: usize,
-        /// `MAX_COOKIE_SIZE`.
+        /// `MAX_COOKIE_SIZE`, or the limit of a header.
         limit: usize,
     },
     /// The session is larger than what is decompressed when a cookie is read.
@@ -290,10 +297,14 @@ pub(super) fn line(
         }
     }
     let line = cookie.to_string();
-    if settings.max_size > 0 && line.len() > settings.max_size {
+    let limit = match settings.max_size {
+        0 => MAX_LINE,
+        size => size.min(MAX_LINE),
+    };
+    if line.len() > limit {
         return Err(CookieTooLarge::Cookie {
             size: line.len(),
-            limit: settings.max_size,
+            limit,
         });
     }
     Ok(line)
@@ -391,5 +402,30 @@ mod tests {
             let values: Vec<_> = values_of(&name, header.as_bytes()).collect();
             assert_eq!(values, want, "{header}");
         }
+    }
+
+    /// A login with the longest settings fits in a header.
+    #[test]
+    fn the_longest_name_leaves_room_for_the_longest_attributes() {
+        let longest = "n".repeat(MAX_NAME);
+        assert!(format!("{longest}n").parse::<CookieName>().is_err());
+        let label = "d".repeat(63);
+        let domain = format!("{label}.{label}.{label}.{}", "d".repeat(61));
+        let settings = CookieSettings {
+            name: longest.parse().unwrap(),
+            domain: Some(domain.parse().unwrap()),
+            same_site: Some(SameSite::Strict),
+            partitioned: true,
+            max_size: 0,
+            ..CookieSettings::default()
+        };
+        let path = format!("/{}", "p".repeat(1023));
+        let scope = CookieScope {
+            path: &path,
+            mount: &path,
+            secure: true,
+        };
+        let token = "t".repeat(500);
+        line(&settings, scope, token, Some(1_800_000_000)).unwrap();
     }
 }

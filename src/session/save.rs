@@ -12,7 +12,7 @@ use super::record::Record;
 use super::revocation::{EndError, Users};
 use super::signing::{Signer, encode_payload};
 use super::store::{Change, Store, StoreError};
-use super::tagged_json::{self, Value};
+use super::tagged_json::{self, MAX_NESTING, Value};
 
 /// How often the session of a login gets a later start time because its user was
 /// logged out everywhere while it was saved.
@@ -28,6 +28,12 @@ pub(crate) enum SaveError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It could not be read again.
+    #[error(
+        "the session has lists or objects nested in more than {MAX_NESTING} levels; it was not \
+         saved"
+    )]
+    TooDeep,
     /// There is no place for a revocation mark.
     #[error("sessions of a user cannot be ended: there is no state directory to mark it in")]
     NoRevocations,
@@ -80,6 +86,9 @@ impl SessionInterface {
         scope: CookieScope<'_>,
         now: u64,
     ) -> Result<Vec<String>, SaveError> {
+        if session.modified() && tagged_json::is_too_deep(session.values()) {
+            return Err(SaveError::TooDeep);
+        }
         if session.renewed() {
             self.end_others(session)?;
         }
@@ -535,8 +544,8 @@ mod tests {
             &self,
             _: u64,
             _: &mut dyn FnMut(&Record, usize) -> Visit,
-        ) -> Result<(), StoreError> {
-            Ok(())
+        ) -> Result<usize, StoreError> {
+            Ok(0)
         }
     }
 

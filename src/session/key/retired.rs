@@ -160,17 +160,27 @@ impl KeyFiles<'_> {
         }
         let bytes = file.read(MAX_FILE).map_err(|err| self.failed(err))?;
         let text = String::from_utf8_lossy(&bytes);
-        text.lines()
-            .map(|line| {
-                let (at, key) = line.split_once(' ')?;
-                let key = Key::new(base16ct::mixed::decode_vec(key).ok()?).ok()?;
-                Some(Retired {
-                    at: at.parse().ok()?,
-                    key,
-                })
-            })
-            .collect::<Option<_>>()
-            .ok_or_else(|| self.failed(FileProblem::Damaged("has a line that is not a key")))
+        let mut retired = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            let (at, key) = Self::parse(line)
+                .ok_or_else(|| self.failed(FileProblem::Damaged("has a line that is not a key")))?;
+            match Key::new(key) {
+                Ok(key) => retired.push(Retired { at, key }),
+                // An earlier version accepted it. It may not keep the site from its
+                // good key.
+                Err(reason) => log(format_args!(
+                    "the key in line {} of {RETIRED_FILE_NAME} {reason}; it is not used",
+                    number + 1
+                )),
+            }
+        }
+        Ok(retired)
+    }
+
+    /// The moment and the bytes of a line.
+    fn parse(line: &str) -> Option<(u64, Vec<u8>)> {
+        let (at, key) = line.split_once(' ')?;
+        Some((at.parse().ok()?, base16ct::mixed::decode_vec(key).ok()?))
     }
 
     fn lines(&self, retired: &[Retired]) -> String {

@@ -176,11 +176,16 @@ impl RevocationFiles {
                 }
             },
         )?;
-        // Marks that could not be removed now are removed with a later one.
-        let _ = lists.clean(now, &folder, name, &mut |name| {
-            let _ = self.remove_expired(&folder, name, now);
-        });
+        self.clean_some(&folder, &lists, name, now);
         Ok(())
+    }
+
+    /// Removes some expired marks after the mark `newest` was set. Those that cannot
+    /// be removed now are removed with a later one.
+    fn clean_some(&self, folder: &OwnedFd, lists: &Lists, newest: &str, now: u64) {
+        let _ = lists.clean(now, folder, newest, &mut |name| {
+            let _ = self.remove_expired(folder, name, now);
+        });
     }
 
     /// Removes a mark that has expired. A locked one is being set again.
@@ -225,8 +230,13 @@ impl Revocations for RevocationFiles {
         match users {
             Users::All => {
                 let folder = self.make_folder()?;
+                let lists = self.lists(&folder)?;
                 let next = |mark: Mark| Ok(Some(mark.next_for_all(floor(began, now))));
-                self.change(&folder, &folder, ALL, now, next, |_, _| Ok(()))
+                self.change(&folder, lists.folder(), ALL, now, next, |_, _| {
+                    Ok::<_, EndError>(())
+                })?;
+                self.clean_some(&folder, &lists, ALL, now);
+                Ok(())
             }
             Users::Known(user) => self.end_user(&hash(user), Kind::Known, began, now),
             Users::Invented(user) => self.end_user(&hash(user), Kind::Invented, began, now),

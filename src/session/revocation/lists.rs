@@ -196,7 +196,8 @@ impl Lists {
                 None if name.starts_with(UNFINISHED) => {
                     let stat = statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
                     if stat.st_mtime < newest - ABANDONED {
-                        unlinkat(&self.folder, name, AtFlags::empty())?;
+                        // A folder that was in the place of a mark stays.
+                        let _ = unlinkat(&self.folder, name, AtFlags::empty());
                     }
                 }
                 None => {}

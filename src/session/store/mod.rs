@@ -109,12 +109,13 @@ pub trait Store {
 
     /// Calls `visit` with every session, in any order, and its size in bytes, until it
     /// returns [`Visit::Stop`]. Removes expired records, and those for which it
-    /// returns [`Visit::Delete`].
+    /// returns [`Visit::Delete`]. Returns how many of those it could not remove now,
+    /// because another process uses them or the system does not allow it.
     fn for_each(
         &self,
         now: u64,
         visit: &mut dyn FnMut(&Record, usize) -> Visit,
-    ) -> Result<(), StoreError>;
+    ) -> Result<usize, StoreError>;
 }
 
 /// What [`Store::for_each`] does next.

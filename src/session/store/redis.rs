@@ -173,7 +173,7 @@ impl Store for Redis {
         &self,
         now: u64,
         visit: &mut dyn FnMut(&Record, usize) -> Visit,
-    ) -> Result<(), StoreError> {
+    ) -> Result<usize, StoreError> {
         // SCAN may show a key twice.
         let mut seen = HashSet::new();
         let mut cursor = Some(b"0".to_vec());
@@ -197,14 +197,14 @@ impl Store for Redis {
                 };
                 match visit(&record, size) {
                     Visit::Next => {}
-                    Visit::Stop => return Ok(()),
+                    Visit::Stop => return Ok(0),
                     Visit::Delete => {
                         self.remove(&key)?;
                     }
                 }
             }
         }
-        Ok(())
+        Ok(0)
     }
 }
 

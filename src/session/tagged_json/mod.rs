@@ -16,10 +16,14 @@ pub use date_time::{DateTime, DateTimeRange};
 pub use read::loads;
 pub use value::{Value, Verbatim};
 pub use write::dumps;
+pub(crate) use write::is_too_deep;
 
 fn is_tag(key: &str) -> bool {
     matches!(key, " di" | " t" | " b" | " m" | " u" | " d")
 }
+
+/// The nesting depth of the text at which Python fails to read it.
+pub(crate) const MAX_NESTING: usize = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -102,6 +106,46 @@ mod tests {
         ]);
         let inside = prop::collection::vec(parts, 0..12).prop_map(|parts| parts.concat());
         inside.prop_map(|inside| format!("{{\"v\":{inside}}}"))
+    }
+
+    /// Whatever is nested, at the depths around both limits of the reader.
+    #[test]
+    fn what_is_too_deep_is_what_could_not_be_read_again() {
+        type Wrap = fn(Value) -> Value;
+        fn dict(key: &str, value: Value) -> Value {
+            Value::Dict([(key.to_owned(), value)].into())
+        }
+        let wraps: [(&str, Wrap); 5] = [
+            ("list", |value| Value::List(vec![value])),
+            ("tuple", |value| Value::Tuple(vec![value])),
+            ("dict", |value| dict("a", value)),
+            ("dict of a tag", |value| dict(" t", value)),
+            ("both", |value| Value::List(vec![dict("a", value)])),
+        ];
+        let insides = [
+            Value::from(1),
+            Value::List(Vec::new()),
+            Value::Bytes(vec![1]),
+            Value::Dict(BTreeMap::new()),
+        ];
+        for (name, wrap) in wraps {
+            for inside in &insides {
+                let mut value = inside.clone();
+                let mut limits = 0;
+                let mut was_read = true;
+                for depth in 0..1010 {
+                    if depth % 83 == 0 || depth > 995 || (490..505).contains(&depth) {
+                        let session = [("v".to_owned(), value.clone())].into();
+                        let is_read = loads(&dumps(&session)).is_some();
+                        assert_eq!(is_read, !is_too_deep(&session), "{name}: {depth}");
+                        limits += usize::from(is_read != was_read);
+                        was_read = is_read;
+                    }
+                    value = wrap(value);
+                }
+                assert_eq!(limits, 1, "{name}");
+            }
+        }
     }
 
     proptest! {

@@ -20,9 +20,6 @@ type Dict = BTreeMap<String, Value>;
 /// The nesting depth up to which values are read. Deeper ones keep their text.
 const MAX_DEPTH: usize = 128;
 
-/// The nesting depth at which Python fails.
-const MAX_NESTING: usize = 1000;
-
 /// Reads a session's dict; `None` if `json` is not an object. `null` is an empty dict,
 /// as in Flask.
 pub fn loads(json: &str) -> Option<Dict> {
@@ -313,7 +310,7 @@ fn nested_end(text: &str) -> Option<usize> {
         if open.is_empty() {
             return Some(at);
         }
-        if open.len() > MAX_NESTING - MAX_DEPTH {
+        if open.len() > super::MAX_NESTING - MAX_DEPTH {
             return None;
         }
     }

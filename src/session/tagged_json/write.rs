@@ -6,8 +6,8 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::is_tag;
 use super::value::Value;
+use super::{MAX_NESTING, is_tag};
 
 /// Writes a session's dict as Flask does.
 pub fn dumps(dict: &BTreeMap<String, Value>) -> String {
@@ -16,7 +16,66 @@ pub fn dumps(dict: &BTreeMap<String, Value>) -> String {
     out
 }
 
+/// Whether the text of `dict` is nested deeper than [`MAX_NESTING`]. It could not be
+/// read again.
+pub(crate) fn is_too_deep(dict: &BTreeMap<String, Value>) -> bool {
+    is_dict_deeper(dict, MAX_NESTING)
+}
+
+/// Whether the text of `items` is nested deeper than `levels`.
+fn is_dict_deeper(items: &BTreeMap<String, Value>, levels: usize) -> bool {
+    let own = match items.first_key_value() {
+        Some((key, _)) if items.len() == 1 && is_tag(key) => 2,
+        _ => 1,
+    };
+    let Some(levels) = levels.checked_sub(own) else {
+        return true;
+    };
+    items.values().any(|value| value.is_deeper(levels))
+}
+
+fn is_list_deeper(items: &[Value], levels: usize) -> bool {
+    let Some(levels) = levels.checked_sub(1) else {
+        return true;
+    };
+    items.iter().any(|value| value.is_deeper(levels))
+}
+
+/// The nesting depth of a JSON text.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut is_escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
 impl Value {
+    /// Whether the value's text is nested deeper than `levels`.
+    fn is_deeper(&self, levels: usize) -> bool {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => false,
+            Self::List(items) => is_list_deeper(items, levels),
+            Self::Dict(items) => is_dict_deeper(items, levels),
+            Self::Tuple(items) => match levels.checked_sub(1) {
+                Some(levels) => is_list_deeper(items, levels),
+                None => true,
+            },
+            Self::Bytes(_) | Self::Markup(_) | Self::Uuid(_) | Self::DateTime(_) => levels == 0,
+            Self::Verbatim(verbatim) => depth(verbatim.json()) > levels,
+        }
+    }
+
     /// The value as tagged JSON.
     pub(super) fn to_json(&self) -> String {
         let mut json = String::new();

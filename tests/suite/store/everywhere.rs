@@ -396,26 +396,28 @@ fn expired_marks_are_removed_a_few_at_a_time() {
 
 #[test]
 fn what_a_killed_request_left_beside_the_marks_is_removed() {
-    let state = StateDir::new();
-    let (dir, marks) = marks(&state, 600);
-    marks.end(Users::Known("ada"), None, NOW).expect("end");
-    let old = state.write("ended/lists/.new-0123456789abcdef", "half a ma", 0o600);
-    let recent = state.write("ended/lists/.new-fedcba9876543210", "half a ma", 0o600);
-    state.write("ended/notes.txt", "not ours", 0o600);
-    let hours_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
-    let file = fs::File::options().write(true).open(&old).expect("open it");
-    file.set_modified(hours_ago).expect("age it");
-    marks.end(Users::Known("ada"), None, NOW + 10).expect("end");
-    assert!(!old.exists());
-    assert!(recent.exists(), "another request is writing it");
-    assert!(dir.join("notes.txt").exists());
+    for users in [Users::Known("ada"), Users::All] {
+        let state = StateDir::new();
+        let (dir, marks) = marks(&state, 600);
+        marks.end(users, None, NOW).expect("end");
+        let old = state.write("ended/lists/.new-0123456789abcdef", "half a ma", 0o600);
+        let recent = state.write("ended/lists/.new-fedcba9876543210", "half a ma", 0o600);
+        state.write("ended/notes.txt", "not ours", 0o600);
+        let hours_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+        let file = fs::File::options().write(true).open(&old).expect("open it");
+        file.set_modified(hours_ago).expect("age it");
+        marks.end(users, None, NOW + 10).expect("end");
+        assert!(!old.exists(), "{users:?}");
+        assert!(recent.exists(), "another request is writing it");
+        assert!(dir.join("notes.txt").exists());
+    }
 }
 
 /// A file that is not ours to read ends what it may be about, too.
 #[test]
 fn a_mark_that_is_no_plain_file_ends_sessions_and_is_replaced() {
     type Plant = fn(&std::path::Path);
-    let rows: [(&str, Plant); 4] = [
+    let rows: [(&str, Plant); 6] = [
         ("a link", |path| {
             std::os::unix::fs::symlink("/etc/hostname", path).expect("a link");
         }),
@@ -427,6 +429,12 @@ fn a_mark_that_is_no_plain_file_ends_sessions_and_is_replaced() {
         ("a pipe", |path| {
             let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
             rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).expect("a pipe");
+        }),
+        ("an empty folder", |path| {
+            fs::create_dir(path).expect("a folder")
+        }),
+        ("a folder", |path| {
+            fs::create_dir_all(path.join("inner")).expect("two folders");
         }),
         ("empty", |path| {
             fs::write(path, "").expect("a file");

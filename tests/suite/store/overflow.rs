@@ -130,6 +130,49 @@ fn a_session_at_the_limit_is_shown_though_it_cannot_be_prolonged() {
     assert_eq!((refreshed(1000), refreshed(3000)), (1, 0));
 }
 
+/// A header has a limit of its own.
+#[test]
+fn without_a_limit_of_the_owner_that_of_a_header_counts() {
+    const UNLIMITED: (&str, &str) = ("MAX_COOKIE_SIZE", "0");
+    let site = Site::new(&[OVERFLOW, UNLIMITED]);
+    let mut ada = site.visitor();
+    ada.visit(NOW, |session| session.insert("text", noise(12_000)));
+    assert_eq!(site.records().len(), 1);
+    let length = ada.visit(NOW, |session| {
+        let text = session
+            .get("text")
+            .and_then(|text| text.as_str().map(str::len));
+        text.expect("a text")
+    });
+    assert_eq!(length, 12_000);
+
+    let site = Site::new(&[UNLIMITED]);
+    let mut ada = site.visitor();
+    ada.log_in(NOW, "ada");
+    let (_, response) = ada.try_visit(NOW, |session| session.insert("text", noise(12_000)));
+    assert_eq!(response.status, 500);
+    assert_eq!(ada.user(NOW).as_deref(), Some("ada"));
+}
+
+/// Python reads no deeper text either.
+#[test]
+fn a_session_too_deep_to_be_read_again_is_not_written() {
+    let deep = |levels: usize| {
+        let wrap = |value, _| signet::Value::List(vec![value]);
+        (0..levels).fold(signet::Value::from(1), wrap)
+    };
+    for settings in [&[][..], &[("SESSION_TYPE", "filesystem")], &[OVERFLOW]] {
+        let site = Site::new(settings);
+        let mut ada = site.visitor();
+        ada.log_in(NOW, "ada");
+        let (_, response) = ada.try_visit(NOW, |session| session.insert("deep", deep(1000)));
+        assert_eq!(response.status, 500, "{settings:?}");
+        assert_eq!(ada.user(NOW).as_deref(), Some("ada"), "{settings:?}");
+        ada.visit(NOW, |session| session.insert("deep", deep(999)));
+        assert_eq!(ada.user(NOW).as_deref(), Some("ada"), "{settings:?}");
+    }
+}
+
 /// A cookie can hold more, compressed, than is read of it.
 #[test]
 fn a_session_too_large_to_be_read_again_is_not_written() {

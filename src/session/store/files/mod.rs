@@ -217,7 +217,7 @@ impl Store for Files {
         &self,
         now: u64,
         visit: &mut dyn FnMut(&Record, usize) -> Visit,
-    ) -> Result<(), StoreError> {
+    ) -> Result<usize, StoreError> {
         self.visit_all(now, visit)
     }
 }

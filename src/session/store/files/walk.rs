@@ -5,6 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use rustix::fs::{AtFlags, FileType, Stat, statat};
+use rustix::io::Errno;
 
 use super::super::{StoreError, Visit};
 use super::{Files, Place, error, remove, unusable};
@@ -168,12 +169,13 @@ impl Files {
         Ok(())
     }
 
-    /// Opens a folder of records; `None` if there is none, or if something else
-    /// has its name.
+    /// Opens a folder of records; `None` if there is none, if something else has its
+    /// name, or if it is another user's: then no record of this program is in it.
     fn folder(&self, parent: &OwnedFd, name: &str) -> Result<Option<OwnedFd>, StoreError> {
         match private::open_folder(parent, name) {
             Ok(folder) => Ok(folder),
             Err(FileProblem::Link | FileProblem::NotAFolder) => Ok(None),
+            Err(FileProblem::System(Errno::ACCESS)) => Ok(None),
             Err(problem) => Err(unusable(self.dir.path())(problem)),
         }
     }
@@ -194,7 +196,8 @@ impl Files {
         &self,
         now: u64,
         visit: &mut dyn FnMut(&Record, usize) -> Visit,
-    ) -> Result<(), StoreError> {
+    ) -> Result<usize, StoreError> {
+        let mut undeleted = 0;
         self.walk(&mut |entry| {
             let Entry::Name(place) = entry else {
                 return Ok(true);
@@ -212,14 +215,18 @@ impl Files {
             match visit(&record, size) {
                 Visit::Next => {}
                 Visit::Stop => return Ok(false),
+                // Nobody waits here for a lock: there may be many.
                 Visit::Delete => {
-                    if let Some(_lock) = self.lock(&place)? {
-                        remove(&place)?;
+                    match lock::try_lock(&place.folder, &place.name, self.dir.euid()) {
+                        Ok(Attempt::Locked(_lock)) if remove(&place).is_ok() => {}
+                        Ok(Attempt::Absent) => {}
+                        Ok(_) | Err(_) => undeleted += 1,
                     }
                 }
             }
             Ok(true)
-        })
+        })?;
+        Ok(undeleted)
     }
 }
 
