@@ -100,24 +100,27 @@ fn fault_of_script(script: &str, words: &[String]) -> Option<String> {
     if !about.is_file() || about.permissions().mode() & 0o100 == 0 {
         return Some("not executable".to_owned());
     }
-    let mut text = fs::read_to_string(&path).expect("a script");
-    if let Ok(parts) = fs::read_dir(path.with_extension("d")) {
-        for part in parts {
+    let text = fs::read_to_string(&path).expect("a script");
+    let mut parts = String::new();
+    if let Ok(folder) = fs::read_dir(path.with_extension("d")) {
+        for part in folder {
             let part = part.expect("an entry").path();
-            text += &fs::read_to_string(part).unwrap_or_default();
+            parts += &fs::read_to_string(part).unwrap_or_default();
         }
     }
     let is_placeholder = |word: &str| {
         let capitals = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "[]=.".contains(c);
         word.chars().all(capitals)
     };
-    // A script names itself beside its arguments, and Python's declare themselves.
-    let usage = text.lines();
-    let usage = usage.filter(|line| line.contains(script) || line.contains("add_argument"));
+    // A script names itself beside its arguments; in Python they stand in quotes.
+    let usage = text.lines().filter(|line| line.contains(script));
     let usage: Vec<&str> = usage
         .flat_map(|line| line.split(|c: char| c.is_whitespace() || "|[]\"',".contains(c)))
         .collect();
-    let is_known = |word: &str| word == "--help" || is_placeholder(word) || usage.contains(&word);
+    let is_known = |word: &str| {
+        let quoted = format!("\"{word}\"");
+        word == "--help" || is_placeholder(word) || usage.contains(&word) || parts.contains(&quoted)
+    };
     let unknown = words.iter().find(|word| !is_known(word))?;
     Some(format!("it does not know {unknown}"))
 }
