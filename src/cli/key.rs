@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::site::{self, Subject};
 use super::{Failure, note, print, utc};
-use crate::config::RotateError;
+use crate::config::{RotateError, create_key_file, read_key_file};
 use crate::gateway::Edge;
 use crate::session::key;
 
@@ -15,7 +15,8 @@ pub(super) enum Command {
     /// A site does not need this command: the first request creates its key. Use it for
     /// a key that several programs share.
     New {
-        /// Write it to FILE, mode 0600, instead of printing it
+        /// Write it to FILE, mode 0600, instead of printing it; SECRET_KEY_FILE may name
+        /// the file
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
     },
@@ -35,8 +36,9 @@ pub(super) enum Command {
 pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
     match command {
         Command::New { file: Some(path) } => {
+            let path = std::path::absolute(&path).map_err(Failure::new)?;
             site::check_path(path.parent().unwrap_or(&path), edge)?;
-            key::create_file(&path).map_err(Failure::new)
+            create_key_file(&path, &edge.vars, edge.euid).map_err(Failure::new)
         }
         Command::New { file: None } => {
             let text = key::generate().map_err(Failure::new)?;
@@ -46,7 +48,7 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
         Command::Check { file: Some(path) } => {
             let path = std::path::absolute(&path).map_err(Failure::new)?;
             site::check_path(&path, edge)?;
-            key::read(&path, edge.euid).map_err(Failure::new)?;
+            read_key_file(&path, &edge.vars, edge.euid).map_err(Failure::new)?;
             print(format!("{} is good\n", path.display()).as_bytes())
         }
         Command::Check { file: None } => check(edge),

@@ -1,11 +1,14 @@
 //! Where the secret key comes from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Config, StateDirError};
+use super::state_dir::PrivatePlaces;
+use super::{Config, Program, ServedFolders, StateDirError};
 use crate::files::private::TooOpen;
 use crate::files::trusted::TrustedFolder;
+use crate::files::{FileError, FileProblem};
+use crate::gateway::Environment;
 use crate::session::key::retired;
 use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
 use crate::session::signing::Signer;
@@ -50,6 +53,40 @@ pub enum RotateError {
     /// There is no room for the old key among the retired ones.
     #[error(transparent)]
     Full(retired::RotateError),
+}
+
+/// Where the files of signet may be, as far as a shell knows.
+fn signet_places(environment: &Environment, euid: u32) -> PrivatePlaces<'_> {
+    PrivatePlaces {
+        program: Program::SIGNET.name,
+        environment,
+        served: const { &ServedFolders::NONE },
+        euid,
+    }
+}
+
+/// Reads the key in the file `path`, absolute, as if `SECRET_KEY_FILE` named it.
+pub(crate) fn read_key_file(
+    path: &Path,
+    environment: &Environment,
+    euid: u32,
+) -> Result<Key, KeyFileError> {
+    let places = signet_places(environment, euid);
+    key::read_from(&places.key_file(path)?)
+}
+
+/// Writes a new key to the file `path`, absolute, which must not exist. Its folder
+/// has to be one in which `SECRET_KEY_FILE` may be.
+pub(crate) fn create_key_file(
+    path: &Path,
+    environment: &Environment,
+    euid: u32,
+) -> Result<(), KeyFileError> {
+    let places = signet_places(environment, euid);
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(FileError::new(path, FileProblem::NotAFile).into());
+    };
+    key::create_file(&TrustedFolder::find(folder, euid, &places)?, name)
 }
 
 impl Config {

@@ -35,6 +35,7 @@ use crate::session::signing::{Digest, Signer};
 pub use error::ConfigError;
 pub(crate) use error::{ConfigProblem, Place};
 pub use keys::{KeyError, RotateError};
+pub(crate) use keys::{create_key_file, read_key_file};
 use load::Stamp;
 pub use program::{Program, ProgramName, WrongProgramName};
 pub(crate) use recent::RecentConfig;

@@ -19,6 +19,12 @@ pub struct ServedFolders {
 }
 
 impl ServedFolders {
+    /// None is known.
+    pub(super) const NONE: Self = Self {
+        folders: Vec::new(),
+        from_peer: false,
+    };
+
     /// From the meta-variables of a CGI request, which the web server sets.
     pub(crate) fn of_cgi(vars: &MetaVariables) -> Self {
         let [root, context, script] = NAMES.map(|name| vars.path(name));

@@ -7,12 +7,12 @@ mod published_keys;
 pub mod retired;
 mod weak;
 
-use std::fs::File;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::files::private::{self, Placement, TooOpen};
-use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile, TrustedFolder};
+use crate::files::trusted::{Opened, Readers, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem};
 use crate::log::log;
 use retired::RETIRED_FILE_NAME;
@@ -107,20 +107,15 @@ pub fn generate() -> Result<String, getrandom::Error> {
     Ok(base16ct::lower::encode_string(&bytes))
 }
 
-/// Reads the key in the file `path`, absolute, for a process of user `euid`.
+/// Reads the key in a file whose path was checked.
 ///
-/// It may be a symbolic link and belong to root or the owner of the program. It has to
-/// be a regular file with one name that other users can neither write nor read, or
-/// in a folder that they cannot enter.
+/// It may belong to root or the owner of the program. It has to be a regular file
+/// with one name that other users can neither write nor read, or in a folder that
+/// they cannot enter.
 ///
 /// # Errors
 ///
 /// Every [`KeyFileError`].
-pub fn read(path: &Path, euid: u32) -> Result<Key, KeyFileError> {
-    read_from(&TrustedFile::find(path, euid, &Anywhere)?)
-}
-
-/// As [`read`], from a file whose path was checked.
 pub(crate) fn read_from(file: &TrustedFile) -> Result<Key, KeyFileError> {
     let opened = file.open(Readers::Trusted)?;
     read_opened(&opened).map_err(|err| err.at(file.named()))
@@ -206,24 +201,20 @@ pub(crate) fn read_or_create(folder: &TrustedFolder) -> Result<Key, KeyFileError
     read_own(folder, TooOpen::Corrected)
 }
 
-/// Writes a new key to `path`, which must not exist.
+/// Writes a new key to the file `name`, which must not exist, in `folder`, which must.
 ///
 /// # Errors
 ///
-/// [`KeyFileError::File`] if it exists or cannot be written, and
-/// [`KeyFileError::Random`].
-pub fn create_file(path: &Path) -> Result<(), KeyFileError> {
+/// [`KeyFileError::File`] if the folder is refused or the file cannot be written,
+/// and [`KeyFileError::Random`].
+pub(crate) fn create_file(folder: &TrustedFolder, name: &OsStr) -> Result<(), KeyFileError> {
+    let path = folder.path().join(name);
+    let missing = || FileError::on_the_way(&path, folder.path(), FileProblem::Missing);
+    let opened = folder.open(Readers::Anybody)?.ok_or_else(missing)?;
     let text = generate().map_err(KeyFileError::Random)?;
-    let write = || -> io::Result<()> {
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        let parent = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        let folder = File::open(parent.unwrap_or(Path::new(".")))?;
-        // Atomically: a key that a full disk cut off would be refused.
-        private::put_synced(&folder, name, text.as_bytes(), Placement::New)
-    };
-    write().map_err(|err| FileError::new(path, err).into())
+    // Atomically: a key that a full disk cut off would be refused.
+    let put = private::put_synced(&opened, name, text.as_bytes(), Placement::New);
+    put.map_err(|err| FileError::new(&path, err).into())
 }
 
 #[cfg(test)]

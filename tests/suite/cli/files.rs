@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{BINARY, signet, state_dir};
-use crate::support::StateDir;
 use crate::support::html::words;
 use crate::support::response::Response;
+use crate::support::{Cgi, StateDir};
 
 fn is_key(text: &str) -> bool {
     text.len() == 64
@@ -67,6 +67,77 @@ fn new_keys_are_written() {
         !folder.path().join("elsewhere").exists(),
         "written through a link"
     );
+}
+
+/// Where `SECRET_KEY_FILE` may not be, no key is made or called good: requests would
+/// refuse it.
+#[test]
+fn keys_are_made_and_checked_where_requests_accept_them() {
+    let folder = StateDir::new();
+    let temporary = std::env::temp_dir().join(format!("signet-key-{}", std::process::id()));
+    let names = [
+        "open",
+        "sticky",
+        "public_html",
+        "home/www/keys",
+        "good",
+        "home/keys",
+    ];
+    for name in names {
+        fs::create_dir_all(folder.path().join(name)).expect("mkdir");
+    }
+    for (name, mode) in [("open", 0o777), ("sticky", 0o1777)] {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(folder.path().join(name), mode).expect("chmod");
+    }
+    for (link, target) in [("linked", "public_html"), ("temporary", "/tmp")] {
+        std::os::unix::fs::symlink(target, folder.path().join(link)).expect("symlink");
+    }
+    let path = |name: &str| folder.path().join(name).join("key");
+    #[rustfmt::skip]
+    let cases = [
+        ("/tmp",        temporary.clone(),      "temporary files"),
+        ("a link",      folder.path().join("temporary").join(temporary.file_name().expect("a name")), "temporary files"),
+        ("writable",    path("open"),           "chmod 755"),
+        ("sticky",      path("sticky"),         "can be written by other users"),
+        ("served",      path("public_html"),    "web server"),
+        ("linked",      path("linked"),         "web server"),
+        ("below",       path("home/www/keys"),  "web server"),
+    ];
+    for (name, path, why) in cases {
+        let key = path.to_str().expect("UTF-8");
+        signet(&["key", "new", "--file", key], &[]).failed(1, &[why]);
+        assert!(!path.exists(), "{name}");
+        fs::write(&path, "a-good-key-in-a-bad-place-0123456").expect("write");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("chmod");
+        let run = signet(&["key", "check", key], &[]);
+        let request = Cgi::post("/login", "username=ada");
+        let request = request.without("SIGNET_SECRET_KEY");
+        let status = request
+            .var("SIGNET_SECRET_KEY_FILE", key)
+            .run()
+            .response()
+            .status;
+        fs::remove_file(&path).expect("remove");
+        // An entry of a sticky folder that exists is its owner's.
+        match name {
+            "sticky" => assert_eq!((run.code, status), (Some(0), 303), "{run:?}"),
+            _ => {
+                run.failed(1, &[why]);
+                assert_eq!(status, 503, "{name}");
+            }
+        }
+    }
+    for name in ["good", "home/keys"] {
+        let path = path(name);
+        let key = path.to_str().expect("UTF-8");
+        signet(&["key", "new", "--file", key], &[]).done();
+        signet(&["key", "check", key], &[]).done();
+        let request = Cgi::post("/login", "username=ada");
+        let request = request.without("SIGNET_SECRET_KEY");
+        let out = request.var("SIGNET_SECRET_KEY_FILE", key).run();
+        assert_eq!(out.response().status, 303, "{out}");
+    }
 }
 
 /// The very files that come with the program.
