@@ -156,7 +156,11 @@ impl Advice<'_> {
         let error = match err {
             StateDirError::Named { setting, error } => {
                 let (problem, mut advice) = self.file_words(error);
-                let remedies = if advice.is_empty() { remedies } else { &[] };
+                let is_fixed = match error.problem {
+                    FileProblem::Writable { .. } => self.is_only_open(error),
+                    _ => !advice.is_empty(),
+                };
+                let remedies = if is_fixed { &[] } else { remedies };
                 if let FileProblem::Served | FileProblem::Temporary = error.problem {
                     advice = format!("{advice} {}", (t.or_remove_setting)(setting));
                 }
@@ -165,7 +169,7 @@ impl Advice<'_> {
                 return (words, remedies);
             }
             StateDirError::NoneFound(tried) => {
-                if let Some(tried) = tried.iter().find(|tried| is_only_open(&tried.error)) {
+                if let Some(tried) = tried.iter().find(|tried| self.is_only_open(&tried.error)) {
                     return (self.file(&tried.error), &[]);
                 }
                 tried.iter().map(|tried| self.tried_folder(tried))
@@ -173,6 +177,13 @@ impl Advice<'_> {
         };
         let tried: Vec<String> = error.collect();
         ((t.tried_folders)(purpose, &tried.join("; ")), remedies)
+    }
+
+    /// Whether nothing but the permissions of a folder is wrong: it belongs to the
+    /// user that the program runs as.
+    fn is_only_open(&self, err: &FileError) -> bool {
+        let is_own = || std::fs::metadata(err.at()).is_ok_and(|meta| meta.uid() == self.euid);
+        matches!(err.problem, FileProblem::Writable { .. }) && is_own()
     }
 
     fn tried_folder(&self, tried: &Tried) -> String {
@@ -218,6 +229,8 @@ impl Advice<'_> {
             FileProblem::Writable { mode, wanted } => ((t.writable)(mode), match wanted & 0o077 {
                 0 => (t.set_permissions)(wanted),
                 0o044 => (t.set_permissions_or_600)(wanted),
+                // Nobody else has to enter a folder of the program's own.
+                _ if err.at.is_none() => (t.set_permissions)(0o700),
                 _ => (t.set_permissions_or_700)(wanted),
             }),
             FileProblem::Readable { mode, wanted } => ((t.readable)(mode), (t.set_permissions)(wanted)),
@@ -248,13 +261,6 @@ impl Advice<'_> {
 /// Whether a problem may pass by itself.
 pub(super) fn may_pass(err: &FileError) -> bool {
     matches!(err.problem, FileProblem::System(_) | FileProblem::Held)
-}
-
-/// Whether nothing but the permissions of a folder is wrong, and it is not
-/// root's: then its owner can set them.
-fn is_only_open(err: &FileError) -> bool {
-    let is_roots = || std::fs::metadata(err.at()).is_ok_and(|meta| meta.uid() == 0);
-    matches!(err.problem, FileProblem::Writable { .. }) && !is_roots()
 }
 
 /// Whether the kernel may start the file: then it is a script of settings.

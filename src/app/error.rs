@@ -5,6 +5,8 @@
 //! under that number on standard error (and on the page, with `DEBUG`). What an
 //! owner can do about it is said in words for somebody who has only FTP.
 
+use std::path::{Path, PathBuf};
+
 use http::StatusCode;
 
 use super::advice::{self, Advice};
@@ -61,12 +63,28 @@ pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
         error_id: error.id(),
         detail: error.detail(),
     };
+    if !page.error_id.is_empty()
+        && let Some(path) = unread_settings(context.config.settings_file())
+    {
+        log(format_args!(
+            "{} is not read: settings are in signet.toml in the state folder, or where \
+             SIGNET_CONFIG names a file",
+            path.display()
+        ));
+    }
     Ok(page::response(&page, context).unwrap_or_else(|err| {
         if let Some(reason) = err.0.reason() {
             log(reason);
         }
         page::built_in_response(&page, context)
     }))
+}
+
+/// A `signet.toml` beside the program that is not the settings file.
+fn unread_settings(read: Option<&Path>) -> Option<PathBuf> {
+    let program = std::fs::read_link("/proc/self/exe").ok()?;
+    let path = program.with_file_name("signet.toml");
+    (read != Some(&path) && path.is_file()).then_some(path)
 }
 
 fn words(failure: &Failure, advice: &Advice<'_>) -> Words {

@@ -248,19 +248,29 @@ fn every_folder_that_was_tried_is_named() {
     }
     root.write("xdg/signet", "a file", 0o600);
     let path = |name: &str| root.path().join(name);
-    let request = login()
-        .var("STATE_DIRECTORY", path("open"))
-        .var("XDG_STATE_HOME", path("xdg"))
-        .var("HOME", path("home"));
+    let request = || {
+        login()
+            .var("STATE_DIRECTORY", path("open"))
+            .var("XDG_STATE_HOME", path("xdg"))
+            .var("HOME", path("home"))
+    };
     // A folder of the system that this machine may have is another user's.
     let script = "[ ! -d /var/lib/signet ] || { mount -t tmpfs none /var/lib/signet && \
         chown 65533 /var/lib/signet; }; exec \"$0\" \"$@\"";
-    let out = request
-        .var("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .through(&["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script])
-        .run();
+    let run = || {
+        request()
+            .var("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .through(&["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script])
+            .run()
+    };
+    let out = run();
     let response = out.response();
     assert_eq!(response.status, 503, "{out}");
+    // One of them has only wrong permissions, so nothing else need be done.
+    let words = response.words();
+    let all = "“open” can be written by other users of this computer (permissions 777). \
+        In your FTP program or file manager, set its permissions to 700. Error 503";
+    assert!(words.contains(all), "{words}");
     let shown = |name: &str| path(name).display().to_string();
     for (place, reason) in [
         (format!("$STATE_DIRECTORY {}: ", shown("open")), "mode 0777"),
@@ -281,15 +291,15 @@ fn every_folder_that_was_tried_is_named() {
         let problem = after.split(';').next().unwrap_or_default();
         assert!(problem.contains(reason), "{place}{reason}: {said}");
     }
-    let words = response.words();
+    std::os::unix::fs::chown(path("open"), Some(65_533), None).expect("chown");
+    fs::remove_dir(path("home")).expect("rmdir");
+    let words = run().response().words();
     for word in [
-        "$STATE_DIRECTORY",
-        "permissions 777",
-        "$XDG_STATE_HOME",
-        "is not a folder",
-        ".signet in the home folder",
-        "permissions 757",
-        "the system's folder",
+        "the folder in $STATE_DIRECTORY (“open” belongs to another user",
+        "signet in $XDG_STATE_HOME (“signet” is not a folder)",
+        ".signet in the home folder (",
+        "/var/lib/signet (“signet” ",
+        "install -d -o root -m 700 /var/lib/signet",
         "SetEnv SIGNET_SECRET_KEY",
         "SetEnv SSL_SIGNET_CONFIG",
     ] {

@@ -3,6 +3,7 @@
 //! has more.
 
 use std::fs;
+use std::path::Path;
 
 use super::login;
 use crate::live::site::{Site, User, set_mode};
@@ -261,4 +262,105 @@ fn a_file_of_another_user_is_called_unreadable() {
     set_mode(&path, 0o644);
     let out = nobody().run();
     assert!(!out.errors().contains("cannot be read"), "{out}");
+}
+
+/// What the page says where one thing is wrong, and what would only mislead.
+#[test]
+fn the_page_says_only_what_helps() {
+    let without_key = || login().without("SIGNET_SECRET_KEY");
+    let key_file = |name: &str, make: fn(&Path)| {
+        let state = StateDir::new();
+        make(&state.path().join("secret_key"));
+        refused(name, without_key().owning(state)).0
+    };
+    let script = StateDir::new();
+    let settings = "#!/usr/bin/signet\nSECRET_KEY = \"kT8vW2xQ9mZ4rB7nL5pJ3hG6fD1sA0cY\"\n";
+    script.write("site.cgi", settings, 0o755);
+    let weak = StateDir::new();
+    weak.write("signet.toml", "SECRET_KEY = \"short\"\n", 0o600);
+    let served = StateDir::new();
+    let in_web = served.path().join("public_html/signet");
+    let cases: [(&str, String, Words, Words); 6] = [
+        (
+            "a key file that is a folder",
+            key_file("folder", |path| fs::create_dir(path).expect("mkdir")),
+            &["“secret_key” is not a regular file. Move it away."],
+            &["Delete the file"],
+        ),
+        (
+            "a weak key in a variable",
+            refused("weak", login().var("SIGNET_SECRET_KEY", "YOUR-KEY-HERE")).0,
+            &[
+                "SIGNET_SECRET_KEY is a placeholder",
+                "in .htaccess: SetEnv SIGNET_SECRET_KEY",
+            ],
+            &["remove the setting"],
+        ),
+        (
+            "a weak key in a file",
+            refused("weak", without_key().state(&weak)).0,
+            &[
+                "The setting SECRET_KEY has 5 bytes",
+                "or remove the setting",
+            ],
+            &[".htaccess"],
+        ),
+        (
+            "a key in a script",
+            refused(
+                "script",
+                without_key().var("SIGNET_CONFIG", script.path().join("site.cgi")),
+            )
+            .0,
+            &["Remove the line SECRET_KEY", "to 700"],
+            &["600"],
+        ),
+        (
+            "a folder in the web folders",
+            refused("served", without_key().var("SIGNET_STATE_DIR", &in_web)).0,
+            &[
+                "“signet” is where the web server shows files",
+                "Or remove the setting STATE_DIR.",
+            ],
+            &["SetEnv", "install -d"],
+        ),
+        (
+            "sessions in the web folders",
+            refused(
+                "sessions",
+                login()
+                    .var("SIGNET_SESSION_TYPE", "filesystem")
+                    .var("SIGNET_SESSION_FILE_DIR", &in_web),
+            )
+            .0,
+            &["Or remove the setting SESSION_FILE_DIR."],
+            &["SetEnv", "install -d"],
+        ),
+    ];
+    for (name, page, words, misleading) in cases {
+        assert_words(name, &page, words);
+        for word in misleading {
+            assert!(!page.contains(word), "{name}: {word:?} in: {page}");
+        }
+    }
+}
+
+/// It lies beside the program, where nothing reads it.
+#[test]
+fn an_unread_signet_toml_beside_the_program_is_logged() {
+    let place = StateDir::new();
+    let program = place.path().join("signet.cgi");
+    fs::hard_link(env!("CARGO_BIN_EXE_signet"), &program).expect("link");
+    place.write("signet.toml", "DEBUG = true\n", 0o644);
+    let weak = || login().program(&program).var("SIGNET_SECRET_KEY", "short");
+    let (page, log) = refused("beside", weak());
+    let beside = place.path().join("signet.toml").display().to_string();
+    assert_words(
+        "beside",
+        &log,
+        &[&format!("{beside} is not read"), "SIGNET_CONFIG"],
+    );
+    assert!(!page.contains(&beside), "{page}");
+    let (_, log) = refused("named", weak().var("SIGNET_CONFIG", &beside));
+    assert!(!log.contains("is not read"), "{log}");
 }
