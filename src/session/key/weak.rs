@@ -65,7 +65,7 @@ pub(super) fn check(key: &[u8]) -> Result<(), WeakKey> {
         Err(WeakKey::Published)
     } else if key.len() >= MIN_LENGTH && is_pattern(text) {
         Err(WeakKey::Pattern)
-    } else if is_bracketed(text) || is_phrase(&letters) {
+    } else if is_bracketed(text) || is_assignment(text) || is_phrase(&letters) {
         Err(WeakKey::Placeholder)
     } else if is_path(text) {
         Err(WeakKey::Path)
@@ -216,6 +216,13 @@ fn is_bracketed(text: &[u8]) -> bool {
     }
 }
 
+/// Whether it is a line of a settings file: `SIGNET_SECRET_KEY=...`.
+fn is_assignment(text: &[u8]) -> bool {
+    let name = text.strip_prefix(b"SIGNET_").unwrap_or(text);
+    name.strip_prefix(b"SECRET_KEY")
+        .is_some_and(|rest| rest.trim_ascii_start().starts_with(b"="))
+}
+
 /// Whether it consists of words of placeholders and at most a few digits.
 fn is_phrase(letters: &Letters) -> bool {
     let (letters, digits) = (letters.as_bytes(), letters.digits);
@@ -283,7 +290,7 @@ fn is_path(text: &[u8]) -> bool {
 }
 
 fn is_pattern(text: &[u8]) -> bool {
-    has_few_bytes(text) || is_run(text) || is_repetition(text)
+    has_few_bytes(text) || is_run(text) || is_repetition(text) || is_utf16(text)
 }
 
 fn has_few_bytes(text: &[u8]) -> bool {
@@ -299,6 +306,13 @@ fn has_few_bytes(text: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// Whether it is an ASCII text in UTF-16 without a byte order mark, of which every
+/// other byte is 0.
+fn is_utf16(text: &[u8]) -> bool {
+    let is_zero = |first| text.iter().skip(first).step_by(2).all(|byte| *byte == 0);
+    is_zero(1) || is_zero(0)
 }
 
 /// Whether all but a few bytes are neighbours of those before them, upwards or
@@ -445,13 +459,22 @@ mod tests {
                 "base64:2fl+Ktvkfl+Fuz4Qp/A75G2RTiWVA/ZoKZvp6fiiM10=",
                 "ThisTokenIsNotSoSecretChangeIt", "Change-Me, please! 0123456789",
                 "your_secret_key_goes_here", "changeme",
+                "000102030405060708090a0b0c0d0e0f", "2b7e151628aed2a6abf7158809cf4f3c",
+                "5f4dcc3b5aa765d61d8327deb882cf99", "5ebe2294ecd0e0f08eab7690d2a6ee69",
+                "d41d8cd98f00b204e9800998ecf8427e", "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+                "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
+                "c3VwZXJzZWNyZXRrZXk=", "3.14159265358979323846", "2.7182818284590452353",
+                "letmeinletmein123", "xhard to guess string",
+                "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA", "<!DOCTYPE html><title>404",
+                "version https://git-lfs.github.com/spec/v1",
             ]),
             (Placeholder, &[
                 "what_a_bad_secret_key", "super-very-top-secret", "flask-app-dev-secret-2024",
                 "put your random key here", "a very long and random string", "my-super-s3cr3t-k3y",
                 "development-only-key", "hello world hello world!", "<output of signet key new>",
                 "[INSERT SECRET KEY HERE]", "{{ vault_secret_key }}", "${SIGNET_SECRET_KEY}",
-                "%SIGNET_SECRET_KEY%",
+                "%SIGNET_SECRET_KEY%", "SIGNET_SECRET_KEY=0f3a9c5e7b1d8842",
             ]),
             (Path, &[
                 "/home/alice/.signet/secret_key", "/run/secrets/key", "redis://127.0.0.1:6379",
@@ -463,6 +486,8 @@ mod tests {
                 "QwErTyUiOpAsDfGh", "poiuytrewqlkjhgfdsa", "a1b2c3d4e5f6g7h8", "aabbccddeeffgghhii",
                 "abcd1234efgh5678", "PasswordPassword", "abababababababab", "aaaaaaaaaaaaaaaa",
                 "aaaabbbbccccdddd", "c0ffee-c0ffee-c0ffee", "hunter2!hunter2!hunt",
+                "p\u{0}a\u{0}s\u{0}s\u{0}w\u{0}o\u{0}r\u{0}d\u{0}p\u{0}w\u{0}",
+                "\u{0}p\u{0}a\u{0}s\u{0}s\u{0}w\u{0}o\u{0}r\u{0}d\u{0}",
                 "xyz-xyz-xyz-xyz-xyz", "monkeymonkeymonkey1", "Dragon!dragon!dragon!123",
                 "\u{0}\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}\u{7}\u{8}\t\n\u{b}\u{c}\r\u{e}\u{f}",
             ]),
