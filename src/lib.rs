@@ -38,8 +38,9 @@
 //! A request is the `cgi` crate's, which is the `http` crate's. Both crates are
 //! re-exported.
 //!
-//! The library is under the AGPL-3.0, as the `cgi` crate is: if you let others use a
-//! program that is built with it over a network, you owe them the program's source.
+//! Your program links signet and the `cgi` crate, which are under AGPL-3.0, so your whole
+//! program is under AGPL-3.0 too: you must offer its complete source code, including your
+//! own part, to everybody who gets a copy and to everybody who uses it over the network.
 //!
 //! # Layers
 //!

@@ -163,6 +163,7 @@ fn value(input: &mut impl BufRead, length: u64, limit: usize) -> Result<Vec<u8>,
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::*;
 
@@ -272,6 +273,13 @@ mod tests {
     }
 
     proptest! {
+        // The same values in each run.
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
         #[test]
         fn any_reply_is_read_and_no_byte_more(reply in any_reply(), rest in any::<Vec<u8>>()) {
             let bytes = written(&reply);

@@ -30,6 +30,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::*;
 
@@ -149,6 +150,13 @@ mod tests {
     }
 
     proptest! {
+        // The same values in each run.
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
         #[test]
         fn any_dict_is_read_as_it_was_written(
             dict in prop::collection::btree_map(key(), value(), 0..5)
