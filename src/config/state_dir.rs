@@ -29,7 +29,7 @@ pub enum StateDirError {
         error: FileError,
     },
     /// No setting names a folder, and none of the default ones can be used.
-    #[error("no folder for the secret key: {}; set STATE_DIR", Tried::list(.0))]
+    #[error("no state folder: {}; set STATE_DIR", Tried::list(.0))]
     NoneFound(Vec<Tried>),
 }
 
