@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::table::SETTINGS;
+use super::table::{SETTINGS, Setting};
 use crate::files::FileError;
 use crate::files::text::NotText;
 
@@ -117,13 +117,14 @@ impl ConfigError {
             place,
             setting: Some(name.to_owned()),
             problem: ConfigProblem::Unknown {
-                similar: similar(name),
+                similar: similar(name).map(|setting| setting.name),
             },
         }
     }
 
-    /// The setting's name if a visitor may see it: if it exists, is similar to one that
-    /// exists, or has the form of a name. Other texts may be a misplaced password.
+    /// The setting's name if it may be shown: if it exists, is similar to one that
+    /// exists, or has the form of a name. Other texts may be a misplaced key or
+    /// password.
     pub(crate) fn public_setting(&self) -> Option<&str> {
         let name = self.setting.as_deref()?;
         let is_name = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
@@ -149,12 +150,12 @@ impl fmt::Display for ConfigError {
             }
             Place::Program { line } => {
                 let place = format!("in the program's own settings, line {line}");
-                (place, self.setting.as_ref(), "")
+                (place, self.public_setting(), "")
             }
             Place::File { path, line } => {
                 let line = line.map_or(String::new(), |line| format!(":{line}"));
                 let place = format!("{}{line}", path.display());
-                (place, self.setting.as_ref(), "")
+                (place, self.public_setting(), "")
             }
         };
         write!(f, "{place}: ")?;
@@ -191,9 +192,9 @@ impl fmt::Display for ConfigError {
             }
             (ConfigProblem::NotText(_), Place::Environment { .. }) => f.write_str("is not UTF-8"),
             (ConfigProblem::NotText(err), _) => err.fmt(f),
-            (ConfigProblem::Exposed, _) => {
-                f.write_str("has a password in a file that other users can read: chmod 600")
-            }
+            (ConfigProblem::Exposed, _) => f.write_str(
+                "has a password in a file that other users can read: chmod 600 (a script: 700)",
+            ),
             (ConfigProblem::SecretInProgram, _) => f.write_str(
                 "is a secret, and everybody who can read the program can read its own settings: \
                  set it in signet.toml or in the environment",
@@ -206,13 +207,13 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// The setting with the most similar name, if one is similar.
-fn similar(name: &str) -> Option<&'static str> {
+pub(super) fn similar(name: &str) -> Option<&'static Setting> {
     let name = name.to_ascii_uppercase();
     let name = name.trim_start_matches("SIGNET_");
     SETTINGS
         .iter()
-        .map(|setting| (strsim::jaro(name, setting.name), setting.name))
+        .map(|setting| (strsim::jaro(name, setting.name), setting))
         .filter(|(likeness, _)| *likeness > 0.85)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name)
+        .map(|(_, setting)| setting)
 }

@@ -74,7 +74,7 @@ impl Config {
         let mut given = own;
         for raw in in_file.unwrap_or_default() {
             if raw.is(STATE_DIR) && file.as_ref().is_some_and(|file| file.in_state_dir) {
-                let reason = "the file in the state folder cannot choose another folder";
+                let reason = "the file in the state folder cannot choose the folder. Remove the line; to use another folder, write SetEnv SIGNET_STATE_DIR /home/you/signet in .htaccess";
                 return Err(raw.error(ConfigProblem::Conflict(reason)));
             }
             let is_unset = |null: &Raw<'_>| null.is_null() && null.is(raw.setting.name);

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, ConfigProblem, Place, WrongValue};
+use super::error::{ConfigError, ConfigProblem, Place, WrongValue, similar};
 use super::table::{SETTINGS, Secret, Setter, Setting};
 use super::{Config, service};
 use crate::files::text::{NotText, line_at};
@@ -366,18 +366,32 @@ fn from_toml<'s>(
         let offset = err.span().map_or(0, |span| span.start);
         let line = line_of(text.as_bytes(), line_at(text.as_bytes(), offset));
         let line = String::from_utf8_lossy(line);
+        let setting = setting_in(&line);
         ConfigError {
             place: source(offset).into(),
-            setting: setting_in(&line),
+            setting: setting.map(|setting| setting.name.to_owned()),
             problem: ConfigProblem::Syntax {
                 reason: err.message().to_owned(),
-                remedy: remedy(&line),
+                remedy: remedy(err.message(), &line, setting),
             },
         }
     })?;
     let raw = |(key, value): (Spanned<Cow<'s, str>>, Spanned<DeValue<'s>>)| {
-        let source = source(key.span().start);
+        let offset = key.span().start;
+        let source = source(offset);
         let name = key.get_ref();
+        if let DeValue::Table(_) | DeValue::Array(_) = value.get_ref()
+            && text[..offset].trim_end_matches([' ', '\t']).ends_with('[')
+        {
+            return Err(ConfigError {
+                place: source.into(),
+                setting: None,
+                problem: ConfigProblem::Syntax {
+                    reason: "begins a section".to_owned(),
+                    remedy: Some(SECTION),
+                },
+            });
+        }
         let setting = SETTINGS.iter().find(|setting| setting.name == *name);
         Ok(Raw {
             setting: setting.ok_or_else(|| ConfigError::unknown(source.into(), name))?,
@@ -392,7 +406,8 @@ fn from_toml<'s>(
 pub(super) fn not_text(bytes: &[u8], path: &Path, err: NotText) -> ConfigError {
     let line = err.line();
     let setting = match err {
-        NotText::OtherEncoding { .. } => setting_in(&String::from_utf8_lossy(line_of(bytes, line))),
+        NotText::OtherEncoding { .. } => setting_in(&String::from_utf8_lossy(line_of(bytes, line)))
+            .map(|setting| setting.name.to_owned()),
         NotText::Utf16 { .. } => None,
     };
     ConfigError {
@@ -411,27 +426,59 @@ fn line_of(text: &[u8], number: usize) -> &[u8] {
     lines.nth(number - 1).unwrap_or_default()
 }
 
-/// The name before the `=` of a line.
-fn setting_in(line: &str) -> Option<String> {
-    let (name, _) = line.split_once('=')?;
-    let name = name.trim().trim_matches(['"', '\'']);
-    (!name.is_empty() && !name.starts_with('#')).then(|| name.to_owned())
+/// The setting whose name a line begins with, or nearly. Any other text may be a
+/// part of a secret.
+fn setting_in(line: &str) -> Option<&'static Setting> {
+    let line = line.trim_start().trim_start_matches(['"', '\'']);
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let end = line.find(|c| !is_part(c)).unwrap_or(line.len());
+    similar(&line[..end])
 }
 
-/// What to do about a line that is not TOML, if its value shows that.
-fn remedy(line: &str) -> Option<&'static str> {
+const SECTION: &str = "remove the line in brackets: this file has no sections";
+
+/// What to do about a line that is not TOML, by the parser's reason, its setting and
+/// its value. It does not contain any part of the line.
+fn remedy(reason: &str, line: &str, setting: Option<&Setting>) -> Option<&'static str> {
+    if line.trim_start().starts_with('[') {
+        return Some(SECTION);
+    }
+    if reason == "duplicate key" {
+        return Some("this setting stands twice in the file; remove one of the lines");
+    }
+    if reason.contains("array") {
+        return Some("in a list, put each text in straight quotes and a comma between two texts");
+    }
     let Some((_, value)) = line.split_once('=') else {
         return Some("each line is NAME = VALUE, or begins with #");
     };
     let value = value.split('#').next().unwrap_or_default().trim();
-    match value.to_ascii_lowercase().as_str() {
-        "" => Some("a value is missing after the ="),
-        "true" | "false" => Some("write true or false in lower case"),
-        "yes" | "no" | "on" | "off" => Some("write true or false"),
-        "none" | "null" | "nil" => Some("to leave the setting at its default, remove the line"),
-        _ if value.starts_with(['"', '\'', '[', '{']) => None,
-        _ => Some("text must be in quotes: NAME = \"text\""),
-    }
+    let word = value.to_ascii_lowercase();
+    let is_none = matches!(&*word, "none" | "null" | "nil");
+    Some(
+        match setting.map(|setting| (setting.name, setting.setter)) {
+            _ if value.is_empty() => "a value is missing after the =",
+            Some(("SESSION_COOKIE_SAMESITE", _)) if word == "none" => {
+                "write \"None\" in straight quotes; without the line, it is \"Lax\""
+            }
+            _ if is_none => "to leave the setting at its default, remove the line",
+            Some((_, Setter::Integer(..))) => "expected a whole number, digits only",
+            _ if matches!(&*word, "true" | "false") => "write true or false in lower case",
+            Some((_, Setter::Bool(_))) => "write true or false",
+            _ if matches!(&*word, "yes" | "no" | "on" | "off") => "write true or false",
+            _ if value.contains([
+                '\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}',
+            ]) =>
+            {
+                "text must be in straight quotes: NAME = \"text\""
+            }
+            _ if value.starts_with(['"', '\'']) => {
+                "write one setting on each line; is a quotation mark missing?"
+            }
+            _ if value.starts_with(['[', '{']) => return None,
+            _ => "text must be in quotes: NAME = \"text\"",
+        },
+    )
 }
 
 fn to_json(value: DeValue<'_>) -> Json {

@@ -53,8 +53,20 @@ const MISTAKES: &[(&str, Words, Words)] = &[
         &["signet.toml, line 1", "NO_SUCH_SETTING", "no such setting"],
         &["signet.toml:1: NO_SUCH_SETTING: unknown setting"]),
     ("[session]\nTYPE = \"hidden\"\n",
-        &["signet.toml, line 1", "no such setting"],
-        &["signet.toml:1: session: unknown setting"]),
+        &["signet.toml, line 1", "no sections"],
+        &["signet.toml:1: ", "no sections"]),
+    ("[signet]\nDEBUG = true\n",
+        &["signet.toml, line 1: remove the line in brackets: this file has no sections"],
+        &["signet.toml:1: ", "no sections"]),
+    ("DEBUG = true\n[[DEBUG]]\n",
+        &["signet.toml, line 2", "no sections"],
+        &["signet.toml:2: "]),
+    ("\n [DEBUG] # hidden\n",
+        &["signet.toml, line 2", "no sections"],
+        &["signet.toml:2: "]),
+    ("[signet\n",
+        &["signet.toml, line 1", "no sections"],
+        &["signet.toml:1: "]),
     ("\n\nSESSION_TYPE = \"hidden-files\"\n",
         &["signet.toml, line 3", "SESSION_TYPE", "cookie, filesystem or redis", "SESSION_TYPE = \"filesystem\""],
         &["signet.toml:3: SESSION_TYPE: ", "cookie, filesystem or redis", "hidden-files"]),
@@ -71,8 +83,26 @@ const MISTAKES: &[(&str, Words, Words)] = &[
         &["signet.toml, line 2", "SECRET_KEY_FILE", "quotes"],
         &["signet.toml:2: SECRET_KEY_FILE: ", "quotes"]),
     ("PERMANENT_SESSION_LIFETIME = 31 days\n",
-        &["signet.toml, line 1", "PERMANENT_SESSION_LIFETIME"],
-        &["signet.toml:1: PERMANENT_SESSION_LIFETIME: "]),
+        &["signet.toml, line 1", "PERMANENT_SESSION_LIFETIME", "whole number, digits only", "= 86400"],
+        &["signet.toml:1: PERMANENT_SESSION_LIFETIME: ", "digits only"]),
+    ("MAX_CONTENT_LENGTH = 64*1024\n",          &["MAX_CONTENT_LENGTH", "digits only"], &["digits only"]),
+    ("MAX_CONTENT_LENGTH = 1,000\n",            &["MAX_CONTENT_LENGTH", "digits only"], &["digits only"]),
+    ("MAX_COOKIE_SIZE = 4093 # bytes\nMAX_CONTENT_LENGTH = 64 KiB\n",
+        &["line 2", "MAX_CONTENT_LENGTH", "digits only"], &["digits only"]),
+    ("SESSION_ABSOLUTE_LIFETIME = timedelta(days=31)\n",
+        &["SESSION_ABSOLUTE_LIFETIME", "digits only"], &["digits only"]),
+    ("PERMANENT_SESSION_LIFETIME = 007\n",      &["PERMANENT_SESSION_LIFETIME", "digits only"], &["digits only"]),
+    ("MAX_COOKIE_SIZE = None\n",                &["remove the line"], &["remove the line"]),
+    ("SESSION_COOKIE_SAMESITE = None\n",
+        &["SESSION_COOKIE_SAMESITE", "write \"None\" in straight quotes"], &["\"None\""]),
+    ("SESSION_TYPE = \u{201c}hidden\u{201d}\n", &["SESSION_TYPE", "straight quotes"], &["straight quotes"]),
+    ("SESSION_TYPE = \u{2018}hidden\u{2019}\n", &["SESSION_TYPE", "straight quotes"], &["straight quotes"]),
+    ("SESSION_TYPE = \"hidden\n",               &["SESSION_TYPE", "one setting on each line", "missing"], &["missing"]),
+    ("SESSION_TYPE = hidden\"\n",               &["SESSION_TYPE", "quotes"], &["quotes"]),
+    ("SESSION_TYPE = \"hidden\" DEBUG = true\n", &["SESSION_TYPE", "one setting on each line"], &["one setting"]),
+    ("SECRET_KEY_FALLBACKS = [\n  \"hidden-1\"\n  \"hidden-2\"\n]\n",
+        &["signet.toml, line 3", "straight quotes", "comma"], &["signet.toml:3: ", "comma"]),
+    ("DEBUG = ja\n",                            &["DEBUG", "true or false"], &["true or false"]),
     ("DEBUG = True\n",
         &["signet.toml, line 1", "DEBUG", "lower case"],
         &["signet.toml:1: DEBUG: ", "lower case"]),
@@ -86,8 +116,11 @@ const MISTAKES: &[(&str, Words, Words)] = &[
         &["signet.toml, line 1", "NAME = VALUE"],
         &["signet.toml:1: ", "NAME = VALUE"]),
     ("DEBUG = true\nDEBUG = false\n",
-        &["signet.toml, line 2", "DEBUG"],
-        &["signet.toml:2: DEBUG: duplicate key"]),
+        &["signet.toml, line 2", "DEBUG", "stands twice in the file; remove one of the lines"],
+        &["signet.toml:2: DEBUG: duplicate key", "stands twice"]),
+    ("SESSION_TYPE = \"hidden\"\nDEBUG = false\nSESSION_TYPE = \"hidden\"\n",
+        &["signet.toml, line 3", "SESSION_TYPE", "stands twice"],
+        &["signet.toml:3: SESSION_TYPE: "]),
     ("SESSION_COOKIE_NAME = \"hidden\n",
         &["signet.toml, line 1", "SESSION_COOKIE_NAME"],
         &["signet.toml:1: SESSION_COOKIE_NAME: "]),
@@ -104,8 +137,8 @@ const MISTAKES: &[(&str, Words, Words)] = &[
         &["signet.toml, line 2", "SESSION_COOKIE_SECURE"],
         &["signet.toml:2: SESSION_COOKIE_SECURE: "]),
     ("STATE_DIR = \"/hidden\"\n",
-        &["signet.toml, line 1", "STATE_DIR"],
-        &["signet.toml:1: STATE_DIR: "]),
+        &["signet.toml, line 1", "STATE_DIR", "Remove the line; to use another folder, write SetEnv SIGNET_STATE_DIR"],
+        &["signet.toml:1: STATE_DIR: ", "SetEnv SIGNET_STATE_DIR"]),
 ];
 
 #[test]
@@ -131,6 +164,42 @@ fn what_is_no_name_is_not_shown_in_its_place() {
         for part in ["4f0c9a", "hunter22", "horse"] {
             assert!(!page.contains(part), "{toml}: {page}");
         }
+    }
+}
+
+/// Keys on lines where the parser does not expect them.
+#[test]
+fn no_part_of_a_secret_is_taken_for_a_name() {
+    const KEY: &str = "b3RoZXJzZWNyZXRrZXkxMjM0";
+    #[rustfmt::skip]
+    let cases: [String; 14] = [
+        format!("SECRET_KEY_FALLBACKS = [\n  \"{KEY}=\"\n  \"{KEY}=\",\n]\n"),
+        format!("SECRET_KEY_FALLBACKS = [\n{KEY}=,\n]\n"),
+        format!("SECRET_KEY_FALLBACKS = [\n  '{KEY}=,\n]\n"),
+        format!("SECRET_KEY =\n{KEY}==\n"),
+        format!("{KEY}=\n"),
+        format!("{KEY}==\n"),
+        format!("\"{KEY}\" = \"\n"),
+        format!("{KEY} = 1\n"),
+        format!("[{KEY}]\n"),
+        format!("SECRET_KEY = \"\"\"\n{KEY}=\n"),
+        format!("SECRET_KEY: \"{KEY}==\"\n"),
+        format!("SECRET_KEY {KEY}==\n"),
+        format!("SECRET_KEY \"{KEY}\" = 1\n"),
+        format!("SECRET_KEY = \"{KEY}\\x\"\n"),
+    ];
+    for toml in cases {
+        let (page, log) = said(&toml);
+        assert_words(&toml, &page, &["signet.toml, line "]);
+        assert_words(&toml, &log, &["signet.toml:"]);
+        for text in [page, log] {
+            assert!(!text.contains("b3Ro"), "{toml}: {text}");
+        }
+    }
+    let latin = [b"SECRET_KEY_FALLBACKS = [\n", KEY.as_bytes(), b"=\xe9\n]\n"].concat();
+    let (page, log) = said(latin);
+    for text in [page, log] {
+        assert!(text.contains("UTF-8") && !text.contains("b3Ro"), "{text}");
     }
 }
 
