@@ -293,7 +293,7 @@ pub(super) fn from_environment(environment: &Environment) -> Result<Vec<Raw<'_>>
         let source = Source::Environment(variable);
         let known = |setting: &&Setting| setting.name.as_bytes() == name;
         let Some(setting) = SETTINGS.iter().find(known) else {
-            if service::is_variable(name, value) {
+            if service::is_variable(name, value, environment) {
                 continue;
             }
             let name = String::from_utf8_lossy(name);

@@ -87,7 +87,7 @@ fn prefixes_of_the_environment() {
 #[test]
 fn variables_of_services_and_links_are_no_settings() {
     #[rustfmt::skip]
-    let cases: [Vars; 25] = [
+    let cases: [Vars; 26] = [
         &[("SIGNET_SERVICE_HOST", "10.0.0.11")],
         &[("SIGNET_SERVICE_HOST", "fd00::11")],
         &[("SIGNET_SERVICE_PORT", "80")],
@@ -109,8 +109,9 @@ fn variables_of_services_and_links_are_no_settings() {
         &[("SIGNET_REDIS_PORT_6379_TCP_ADDR", "10.0.0.12")],
         &[("SIGNET_SESSION_STORE_2_SERVICE_HOST", "10.0.0.13")],
         &[("SIGNET_NAME", "/web/signet")],
-        &[("SIGNET_ENV_PATH", "/usr/bin")],
-        &[("SIGNET_ENV_SIGNET_DEBUG", "true")],
+        &[("SIGNET_NAME", "/web/signet"), ("SIGNET_ENV_PATH", "/usr/bin")],
+        &[("SIGNET_ENV_SIGNET_DEBUG", "true"), ("SIGNET_NAME", "/web/signet")],
+        &[("SIGNET_REDIS_NAME", "/web/signet-redis"), ("SIGNET_REDIS_ENV_PATH", "/usr/bin")],
         &[("SIGNET_PORT_8000_TCP_START", "tcp://172.17.0.2:8000")],
         &[("REDIRECT_SIGNET_SERVICE_HOST", "10.0.0.11")],
     ];

@@ -149,6 +149,14 @@ fn unknown_names_beside_those_of_services() {
         ("SIGNET_HOST",                "10.0.0.11"),
         ("SIGNET__SERVICE_HOST",       "10.0.0.11"),
         ("SIGNET_redis_SERVICE_HOST",  "10.0.0.11"),
+        ("SIGNET_SESSION_ENV_TYPE",    "redis"),
+        ("SIGNET_SESION_ENV_X",        "1"),
+        ("SIGNET_ENV_PATH",            "/usr/bin"),
+        ("SIGNET_NAME",                "/web/redis"),
+        ("SIGNET_SESION_COOKIE_NAME",  "/a/b"),
+        ("SIGNET_SESSION_SERVICE_HOST", "redis"),
+        ("SIGNET_SESSION_SERVICE_PORT", "all"),
+        ("SIGNET_SERVICE_PORT_HTTP",   "http"),
     ];
     for (variable, value) in cases {
         assert_wrong(variable, login().var(variable, value), &[variable]);
