@@ -127,7 +127,7 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
         }
         Failure::Save(SaveError::Cookie(_)) => words.message = t.too_large_for_cookie,
         Failure::Store(err) | Failure::Save(SaveError::Store(err)) => match err {
-            StoreError::TooLarge { .. } => words.message = t.too_large_to_store,
+            StoreError::TooLarge(_) => words.message = t.too_large_to_store,
             StoreError::File(file) if !advice::may_pass(file) => {
                 (words.message, words.fix) = (t.no_sessions, advice.file(file));
             }

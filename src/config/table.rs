@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 use cookie::SameSite;
 
-use super::error::WrongValue;
+use super::wrong_value::WrongValue;
 use super::{Config, KeyError, Program, SessionType, StateDirError, StoreType};
 use crate::files::trusted::TrustedFolder;
 use crate::gateway::TrustProxy;

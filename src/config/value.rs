@@ -8,8 +8,9 @@ use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, ConfigProblem, Place, WrongValue, similar};
+use super::error::{ConfigError, ConfigProblem, Place, similar};
 use super::table::{SETTINGS, Secret, Setter, Setting};
+use super::wrong_value::WrongValue;
 use super::{Config, service};
 use crate::files::text::{NotText, line_at};
 use crate::gateway::{Environment, TrustProxy};

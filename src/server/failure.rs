@@ -86,7 +86,7 @@ impl Failure {
             },
             Self::Config(_) | Self::Key(_) | Self::StateDir(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(err) | Self::Save(SaveError::Store(err)) => match err {
-                StoreError::TooLarge { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+                StoreError::TooLarge(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 StoreError::Unavailable(_)
                 | StoreError::File(_)
                 | StoreError::Refused { .. }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::dict::user;
 use super::id::hash;
 use super::moment::Moment;
-use super::store::StoreError;
 use super::tagged_json::{self, Value};
 
 /// The most bytes of a record.
@@ -29,6 +28,14 @@ pub struct Record {
 #[error("is damaged, or not a session record")]
 pub struct DamagedRecord;
 
+/// A record has more than [`MAX_RECORD`] bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("session has {size} bytes, more than the limit of {MAX_RECORD}; it was not stored")]
+pub struct RecordTooLarge {
+    /// Bytes of the record.
+    pub size: usize,
+}
+
 impl Record {
     /// The record's bytes: `signet1 STARTED SAVED CHECKSUM`, a line feed and the dict.
     /// The checksum detects damage.
@@ -43,15 +50,12 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// [`StoreError::TooLarge`] if they are more than [`MAX_RECORD`].
-    pub(crate) fn to_bytes_within_limit(&self) -> Result<Vec<u8>, StoreError> {
+    /// [`RecordTooLarge`] if they are more than [`MAX_RECORD`].
+    pub(crate) fn to_bytes_within_limit(&self) -> Result<Vec<u8>, RecordTooLarge> {
         let bytes = self.to_bytes();
         match bytes.len() {
             0..=MAX_RECORD => Ok(bytes),
-            size => Err(StoreError::TooLarge {
-                size,
-                limit: MAX_RECORD,
-            }),
+            size => Err(RecordTooLarge { size }),
         }
     }
 

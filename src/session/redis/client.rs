@@ -7,14 +7,11 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
+use super::MAX_WAIT;
 use super::pause::Pause;
 use super::resp::{self, Reply, ReplyError};
 use super::socket::{Address, Socket};
 use super::url::{Endpoint, Login, RedisUrl};
-
-/// How long a process waits for Redis in total, be it in one request or in several
-/// that follow each other; see [`Budget`].
-pub(super) const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// How long a working server takes to answer at most, even on a busy machine. A kept
 /// connection that does not answer for so long is replaced, as a firewall may have

@@ -13,7 +13,7 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
 };
 
-use super::client::MAX_WAIT;
+use super::MAX_WAIT;
 use super::url::Endpoint;
 
 /// Time without traffic after which the kernel probes a connection: firewalls drop

@@ -12,7 +12,7 @@ pub use files::Files;
 pub use redis::Redis;
 
 use super::id::SessionId;
-use super::record::{DamagedRecord, Record};
+use super::record::{DamagedRecord, Record, RecordTooLarge};
 use crate::files::FileError;
 
 /// Why a store failed.
@@ -42,13 +42,8 @@ pub enum StoreError {
         reason: DamagedRecord,
     },
     /// The session is larger than the limit; nothing was changed.
-    #[error("session has {size} bytes, more than the limit of {limit}; it was not stored")]
-    TooLarge {
-        /// Bytes of the record.
-        size: usize,
-        /// The most bytes of a record.
-        limit: usize,
-    },
+    #[error(transparent)]
+    TooLarge(#[from] RecordTooLarge),
     /// A new session got an id that is in use: the system's random bytes repeat.
     #[error("session store: the id of a new session is in use")]
     IdInUse,
