@@ -12,6 +12,7 @@ use http::StatusCode;
 use super::advice::{self, Advice};
 use super::page;
 use super::remedy::{Remedy, Steps};
+use super::response;
 use super::texts::{ENGLISH, Texts};
 use crate::config::KeyError;
 use crate::gateway::log;
@@ -72,11 +73,11 @@ pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
             path.display()
         ));
     }
-    Ok(page::response(&page, context).unwrap_or_else(|err| {
+    Ok(response::response(&page, context).unwrap_or_else(|err| {
         if let Some(reason) = err.0.reason() {
             log(reason);
         }
-        page::built_in_response(&page, context)
+        response::built_in_response(&page, context)
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 
-use super::page::response;
+use super::response::response;
 use super::texts::ENGLISH;
 use super::{Index, Login, Logout, username};
 use crate::server::{Context, Error, Form, Request, Response, form, redirect};

@@ -5,6 +5,7 @@ mod error;
 mod handlers;
 mod page;
 mod remedy;
+mod response;
 mod site;
 mod texts;
 mod username;
@@ -161,8 +162,8 @@ mod tests {
         for page in examples() {
             let document = page.built_in(&context());
             for (element, policies) in [
-                ("style", &[page::POLICY][..]),
-                ("script", &[page::POLICY, page::SITE_POLICY]),
+                ("style", &[response::POLICY][..]),
+                ("script", &[response::POLICY, response::SITE_POLICY]),
             ] {
                 let (_, rest) = document.split_once(&format!("<{element}>")).unwrap();
                 let (text, _) = rest.split_once(&format!("</{element}>")).unwrap();

@@ -29,6 +29,7 @@ mod fastcgi;
 mod flask;
 mod hostile;
 mod key;
+mod layers;
 mod library;
 mod live;
 mod mount;

@@ -1,0 +1,76 @@
+//! A page as a response: the built-in one, or a site's own.
+
+use http::header::{self, HeaderValue};
+use minijinja::HtmlEscape;
+
+use super::page::Page;
+use super::site::{self, Rendered};
+use crate::gateway::log;
+use crate::server::{Context, Error, Response, html, keep_out_of_caches};
+
+/// The Content-Security-Policy of the built-in pages, with the hashes of the one
+/// style and the one script that they have; a test compares them.
+///
+/// The script empties a page that is left, and loads it anew when the browser
+/// takes it back from memory: Chromium does so after a logout although the page
+/// says `no-store`, and `Clear-Site-Data: "cache"`, the other way to prevent it,
+/// takes Chromium seconds. Images are allowed because browsers request
+/// `/favicon.ico` without being told to.
+pub(super) const POLICY: &str = "default-src 'none'; \
+    style-src 'sha256-E1/EOR+TcJZIlUZdcRzf3BadxLWZ78Uc3JHsxRQqoQk='; \
+    script-src 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \
+    img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The policy of a site's own pages: the site's own files, inline styles, and
+/// the one inline script in `base.html`.
+pub(super) const SITE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
+    script-src 'self' 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \
+    img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
+    frame-ancestors 'none'";
+
+/// The page as a response: the site's own if there is one.
+///
+/// # Errors
+///
+/// A site's own page that cannot be rendered. The built-in page is not shown in
+/// its place, so that the mistake is seen.
+pub(super) fn response(page: &dyn Page, context: &Context) -> Result<Response, Error> {
+    if let Some(dir) = context.config.missing_templates_dir() {
+        log(format_args!(
+            "TEMPLATES_DIR {} is not a folder; the built-in pages are shown",
+            dir.display()
+        ));
+    }
+    if let Some(dir) = &context.config.templates_dir()
+        && let Some(Rendered {
+            mut document,
+            undefined,
+        }) = site::render(dir, page, context)?
+    {
+        if let Some(undefined) = undefined {
+            let note = format!("{undefined}; nothing is shown in its place");
+            log(&note);
+            if context.config.debug {
+                document.push_str(&format!("\n<pre>{}</pre>\n", HtmlEscape(&note)));
+            }
+        }
+        let policy = const { HeaderValue::from_static(SITE_POLICY) };
+        return Ok(with_policy(document, policy));
+    }
+    Ok(built_in_response(page, context))
+}
+
+/// The built-in page as a response.
+pub(super) fn built_in_response(page: &dyn Page, context: &Context) -> Response {
+    let policy = const { HeaderValue::from_static(POLICY) };
+    with_policy(page.built_in(context), policy)
+}
+
+fn with_policy(document: String, policy: HeaderValue) -> Response {
+    let mut response = html(document);
+    // Each page depends on who is logged in, or is shown between two that do.
+    keep_out_of_caches(&mut response);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
+}
