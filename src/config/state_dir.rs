@@ -6,7 +6,6 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::Metadata;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -164,16 +163,11 @@ impl PrivatePlaces<'_> {
         Ok(folder)
     }
 
-    /// `HOME`, else the home folder in `/etc/passwd`. A `HOME` of another user is
-    /// ignored: a supervisor may have left it. With a `HOME` that does not exist,
-    /// there is no home folder.
+    /// `HOME`, else the home folder in `/etc/passwd`. A `HOME` that does not exist or
+    /// belongs to another user is ignored: a supervisor may have left it.
     fn home(&self) -> Option<PathBuf> {
         let is_own = |home: &&Path| {
-            home.is_absolute()
-                && match std::fs::metadata(home) {
-                    Ok(meta) => meta.uid() == self.euid,
-                    Err(err) => err.kind() == io::ErrorKind::NotFound,
-                }
+            home.is_absolute() && std::fs::metadata(home).is_ok_and(|meta| meta.uid() == self.euid)
         };
         match self.environment.path("HOME").filter(is_own) {
             Some(home) => Some(home.to_owned()),

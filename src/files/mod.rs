@@ -67,8 +67,9 @@ pub enum FileProblem {
     /// The effective user may not read it.
     #[error(
         "cannot be read: permission denied for {}, as whom this program runs; \
-         it belongs to {} and has mode {mode:04o}",
-        user_name(*.euid), user_name(*.owner)
+         it belongs to {} and has mode {mode:04o}{}",
+        user_name(*.euid), user_name(*.owner),
+        if owner == euid { ": chmod u+r" } else { "" }
     )]
     Unreadable {
         /// Who owns it.

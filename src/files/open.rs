@@ -95,7 +95,10 @@ fn check(file: &File, meta: &Metadata, euid: u32, rule: Rule) -> Result<bool, Fi
     };
     owners.check_owner(access.uid)?;
     if owners.others_can(WRITE, access, at) {
-        return Err(access.writable(access.mode & 0o755));
+        return Err(access.writable(match rule {
+            Rule::Secret { .. } => 0o600,
+            Rule::Public | Rule::Own(_) => access.mode & 0o755,
+        }));
     }
     if has_names && matches!(rule, Rule::Secret { .. }) {
         return Err(FileProblem::Names);

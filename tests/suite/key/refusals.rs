@@ -91,6 +91,14 @@ fn files_that_others_may_write() {
             set_mode(path, mode);
         };
         assert_file_refused(&format!("mode {mode:o}"), make, "6");
+        // Nor may others read it after that.
+        let state = StateDir::new();
+        make(&state.path().join("key"));
+        let request = page("/").state(&state);
+        let out = request
+            .var("SIGNET_SECRET_KEY_FILE", state.path().join("key"))
+            .run();
+        assert!(out.errors().ends_with("chmod 600\n"), "{mode:o}: {out}");
     }
 }
 

@@ -92,9 +92,12 @@ fn the_name_selects_the_state_folder() {
         config.keys(now()).expect("a key");
         assert!(folder.join("secret_key").is_file(), "{}", folder.display());
     }
-    let nowhere = load(&guestbook, &[("HOME", "/nonexistent")]).expect("settings");
+    let open = StateDir::new();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(open.path(), mode).expect("chmod");
+    let nowhere = load(&guestbook, &[("HOME", text(open.path()))]).expect("settings");
     let err = nowhere.keys(now()).expect_err("no folder").to_string();
-    assert!(err.contains("/nonexistent"), "{err}");
+    assert!(err.contains("/.guestbook: "), "{err}");
     assert!(err.contains("/var/lib/guestbook"), "{err}");
     assert!(!err.contains("signet"), "{err}");
 }
