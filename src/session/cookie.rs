@@ -76,8 +76,8 @@ pub struct CookieDomain(String);
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CookieDomainError {
-    /// It is not a host name in ASCII: labels of 1 to 63 letters, digits, `-` and
-    /// `_` with dots between, 253 bytes in all (RFC 1123, 2.1).
+    /// It is not a host name in ASCII: labels of 1 to 63 letters, digits, `-` (not
+    /// at an end) and `_` with dots between, 253 bytes in all (RFC 1123, 2.1).
     #[error("expected a host name such as example.org (in ASCII, xn-- for other letters)")]
     NotAHostName,
     /// It is an IP address, which has no hosts below it.
@@ -97,6 +97,8 @@ impl std::str::FromStr for CookieDomain {
         let domain = text.trim_start_matches('.');
         let is_label = |label: &str| {
             (1..=63).contains(&label.len())
+                && !label.starts_with('-')
+                && !label.ends_with('-')
                 && label
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')

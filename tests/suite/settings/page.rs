@@ -331,6 +331,23 @@ fn a_file_of_another_user_is_called_unreadable() {
     set_mode(&path, 0o644);
     let out = nobody().run();
     assert!(!out.errors().contains("cannot be read"), "{out}");
+    // The user's own file needs a mode, and nobody else.
+    let own = User {
+        uid: 65_534,
+        gid: 65_534,
+    };
+    let path = site.file("own.toml", "DEBUG = true\n", own, 0o000);
+    let as_nobody = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+    ];
+    let request = login().var("SIGNET_CONFIG", &path).through(&as_nobody);
+    let (page, log) = refused("mode 000", request);
+    assert_words("mode 000", &page, &["own.toml", "cannot be read"]);
+    assert!(!page.contains("ask your host"), "{page}");
+    assert_words("mode 000", &log, &["mode 0000: chmod u+r"]);
 }
 
 /// What the page says where one thing is wrong, and what would only mislead.

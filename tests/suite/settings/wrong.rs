@@ -59,6 +59,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("SECRET_KEY_FILE",            "1",                "~/key"),
     ("SESSION_COOKIE_DOMAIN",      "\"a;b\"",          "a;b"),
     ("SESSION_COOKIE_DOMAIN",      "\"a b\"",          "a, b"),
+    ("SESSION_COOKIE_DOMAIN",      "\"-a.org\"",       "a-.org"),
+    ("SESSION_COOKIE_DOMAIN",      "\"a.-b.org\"",     ".-a.org"),
     ("SESSION_COOKIE_HTTPONLY",    "1.0",              "2"),
     ("SESSION_COOKIE_NAME",        "\"\"",             "-"),
     ("SESSION_KEY_PREFIX",         "1",                "a\u{7}b"),
