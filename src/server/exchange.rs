@@ -237,6 +237,16 @@ fn save(
     if session.accessed() || !lines.is_empty() {
         keep_out_of_caches(response);
     }
+    if let (Some(domain), false) = (&config.cookie.domain, lines.is_empty()) {
+        let site = Site::new(&context.vars, config.trust_proxy);
+        if !domain.covers(&site.host) {
+            gateway::log(format_args!(
+                "SESSION_COOKIE_DOMAIN {} does not fit this site's host \"{}\": browsers drop the cookie",
+                domain.as_str(),
+                site.host.escape_ascii()
+            ));
+        }
+    }
     for line in lines {
         let line = HeaderValue::try_from(line)
             .map_err(|_| Failure::Status(StatusCode::INTERNAL_SERVER_ERROR))?;

@@ -123,6 +123,23 @@ impl std::str::FromStr for CookieDomain {
     }
 }
 
+impl CookieDomain {
+    /// The domain, without a dot in front.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether browsers accept it from `host`, which may have a port (RFC 6265, 5.1.3).
+    pub(crate) fn covers(&self, host: &[u8]) -> bool {
+        let end = host.iter().rposition(|b| *b == b':').unwrap_or(host.len());
+        let (host, domain) = (&host[..end], self.0.as_bytes());
+        let Some(at) = host.len().checked_sub(domain.len()) else {
+            return false;
+        };
+        host[at..].eq_ignore_ascii_case(domain) && (at == 0 || host[at - 1] == b'.')
+    }
+}
+
 /// A cookie's `Path` that browsers compare with the path of a URL.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CookiePath(String);

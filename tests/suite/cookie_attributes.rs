@@ -350,3 +350,33 @@ fn assert_too_large(request: Cgi, size: usize, limit: usize) {
         );
     }
 }
+
+/// Browsers drop such a cookie (RFC 6265, 5.3): the log says why no login lasts.
+#[test]
+fn a_domain_of_another_site_is_logged() {
+    #[rustfmt::skip]
+    let cases = [
+        ("example.org",     "example.org",          true),
+        ("example.org",     "www.Example.ORG:8080", true),
+        (".example.org",    "example.org:80",       true),
+        ("example.org",     "notexample.org",       false),
+        ("www.example.org", "example.org",          false),
+        ("other.net",       "example.org",          false),
+        ("example.org",     "127.0.0.1",            false),
+        ("localhost",       "[::1]:80",             false),
+    ];
+    for (domain, host, fits) in cases {
+        let request = |target| {
+            Cgi::post(target, "username=ada")
+                .var("SIGNET_SESSION_COOKIE_DOMAIN", domain)
+                .var("HTTP_HOST", host)
+        };
+        let log = request("/login").run().errors();
+        let wanted = format!(
+            "SESSION_COOKIE_DOMAIN {} does not fit",
+            domain.trim_start_matches('.')
+        );
+        assert_eq!(log.contains(&wanted), !fits, "{domain} at {host}: {log}");
+        assert_eq!(log.is_empty(), fits, "{domain} at {host}: {log}");
+    }
+}
