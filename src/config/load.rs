@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::script::open_script;
 use super::state_dir::PrivatePlaces;
 use super::value::{self, Raw};
+use super::variable::redirected;
 use super::{Config, ConfigError, ConfigProblem, KeyError, Program, ServedFolders, StateDirError};
 use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem, text};
@@ -194,7 +195,7 @@ impl Content {
 /// `SIGNET_CONFIG`, or `SSL_SIGNET_CONFIG` (suEXEC lets `SSL_*` through).
 fn named_file(environment: &Environment) -> Result<Option<PathBuf>, ConfigError> {
     for name in ["SIGNET_CONFIG", "SSL_SIGNET_CONFIG"] {
-        if let Some(value) = value::redirected(environment, name) {
+        if let Some(value) = redirected(environment, name) {
             let path = Path::new(OsStr::from_bytes(value));
             if !path.is_absolute() {
                 return Err(value::relative_path(name));

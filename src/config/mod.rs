@@ -19,6 +19,7 @@ mod state_dir;
 mod storage;
 mod table;
 mod value;
+mod variable;
 mod wrong_value;
 
 use std::borrow::Cow;

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::str::from_utf8;
 
-use super::value::redirected;
+use super::variable::redirected;
 use crate::gateway::Environment;
 
 /// Whether a variable is one of those, `SIGNET_` taken off its name.

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigProblem, Place, similar};
 use super::table::{SETTINGS, Secret, Setter, Setting};
+use super::variable::{is_null, redirected, without_redirects};
 use super::wrong_value::WrongValue;
 use super::{Config, service};
 use crate::files::text::{NotText, line_at};
@@ -233,33 +234,6 @@ pub(super) fn relative_path(name: &str) -> ConfigError {
         setting: None,
         problem: ConfigProblem::Value(WrongValue::new(RELATIVE)),
     }
-}
-
-/// The value of `name`, or of `REDIRECT_name` with as few `REDIRECT_` as there are.
-pub(super) fn redirected<'v>(environment: &'v Environment, name: &str) -> Option<&'v [u8]> {
-    environment
-        .iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(variable, value)| (without_redirects(variable), value))
-        .filter(|((variable, _), _)| *variable == name.as_bytes())
-        .min_by_key(|((_, redirects), _)| *redirects)
-        .map(|(_, value)| value)
-        .filter(|value| !is_null(value))
-}
-
-/// Whether the text of a variable is JSON's null.
-fn is_null(value: &[u8]) -> bool {
-    value.trim_ascii() == b"null"
-}
-
-/// A variable's name without `REDIRECT_`, and how many of these it has.
-fn without_redirects(mut name: &[u8]) -> (&[u8], usize) {
-    let mut redirects = 0;
-    while let Some(rest) = name.strip_prefix(b"REDIRECT_") {
-        name = rest;
-        redirects += 1;
-    }
-    (name, redirects)
 }
 
 /// `DEBUG` in the environment, where other settings may be wrong.
