@@ -188,7 +188,7 @@ fn it_shows_its_progress_and_how_to_change_a_page() {
     assert!(copied.expect("run sh").success(), "{command}");
     let page = templates.join("index.html");
     let text = fs::read_to_string(&page).expect("the page");
-    fs::write(&page, text.replace("Welcome", "A page of my own")).expect("change it");
+    fs::write(&page, text.replace("{{ t.welcome }}", "A page of my own")).expect("change it");
     let index = get(serve.port, "/", &[]);
     assert!(
         index.text().contains("A page of my own"),

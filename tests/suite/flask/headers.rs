@@ -67,11 +67,13 @@ const BEGINNINGS: [(&str, &str, u64); 5] = [
 
 /// Where signet answers otherwise, why, and how.
 #[rustfmt::skip]
-const PURPOSEFUL: [(&str, &[&str], &[&str], Instead); 3] = [
+const PURPOSEFUL: [(&str, &[&str], &[&str], Instead); 4] = [
     // why                                             deeds                  beginnings                     instead
     ("a refresh waits for a tenth of the lifetime",
         &["untouched", "read", "asked", "measured", "popped in vain", "made permanent"],
         &["permanent"], Instead::Nothing),
+    ("a page that does not look at its session does not refresh it",
+        &["untouched"], &["permanent, a while ago"], Instead::Nothing),
     ("a change inside a value is noticed",
         &["changed inside"], &["ada", "ada, a while ago"],
         Instead::Cookie(r#""cart":["apple","pear"]"#)),
