@@ -79,7 +79,7 @@ pub(crate) fn put_synced(
 
 /// The outcome of a sync. Some file systems have none, or none of folders, which
 /// is not an error.
-fn sync(outcome: rustix::io::Result<()>) -> io::Result<()> {
+pub(super) fn sync(outcome: rustix::io::Result<()>) -> io::Result<()> {
     match outcome {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(()),
         outcome => Ok(outcome?),

@@ -20,12 +20,12 @@
 //! [`TrustedFolder`] and [`TrustedFile`] can be created in this module only, so
 //! that nothing is opened by a path that was not checked.
 
-use std::fs::{DirBuilder, Metadata};
+use std::fs::{DirBuilder, File, Metadata};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::CWD;
+use rustix::fs::{CWD, fsync};
 
 use super::open::{self, Rule, TooOpen};
 pub(crate) use super::open::{Opened, Readers};
@@ -145,6 +145,18 @@ impl TrustedFolder {
         self.open(readers)?.ok_or_else(missing)
     }
 
+    /// As [`TrustedFolder::make`]. What is made is still there after a power failure.
+    pub(crate) fn make_synced(&self, readers: Readers) -> Result<OwnedFd, FileError> {
+        let missing = self.path.ancestors().take_while(|path| !path.exists());
+        let missing: Vec<&Path> = missing.collect();
+        let folder = self.make(readers)?;
+        for parent in missing.into_iter().filter_map(Path::parent) {
+            let synced = File::open(parent).and_then(|parent| private::sync(fsync(parent)));
+            synced.map_err(|err| FileError::new(parent, err))?;
+        }
+        Ok(folder)
+    }
+
     fn open_file(&self, path: &Path, rule: Rule) -> Result<Option<Opened>, FileError> {
         open::open(CWD, path, false, self.euid, rule)
             .map_err(|problem| FileError::new(path, problem))
@@ -241,6 +253,11 @@ impl PrivateFolder {
     /// exist.
     pub(crate) fn make(&self) -> Result<OwnedFd, FileError> {
         self.found()?.make(Readers::Trusted)
+    }
+
+    /// As [`PrivateFolder::make`]. What is made is still there after a power failure.
+    pub(crate) fn make_synced(&self) -> Result<OwnedFd, FileError> {
+        self.found()?.make_synced(Readers::Trusted)
     }
 }
 

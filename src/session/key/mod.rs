@@ -186,7 +186,7 @@ pub(crate) fn read_or_create(folder: &TrustedFolder) -> Result<Key, KeyFileError
     if let Some(key) = read_if_there(folder, TooOpen::Corrected)? {
         return Ok(key);
     }
-    let opened = folder.make(Readers::Anybody)?;
+    let opened = folder.make_synced(Readers::Anybody)?;
     let text = generate().map_err(KeyFileError::Random)?;
     match private::put_synced(&opened, FILE_NAME, text.as_bytes(), Placement::New) {
         // Unfinished files of killed processes, and of slower ones.

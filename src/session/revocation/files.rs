@@ -51,7 +51,7 @@ impl RevocationFiles {
     }
 
     fn make_folder(&self) -> Result<OwnedFd, StoreError> {
-        self.dir.make().map_err(StoreError::File)
+        self.dir.make_synced().map_err(StoreError::File)
     }
 
     /// The mark in the file `name`. A file that is not the program's own counts as a

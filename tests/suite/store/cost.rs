@@ -200,7 +200,8 @@ fn logins_remove_expired_sessions() {
     assert!(expired() < 750, "{} sessions", expired());
 }
 
-/// As the key is: first the file, then its name in the folder.
+/// As the key is: first the folder's own name if it is new, then the file, then its
+/// name in the folder.
 #[test]
 #[ignore = "needs strace: run tests/run"]
 fn a_mark_is_on_the_disk_before_the_answer() {
@@ -228,9 +229,16 @@ fn a_mark_is_on_the_disk_before_the_answer() {
             .filter(|(_, call)| call.name == "fsync")
             .map(|(number, _)| number)
             .collect();
-        let [file, folder] = syncs[..] else {
-            panic!("{round}: {syncs:?}");
+        let made = at(&|call| call.name.starts_with("mkdir") && call.arguments.contains("ended"));
+        let (new, [file, folder]) = match (round, &syncs[..]) {
+            ("a new one", &[new, file, folder]) => (Some(new), [file, folder]),
+            (_, &[file, folder]) => (None, [file, folder]),
+            _ => panic!("{round}: {syncs:?}"),
         };
+        assert!(
+            new.is_some() == made.is_some() && made <= new,
+            "{round}: {made:?}"
+        );
         let order = [written, Some(file), placed, Some(folder), answered];
         assert!(
             order.is_sorted() && order[0].is_some(),
