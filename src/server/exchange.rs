@@ -237,7 +237,31 @@ fn save(
     if session.accessed() || !lines.is_empty() {
         keep_out_of_caches(response);
     }
-    if let (Some(domain), false) = (&config.cookie.domain, lines.is_empty()) {
+    if !lines.is_empty() {
+        log_dropped_cookie(context);
+    }
+    for line in lines {
+        let line = HeaderValue::try_from(line)
+            .map_err(|_| Failure::Status(StatusCode::INTERNAL_SERVER_ERROR))?;
+        response.headers_mut().append(header::SET_COOKIE, line);
+    }
+    Ok(())
+}
+
+/// Logs a setting by which browsers drop the cookie, or never send it back.
+fn log_dropped_cookie(context: &Context) {
+    let config = &context.config;
+    if let Some(path) = &config.cookie_path
+        && !path.covers(context.mount.base())
+    {
+        gateway::log(format_args!(
+            "SESSION_COOKIE_PATH {} does not fit the path of this site \"{}\": browsers do not send \
+             the cookie back",
+            path.as_str(),
+            context.mount.cookie_path()
+        ));
+    }
+    if let Some(domain) = &config.cookie.domain {
         let site = Site::new(&context.vars, config.trust_proxy);
         if !domain.covers(&site.host) {
             gateway::log(format_args!(
@@ -247,12 +271,6 @@ fn save(
             ));
         }
     }
-    for line in lines {
-        let line = HeaderValue::try_from(line)
-            .map_err(|_| Failure::Status(StatusCode::INTERNAL_SERVER_ERROR))?;
-        response.headers_mut().append(header::SET_COOKIE, line);
-    }
-    Ok(())
 }
 
 /// The answer to OPTIONS: the methods of the path (RFC 9110, 9.3.7).

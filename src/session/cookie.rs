@@ -172,6 +172,14 @@ impl std::str::FromStr for CookiePath {
 }
 
 impl CookiePath {
+    /// Whether browsers send the cookie to every URL below `base`, which is
+    /// percent-encoded and has no slash at its end (RFC 6265, 5.1.4).
+    pub(crate) fn covers(&self, base: &str) -> bool {
+        let folder = self.0.strip_suffix('/').unwrap_or(&self.0);
+        let rest = base.strip_prefix(folder);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// `/`
     pub fn root() -> Self {
         Self("/".to_owned())

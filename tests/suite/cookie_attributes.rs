@@ -353,6 +353,34 @@ fn assert_too_large(request: Cgi, size: usize, limit: usize) {
 
 /// Browsers drop such a cookie (RFC 6265, 5.3): the log says why no login lasts.
 #[test]
+fn a_path_of_another_site_is_logged() {
+    #[rustfmt::skip]
+    let cases = [
+        // setting    script       fits
+        ("/",         "",          true),
+        ("/",         "/app",      true),
+        ("/app",      "/app",      true),
+        ("/app/",     "/app",      true),
+        ("/a",        "/a/b",      true),
+        ("/ap",       "/app",      false),
+        ("/app/x",    "/app",      false),
+        ("/wrong",    "",          false),
+        ("/App",      "/app",      false),
+    ];
+    for (path, script, fits) in cases {
+        let log = Cgi::post("/login", "username=ada")
+            .var("SCRIPT_NAME", script)
+            .var("REQUEST_URI", format!("{script}/login"))
+            .var("SIGNET_SESSION_COOKIE_PATH", path)
+            .run()
+            .errors();
+        let wanted = format!("SESSION_COOKIE_PATH {path} does not fit");
+        assert_eq!(log.contains(&wanted), !fits, "{path} at {script}: {log}");
+        assert_eq!(log.is_empty(), fits, "{path} at {script}: {log}");
+    }
+}
+
+#[test]
 fn a_domain_of_another_site_is_logged() {
     #[rustfmt::skip]
     let cases = [
