@@ -161,8 +161,14 @@ fn revoke(config: &Config, user: Option<&str>, now: u64) -> Result<(), Failure> 
     })?;
     let whose = user.map_or(Users::All, Users::Known);
     revocations.end(whose, None, now).map_err(Failure::new)?;
+    let ended = match user {
+        Some(user) => format!(
+            "ended the sessions of {user:?} (upper and lower case differ) that began before now"
+        ),
+        None => "ended all sessions that began before now".to_owned(),
+    };
     if matches!(config.store(), Ok(None)) {
-        note("ended all sessions that began before now");
+        note(ended);
         return Ok(());
     }
     // The marks have ended them: what goes wrong now is no failure.
@@ -170,11 +176,9 @@ fn revoke(config: &Config, user: Option<&str>, now: u64) -> Result<(), Failure> 
         user.is_none() || record.user() == user
     });
     match removed {
-        Ok(removed) => note(format_args!(
-            "ended all sessions that began before now; {removed}"
-        )),
+        Ok(removed) => note(format_args!("{ended}; {removed}")),
         Err(failure) => note(format_args!(
-            "ended all sessions that began before now; their records are still stored: {}",
+            "{ended}; their records are still stored: {}",
             failure.reason
         )),
     }

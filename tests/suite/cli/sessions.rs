@@ -130,10 +130,16 @@ fn numbers_agree_with_their_nouns() {
                 &["revoke", "--all"],
                 "signet: ended all sessions that began before now; removed ",
             ),
+            (
+                // No session of that name: upper and lower case differ.
+                &["revoke", "--user", "Ada"],
+                "signet: ended the sessions of \"Ada\" (upper and lower case differ) that began \
+                 before now; removed ",
+            ),
             (&["clean"], "signet: removed "),
         ] {
             let run = site.command(arguments);
-            let says = if arguments == ["clean"] {
+            let says = if arguments == ["clean"] || arguments.contains(&"Ada") {
                 "0 sessions\n"
             } else {
                 says
