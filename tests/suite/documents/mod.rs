@@ -126,11 +126,11 @@ fn documents() -> Vec<Document> {
 
 #[test]
 fn documents_are_parsed() {
-    let text = "# A `b`, c\n\n[x](y) `a\nb`\n\n   ```sh no-run\n   ls\n   ```\n# A b c\n";
+    let text = "# A `b`, c\n\n[x](y) `a\nb`\n\n   ```sh manual\n   ls\n   ```\n# A b c\n";
     let document = Document::parse(PathBuf::from("x.md"), text);
     assert_eq!(document.anchors, ["a-b-c", "a-b-c-1"]);
     assert_eq!(document.spans, ["b", "a b"]);
     let block = &document.blocks[0];
-    assert_eq!((&*block.info, &*block.text), ("sh no-run", "ls\n"));
+    assert_eq!((&*block.info, &*block.text), ("sh manual", "ls\n"));
     assert!(document.prose.contains("[x](y)"), "{}", document.prose);
 }
