@@ -1,4 +1,4 @@
-//! Commands in documents: `sh` blocks are run. Blocks marked `no-run`, which need
+//! Commands in documents: `sh` blocks are run. Blocks marked `manual`, which need
 //! root, a server or minutes, and commands in the text are compared with what the
 //! programs accept.
 
@@ -256,7 +256,7 @@ fn every_block_that_can_be_run_works() {
                     run(folder, &block.text, &format!("{name}: {}", block.text));
                     count += 1;
                 }
-                ["sh", "no-run"] => assert!(
+                ["sh", "manual"] => assert!(
                     !commands(&block.text).iter().all(|words| is_harmless(words)),
                     "{name}: this block can be run: {}",
                     block.text
