@@ -133,7 +133,9 @@ fn the_marks_of_others_cost_a_request_nothing() {
     }
 }
 
-/// A click looks at the session that was clicked in, and at no others.
+/// A click looks at the session that was clicked in. The message that it flashes is a
+/// new record, beside which at most twelve names are looked at for expired sessions: two
+/// calls for each that is there, by the chance of its id.
 #[test]
 #[ignore = "needs strace: run tests/run"]
 fn the_sessions_of_all_cost_a_click_nothing() {
@@ -151,7 +153,7 @@ fn the_sessions_of_all_cost_a_click_nothing() {
     };
     let (few, many) = (click(0), click(1000));
     assert!(
-        many <= few + 3,
+        many <= few + 2 * 12,
         "{few} calls, and {many} beside 1000 sessions"
     );
 }
