@@ -28,6 +28,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::gateway::{Edge, Environment, logged};
 use crate::server::Server;
+use crate::session::key::generate;
 
 /// Redirects that are followed, as by browsers.
 const MAX_REDIRECTS: usize = 20;
@@ -75,10 +76,8 @@ impl Response {
 impl<'s> Client<'s> {
     /// A browser without cookies.
     pub fn new(server: &'s Server<'s>) -> Self {
-        let mut key = [0_u8; 32];
-        // Without random bytes every session is refused, as in the program itself.
-        let _ = getrandom::fill(&mut key);
-        let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        // Without random bytes there is no key, and every session is refused.
+        let key = generate().unwrap_or_default();
         let client = Self {
             server,
             settings: Vec::new(),

@@ -28,6 +28,7 @@ pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
 pub use request_body::RequestBodyError;
 pub use response::ResponseError;
+pub(crate) use response::reason_phrase;
 pub use site::TrustProxy;
 
 pub(crate) use answer::Answer;

@@ -40,7 +40,10 @@ pub(super) fn serialize(response: &Response<Body>) -> Result<Vec<u8>, ResponseEr
     bytes.extend_from_slice(b"Status: ");
     bytes.extend_from_slice(status.as_str().as_bytes());
     bytes.push(b' ');
-    line_end(&mut bytes, reason(status).as_bytes());
+    line_end(
+        &mut bytes,
+        reason_phrase(status).unwrap_or("Unknown").as_bytes(),
+    );
 
     let headers = response.headers();
     push_content_type(&mut bytes, headers.get(header::CONTENT_TYPE))?;
@@ -134,10 +137,12 @@ fn push_content_type(
     Ok(())
 }
 
-fn reason(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        413 => "Content Too Large", // RFC 9110's name
-        _ => status.canonical_reason().unwrap_or("Unknown"),
+/// The name of a status; `None` if it has none.
+pub(crate) fn reason_phrase(status: StatusCode) -> Option<&'static str> {
+    match status {
+        // RFC 9110's name.
+        StatusCode::PAYLOAD_TOO_LARGE => Some("Content Too Large"),
+        status => status.canonical_reason(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::failure::{Error, Failure};
 use super::reply::{escape, html};
 use super::{Response, Server};
-use crate::gateway::log;
+use crate::gateway::{log, reason_phrase};
 
 /// What an error page may show.
 #[derive(Debug)]
@@ -26,11 +26,7 @@ impl ErrorPage<'_> {
 
     /// The status in words.
     pub fn reason_phrase(&self) -> &'static str {
-        match self.status() {
-            // RFC 9110's name.
-            StatusCode::PAYLOAD_TOO_LARGE => "Content Too Large",
-            status => status.canonical_reason().unwrap_or("Error"),
-        }
+        reason_phrase(self.status()).unwrap_or("Error")
     }
 
     /// The number under which the log has the reason; empty if nothing was logged.
@@ -121,5 +117,5 @@ fn error_id(now: u64) -> String {
         let pid = u64::from(std::process::id());
         return format!("{:08x}", (now ^ (pid << 16)) & 0xffff_ffff);
     }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&bytes)
 }

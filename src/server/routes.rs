@@ -162,7 +162,7 @@ impl Routes {
     }
 
     /// The methods of all routes that match `path`; `None` if none does.
-    pub(super) fn methods(&self, path: &[u8]) -> Option<Methods> {
+    fn methods(&self, path: &[u8]) -> Option<Methods> {
         let mut methods = Vec::new();
         for row in self
             .0
