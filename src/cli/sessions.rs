@@ -56,7 +56,7 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
 
 fn store(config: &Config) -> Result<Box<dyn Store>, Failure> {
     config.store().map_err(Failure::new)?.ok_or_else(|| {
-        Failure::new("sessions are in signed cookies: there is no store")
+        Failure::new("this site has no store: its sessions are in signed cookies")
             .hint("see the settings SESSION_TYPE and SESSION_OVERFLOW")
     })
 }

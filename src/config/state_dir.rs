@@ -15,7 +15,7 @@ use crate::files::trusted::{PathRules, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem, accounts};
 use crate::gateway::Environment;
 
-/// Why there is no folder for the program's files.
+/// Why the program has no folder in which it can store its files.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateDirError {

@@ -16,7 +16,7 @@ use crate::session::{SessionInterface, Storage};
 pub(crate) enum NoSessions {
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// There is no folder for the store.
+    /// The folder of the sessions cannot be used.
     #[error(transparent)]
     StateDir(#[from] StateDirError),
 }
@@ -54,7 +54,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`StateDirError`] if there is no folder for it.
+    /// [`StateDirError`] if the folder of the sessions cannot be used.
     pub fn store(&self) -> Result<Option<Box<dyn Store>>, StateDirError> {
         let kind = match self.session_type {
             SessionType::Cookie => self.overflow,

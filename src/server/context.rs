@@ -19,7 +19,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The context of a request that [`Server`] made. Any other one is at the root
+    /// The context of a request that a [`Server`](super::Server) made. Any other one is at the root
     /// of a host, with the default settings and without a state folder.
     pub(crate) fn of(request: &Request) -> &Self {
         static NONE: OnceLock<Context> = OnceLock::new();

@@ -354,8 +354,8 @@ pub fn parameter<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
     found.map(|(_, value)| value.as_str())
 }
 
-/// The URL, path only, of the page that is called `endpoint`. What is no parameter
-/// of its path becomes its query, as by Flask's `url_for`.
+/// The URL of the page with this endpoint, without scheme and host. Parameters that the
+/// route's path does not have are added as a query, as by Flask's `url_for`.
 ///
 /// # Errors
 ///

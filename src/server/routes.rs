@@ -194,8 +194,7 @@ impl Routes {
             .any(|row| parameters(row.path, path).is_some())
     }
 
-    /// The URL, path only, of the page that is called `endpoint`. What is no
-    /// parameter of its path becomes its query, as by Flask's `url_for`.
+    /// See [`url_for`](super::url_for).
     ///
     /// # Errors
     ///

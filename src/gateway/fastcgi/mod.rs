@@ -42,7 +42,7 @@ pub(crate) fn is_listening(fd: impl AsFd) -> bool {
 ///
 /// # Errors
 ///
-/// What is no IP address in it, or that there is none.
+/// [`WebServerAddrsError`] if an entry is not an IP address, or if the list is empty.
 pub(crate) fn web_server_addrs(
     environment: &Environment,
 ) -> Result<Option<Vec<IpAddr>>, WebServerAddrsError> {
