@@ -235,7 +235,7 @@ fn clean(config: &Config, now: u64) -> Result<(), Failure> {
         note("sessions are in signed cookies; removed expired revocation marks");
         return Ok(());
     };
-    let expired = store.sweep(now, usize::MAX).map_err(Failure::new)?;
+    let expired = store.sweep(now).map_err(Failure::new)?;
     let ended = remove_ended(config, now, |_| true)?;
     note(Removed {
         removed: expired + ended.removed,

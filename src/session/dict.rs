@@ -46,10 +46,7 @@ pub struct Flash {
 
 impl Flash {
     fn of(value: &Value) -> Option<Self> {
-        let (Value::Tuple(pair) | Value::List(pair)) = value else {
-            return None;
-        };
-        let [category, message] = pair.as_slice() else {
+        let [category, message] = Self::parts(value)? else {
             return None;
         };
         Some(Self {
@@ -59,10 +56,15 @@ impl Flash {
     }
 
     fn category(value: &Value) -> Option<&str> {
-        let (Value::Tuple(pair) | Value::List(pair)) = value else {
-            return None;
-        };
-        pair.first()?.as_str()
+        Self::parts(value)?.first()?.as_str()
+    }
+
+    /// Flask stores a tuple; what passed through JSON elsewhere is a list.
+    fn parts(value: &Value) -> Option<&[Value]> {
+        match value {
+            Value::Tuple(parts) | Value::List(parts) => Some(parts),
+            _ => None,
+        }
     }
 }
 
@@ -249,8 +251,8 @@ impl Session {
     /// Removes everything and ends the session. Values that are stored afterwards
     /// belong to a new session with a new id.
     pub fn clear(&mut self) {
-        self.state_mut().renewed = true;
-        self.touch().clear();
+        self.renew();
+        self.state_mut().changed = Some(BTreeMap::new());
     }
 
     /// All keys and values, in order of their keys.
@@ -352,7 +354,9 @@ impl Session {
 
     /// Whether something was changed.
     pub fn modified(&self) -> bool {
-        self.state().modified || *self.values() != self.state().loaded
+        let state = self.state();
+        let changed = state.changed.as_ref();
+        state.modified || changed.is_some_and(|changed| *changed != state.loaded)
     }
 
     /// Whether the request had no valid session.

@@ -40,7 +40,7 @@ impl SessionId {
     /// the store cannot use its sessions, and the time of a look-up reveals nothing
     /// about the id.
     pub fn hash(&self) -> String {
-        base16ct::lower::encode_string(&Sha256::digest(self.0))
+        hash(self.0)
     }
 }
 
@@ -50,9 +50,9 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// SHA-256 of `text` in 64 hex digits.
-pub(crate) fn hash(text: &str) -> String {
-    base16ct::lower::encode_string(&Sha256::digest(text))
+/// SHA-256 of `bytes` in 64 hex digits.
+pub(crate) fn hash(bytes: impl AsRef<[u8]>) -> String {
+    base16ct::lower::encode_string(&Sha256::digest(bytes))
 }
 
 /// Whether `text` has the form of a [`hash`].

@@ -15,11 +15,10 @@ type Dict = BTreeMap<String, Value>;
 /// were shown are removed, new ones are appended.
 pub(crate) fn merge(stored: Dict, loaded: &Dict, changed: &Dict) -> Dict {
     let mut merged = stored;
-    for key in loaded.keys().filter(|key| !changed.contains_key(*key)) {
-        if key == FLASHES {
-            continue;
+    for key in loaded.keys() {
+        if key != FLASHES && !changed.contains_key(key) {
+            merged.remove(key);
         }
-        merged.remove(key);
     }
     for (key, value) in changed {
         if key != FLASHES && loaded.get(key) != Some(value) {

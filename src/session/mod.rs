@@ -28,3 +28,9 @@ pub use moment::{Moment, NotAMoment};
 pub use redis::{RedisUrl, RedisUrlError};
 pub(crate) use save::SaveError;
 pub use tagged_json::{DateTime, Value, Verbatim};
+
+/// The number that `digits` are. Rust's own parser also accepts a sign.
+fn number<N: std::str::FromStr>(digits: &str) -> Option<N> {
+    let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|_| all_digits)
+}

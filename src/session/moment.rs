@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::number;
 use super::signing::CLOCK_SKEW;
 use super::tagged_json::Value;
 
@@ -122,14 +123,10 @@ impl FromStr for Moment {
     /// Zeros at the end of the decimals may be missing, as Python drops them.
     fn from_str(text: &str) -> Result<Self, NotAMoment> {
         let (second, decimals) = text.split_once('.').unwrap_or((text, "0"));
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        if !is_number(second) || !is_number(decimals) {
-            return Err(NotAMoment);
-        }
         let missing = 6_usize.checked_sub(decimals.len()).ok_or(NotAMoment)?;
-        let sequence: u32 = decimals.parse().map_err(|_| NotAMoment)?;
+        let sequence: u32 = number(decimals).ok_or(NotAMoment)?;
         Ok(Self {
-            second: second.parse().map_err(|_| NotAMoment)?,
+            second: number(second).ok_or(NotAMoment)?,
             sequence: (0..missing).fold(sequence, |sequence, _| 10 * sequence),
         })
     }

@@ -99,7 +99,7 @@ impl Record {
 }
 
 fn checksum(about: &str, json: &str) -> String {
-    let mut sum = hash(&format!("{about}\n{json}"));
+    let mut sum = hash(format!("{about}\n{json}"));
     sum.truncate(32);
     sum
 }

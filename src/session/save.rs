@@ -153,6 +153,7 @@ impl SessionInterface {
 }
 
 /// What was done to save a session.
+#[derive(Default)]
 struct Saved {
     /// The `Set-Cookie` value to send.
     cookie: Option<String>,
@@ -165,20 +166,6 @@ enum Begun {
     Signed(BTreeMap<String, Value>),
     /// In the store, under this id.
     Stored(SessionId),
-}
-
-impl Saved {
-    const NOTHING: Self = Self {
-        cookie: None,
-        begun: None,
-    };
-
-    fn in_store(cookie: Option<String>) -> Self {
-        Self {
-            cookie,
-            begun: None,
-        }
-    }
 }
 
 /// A session that is being saved.
@@ -268,7 +255,7 @@ impl Saving<'_> {
         }
         let is_in_use = session.is_permanent() && self.is_due();
         if !session.modified() && !is_in_use {
-            return Ok(Saved::NOTHING);
+            return Ok(Saved::default());
         }
         let mut values = session.values().clone();
         match (self.token_cookie(&mut values, self.now, signer), store) {
@@ -305,7 +292,10 @@ impl Saving<'_> {
         if !self.session.renewed() {
             let is_changed = store.update(id, self.now, &mut change)?;
             let line = signed.map(|(line, _)| line);
-            return Ok(Saved::in_store(line.filter(|_| is_changed)));
+            return Ok(Saved {
+                cookie: line.filter(|_| is_changed),
+                begun: None,
+            });
         }
         let new = SessionId::generate()?;
         if !store.renew(id, &new, self.now, &mut change)? {
@@ -313,8 +303,8 @@ impl Saving<'_> {
         }
         match signed {
             Some((line, values)) => Ok(Saved {
+                cookie: Some(line),
                 begun: Some(Begun::Signed(values)),
-                ..Saved::in_store(Some(line))
             }),
             None => self.begun(new),
         }
@@ -335,15 +325,18 @@ impl Saving<'_> {
         }
         let is_due = self.is_due();
         if !session.modified() && !is_due {
-            return Ok(Saved::NOTHING);
+            return Ok(Saved::default());
         }
         if !store.update(id, self.now, &mut replace)? {
-            return Ok(Saved::NOTHING);
+            return Ok(Saved::default());
         }
         let is_other_permanence = session.is_permanent() != is_permanent(&session.state().loaded);
         let sends = is_other_permanence || (is_due && session.is_permanent());
         let line = sends.then(|| self.id_cookie(id)).transpose()?;
-        Ok(Saved::in_store(line))
+        Ok(Saved {
+            cookie: line,
+            begun: None,
+        })
     }
 
     /// Saves a session that was ended while the request ran: a login succeeds all
@@ -351,7 +344,7 @@ impl Saving<'_> {
     fn log_in_again(&self, store: &dyn Store) -> Result<Saved, SaveError> {
         match self.session.logged_in() {
             true => self.create(store),
-            false => Ok(Saved::NOTHING),
+            false => Ok(Saved::default()),
         }
     }
 
@@ -382,8 +375,8 @@ impl Saving<'_> {
     fn begun(&self, id: SessionId) -> Result<Saved, SaveError> {
         let line = self.id_cookie(&id)?;
         Ok(Saved {
+            cookie: Some(line),
             begun: Some(Begun::Stored(id)),
-            ..Saved::in_store(Some(line))
         })
     }
 
@@ -536,7 +529,7 @@ mod tests {
             Ok(self.0.borrow_mut().remove(&id.hash()).is_some())
         }
 
-        fn sweep(&self, _: u64, _: usize) -> Result<usize, StoreError> {
+        fn sweep(&self, _: u64) -> Result<usize, StoreError> {
             Ok(0)
         }
 

@@ -79,11 +79,10 @@ pub(super) fn check(key: &[u8]) -> Result<(), WeakKey> {
 /// Whether it is a UTF-8 or UTF-16 text after a byte order mark. Random bytes may
 /// begin like one.
 fn is_marked(key: &[u8]) -> bool {
-    let is_text = |units: &[u8], high: usize| units.iter().skip(high).step_by(2).all(|b| *b == 0);
     match key {
         [0xef, 0xbb, 0xbf, text @ ..] => std::str::from_utf8(text).is_ok(),
-        [0xff, 0xfe, units @ ..] => is_text(units, 1),
-        [0xfe, 0xff, units @ ..] => is_text(units, 0),
+        [0xff, 0xfe, units @ ..] => every_other_is_zero(units, 1),
+        [0xfe, 0xff, units @ ..] => every_other_is_zero(units, 0),
         _ => false,
     }
 }
@@ -311,8 +310,12 @@ fn has_few_bytes(text: &[u8]) -> bool {
 /// Whether it is an ASCII text in UTF-16 without a byte order mark, of which every
 /// other byte is 0.
 fn is_utf16(text: &[u8]) -> bool {
-    let is_zero = |first| text.iter().skip(first).step_by(2).all(|byte| *byte == 0);
-    is_zero(1) || is_zero(0)
+    every_other_is_zero(text, 1) || every_other_is_zero(text, 0)
+}
+
+/// Whether every second byte, from the byte `first` on, is 0.
+fn every_other_is_zero(text: &[u8], first: usize) -> bool {
+    text.iter().skip(first).step_by(2).all(|byte| *byte == 0)
 }
 
 /// Whether all but a few bytes are neighbours of those before them, upwards or

@@ -447,7 +447,7 @@ impl Connection {
 
 /// Whether a command may be sent twice, as it changes nothing.
 fn is_repeatable(words: &[&[u8]]) -> bool {
-    const READING: [&[u8]; 5] = [b"GET", b"MGET", b"WATCH", b"SCAN", b"EXISTS"];
+    const READING: [&[u8]; 3] = [b"GET", b"WATCH", b"SCAN"];
     words.first().is_some_and(|name| READING.contains(name))
 }
 

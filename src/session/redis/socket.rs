@@ -28,20 +28,16 @@ pub(super) enum Address {
 }
 
 impl Address {
-    /// The addresses of `endpoint`, at least one. A host name is looked up by
+    /// The addresses of `endpoint`. A host name is looked up by
     /// the C library, which waits for name servers as `/etc/resolv.conf` says.
     pub(super) fn all_of(endpoint: &Endpoint) -> io::Result<Vec<Self>> {
-        let addresses = match endpoint {
+        Ok(match endpoint {
             Endpoint::Unix(path) => vec![Self::Unix(path.clone())],
             Endpoint::Tcp { host, port } => (host.as_str(), *port)
                 .to_socket_addrs()?
                 .map(Self::Tcp)
                 .collect(),
-        };
-        match addresses.is_empty() {
-            true => Err(io::Error::other("the host has no address")),
-            false => Ok(addresses),
-        }
+        })
     }
 }
 

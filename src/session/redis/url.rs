@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
+use crate::session::number;
+
 const DEFAULT_HOST: &str = "localhost";
 const DEFAULT_PORT: u16 = 6379;
 
@@ -238,12 +240,6 @@ fn decoded(text: &str) -> Result<String, RedisUrlError> {
 
 fn non_empty(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
-}
-
-/// Digits only: Rust's own parser lets `+1` through.
-fn number<N: std::str::FromStr>(digits: &str) -> Option<N> {
-    let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
-    digits.parse().ok().filter(|_| all_digits)
 }
 
 impl fmt::Display for Endpoint {

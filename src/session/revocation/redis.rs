@@ -75,13 +75,11 @@ impl RevocationRedis {
 
     /// The mark of all users, and that of the user.
     fn read(&self, keys: &MarkKeys, now: u64) -> Result<(Mark, Mark), StoreError> {
-        let mark =
-            |bytes: Option<Vec<u8>>| bytes.map_or(Mark::Absent, |bytes| Mark::parse(&bytes, now));
         match self
             .client
             .get_both(&keys.all, keys.user.as_deref(), MAX_VALUE)
         {
-            Ok([all, user]) => Ok((mark(all), mark(user))),
+            Ok([all, user]) => Ok((mark(all, now), mark(user, now))),
             // One of the keys has a value that is not a mark.
             Err(StoreError::Refused { .. }) => Ok((Mark::UNREADABLE, Mark::UNREADABLE)),
             Err(err) => Err(err),
@@ -100,7 +98,7 @@ impl RevocationRedis {
             kept_for(self.lifetime).saturating_add(ahead)
         };
         let changed = self.client.change(key, MAX_VALUE, |bytes| {
-            let mark = bytes.map_or(Mark::Absent, |bytes| Mark::parse(&bytes, now));
+            let mark = mark(bytes, now);
             Ok(match next(mark) {
                 Some(moment) => Step::Put(mark.text(moment), seconds(moment)),
                 None => Step::Leave,
@@ -170,6 +168,11 @@ impl RevocationRedis {
         }
         Ok(!is_refused)
     }
+}
+
+/// The mark in the value of a key.
+fn mark(value: Option<Vec<u8>>, now: u64) -> Mark {
+    value.map_or(Mark::Absent, |bytes| Mark::parse(&bytes, now))
 }
 
 impl Revocations for RevocationRedis {

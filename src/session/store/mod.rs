@@ -98,9 +98,8 @@ pub trait Store {
     /// Deletes the record under `id`. Returns whether there was one.
     fn delete(&self, id: &SessionId) -> Result<bool, StoreError>;
 
-    /// Looks at about `entries` records, chosen at random, and removes the expired
-    /// ones. Returns how many it removed.
-    fn sweep(&self, now: u64, entries: usize) -> Result<usize, StoreError>;
+    /// Removes the expired records. Returns how many it removed.
+    fn sweep(&self, now: u64) -> Result<usize, StoreError>;
 
     /// Calls `visit` with every session, in any order, and its size in bytes, until it
     /// returns [`Visit::Stop`]. Removes expired records, and those for which it

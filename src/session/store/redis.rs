@@ -164,7 +164,7 @@ impl Store for Redis {
     }
 
     /// Redis itself removes expired keys.
-    fn sweep(&self, _now: u64, _entries: usize) -> Result<usize, StoreError> {
+    fn sweep(&self, _now: u64) -> Result<usize, StoreError> {
         Ok(0)
     }
 

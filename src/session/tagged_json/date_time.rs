@@ -7,6 +7,8 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{Date, Month, Time, UtcDateTime};
 
+use crate::session::number;
+
 /// A date and time in UTC: Unix seconds in the years 1 to 9999.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct DateTime(UtcDateTime);
@@ -115,12 +117,6 @@ fn full_year(year: i32) -> i32 {
         69..=99 => year + 1900,
         year => year,
     }
-}
-
-/// Digits only: Rust's own parser accepts `+1`, which no date has.
-fn number<N: std::str::FromStr>(digits: &str) -> Option<N> {
-    let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
-    digits.parse().ok().filter(|_| all_digits)
 }
 
 /// The offset of a zone in seconds; 0 for an unknown zone. `None` if it is a day or

@@ -277,13 +277,13 @@ pub(super) fn sweep_removes_only_what_is_over(place: &dyn Place) {
     for (id, record) in &in_use {
         store.create(id, record).expect("create");
     }
-    assert_eq!(store.sweep(now(), usize::MAX).expect("sweep"), 0);
-    // Little at a time as well as all at once.
-    for entries in [0, 1, 50, usize::MAX] {
-        store.sweep(later, entries).expect("sweep");
+    assert_eq!(store.sweep(now()).expect("sweep"), 0);
+    // Once more is as good as once.
+    for round in 0..4 {
+        store.sweep(later).expect("sweep");
         for (id, record) in &in_use {
             let found = store.load(id, later).expect("load");
-            assert_eq!(found.as_ref(), Some(record), "sweep of {entries}");
+            assert_eq!(found.as_ref(), Some(record), "sweep {round}");
         }
     }
     for (id, _) in &over {

@@ -146,7 +146,7 @@ fn what_is_no_record_is_no_session_and_left_alone() {
         // Old as everything may be: only what a session left is removed.
         let store = Files::new(state.path().join("sessions"), euid(), 1);
         let later = now() + 1000;
-        let swept = store.sweep(later, usize::MAX).expect(name);
+        let swept = store.sweep(later).expect(name);
         assert_eq!(swept, 1 + usize::from(ours), "{name}");
         assert!(!added.exists(), "{name}: the fresh one is over, too");
         let listed = store.for_each(later, &mut |_, _| panic!("{name}: shown"));
@@ -229,7 +229,7 @@ fn a_huge_file_is_not_read() {
     let outcome = store.load(&id, now());
     let refused = matches!(outcome, Err(StoreError::Refused { .. }));
     assert!(refused, "{outcome:?}");
-    store.sweep(now() + 10_000, usize::MAX).expect("sweep");
+    store.sweep(now() + 10_000).expect("sweep");
     let read = bytes_read() - before;
     assert!(read < 1 << 20, "{read} bytes");
 }
@@ -263,7 +263,7 @@ fn a_refused_record_keeps_no_other_from_being_swept() {
     store.for_each(now(), visit).expect("for_each");
     assert_eq!(shown, 199);
     let later = now() + LIFETIME + 10;
-    assert_eq!(store.sweep(later, usize::MAX).expect("sweep"), 199);
+    assert_eq!(store.sweep(later).expect("sweep"), 199);
 }
 
 /// Names that no store gave are none of its business, however old.
@@ -293,18 +293,10 @@ fn the_sweeper_knows_its_own() {
         .0
         .write(&format!("{inner}/.new-0123456789abcdef"), "half", 0o600);
     let young = now() + 3590;
-    assert_eq!(
-        store.sweep(young, usize::MAX).expect("sweep"),
-        1,
-        "the session"
-    );
+    assert_eq!(store.sweep(young).expect("sweep"), 1, "the session");
     assert!(unfinished.exists(), "somebody may be writing it");
     let old = now() + 3700;
-    assert_eq!(
-        store.sweep(old, usize::MAX).expect("sweep"),
-        1,
-        "the leftover"
-    );
+    assert_eq!(store.sweep(old).expect("sweep"), 1, "the leftover");
     assert!(!unfinished.exists());
     for name in &strange {
         assert!(folder.0.path().join(name).exists(), "{name}");
@@ -320,7 +312,7 @@ fn the_sweeper_removes_nothing_from_the_future() {
     let good = record(now() + 86_400, "{}");
     store.create(&id, &good).expect("create");
     for then in [0, 1, now() - 86_400, now()] {
-        assert_eq!(store.sweep(then, usize::MAX).expect("sweep"), 0, "{then}");
+        assert_eq!(store.sweep(then).expect("sweep"), 0, "{then}");
         assert_eq!(store.load(&id, then).expect("load"), None, "{then}");
     }
     let then = now() + 86_400;

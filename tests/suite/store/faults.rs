@@ -183,7 +183,7 @@ impl Site {
             geteuid().as_raw(),
             2_678_400,
         );
-        store.sweep(now(), usize::MAX).expect(name);
+        store.sweep(now()).expect(name);
         // Those beside the marks are removed when the next mark is set.
         let left = unfinished();
         assert!(

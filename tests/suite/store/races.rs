@@ -176,7 +176,7 @@ pub(super) fn sweeping_takes_no_session_in_use(place: &dyn Place) {
         let store = place.open(LIFETIME);
         let Some(id) = ids.get(number) else {
             for _ in 0..STEPS {
-                store.sweep(ahead + LIFETIME, usize::MAX).expect("sweep");
+                store.sweep(ahead + LIFETIME).expect("sweep");
             }
             return;
         };

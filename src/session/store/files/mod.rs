@@ -209,8 +209,8 @@ impl Store for Files {
         Ok(true)
     }
 
-    fn sweep(&self, now: u64, entries: usize) -> Result<usize, StoreError> {
-        self.sweep_some(now, entries)
+    fn sweep(&self, now: u64) -> Result<usize, StoreError> {
+        self.sweep_all(now)
     }
 
     fn for_each(

@@ -26,14 +26,6 @@ const SWEPT_FOLDERS: u8 = 4;
 /// The most names that are looked at for each new session.
 const SWEPT_NAMES: usize = 12;
 
-/// What [`Files::walk`] shows.
-enum Entry {
-    /// A folder of records that exists or not.
-    Folder,
-    /// A name in such a folder.
-    Name(Place),
-}
-
 impl Files {
     /// Removes the record in `place` if it has expired at `now`. A locked record
     /// is in use.
@@ -87,12 +79,12 @@ impl Files {
         }
     }
 
-    /// Calls `visit` for every folder that records can lie in and for every name
-    /// in it, until it returns `false`. Which ones come first is random, so that
+    /// Calls `visit` for every name in the folders of records, until it returns
+    /// `false`. Which ones come first is random, so that
     /// walks that end early do not look at the same ones each time.
     fn walk(
         &self,
-        visit: &mut dyn FnMut(Entry) -> Result<bool, StoreError>,
+        visit: &mut dyn FnMut(Place) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         let Some(root) = self.root()? else {
             return Ok(());
@@ -104,15 +96,9 @@ impl Files {
         for outer in (0..16).map(|number| (number + random) % 16) {
             let outer_name = format!("{outer:x}");
             let Some(outer) = self.folder(&root, &outer_name)? else {
-                if !visit(Entry::Folder)? {
-                    return Ok(());
-                }
                 continue;
             };
             for number in (0..=u8::MAX).map(|number| number.wrapping_add((random >> 8) as u8)) {
-                if !visit(Entry::Folder)? {
-                    return Ok(());
-                }
                 let inner_name = format!("{number:02x}");
                 let Some(inner) = self.folder(&outer, &inner_name)? else {
                     continue;
@@ -126,7 +112,7 @@ impl Files {
                         shown: shown.join(&name),
                         name,
                     };
-                    if !visit(Entry::Name(place))? {
+                    if !visit(place)? {
                         return Ok(());
                     }
                 }
@@ -180,14 +166,11 @@ impl Files {
         }
     }
 
-    pub(super) fn sweep_some(&self, now: u64, entries: usize) -> Result<usize, StoreError> {
-        let (mut left, mut removed) = (entries, 0);
-        self.walk(&mut |entry| {
-            if let Entry::Name(place) = entry {
-                removed += usize::from(self.sweep_entry(&place, now)?);
-            }
-            left = left.saturating_sub(1);
-            Ok(left > 0)
+    pub(super) fn sweep_all(&self, now: u64) -> Result<usize, StoreError> {
+        let mut removed = 0;
+        self.walk(&mut |place| {
+            removed += usize::from(self.sweep_entry(&place, now)?);
+            Ok(true)
         })?;
         Ok(removed)
     }
@@ -198,10 +181,7 @@ impl Files {
         visit: &mut dyn FnMut(&Record, usize) -> Visit,
     ) -> Result<usize, StoreError> {
         let mut undeleted = 0;
-        self.walk(&mut |entry| {
-            let Entry::Name(place) = entry else {
-                return Ok(true);
-            };
+        self.walk(&mut |place| {
             if self.sweep_entry(&place, now)? || !is_record_name(&place.name) {
                 return Ok(true);
             }
