@@ -102,15 +102,30 @@ pub(crate) fn write_all(
     timeout: Option<Duration>,
 ) -> Result<(), Errno> {
     while !bytes.is_empty() {
-        match rustix::io::write(fd, bytes) {
-            Ok(0) => return Err(Errno::IO),
-            Ok(written) => bytes = &bytes[written..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => wait_for_room(fd, timeout)?,
-            Err(err) => return Err(err),
-        }
+        let written = write_some(fd, timeout, || rustix::io::write(fd, bytes))?;
+        bytes = &bytes[written..];
     }
     Ok(())
+}
+
+/// Calls `write`, which writes to `fd`, until it has written at least one byte.
+///
+/// # Errors
+///
+/// As [`write_all`].
+pub(crate) fn write_some(
+    fd: BorrowedFd<'_>,
+    timeout: Option<Duration>,
+    write: impl Fn() -> rustix::io::Result<usize>,
+) -> Result<usize, Errno> {
+    loop {
+        match write() {
+            Ok(0) => return Err(Errno::IO),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => wait_for_room(fd, timeout)?,
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Waits until `fd` takes bytes, or has an error that the next write returns.

@@ -12,6 +12,7 @@ use std::cell::UnsafeCell;
 use std::ffi::{CStr, OsStr, OsString, c_char};
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dlmalloc::Dlmalloc;
@@ -20,6 +21,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::stdio::{stderr, stdin, stdout};
 
 use crate::gateway::{Edge, Entrance, Environment};
+use crate::server::Server;
 
 /// dlmalloc behind a flag, for [`main!`](crate::main).
 ///
@@ -151,6 +153,13 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Runs `server` as this process. Returns the exit code: 0 if it served.
+    pub fn serve(self, server: &Server<'_>) -> u8 {
+        u8::from(server.run_as(self.entrance, self.edge) != ExitCode::SUCCESS)
+    }
+}
+
 /// Defines the `main` of a CGI program, and its allocator, as signet itself has them.
 ///
 /// The file begins with `#![no_main]`. `signet::main!(handler)` answers every request
@@ -170,10 +179,7 @@ impl Process {
 #[macro_export]
 macro_rules! main {
     (server: $server:expr $(,)?) => {
-        $crate::main!(@main |process: $crate::process::Process| {
-            let code = $server.run_as(process.entrance, process.edge);
-            u8::from(code != ::std::process::ExitCode::SUCCESS)
-        });
+        $crate::main!(@main |process: $crate::process::Process| process.serve(&$server));
     };
     (@main $run:expr) => {
         #[global_allocator]

@@ -26,7 +26,7 @@ use cookie::Cookie;
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::gateway::{Edge, Environment, logged};
+use crate::gateway::{Edge, Environment, logged, variables_for};
 use crate::server::Server;
 use crate::session::key::generate;
 
@@ -173,24 +173,15 @@ impl<'s> Client<'s> {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Response {
-        let (route, query) = path.split_once('?').unwrap_or((path, ""));
+        let (route, _) = path.split_once('?').unwrap_or((path, ""));
         let decoded = percent_encoding::percent_decode_str(route).collect::<Vec<u8>>();
-        let mut vars = self.settings.clone();
+        let mut vars = variables_for(method.as_str(), path);
+        vars.extend_from_slice(&self.settings);
         let mut set = |name: &str, value: &OsStr| vars.push((name.into(), value.to_owned()));
-        set("GATEWAY_INTERFACE", "CGI/1.1".as_ref());
-        set("SERVER_PROTOCOL", "HTTP/1.1".as_ref());
-        set("SERVER_NAME", "localhost".as_ref());
-        set("SERVER_PORT", "80".as_ref());
-        set("REMOTE_ADDR", "127.0.0.1".as_ref());
-        set("HTTP_HOST", "localhost".as_ref());
-        set("REQUEST_METHOD", method.as_str().as_ref());
-        set("REQUEST_URI", path.as_ref());
-        set("SCRIPT_NAME", "".as_ref());
         set(
             "PATH_INFO",
             std::os::unix::ffi::OsStrExt::from_bytes(&decoded),
         );
-        set("QUERY_STRING", query.as_ref());
         if !body.is_empty() || matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
             set("CONTENT_LENGTH", body.len().to_string().as_ref());
         }

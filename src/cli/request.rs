@@ -1,11 +1,9 @@
 //! `signet request`.
 
-use std::ffi::OsString;
-
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Failure, print, site};
-use crate::gateway::Edge;
+use crate::gateway::{Edge, variables_for};
 
 /// Settings are those of a web server's request: from the environment, `signet.toml`
 /// and the state folder.
@@ -29,29 +27,16 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments, edge: &Edge) -> Result<(), Failure> {
     let method = arguments.method.to_ascii_uppercase();
     let body = form(&arguments.form)?;
-    let mut vars: Vec<(OsString, OsString)> = Vec::new();
-    let mut set = |name: &str, value: &str| vars.push((name.into(), value.into()));
-
-    let (path, query) = arguments
-        .path
-        .split_once('?')
-        .unwrap_or((&arguments.path, ""));
+    let url = &arguments.path;
+    let (path, _) = url.split_once('?').unwrap_or((url, ""));
     if !path.starts_with('/') {
         return Err(Failure::new(format_args!(
             "path must begin with a slash: {path}"
         )));
     }
-    set("GATEWAY_INTERFACE", "CGI/1.1");
-    set("SERVER_PROTOCOL", "HTTP/1.1");
-    set("SERVER_NAME", "localhost");
-    set("SERVER_PORT", "80");
-    set("REMOTE_ADDR", "127.0.0.1");
-    set("HTTP_HOST", "localhost");
-    set("REQUEST_METHOD", &method);
-    set("SCRIPT_NAME", "");
-    set("REQUEST_URI", &arguments.path);
+    let mut vars = variables_for(&method, url);
+    let mut set = |name: &str, value: &str| vars.push((name.into(), value.into()));
     set("PATH_INFO", &percent_decode_str(path).decode_utf8_lossy());
-    set("QUERY_STRING", query);
     if !arguments.cookie.is_empty() {
         set("HTTP_COOKIE", &arguments.cookie.join("; "));
     }

@@ -12,7 +12,7 @@ use rustix::stdio::stdout;
 
 use super::response::{ResponseError, has_content, serialize};
 use super::{Body, log};
-use crate::log::{wait_for_room, write_all};
+use crate::log::{wait_for_room, write_all, write_some};
 
 /// How long a web server may take no bytes of the answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -89,7 +89,7 @@ impl Answer {
                 Err(_) => break,
             }
         }
-        let mut piece = vec![0; PIECE.min(usize::try_from(range.len()).unwrap_or(PIECE))];
+        let mut piece = vec![0; range.len_up_to(PIECE)];
         while !range.is_empty() {
             let read = range.read(&mut piece).map_err(WriteError::File)?;
             write_all(to, &piece[..read], Some(WRITE_TIMEOUT))?;
@@ -117,13 +117,8 @@ fn write_all_parts(to: BorrowedFd<'_>, mut parts: &mut [IoSlice<'_>]) -> Result<
     // Takes off parts that are empty.
     IoSlice::advance_slices(&mut parts, 0);
     while !parts.is_empty() {
-        match rustix::io::writev(to, parts) {
-            Ok(0) => return Err(Errno::IO),
-            Ok(written) => IoSlice::advance_slices(&mut parts, written),
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => wait_for_room(to, Some(WRITE_TIMEOUT))?,
-            Err(err) => return Err(err),
-        }
+        let written = write_some(to, Some(WRITE_TIMEOUT), || rustix::io::writev(to, parts))?;
+        IoSlice::advance_slices(&mut parts, written);
     }
     Ok(())
 }

@@ -150,6 +150,11 @@ impl FileRange {
         self.length == 0
     }
 
+    /// The number of bytes that have not been read, up to `most`.
+    pub(super) fn len_up_to(&self, most: usize) -> usize {
+        usize::try_from(self.length).map_or(most, |left| left.min(most))
+    }
+
     /// Lets the kernel copy bytes to `to`, as many as it copies at a time.
     ///
     /// # Errors
@@ -159,9 +164,9 @@ impl FileRange {
     /// and written.
     pub(super) fn copy_to(&mut self, to: impl AsFd) -> Result<(), Errno> {
         /// A multiple of every page size.
-        const MOST: u64 = 1 << 30;
+        const MOST: usize = 1 << 30;
         let mut offset = self.start;
-        let most = usize::try_from(self.length.min(MOST)).unwrap_or(usize::MAX);
+        let most = self.len_up_to(MOST);
         let copied = sendfile(to, &self.file, Some(&mut offset), most)?;
         if copied == 0 && most > 0 {
             // The file ended. A read says so.
@@ -187,8 +192,7 @@ fn regular_size(file: &File) -> Result<u64, FileRangeError> {
 
 impl Read for FileRange {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.length).unwrap_or(usize::MAX);
-        let most = buffer.len().min(most);
+        let most = self.len_up_to(buffer.len());
         let read = loop {
             match self.file.read_at(&mut buffer[..most], self.start) {
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => {}

@@ -1,6 +1,6 @@
 //! The environment of this process, as opposed to what a request says.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use super::MetaVariables;
@@ -80,6 +80,27 @@ impl Environment {
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> {
         self.vars.iter()
     }
+}
+
+/// The variables of a request that no web server sent, for `url` at the root of
+/// `http://localhost`; all but `PATH_INFO`, and what depends on the body.
+pub(crate) fn variables_for(method: &str, url: &str) -> Vec<(OsString, OsString)> {
+    let (_, query) = url.split_once('?').unwrap_or((url, ""));
+    let variables = [
+        ("GATEWAY_INTERFACE", "CGI/1.1"),
+        ("SERVER_PROTOCOL", "HTTP/1.1"),
+        ("SERVER_NAME", "localhost"),
+        ("SERVER_PORT", "80"),
+        ("REMOTE_ADDR", "127.0.0.1"),
+        ("HTTP_HOST", "localhost"),
+        ("REQUEST_METHOD", method),
+        ("SCRIPT_NAME", ""),
+        ("REQUEST_URI", url),
+        ("QUERY_STRING", query),
+    ];
+    variables
+        .map(|(name, value)| (name.into(), value.into()))
+        .into()
 }
 
 impl From<MetaVariables> for Environment {

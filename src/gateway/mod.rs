@@ -24,6 +24,7 @@ pub use answer::answered;
 pub use body::{Body, FileRange, FileRangeError};
 pub use edge::{Edge, Entrance, log, logged};
 pub use environment::Environment;
+pub(crate) use environment::variables_for;
 pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
 pub use request_body::RequestBodyError;

@@ -172,12 +172,7 @@ impl Mount {
     /// The URL, path only, of `route` (decoded, with its leading slash).
     pub fn url_for(&self, route: &str) -> String {
         if self.by_query {
-            let base = if self.base.is_empty() {
-                "/"
-            } else {
-                &self.base
-            };
-            return format!("{base}?r={}", encode(route.as_bytes()));
+            return format!("{}?r={}", self.cookie_path(), encode(route.as_bytes()));
         }
         if self.bare_index && route == "/" && !self.base.is_empty() {
             return self.base.clone();

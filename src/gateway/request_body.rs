@@ -184,7 +184,9 @@ impl<F: AsFd> Read for DeadlineReader<F> {
             let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
             match poll(&mut fds, Some(&timeout)) {
                 Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-                Ok(_) | Err(Errno::INTR) => {}
+                Ok(_) => {}
+                // Nothing is known to be there: a read could wait past the deadline.
+                Err(Errno::INTR) => continue,
                 Err(err) => return Err(err.into()),
             }
             match rustix::io::read(&self.fd, &mut *buf) {

@@ -43,9 +43,7 @@ impl Context {
             now: 0,
         }
     }
-}
 
-impl Context {
     /// See [`super::url_for`].
     pub(crate) fn url_for(
         &self,

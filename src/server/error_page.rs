@@ -4,7 +4,8 @@ use http::StatusCode;
 use http::header::{self, HeaderValue};
 
 use super::context::Context;
-use super::failure::{Error, Failure};
+use super::failure::Failure;
+use super::headers::set_allow;
 use super::reply::{escape, html};
 use super::{Response, Server};
 use crate::gateway::{log, reason_phrase};
@@ -71,27 +72,21 @@ pub(super) fn respond(server: &Server<'_>, failure: &Failure, context: &Context)
         if let Some(reason) = err.0.reason() {
             log(reason);
         }
-        plain_page(&page)
+        plain(&page)
     });
     *response.status_mut() = page.status();
-    let headers = response.headers_mut();
-    if let Failure::MethodNotAllowed(methods) = failure
-        && let Ok(allow) = HeaderValue::try_from(methods.to_string())
-    {
-        headers.insert(header::ALLOW, allow);
+    if let Failure::MethodNotAllowed(methods) = failure {
+        set_allow(&mut response, methods);
     }
     if page.status() == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+        let minute = HeaderValue::from_static("60");
+        response.headers_mut().insert(header::RETRY_AFTER, minute);
     }
     response
 }
 
 /// The error page of a program that has none of its own.
-pub(super) fn plain(page: &ErrorPage<'_>) -> Result<Response, Error> {
-    Ok(plain_page(page))
-}
-
-fn plain_page(page: &ErrorPage<'_>) -> Response {
+pub(super) fn plain(page: &ErrorPage<'_>) -> Response {
     let (status, phrase) = (page.status().as_u16(), page.reason_phrase());
     let mut document = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{phrase}</title>\n\

@@ -12,10 +12,10 @@ use http::{Method, StatusCode};
 use super::context::Context;
 use super::failure::Failure;
 use super::form::check_content_type;
-use super::headers::{keep_out_of_caches, last_resort, protect};
+use super::headers::{keep_out_of_caches, last_resort, protect, set_allow};
 use super::origin::check_origin;
 use super::reply::redirect_by;
-use super::routes::{NoRoute, Parameters};
+use super::routes::{Methods, NoRoute, Parameters};
 use super::{Request, Response, Server, error_page};
 use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
 use crate::gateway::{self, Answer, Body, BodyLength, Edge, MetaVariables, Mount, Site};
@@ -98,14 +98,12 @@ pub(super) fn respond_by(
         ));
     }
     let failed = |failure: &Failure| error_page::respond(server, failure, &context);
-    let mut response = outcome.unwrap_or_else(|failure| failed(&failure));
-    protect(&mut response);
-    Answer::new(response, &method)
-        .or_else(|err| {
-            let mut response = failed(&err.into());
-            protect(&mut response);
-            Answer::new(response, &method)
-        })
+    let finish = |mut response: Response| {
+        protect(&mut response);
+        Answer::new(response, &method)
+    };
+    finish(outcome.unwrap_or_else(|failure| failed(&failure)))
+        .or_else(|err| finish(failed(&err.into())))
         .unwrap_or_else(|_| last_resort())
 }
 
@@ -146,7 +144,7 @@ fn answer(
         }
         (Err(_), Some(fallback)) => (fallback, Parameters::new()),
         (Err(NoRoute::MethodNotAllowed(methods)), None) if head.method == Method::OPTIONS => {
-            return Ok(options(&methods.to_string()));
+            return Ok(options(&methods));
         }
         (Err(err), None) => return Err(err.into()),
     };
@@ -274,12 +272,10 @@ fn log_dropped_cookie(context: &Context) {
 }
 
 /// The answer to OPTIONS: the methods of the path (RFC 9110, 9.3.7).
-fn options(methods: &str) -> Response {
+fn options(methods: &Methods) -> Response {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    if let Ok(allow) = HeaderValue::try_from(methods) {
-        response.headers_mut().insert(header::ALLOW, allow);
-    }
+    set_allow(&mut response, methods);
     keep_out_of_caches(&mut response);
     response
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use http::StatusCode;
 
 use super::origin::CrossOrigin;
-use super::routes::{Methods, NoRoute, UrlError};
+use super::routes::{Methods, NoRoute};
 use crate::config::{ConfigError, KeyError, NoSessions, StateDirError};
 use crate::gateway::{RequestBodyError, RequestError, ResponseError};
 use crate::session::SaveError;
@@ -195,7 +195,6 @@ from! {
     CrossOrigin(CrossOrigin),
     Body(RequestBodyError),
     Form(FormError),
-    Config(ConfigError),
     Store(StoreError),
     Save(SaveError),
     Response(ResponseError),
@@ -216,11 +215,5 @@ impl From<NoRoute> for Failure {
             NoRoute::NotFound => Self::NotFound,
             NoRoute::MethodNotAllowed(methods) => Self::MethodNotAllowed(methods),
         }
-    }
-}
-
-impl From<UrlError> for Failure {
-    fn from(err: UrlError) -> Self {
-        Self::Handler(Box::new(err))
     }
 }

@@ -3,6 +3,7 @@
 use http::header::{self, HeaderName, HeaderValue};
 
 use super::Response;
+use super::routes::Methods;
 use crate::gateway::{Answer, Body};
 
 /// `Cache-Control` of a page for one visitor. Lynx and ELinks do not know
@@ -24,7 +25,9 @@ pub(super) fn last_resort() -> Answer {
 const LAST_RESORT: &[u8] = concat!(
     "Status: 500 Internal Server Error\r\n",
     "Content-Type: text/html; charset=utf-8\r\n",
-    concat!("Cache-Control: ", private!(), "\r\n"),
+    "Cache-Control: ",
+    private!(),
+    "\r\n",
     "Vary: Cookie\r\n",
     "X-Content-Type-Options: nosniff\r\n",
     "Content-Security-Policy: default-src 'none'; img-src 'self'; base-uri 'none'; \
@@ -33,6 +36,13 @@ const LAST_RESORT: &[u8] = concat!(
     "<p>Something went wrong on this site.</p></html>\n",
 )
 .as_bytes();
+
+/// Sets `Allow` (RFC 9110, 10.2.1).
+pub(super) fn set_allow(response: &mut Response, methods: &Methods) {
+    if let Ok(allow) = HeaderValue::try_from(methods.to_string()) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+}
 
 /// Marks a page as made for one visitor.
 pub(crate) fn keep_out_of_caches(response: &mut Response) {

@@ -99,7 +99,7 @@ impl<'h> Server<'h> {
             routes: Arc::default(),
             handlers: Vec::new(),
             fallback: None,
-            error_page: Box::new(error_page::plain),
+            error_page: Box::new(|page| Ok(error_page::plain(page))),
         }
     }
 

@@ -164,11 +164,7 @@ impl Routes {
     /// The methods of all routes that match `path`; `None` if none does.
     fn methods(&self, path: &[u8]) -> Option<Methods> {
         let mut methods = Vec::new();
-        for row in self
-            .0
-            .iter()
-            .filter(|row| parameters(row.path, path).is_some())
-        {
+        for row in self.matching(path) {
             for method in row.methods {
                 if !methods.contains(method) {
                     methods.push(method.clone());
@@ -189,9 +185,13 @@ impl Routes {
 
     /// Whether a route matches `path`.
     pub(super) fn matches(&self, path: &[u8]) -> bool {
+        self.matching(path).next().is_some()
+    }
+
+    fn matching(&self, path: &[u8]) -> impl Iterator<Item = &Row> {
         self.0
             .iter()
-            .any(|row| parameters(row.path, path).is_some())
+            .filter(move |row| parameters(row.path, path).is_some())
     }
 
     /// See [`url_for`](super::url_for).
@@ -302,11 +302,12 @@ fn parameters(route: &'static str, path: &[u8]) -> Option<Parameters> {
             None => (route, None),
         };
         let slash = path.iter().position(|byte| *byte == b'/');
-        let (value, rest) = match (Segment::of(segment), slash) {
+        let kind = Segment::of(segment);
+        let (value, rest) = match (&kind, slash) {
             (Segment::Rest(_), _) | (_, None) => (path, None),
             (_, Some(slash)) => (&path[..slash], Some(&path[slash + 1..])),
         };
-        match Segment::of(segment) {
+        match kind {
             Segment::Literal if value == segment.as_bytes() => {}
             Segment::Literal => return None,
             Segment::One(name) | Segment::Rest(name) => {

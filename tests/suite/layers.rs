@@ -10,8 +10,8 @@ const LAYERS: [&[&str]; 9] = [
     &["main"],
     &["cli"],
     &["app"],
-    &["lib", "testing"],
-    &["server", "process"],
+    &["lib", "testing", "process"],
+    &["server"],
     &["config"],
     &["gateway", "session"],
     &["files"],
@@ -56,8 +56,7 @@ fn imports(text: &str) -> Vec<Module> {
 /// The paths in a tree of `use`: `a::{b, c::d}` is `a::b` and `a::c::d`.
 fn branches(tree: &str) -> Vec<String> {
     let Some((stem, inner)) = tree.split_once('{') else {
-        let path = tree.split("as").next().filter(|_| tree.contains("}as"));
-        return vec![path.unwrap_or(tree).to_owned()];
+        return vec![tree.to_owned()];
     };
     let inner = inner.strip_suffix('}').unwrap_or(inner);
     let (mut depth, mut start, mut found) = (0, 0, Vec::new());
@@ -116,8 +115,7 @@ fn target(
     depth: usize,
 ) -> Option<Module> {
     let (mut at, rest): (Module, &[String]) = match import.first()?.as_str() {
-        "crate" => (Module::new(), &import[1..]),
-        "signet" => (Module::new(), &import[1..]),
+        "crate" | "signet" => (Module::new(), &import[1..]),
         "self" => (from.clone(), &import[1..]),
         "super" => {
             let ups = import.iter().take_while(|part| *part == "super").count();

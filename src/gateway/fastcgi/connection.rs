@@ -227,7 +227,7 @@ impl Connection {
         let (Stage::Answering(Some(range)), []) = (stage, self.output.as_slice()) else {
             return Ok(());
         };
-        let most = usize::try_from(range.len()).map_or(PIECE, |left| left.min(PIECE));
+        let most = range.len_up_to(PIECE);
         self.output.resize(HEADER + most, 0);
         let read = match range.read(&mut self.output[HEADER..]) {
             Ok(read) => read,
