@@ -64,13 +64,12 @@ impl Text {
         self.0 = self.0.replace(part, new);
     }
 
-    /// Replaces signet's name, but for the files and commands that are called so
-    /// for every program.
+    /// Replaces signet's name, but for `signet.toml`, which every program has.
     fn name(&mut self, name: &str) {
         let mut parts = self.0.split("signet");
         let mut text = parts.next().unwrap_or_default().to_owned();
         for part in parts {
-            let kept = [".toml", "\\.toml", " fastcgi", ".service", ".socket"];
+            let kept = [".toml", "\\.toml"];
             text.push_str(match kept.iter().any(|end| part.starts_with(end)) {
                 true => "signet",
                 false => name,
@@ -94,98 +93,101 @@ impl Site {
         self.mount.as_ref().map_or("", |mount| &mount.0)
     }
 
-    /// `deploy/apache/.htaccess` for it.
-    pub(super) fn htaccess(&self) -> String {
-        let mut text = Text(include_str!("../../deploy/apache/.htaccess").to_owned());
-        if self.is_default() {
-            return text.0;
-        }
-        let mount = self.mount();
-        text.put(
-            "http://host/login, or http://host/folder/login",
-            &format!("http://host{mount}/"),
-        );
-        text.put(
-            "that folder, as .htaccess",
-            "the folder with this URL, as .htaccess",
-        );
-        text.put(
-            "/login, /logout      its pages",
-            "/page and others     its pages",
-        );
-        let root = match mount {
+    /// The URL path of its first page.
+    fn root(&self) -> &str {
+        match self.mount() {
             "" => "/",
             mount => mount,
-        };
-        text.put("\"/\" or \"/folder\"", &format!("\"{root}\""));
-        text.name(self.name());
+        }
+    }
+
+    /// A file of `deploy/` for it: with its name, then with the parts that `change`
+    /// replaces, in which that name may occur, too.
+    fn adapted(&self, shipped: &str, change: impl FnOnce(&mut Text)) -> String {
+        let mut text = Text(shipped.to_owned());
+        if !self.is_default() {
+            text.name(self.name());
+            change(&mut text);
+        }
         text.0
+    }
+
+    /// `deploy/apache/.htaccess` for it.
+    pub(super) fn htaccess(&self) -> String {
+        let shipped = include_str!("../../deploy/apache/.htaccess");
+        self.adapted(shipped, |text| {
+            let mount = self.mount();
+            text.put(
+                "http://host/login, or http://host/folder/login",
+                &format!("http://host{mount}/"),
+            );
+            text.put(
+                "that folder, as .htaccess",
+                "the folder with this URL, as .htaccess",
+            );
+            text.put(
+                "/login, /logout      its pages",
+                "/page and others     its pages",
+            );
+            text.put("\"/\" or \"/folder\"", &format!("\"{}\"", self.root()));
+        })
     }
 
     /// `deploy/lighttpd.conf` for it.
     pub(super) fn lighttpd(&self) -> String {
-        let mut text = Text(include_str!("../../deploy/lighttpd.conf").to_owned());
-        if self.is_default() {
-            return text.0;
-        }
-        text.put(
-            "as the whole site: http://host/login",
-            &format!("at http://host{}/", self.mount()),
-        );
-        text.put(
-            "alias.url  = ( \"\"",
-            &format!("alias.url  = ( \"{}\"", self.mount()),
-        );
-        text.put("\"mod_alias\"", "\"mod_access\", \"mod_alias\"");
-        text.put(
-            "\ncgi.assign",
-            &format!("\n{}cgi.assign", self.nothing_else()),
-        );
-        self.separate_state(&mut text);
-        text.name(self.name());
-        text.0
+        let shipped = include_str!("../../deploy/lighttpd.conf");
+        self.adapted(shipped, |text| {
+            text.put(
+                "as the whole site: http://host/login",
+                &format!("at http://host{}/", self.mount()),
+            );
+            text.put(
+                "alias.url  = ( \"\"",
+                &format!("alias.url  = ( \"{}\"", self.mount()),
+            );
+            text.put("\"mod_alias\"", "\"mod_access\", \"mod_alias\"");
+            text.put(
+                "\ncgi.assign",
+                &format!("\n{}cgi.assign", self.nothing_else()),
+            );
+            self.separate_state(text);
+        })
     }
 
     /// `deploy/lighttpd-fastcgi.conf` for it.
     pub(super) fn lighttpd_fastcgi(&self) -> String {
-        let mut text = Text(include_str!("../../deploy/lighttpd-fastcgi.conf").to_owned());
-        if self.is_default() {
-            return text.0;
-        }
-        let mount = self.mount();
-        text.put(
-            "\n#           http://host/login, or http://host/app/login",
-            &format!("\n#           http://host{mount}/"),
-        );
-        text.put(" MOUNT=/ PORT", " PORT");
-        text.put(
-            "Replace env.SITE,\n#           env.MOUNT and env.PORT",
-            "Replace env.SITE\n#           and env.PORT",
-        );
-        text.put(
-            "# MOUNT                     / for the whole site, or a path such as /app\n",
-            "",
-        );
-        text.put(
-            "# /app and all URLs below it, but not /apple.\n",
-            &self.nothing_else(),
-        );
-        text.put(
-            "\"^\" + env.MOUNT + \"((?<=/)|/|$)\"",
-            &format!("\"{}\"", self.urls()),
-        );
-        text.put(
-            "env.MOUNT =>",
-            &format!("{:?} =>", if mount.is_empty() { "/" } else { mount }),
-        );
-        text.put("\"mod_fastcgi\"", "\"mod_access\", \"mod_fastcgi\"");
-        text.put(
-            "/state/fastcgi.sock",
-            &format!("/state/{}.sock", self.name()),
-        );
-        self.separate_state(&mut text);
-        text.name(self.name());
-        text.0
+        let shipped = include_str!("../../deploy/lighttpd-fastcgi.conf");
+        self.adapted(shipped, |text| {
+            let mount = self.mount();
+            text.put(
+                "\n#           http://host/login, or http://host/app/login",
+                &format!("\n#           http://host{mount}/"),
+            );
+            text.put(" MOUNT=/ PORT", " PORT");
+            text.put(
+                "Replace env.SITE,\n#           env.MOUNT and env.PORT",
+                "Replace env.SITE\n#           and env.PORT",
+            );
+            text.put(
+                "# MOUNT                     / for the whole site, or a path such as /app\n",
+                "",
+            );
+            text.put(
+                "# /app and all URLs below it, but not /apple.\n",
+                &self.nothing_else(),
+            );
+            text.put(
+                "\"^\" + env.MOUNT + \"((?<=/)|/|$)\"",
+                &format!("\"{}\"", self.urls()),
+            );
+            text.put("env.MOUNT =>", &format!("\"{}\" =>", self.root()));
+            text.put("\"mod_fastcgi\"", "\"mod_access\", \"mod_fastcgi\"");
+            text.put(
+                "/state/fastcgi.sock",
+                &format!("/state/{}.sock", self.name()),
+            );
+            self.separate_state(text);
+        })
     }
 
     /// `deploy/nginx-fastcgi.conf` for it: a location with all parameters in it.

@@ -178,6 +178,12 @@ fn server_files_are_printed_for_another_program() {
             assert!(!kept.contains("signet"), "{name}: {kept}");
             assert!(!text.contains("env.MOUNT"), "{name}: {text}");
         }
+        // Names that contain signet's own.
+        let args = [&["print", name], &site("signet2.cgi", "/signet")[..]].concat();
+        let text = signet(&args, &[]).done();
+        assert!(text.contains("http://host/signet/\n"), "{name}: {text}");
+        assert!(text.contains("signet2"), "{name}: {text}");
+        assert!(!text.contains("signet22"), "{name}: {text}");
         for program in [
             "",
             ".cgi",
