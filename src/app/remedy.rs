@@ -3,7 +3,7 @@
 use minijinja::{Value, context};
 
 use super::texts::Texts;
-use crate::files::accounts::user_name;
+use crate::files::accounts;
 
 /// What gives the program what it needs, on one kind of host.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -96,8 +96,7 @@ impl Remedy {
                 ],
             ),
             Self::SystemFolder => {
-                let user = user_name(euid);
-                let user = user.strip_prefix("user ").unwrap_or(&user);
+                let user = accounts::name(euid).unwrap_or_else(|| euid.to_string());
                 let install = format!("install -d -o {user} -m 700 {}", Self::SYSTEM_FOLDER);
                 Steps::new(
                     t.folder_of_system,

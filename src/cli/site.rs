@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Failure, note};
 use crate::config::{Config, ConfigError, Place, Program, ServedFolders};
-use crate::files::accounts::user_name;
+use crate::files::accounts::{self, user_name};
+use crate::files::program_owner;
 use crate::gateway::Edge;
 
 /// The user who can read and write all files.
@@ -175,10 +176,7 @@ fn log_sources(config: &Config) {
 /// The failure of a command about something that belongs to `owner`.
 fn of_another(what: impl Display, owner: u32, euid: u32) -> Failure {
     let (owner_name, user) = (user_name(owner), user_name(euid));
-    let sudo_name = match owner_name.strip_prefix("user ") {
-        Some(_) => format!("'#{owner}'"),
-        None => owner_name.clone(),
-    };
+    let sudo_name = accounts::name(owner).unwrap_or_else(|| format!("'#{owner}'"));
     let program = program().map(|(path, _)| path.display().to_string());
     let program = program.as_deref().unwrap_or("signet");
     Failure::new(format_args!(
@@ -191,9 +189,8 @@ fn of_another(what: impl Display, owner: u32, euid: u32) -> Failure {
 
 /// The path of this program and its owner.
 fn program() -> Option<(PathBuf, u32)> {
-    let program = Path::new("/proc/self/exe");
-    let owner = std::fs::metadata(program).ok()?.uid();
-    Some((std::fs::read_link(program).ok()?, owner))
+    let owner = program_owner()?;
+    Some((std::fs::read_link("/proc/self/exe").ok()?, owner))
 }
 
 /// Whether `owner` is neither this user nor root.

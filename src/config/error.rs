@@ -102,7 +102,7 @@ impl ConfigError {
             Place::File { .. } | Place::Program { .. } => self.setting.as_deref()?,
             Place::Environment { .. } => return None,
         };
-        let setting = SETTINGS.iter().find(|setting| setting.name == name)?;
+        let setting = Setting::named(name.as_bytes())?;
         Some(format!("{name} = {}", setting.example))
     }
 }
@@ -127,44 +127,31 @@ impl fmt::Display for ConfigError {
         if let Some(name) = name {
             write!(f, "{name}: ")?;
         }
-        match (&self.problem, &self.place) {
-            (ConfigProblem::Unknown { similar: None }, _) => f.write_str("unknown setting"),
-            (
-                ConfigProblem::Unknown {
-                    similar: Some(name),
-                },
-                _,
-            ) => {
+        match &self.problem {
+            ConfigProblem::Unknown { similar: None } => f.write_str("unknown setting"),
+            ConfigProblem::Unknown {
+                similar: Some(name),
+            } => {
                 write!(f, "unknown setting; did you mean {prefix}{name}?")
             }
-            (ConfigProblem::Value(wrong), _) => wrong.fmt(f),
-            (ConfigProblem::Conflict(reason), _) => f.write_str(reason),
-            (
-                ConfigProblem::Syntax {
-                    reason,
-                    remedy: None,
-                },
-                _,
-            ) => f.write_str(reason),
-            (
-                ConfigProblem::Syntax {
-                    reason,
-                    remedy: Some(remedy),
-                },
-                _,
-            ) => {
-                write!(f, "{reason}; {remedy}")
+            ConfigProblem::Value(wrong) => wrong.fmt(f),
+            ConfigProblem::Conflict(reason) => f.write_str(reason),
+            ConfigProblem::Syntax { reason, remedy } => match remedy {
+                None => f.write_str(reason),
+                Some(remedy) => write!(f, "{reason}; {remedy}"),
+            },
+            ConfigProblem::NotText(_) if matches!(self.place, Place::Environment { .. }) => {
+                f.write_str("is not UTF-8")
             }
-            (ConfigProblem::NotText(_), Place::Environment { .. }) => f.write_str("is not UTF-8"),
-            (ConfigProblem::NotText(err), _) => err.fmt(f),
-            (ConfigProblem::Exposed, _) => f.write_str(
+            ConfigProblem::NotText(err) => err.fmt(f),
+            ConfigProblem::Exposed => f.write_str(
                 "has a password in a file that other users can read: chmod 600 (a script: 700)",
             ),
-            (ConfigProblem::SecretInProgram, _) => f.write_str(
+            ConfigProblem::SecretInProgram => f.write_str(
                 "is a secret, and everybody who can read the program can read its own settings: \
                  set it in signet.toml or in the environment",
             ),
-            (ConfigProblem::File(err), _) => f.write_str(&err.reason()),
+            ConfigProblem::File(err) => f.write_str(&err.reason()),
         }
     }
 }

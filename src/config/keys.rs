@@ -126,7 +126,7 @@ impl Config {
                     .map_err(KeyError::NamedFile)?
             }
             (None, None) => {
-                let dir = self.state_dir.as_ref().map_err(Clone::clone)?;
+                let dir = self.state_folder()?;
                 let signing = in_state_dir(dir)?;
                 let retired = retired::read(dir, self.cookie.lifetime, now, too_open);
                 fallbacks.extend(retired.map_err(KeyError::Retired)?);
@@ -157,10 +157,7 @@ impl Config {
         if self.names_key() {
             return Err(RotateError::NotOurs);
         }
-        let dir = self
-            .state_dir
-            .as_ref()
-            .map_err(|err| KeyError::from(err.clone()))?;
+        let dir = self.state_folder().map_err(KeyError::from)?;
         let rotated = retired::rotate(dir, self.cookie.lifetime, now);
         rotated.map_err(|err| match err {
             retired::RotateError::File(err) => KeyError::File(err).into(),

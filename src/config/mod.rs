@@ -136,7 +136,7 @@ impl Config {
     pub fn templates_dir(&self) -> Option<PathBuf> {
         self.templates_dir
             .clone()
-            .or_else(|| Some(self.state_dir.as_ref().ok()?.path().join("templates")))
+            .or_else(|| Some(self.state_dir()?.join("templates")))
     }
 
     /// `TEMPLATES_DIR`, if it is set and is not a folder.
@@ -154,13 +154,17 @@ impl Config {
         Some(self.state_dir.as_ref().ok()?.path())
     }
 
+    fn state_folder(&self) -> Result<&TrustedFolder, StateDirError> {
+        self.state_dir.as_ref().map_err(Clone::clone)
+    }
+
     /// The state folder, which is made if it does not exist.
     ///
     /// # Errors
     ///
     /// [`StateDirError`] if none can be used.
     pub(crate) fn make_state_dir(&self) -> Result<&Path, StateDirError> {
-        let folder = self.state_dir.as_ref().map_err(Clone::clone)?;
+        let folder = self.state_folder()?;
         let made = folder.make(Readers::Anybody);
         made.map_err(|error| StateDirError::Named {
             setting: "STATE_DIR",

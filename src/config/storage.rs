@@ -31,11 +31,7 @@ impl Config {
     pub(crate) fn session_interface(&self, now: u64) -> Result<SessionInterface, NoSessions> {
         let storage = match self.session_type {
             SessionType::Stored(kind) => Storage::Store(self.store_of(kind)?),
-            SessionType::Cookie => {
-                let signer = self.signer(now)?;
-                let overflow = self.overflow.map(|kind| self.store_of(kind));
-                Storage::Cookie(signer, overflow.transpose()?)
-            }
+            SessionType::Cookie => Storage::Cookie(self.signer(now)?, self.store()?),
         };
         let revocations = self.revocations();
         if let Some(client) = self.redis_client.get() {
@@ -144,10 +140,7 @@ impl Config {
     fn session_file_dir(&self) -> Result<TrustedFolder, StateDirError> {
         match &self.session_file_dir {
             Some(dir) => dir.clone(),
-            None => {
-                let state_dir = self.state_dir.as_ref().map_err(Clone::clone)?;
-                Ok(state_dir.own_subfolder("sessions"))
-            }
+            None => Ok(self.state_folder()?.own_subfolder("sessions")),
         }
     }
 }

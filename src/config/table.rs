@@ -216,6 +216,13 @@ const fn row(
 }
 
 impl Setting {
+    /// The setting of this name.
+    pub(super) fn named(name: &[u8]) -> Option<&'static Self> {
+        SETTINGS
+            .iter()
+            .find(|setting| setting.name.as_bytes() == name)
+    }
+
     const fn secret(self, secret: Secret) -> Self {
         Self { secret, ..self }
     }

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigProblem, Place, similar};
-use super::table::{SETTINGS, Secret, Setter, Setting};
+use super::table::{Secret, Setter, Setting};
 use super::variable::{is_null, redirected, without_redirects};
 use super::wrong_value::WrongValue;
 use super::{Config, service};
@@ -240,7 +240,7 @@ pub(super) fn relative_path(name: &str) -> ConfigError {
 pub(super) fn debug_in_environment(environment: &Environment) -> bool {
     let value = redirected(environment, "SIGNET_DEBUG");
     let text = value.and_then(|value| std::str::from_utf8(value).ok());
-    let setting = SETTINGS.iter().find(|setting| setting.name == "DEBUG");
+    let setting = Setting::named(b"DEBUG");
     text.zip(setting).is_some_and(|(text, setting)| {
         let raw = Raw {
             setting,
@@ -266,8 +266,7 @@ pub(super) fn from_environment(environment: &Environment) -> Result<Vec<Raw<'_>>
             continue;
         }
         let source = Source::Environment(variable);
-        let known = |setting: &&Setting| setting.name.as_bytes() == name;
-        let Some(setting) = SETTINGS.iter().find(known) else {
+        let Some(setting) = Setting::named(name) else {
             if service::is_variable(name, value, environment) {
                 continue;
             }
@@ -367,7 +366,7 @@ fn from_toml<'s>(
                 },
             });
         }
-        let setting = SETTINGS.iter().find(|setting| setting.name == *name);
+        let setting = Setting::named(name.as_bytes());
         Ok(Raw {
             setting: setting.ok_or_else(|| ConfigError::unknown(source.into(), name))?,
             source,

@@ -28,12 +28,16 @@ fn users(passwd: &[u8]) -> impl Iterator<Item = User<'_>> {
     })
 }
 
-/// The name of the user `uid`; `user 1000` if it has none.
-pub(crate) fn user_name(uid: u32) -> String {
+/// The name of the user `uid`.
+pub(crate) fn name(uid: u32) -> Option<String> {
     let passwd = std::fs::read(PASSWD).unwrap_or_default();
     let user = users(&passwd).find(|user| user.uid == uid && !user.name.is_empty());
-    let name = user.and_then(|user| std::str::from_utf8(user.name).ok());
-    name.map_or_else(|| format!("user {uid}"), str::to_owned)
+    Some(std::str::from_utf8(user?.name).ok()?.to_owned())
+}
+
+/// The name of the user `uid`, for messages; `user 1000` if it has none.
+pub(crate) fn user_name(uid: u32) -> String {
+    name(uid).unwrap_or_else(|| format!("user {uid}"))
 }
 
 /// The home folder of the user `uid`.

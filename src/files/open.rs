@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::path::Arg;
 
 use super::FileProblem;
-use super::owners::{Access, At, Owners, READ, WRITE};
+use super::owners::{Access, At, Owners, READ};
 use crate::log::log;
 
 /// Who may own, read and write a file.
@@ -87,26 +87,26 @@ fn check(file: &File, meta: &Metadata, euid: u32, rule: Rule) -> Result<bool, Fi
     let (access, at) = (Access::from(meta), At::Fd(file.as_fd()));
     // A file without a name was replaced or removed after it was opened.
     let has_names = meta.nlink() > 1;
-    let is_shut_in = match rule {
-        Rule::Own(_) if has_names => return Err(FileProblem::Names),
-        Rule::Own(too_open) => return make_private(access, file.as_fd(), euid, 0o600, too_open),
-        Rule::Public => true,
-        Rule::Secret { is_shut_in } => is_shut_in,
-    };
-    owners.check_owner(access.uid)?;
-    if owners.others_can(WRITE, access, at) {
-        return Err(access.writable(match rule {
-            Rule::Secret { .. } => 0o600,
-            Rule::Public | Rule::Own(_) => access.mode & 0o755,
-        }));
+    match rule {
+        Rule::Own(_) if has_names => Err(FileProblem::Names),
+        Rule::Own(too_open) => make_private(access, file.as_fd(), euid, 0o600, too_open),
+        Rule::Public => {
+            owners.check_owner(access.uid)?;
+            owners.check_writers(access, at, access.mode & 0o755)?;
+            Ok(false)
+        }
+        Rule::Secret { is_shut_in } => {
+            owners.check_owner(access.uid)?;
+            owners.check_writers(access, at, 0o600)?;
+            if has_names {
+                return Err(FileProblem::Names);
+            }
+            match !is_shut_in && owners.others_can(READ, access, at) {
+                true => Err(access.readable(0o600)),
+                false => Ok(false),
+            }
+        }
     }
-    if has_names && matches!(rule, Rule::Secret { .. }) {
-        return Err(FileProblem::Names);
-    }
-    if !is_shut_in && owners.others_can(READ, access, at) {
-        return Err(access.readable(0o600));
-    }
-    Ok(false)
 }
 
 /// Why the permission for a file was denied: its owner or mode, if it is not a

@@ -110,12 +110,22 @@ impl Owners {
         at: At<'_>,
         wanted: u32,
     ) -> Result<(), FileProblem> {
-        if access.uid != self.euid {
-            Err(self.other_owner(access.uid))
-        } else if self.others_can(WRITE, access, at) {
-            Err(access.writable(wanted))
-        } else {
-            Ok(())
+        match access.uid == self.euid {
+            true => self.check_writers(access, at, wanted),
+            false => Err(self.other_owner(access.uid)),
+        }
+    }
+
+    /// Refuses what others can write. It should have the mode `wanted`.
+    pub(super) fn check_writers(
+        &self,
+        access: Access,
+        at: At<'_>,
+        wanted: u32,
+    ) -> Result<(), FileProblem> {
+        match self.others_can(WRITE, access, at) {
+            true => Err(access.writable(wanted)),
+            false => Ok(()),
         }
     }
 

@@ -119,9 +119,9 @@ impl<'w> Walk<'w> {
         let Some(folder) = self.found.last().filter(|meta| meta.is_dir()) else {
             return Err(FileProblem::NotAFolder);
         };
-        // If they can, the folder has the sticky bit: see `enter`.
+        // Only there: see `enter`.
         let at = At::Path(&self.path);
-        let others_add = self.owners.others_can(WRITE, folder.into(), at);
+        let others_add = is_sticky(folder) && self.owners.others_can(WRITE, folder.into(), at);
         self.path.push(name);
         let meta = match std::fs::symlink_metadata(&self.path) {
             Ok(meta) => meta,
@@ -163,10 +163,9 @@ impl<'w> Walk<'w> {
             return Err(problem);
         }
         self.owners.check_owner(folder.uid())?;
-        let (access, at) = (Access::from(&folder), At::Path(&self.path));
-        let is_sticky = access.mode & 0o1000 != 0;
-        if !is_sticky && self.owners.others_can(WRITE, access, at) {
-            return Err(access.writable(access.mode & 0o755));
+        if !is_sticky(&folder) {
+            let (access, at) = (Access::from(&folder), At::Path(&self.path));
+            self.owners.check_writers(access, at, access.mode & 0o755)?;
         }
         self.found.push(folder);
         Ok(())
@@ -183,4 +182,9 @@ impl<'w> Walk<'w> {
             && folders
                 .any(|(meta, path)| !self.owners.others_can(SEARCH, meta.into(), At::Path(path)))
     }
+}
+
+/// Whether only the owner of an entry, and the folder's own, can replace it.
+fn is_sticky(folder: &Metadata) -> bool {
+    folder.mode() & 0o1000 != 0
 }
