@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use signet::session::SessionId;
 
 use super::{Run, run_command, signet};
+use crate::store::place;
 use crate::support::redis::RedisServer;
 use crate::support::response::Response;
 use crate::support::{Cgi, KEY, StateDir, example};
@@ -305,9 +306,7 @@ fn ended_sessions_that_cannot_be_removed_now_are_counted() {
     let ada = site.log_in("ada");
     site.log_in("bob");
     let id = SessionId::parse(&ada["session=".len()..]).expect("an id");
-    let hash = id.hash();
-    let name = format!("sessions/{}/{}/{}", &hash[..1], &hash[1..3], &hash[3..]);
-    let file = File::open(site.state.path().join(name)).expect("a record");
+    let file = File::open(site.state.path().join(place(&id))).expect("a record");
     file.lock().expect("lock it");
     let begun = Instant::now();
     let run = site.command(&["revoke", "--all"]);
@@ -324,19 +323,17 @@ fn ended_sessions_that_cannot_be_removed_now_are_counted() {
 fn what_cannot_be_opened_in_the_store_is_passed_over() {
     let site = Site::new("filesystem");
     let cookies = ["ada", "bob", "eve"].map(|name| site.log_in(name));
-    let place = |cookie: &str| {
+    let record = |cookie: &str| {
         let id = SessionId::parse(&cookie["session=".len()..]).expect("an id");
-        let hash = id.hash();
-        let folder = site.state.path().join("sessions").join(&hash[..1]);
-        folder.join(&hash[1..3]).join(&hash[3..])
+        site.state.path().join(place(&id))
     };
     let set_mode = |path: &Path, mode: u32| {
         let mode = fs::Permissions::from_mode(mode);
         fs::set_permissions(path, mode).expect("set a mode");
     };
-    set_mode(&place(&cookies[0]), 0o400);
+    set_mode(&record(&cookies[0]), 0o400);
     // As it is to another user than its owner.
-    set_mode(place(&cookies[1]).parent().expect("a folder"), 0o000);
+    set_mode(record(&cookies[1]).parent().expect("a folder"), 0o000);
     let command = |arguments: &[&str]| {
         // Root without the right to open every file is like any other user.
         let mut command = Command::new("/usr/bin/setpriv");
@@ -358,7 +355,7 @@ fn what_cannot_be_opened_in_the_store_is_passed_over() {
         assert_eq!(run.code, Some(0), "{run:?}");
         assert!(run.err.contains("1 ended session could not"), "{run:?}");
     }
-    set_mode(place(&cookies[1]).parent().expect("a folder"), 0o700);
+    set_mode(record(&cookies[1]).parent().expect("a folder"), 0o700);
     for cookie in &cookies {
         assert!(!site.is_logged_in(cookie));
     }

@@ -6,17 +6,12 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use super::apache::{Started, configuration, start};
+use super::apache::{Started, configuration};
 use super::site::{Site, User, set_mode};
+use super::suexec::{ALICE, add_alice, start_inside};
 use crate::support::html::{self, unescape};
 use crate::support::http::{self, Reply, Server, free_port};
-
-const ALICE: User = User {
-    uid: 61_234,
-    gid: 61_234,
-};
 
 /// A key as a password generator makes it.
 const KEY: &str = "q7Xv2LmZr9TbK4wYc8NdHs5PjGf3EuA6qWxRtVnBy1MkCzLo0iDgJhSeQpFaUvOT";
@@ -55,15 +50,7 @@ impl Host {
         for folder in ["run", "log", "www", "www/virtual"] {
             site.folder(folder, root, 0o755);
         }
-        for (name, line) in [
-            ("passwd", "alice:x:61234:61234::/nonexistent:/bin/sh\n"),
-            ("group", "alice:x:61234:\n"),
-        ] {
-            let real = fs::read_to_string(format!("/etc/{name}")).expect("read /etc");
-            let others = real.lines().filter(|line| !line.starts_with("alice:"));
-            let text: String = others.map(|line| format!("{line}\n")).collect();
-            site.file(name, text + line, root, 0o644);
-        }
+        add_alice(&site, "/nonexistent");
         let web = site.folder("www/virtual/alice", ALICE, 0o755);
         site.folder("www/virtual/alice/html", ALICE, 0o755);
         site.program("www/virtual/alice/html/signet.cgi", ALICE);
@@ -79,11 +66,7 @@ impl Host {
         let folder = site.path();
         let text = configuration(folder, port, Started::ByServer, modules, &customer);
         site.file("httpd.conf", text, root, 0o644);
-        let mut apache = Command::new("unshare");
-        apache
-            .args(["--mount", "/bin/sh", "-ec", NAMESPACE, "apache2"])
-            .arg(folder);
-        let server = start(apache, folder, port);
+        let server = start_inside(NAMESPACE, folder, port);
         Self {
             port,
             web,

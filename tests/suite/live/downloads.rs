@@ -1,14 +1,14 @@
 //! A file as a response, by each server and each way in which it starts the program:
 //! the example `download`.
 
-use std::fs::File;
 use std::process::Command;
 
 use super::apache::{self, Started, server_user};
-use super::fastcgi::{start_apache, start_nginx};
+use super::fastcgi::{mod_fcgid_with, start_apache, start_nginx};
+use super::lighttpd::start_lighttpd;
 use super::site::{Site, User};
 use crate::support::application::{Address, Application, at};
-use crate::support::http::{self, Reply, Server, free_port};
+use crate::support::http::{self, Reply, free_port};
 use crate::support::{StateDir, example};
 
 /// What the example makes of the file for `/cut`.
@@ -22,10 +22,16 @@ fn site(owner: User) -> (Site, Vec<u8>) {
     }
     site.folder("run/fcgid", owner, 0o700);
     site.folder("state", owner, 0o700);
+    let bytes = install(&site, owner);
+    (site, bytes)
+}
+
+/// Puts the program and the file into `cgi-bin`.
+fn install(site: &Site, owner: User) -> Vec<u8> {
     site.copy(&example("download"), "cgi-bin/signet.cgi", owner);
     let bytes: Vec<u8> = (0..=250).cycle().take(2 * HALF).collect();
     site.file("cgi-bin/download.bin", &bytes, owner, 0o644);
-    (site, bytes)
+    bytes
 }
 
 /// Asserts that a visitor sees all of the file.
@@ -58,21 +64,6 @@ fn assert_downloads(name: &str, port: u16, base: &str, bytes: &[u8]) {
     assert!(is_seen, "{name}: a cut file looks complete: {cut:?}");
 }
 
-fn lighttpd(site: &Site, configuration: &str) -> Server {
-    let port = free_port();
-    let log = File::create(site.path().join("errors.log"));
-    let mut lighttpd = Command::new("lighttpd");
-    lighttpd
-        .arg("-D")
-        .arg("-f")
-        .arg(Site::shipped_path(configuration))
-        .env("SITE", site.path())
-        .env("MOUNT", "/")
-        .env("PORT", port.to_string())
-        .stderr(log.expect("make the error log"));
-    Server::start(&mut lighttpd, port)
-}
-
 #[test]
 #[ignore = "needs lighttpd: run tests/run"]
 fn a_file_behind_lighttpd() {
@@ -82,7 +73,7 @@ fn a_file_behind_lighttpd() {
     ] {
         // It keeps the user that starts it.
         let (site, bytes) = site(User::current());
-        let server = lighttpd(&site, configuration);
+        let server = start_lighttpd(&site, &Site::shipped_path(configuration), Some("/"));
         assert_downloads(configuration, server.port, base, &bytes);
     }
 }
@@ -112,15 +103,11 @@ fn a_file_behind_apache() {
         assert_downloads(&format!("{started:?}"), port, "/app", &bytes);
     }
 
-    let (site, bytes) = site(server_user());
-    let more = format!(
-        "FcgidIPCDir {site}/run/fcgid\nFcgidProcessTableFile {site}/run/fcgid/shm\n\
-         Define SITE {site}\nInclude \"{shipped}\"\n{TRUST_LENGTH}",
-        site = site.path().display(),
-        shipped = Site::shipped_path("apache/fcgid.conf").display(),
-    );
-    let (_server, port) = start_apache(&site, &["fcgid"], &more);
-    assert_downloads("mod_fcgid", port, "", &bytes);
+    let mut bytes = Vec::new();
+    let live = mod_fcgid_with("", TRUST_LENGTH, |site| {
+        bytes = install(site, server_user())
+    });
+    assert_downloads("mod_fcgid", live.mounts[0].port, "", &bytes);
 }
 
 /// A worker of the program, and the port that it listens at.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::apache::{self, Started, server_user};
 use super::daemon::{Daemon, Socket};
+use super::lighttpd::start_lighttpd;
 use super::proxy::noise;
 use super::site::{Site, User};
 use super::{Live, Mount, Software, answers, hostile, is_ours, on_each, walk};
@@ -30,18 +31,10 @@ pub(super) fn lighttpd(base: &'static str) -> Live {
     site.folder("state", owner, 0o700);
     site.program("cgi-bin/signet.cgi", owner);
 
-    let port = free_port();
-    let log = File::create(site.path().join("errors.log"));
-    let mut lighttpd = Command::new("lighttpd");
-    lighttpd
-        .arg("-D")
-        .arg("-f")
-        .arg(Site::shipped_path("lighttpd-fastcgi.conf"))
-        .env("SITE", site.path())
-        .env("MOUNT", if base.is_empty() { "/" } else { base })
-        .env("PORT", port.to_string())
-        .stderr(log.expect("make the error log"));
-    let server = Server::start(&mut lighttpd, port);
+    let configuration = Site::shipped_path("lighttpd-fastcgi.conf");
+    let mounted = if base.is_empty() { "/" } else { base };
+    let server = start_lighttpd(&site, &configuration, Some(mounted));
+    let port = server.port;
     let mount = mount(
         &site,
         ["lighttpd", "lighttpd, /app"],
@@ -65,7 +58,7 @@ pub(super) fn mod_fcgid(base: &'static str) -> Live {
 
 /// [`mod_fcgid`] with more lines in Apache's configuration, and with what `install`
 /// puts where the program is to be.
-fn mod_fcgid_with(base: &'static str, lines: &str, install: impl FnOnce(&Site)) -> Live {
+pub(super) fn mod_fcgid_with(base: &'static str, lines: &str, install: impl FnOnce(&Site)) -> Live {
     let (root, owner) = (User::current(), server_user());
     let site = Site::new();
     for folder in ["run", "cgi-bin", "htdocs"] {

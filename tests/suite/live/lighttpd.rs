@@ -1,6 +1,7 @@
 //! lighttpd, by its three configuration files as they are shipped.
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::process::Command;
 
 use super::site::{Site, User};
@@ -17,6 +18,23 @@ const SET_UPS: [(&str, &[&str]); 3] = [
     ),
     ("lighttpd-rewrite.conf", &[""]),
 ];
+
+/// lighttpd with this configuration, which may read the variables `SITE`, `PORT`,
+/// and `MOUNT` if there is one.
+pub(super) fn start_lighttpd(site: &Site, configuration: &Path, mount: Option<&str>) -> Server {
+    let port = free_port();
+    let log = File::create(site.path().join("errors.log"));
+    let mut lighttpd = Command::new("lighttpd");
+    lighttpd
+        .arg("-D")
+        .arg("-f")
+        .arg(configuration)
+        .env("SITE", site.path())
+        .envs(mount.map(|mount| ("MOUNT", mount)))
+        .env("PORT", port.to_string())
+        .stderr(log.expect("make the error log"));
+    Server::start(&mut lighttpd, port)
+}
 
 pub(super) fn start(configuration: &'static str, bases: &[&'static str]) -> Live {
     // It keeps the user that starts it.
@@ -40,16 +58,7 @@ pub(super) fn start(configuration: &'static str, bases: &[&'static str]) -> Live
     };
 
     let log = site.path().join("errors.log");
-    let port = free_port();
-    let mut lighttpd = Command::new("lighttpd");
-    lighttpd
-        .arg("-D")
-        .arg("-f")
-        .arg(configured)
-        .env("SITE", site.path())
-        .env("PORT", port.to_string())
-        .stderr(File::create(&log).expect("make the error log"));
-    let server = Server::start(&mut lighttpd, port);
+    let server = start_lighttpd(&site, &configured, None);
     let mount = |base: &&'static str| Mount {
         name: configuration,
         software: Software::Lighttpd,

@@ -1,15 +1,15 @@
 //! The server configurations that `signet print` writes for a program of another
 //! name, below a path: each is used as its first lines say.
 
-use std::fs::File;
 use std::process::Command;
 
 use super::apache::server_user;
 use super::daemon::Socket;
 use super::fastcgi::{mount, start_apache, start_nginx, with_daemon};
+use super::lighttpd::start_lighttpd;
 use super::site::{Site, User};
 use super::{Live, Mount, Software, on_each, walk};
-use crate::support::http::{self, Server, free_port};
+use crate::support::http::{self, Server};
 
 /// Below which path the program is.
 const BASE: &str = "/guest.book/v1";
@@ -75,17 +75,8 @@ fn lighttpd(file: &'static str) -> Live {
         0o644,
     );
     let configuration = site.file("lighttpd.conf", printed(file), User::current(), 0o644);
-    let log = File::create(site.path().join("errors.log"));
-    let port = free_port();
-    let mut lighttpd = Command::new("lighttpd");
-    lighttpd
-        .arg("-D")
-        .arg("-f")
-        .arg(configuration)
-        .env("SITE", site.path())
-        .env("PORT", port.to_string())
-        .stderr(log.expect("make the error log"));
-    let server = Server::start(&mut lighttpd, port);
+    let server = start_lighttpd(&site, &configuration, None);
+    let port = server.port;
     let mount = Mount {
         state: site.path().join("state/guestbook"),
         ..mount(&site, [file; 2], Software::Lighttpd, port, BASE)

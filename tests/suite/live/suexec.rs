@@ -8,15 +8,16 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::Command;
 
 use super::apache::{Started, configuration, start};
 use super::site::{Site, User, set_mode};
 use super::{Live, Mount, Software, answers, beside, hostile, on_each, walk};
-use crate::support::http::{self, free_port};
+use crate::support::http::{self, Server, free_port};
 
 /// Whose site it is; known in the namespace only.
-const ALICE: User = User {
+pub(super) const ALICE: User = User {
     uid: 61_234,
     gid: 61_234,
 };
@@ -58,6 +59,28 @@ UserDir public_html
 const BY_NAME: &str = "SetEnv SSL_SIGNET_CONFIG /home/alice/site.toml\n";
 const NAMED: &str = "SESSION_COOKIE_NAME = \"by_name\"\nSTATE_DIR = \"/home/alice/elsewhere\"\n";
 
+/// Makes the files of users that the namespace has, with alice in them.
+pub(super) fn add_alice(site: &Site, home: &str) {
+    for (name, line) in [
+        ("passwd", &*format!("alice:x:61234:61234::{home}:/bin/sh\n")),
+        ("group", "alice:x:61234:\n"),
+    ] {
+        let real = fs::read_to_string(format!("/etc/{name}")).expect("read /etc");
+        let others = real.lines().filter(|line| !line.starts_with("alice:"));
+        let text: String = others.map(|line| format!("{line}\n")).collect();
+        site.file(name, text + line, User::current(), 0o644);
+    }
+}
+
+/// Apache for the folder `site`, in a mount namespace that a script makes.
+pub(super) fn start_inside(namespace: &str, site: &Path, port: u16) -> Server {
+    let mut apache = Command::new("unshare");
+    apache
+        .args(["--mount", "/bin/sh", "-ec", namespace, "apache2"])
+        .arg(site);
+    start(apache, site, port)
+}
+
 fn set_up(started: Started) -> Live {
     let root = User::current();
     assert!(root.is_root(), "suEXEC needs root: run tests/run");
@@ -65,15 +88,7 @@ fn set_up(started: Started) -> Live {
     for folder in ["run", "log", "www", "www/virtual", "home"] {
         site.folder(folder, root, 0o755);
     }
-    for (name, line) in [
-        ("passwd", "alice:x:61234:61234::/home/alice:/bin/sh\n"),
-        ("group", "alice:x:61234:\n"),
-    ] {
-        let real = fs::read_to_string(format!("/etc/{name}")).expect("read /etc");
-        let others = real.lines().filter(|line| !line.starts_with("alice:"));
-        let text: String = others.map(|line| format!("{line}\n")).collect();
-        site.file(name, text + line, root, 0o644);
-    }
+    add_alice(&site, "/home/alice");
 
     let home = site.folder("home/alice", ALICE, 0o711);
     let web = "www/virtual/alice";
@@ -118,11 +133,7 @@ fn set_up(started: Started) -> Live {
     let folder = site.path();
     let text = configuration(folder, port, started, &["suexec", "userdir"], &customer);
     site.file("httpd.conf", text, root, 0o644);
-    let mut apache = Command::new("unshare");
-    apache
-        .args(["--mount", "/bin/sh", "-ec", NAMESPACE, "apache2"])
-        .arg(folder);
-    let server = start(apache, folder, port);
+    let server = start_inside(NAMESPACE, folder, port);
 
     let mount = |name, base: &'static str| Mount {
         name,

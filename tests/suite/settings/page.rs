@@ -307,14 +307,13 @@ fn a_file_of_another_user_is_called_unreadable() {
         },
     );
     let path = site.file("site.toml", "DEBUG = true\n", alice, 0o600);
-    let nobody = || {
-        login().var("SIGNET_CONFIG", &path).through(&[
-            "setpriv",
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-        ])
-    };
+    let as_nobody = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+    ];
+    let nobody = || login().var("SIGNET_CONFIG", &path).through(&as_nobody);
     let (page, log) = refused("mode 600", nobody());
     assert_words("mode 600", &page, &["site.toml", "cannot be read", "644"]);
     assert_words(
@@ -337,12 +336,6 @@ fn a_file_of_another_user_is_called_unreadable() {
         gid: 65_534,
     };
     let path = site.file("own.toml", "DEBUG = true\n", own, 0o000);
-    let as_nobody = [
-        "setpriv",
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-    ];
     let request = login().var("SIGNET_CONFIG", &path).through(&as_nobody);
     let (page, log) = refused("mode 000", request);
     assert_words("mode 000", &page, &["own.toml", "cannot be read"]);

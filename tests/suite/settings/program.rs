@@ -21,7 +21,7 @@ fn program(name: &'static str, settings: &'static str) -> Program {
 }
 
 /// The settings of `program` with these variables.
-fn load(program: &Program, vars: &[(&str, &str)]) -> Result<Config, String> {
+pub(super) fn load(program: &Program, vars: &[(&str, &str)]) -> Result<Config, String> {
     let environment: Environment = vars.iter().copied().collect();
     let (served, euid) = (ServedFolders::default(), geteuid().as_raw());
     Config::load(program, &environment, None, &served, euid).map_err(|err| err.to_string())

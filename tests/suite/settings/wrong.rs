@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, mkfifoat};
-use signet::Environment;
-use signet::config::{Config, Program, ServedFolders};
+use signet::config::Program;
 
+use super::program::load;
 use super::{login, site};
 use crate::support::invariants::{NOTHING, assert_holds};
 use crate::support::{Cgi, Output, StateDir};
@@ -382,13 +382,7 @@ fn a_misspelt_name_suggests_the_setting_that_was_meant() {
     ];
     for (name, want) in cases {
         let variable = format!("SIGNET_{name}");
-        let environment: Environment = [(variable.as_str(), "value")].into_iter().collect();
-        let (served, euid) = (
-            ServedFolders::default(),
-            rustix::process::geteuid().as_raw(),
-        );
-        let loaded = Config::load(&Program::SIGNET, &environment, None, &served, euid);
-        let err = loaded.expect_err(name).to_string();
+        let err = load(&Program::SIGNET, &[(&variable, "value")]).expect_err(name);
         let meant = err.split_once("did you mean SIGNET_");
         let meant = meant.and_then(|(_, meant)| meant.strip_suffix('?'));
         assert_eq!(meant, want, "{name}: {err}");

@@ -49,7 +49,7 @@ impl Place for Folder {
 }
 
 /// Where [`Files`] in `sessions/` keeps the session of this id: by SHA-256.
-fn place(id: &SessionId) -> String {
+pub(crate) fn place(id: &SessionId) -> String {
     let hash = id.hash();
     format!("sessions/{}/{}/{}", &hash[..1], &hash[1..3], &hash[3..])
 }

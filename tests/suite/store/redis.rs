@@ -408,7 +408,6 @@ fn the_keys_of_others_cost_a_click_nothing() {
     }
 }
 
-/// Two requests of one session, and one of them is slow.
 /// Another program, or an owner, stored it.
 #[test]
 #[ignore = "needs redis-server: run tests/run"]
@@ -424,6 +423,7 @@ fn a_foreign_value_in_the_place_of_the_list_of_marks_is_replaced() {
     assert_eq!(copy.user(NOW), None);
 }
 
+/// Two requests of one session, and one of them is slow.
 #[test]
 #[ignore = "needs redis-server: run tests/run"]
 fn a_slow_request_loses_nothing_and_revives_nothing() {
