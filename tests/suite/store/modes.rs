@@ -127,9 +127,6 @@ fn modes_that_a_control_panel_reset_are_corrected_and_logged_once() {
             let wanted = if path.is_dir() { 0o700 } else { 0o600 };
             assert_eq!(mode(&path), wanted, "{kind}: {name}");
         }
-        // What else is in these folders nobody reaches any more.
-        let key = fs::read_to_string(state.path().join("secret_key"));
-        assert!(key.is_ok() || kind == "filesystem");
     }
 }
 
