@@ -30,6 +30,7 @@
 //!   an error page of the program's own.
 //! - A handler returns what [`IntoResponse`] converts: text, [`html`], a [`redirect`], a
 //!   [`Response`] with bytes or a part of a file as its [`Body`], or a `Result`.
+//! - [`render`] makes a page of a Jinja template, which a site's owner can replace.
 //! - [`form`] and [`query`] read what a visitor sent, as a type or as a [`Form`] of pairs.
 //! - [`testing::Client`] sends requests in a test's own process.
 //! - [`main!`] makes the program begin as fast as signet itself.
@@ -48,8 +49,13 @@
 //! `config`, then `gateway` and [`session`], which do not know each other, then
 //! `files`, then `log`.
 
+// The program uses more of the layers below it than other programs do.
+#![cfg_attr(not(feature = "program"), allow(dead_code, unused_imports))]
+
+#[cfg(feature = "program")]
 #[doc(hidden)]
 pub mod app;
+#[cfg(feature = "program")]
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
@@ -75,6 +81,8 @@ pub use server::{
     form, html, meta_variables, mount, now, parameter, query, redirect, state_dir, url_for,
 };
 pub use session::{Flash, Session, USERNAME, Value};
+#[cfg(feature = "templates")]
+pub use {minijinja::context, server::render};
 
 /// The examples in the documents compile.
 #[cfg(doctest)]

@@ -6,13 +6,16 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::remedy::{Remedy, Steps};
-use super::site::TemplateError;
 use super::texts::Texts;
-use crate::config::{ConfigError, ConfigProblem, KeyError, Place};
-use crate::config::{StateDirError, StateDirSource, Tried};
+use crate::config::{ConfigError, ConfigProblem, Conflict, Expected, KeyError, Place};
+use crate::config::{StateDirError, StateDirSource, SyntaxRemedy, Tried, listed};
 use crate::files::accounts::user_name;
 use crate::files::text::NotText;
 use crate::files::{FileError, FileProblem, program_owner};
+use crate::gateway::ApplicationRootError;
+use crate::server::TemplateError;
+use crate::session::RedisUrlError;
+use crate::session::cookie::{CookieDomainError, CookieNameError, CookiePathError};
 use crate::session::key::{KeyFileError, MIN_LENGTH, WeakKey};
 
 /// Words for the owner, in one language.
@@ -58,10 +61,11 @@ impl Advice<'_> {
                 similar: Some(name),
             } => (t.similar_setting)(&format!("{prefix}{name}")),
             ConfigProblem::Unknown { similar: None } => t.no_such_setting.to_owned(),
-            ConfigProblem::Value(wrong) => format!("{}.{example}", wrong.reason),
-            ConfigProblem::Conflict(reason) => format!("{reason}."),
+            ConfigProblem::Value(wrong) => format!("{}.{example}", self.expected(&wrong.expected)),
+            ConfigProblem::Conflict(conflict) => format!("{}.", self.conflict(*conflict)),
             ConfigProblem::Syntax { remedy, .. } => {
-                format!("{}.{example}", remedy.unwrap_or(t.not_toml))
+                let remedy = remedy.map_or(t.not_toml, |remedy| self.syntax(remedy));
+                format!("{remedy}.{example}")
             }
             ConfigProblem::NotText(NotText::Utf16 { .. }) => format!("{}.", t.utf_16),
             ConfigProblem::NotText(NotText::OtherEncoding { .. }) => format!("{}.", t.not_utf_8),
@@ -73,6 +77,82 @@ impl Advice<'_> {
             ConfigProblem::File(err) => self.settings_file(err),
         };
         (t.at_place)(&place, &mistake)
+    }
+
+    /// What the value of a setting has to be.
+    fn expected(&self, expected: &Expected) -> String {
+        let t = self.t;
+        let text = match expected {
+            Expected::Integer(least, most) => return (t.expected_integer)(*least, *most),
+            Expected::Word(words) => return (t.expected_word)(&listed(words, t.or)),
+            Expected::RedisUrl(err) => return self.redis_url(err),
+            Expected::Text => t.expected_text,
+            Expected::AbsolutePath => t.expected_path,
+            Expected::Bool => t.expected_bool,
+            Expected::Proxy => t.expected_proxy,
+            Expected::List => t.expected_list,
+            Expected::CookieName(CookieNameError) => t.expected_cookie_name,
+            Expected::CookieDomain(err) => match err {
+                CookieDomainError::NotAHostName => t.expected_host_name,
+                CookieDomainError::IpAddress => t.no_ip_address,
+                CookieDomainError::OneLabel => t.expected_dot,
+            },
+            Expected::CookiePath(CookiePathError) => t.expected_cookie_path,
+            Expected::ApplicationRoot(ApplicationRootError) => t.expected_root,
+            Expected::KeyPrefix => t.expected_key_prefix,
+        };
+        text.to_owned()
+    }
+
+    fn redis_url(&self, err: &RedisUrlError) -> String {
+        let t = self.t;
+        let text = match err {
+            RedisUrlError::Tls(word) => return (t.redis_tls)(word),
+            RedisUrlError::Option(name) => return (t.redis_option)(name),
+            RedisUrlError::Scheme => t.redis_scheme,
+            RedisUrlError::Host => t.redis_host,
+            RedisUrlError::Port => t.redis_port,
+            RedisUrlError::Path => t.redis_path,
+            RedisUrlError::Database => t.redis_database,
+            RedisUrlError::Login => t.redis_login,
+            RedisUrlError::Unescaped => t.redis_unescaped,
+            RedisUrlError::Fragment => t.redis_fragment,
+        };
+        text.to_owned()
+    }
+
+    /// How two settings contradict each other.
+    fn conflict(&self, conflict: Conflict) -> &'static str {
+        let t = self.t;
+        match conflict {
+            Conflict::SameSite => t.two_same_sites,
+            Conflict::PrefixNeedsHttpOnly => t.prefix_needs_http_only,
+            Conflict::PrefixNeedsSecure => t.prefix_needs_secure,
+            Conflict::HostPrefixWithDomain => t.host_prefix_with_domain,
+            Conflict::HostPrefixWithPath => t.host_prefix_with_path,
+            Conflict::NeedsSecure => t.needs_secure,
+            Conflict::StateDirInItself => t.state_dir_in_itself,
+        }
+    }
+
+    /// What to do about a line that is not TOML.
+    fn syntax(&self, remedy: SyntaxRemedy) -> &'static str {
+        let t = self.t;
+        match remedy {
+            SyntaxRemedy::Section => t.no_sections,
+            SyntaxRemedy::Twice => t.setting_twice,
+            SyntaxRemedy::List => t.write_a_list,
+            SyntaxRemedy::NoEqualsSign => t.write_equals_sign,
+            SyntaxRemedy::NoValue => t.write_a_value,
+            SyntaxRemedy::SameSiteNone => t.write_same_site_none,
+            SyntaxRemedy::NoneIsDefault => t.none_is_default,
+            SyntaxRemedy::Integer => t.write_an_integer,
+            SyntaxRemedy::LowerCase => t.write_lower_case,
+            SyntaxRemedy::Bool => t.write_a_bool,
+            SyntaxRemedy::StraightQuotes => t.write_straight_quotes,
+            SyntaxRemedy::OneOnEachLine => t.one_on_each_line,
+            SyntaxRemedy::Quotes => t.write_quotes,
+        }
     }
 
     /// What is wrong with the settings file itself.

@@ -6,7 +6,6 @@ mod handlers;
 mod page;
 mod remedy;
 mod response;
-mod site;
 mod texts;
 mod username;
 
@@ -32,6 +31,7 @@ macro_rules! pages {
                     .endpoint(stringify!($handler))
                     $(.$takes_form())?
                 )+
+                .templates(BUILT_IN)
                 .error_page(error::page)
         }
 
@@ -66,7 +66,7 @@ pages! {
 mod tests {
     use super::page::Page;
     use super::*;
-    use crate::server::Context;
+    use crate::server::{Context, render_source};
     use base64::Engine;
     use sha2::Digest;
 
@@ -142,7 +142,9 @@ mod tests {
     fn both_engines_render_the_built_in_sources_alike() {
         let context = context();
         for page in examples() {
-            let own = site::render_source(page, &context).unwrap();
+            let own = render_source(&context, page.file(), &page.variables())
+                .unwrap()
+                .document;
             assert_eq!(
                 decoded(&page.built_in(&context)),
                 decoded(&own),

@@ -56,7 +56,8 @@ macro_rules! page {
             }
 
             fn variables(&self) -> minijinja::Value {
-                minijinja::context! { ..self.own_variables(), ..$shared }
+                let t = minijinja::Value::from_object(&$crate::app::texts::ENGLISH);
+                minijinja::context! { ..minijinja::context! { t }, ..self.own_variables(), ..$shared }
             }
         }
 

@@ -1,12 +1,9 @@
 //! A page as a response: the built-in one, or a site's own.
 
 use http::header::{self, HeaderValue};
-use minijinja::HtmlEscape;
 
 use super::page::Page;
-use super::site::{self, Rendered};
-use crate::gateway::log;
-use crate::server::{Context, Error, Response, html, keep_out_of_caches};
+use crate::server::{Context, Error, Response, html, keep_out_of_caches, render_own};
 
 /// The Content-Security-Policy of the built-in pages, with the hashes of the one
 /// style and the one script that they have; a test compares them.
@@ -35,25 +32,7 @@ pub(super) const SITE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsa
 /// A site's own page that cannot be rendered. The built-in page is not shown in
 /// its place, so that the mistake is seen.
 pub(super) fn response(page: &dyn Page, context: &Context) -> Result<Response, Error> {
-    if let Some(dir) = context.config.missing_templates_dir() {
-        log(format_args!(
-            "TEMPLATES_DIR {} is not a folder; the built-in pages are shown",
-            dir.display()
-        ));
-    }
-    if let Some(dir) = &context.config.templates_dir()
-        && let Some(Rendered {
-            mut document,
-            undefined,
-        }) = site::render(dir, page, context)?
-    {
-        if let Some(undefined) = undefined {
-            let note = format!("{undefined}; nothing is shown in its place");
-            log(&note);
-            if context.config.debug {
-                document.push_str(&format!("\n<pre>{}</pre>\n", HtmlEscape(&note)));
-            }
-        }
+    if let Some(document) = render_own(context, page.file(), &page.variables())? {
         let policy = const { HeaderValue::from_static(SITE_POLICY) };
         return Ok(with_policy(document, policy));
     }

@@ -24,10 +24,10 @@ use rustix::process::umask;
 use signal_hook::consts::{SIGCHLD, SIGKILL};
 
 use super::{Failure, count};
-use crate::gateway::Edge;
 use crate::gateway::fastcgi::{
-    GRACE, ProgramFile, RUNNING, asked_to_end, is_listening, received, web_server_addrs,
+    GRACE, ProgramFile, RUNNING, asked_to_end, received, web_server_addrs,
 };
+use crate::gateway::{Edge, is_listening};
 use crate::log::log;
 
 /// How long after the start of a worker the next one is started in its place, if it

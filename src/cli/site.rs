@@ -136,7 +136,7 @@ fn check_existence(config: &Config, edge: &Edge, subject: Subject) -> Result<(),
         Subject::Key => config.names_key(),
         Subject::Sessions => config.keeps_sessions_elsewhere(),
         Subject::Site => {
-            config.keeps_sessions_elsewhere() && (config.uses_redis_only() || config.names_key())
+            config.keeps_sessions_elsewhere() && (config.uses_no_files() || config.names_key())
         }
     };
     if is_elsewhere || config.state_dir().is_some_and(Path::is_dir) {

@@ -1,8 +1,11 @@
 //! The rules that browsers enforce on a cookie, checked when settings are read.
 
 use super::value::Raw;
+use super::wrong_value::Conflict;
 use super::{Config, ConfigError, ConfigProblem};
 use crate::session::cookie::CookiePath;
+
+const NAME: &str = "SESSION_COOKIE_NAME";
 
 impl Config {
     /// Checks the rules by which browsers drop a cookie (RFC 6265bis, 5.7): then a
@@ -16,50 +19,32 @@ impl Config {
             None => Ok(()),
         };
         if self.omit_same_site {
-            conflict(
-                "SESSION_COOKIE_SAMESITE",
-                "cannot be set together with SESSION_COOKIE_OMIT_SAMESITE",
-            )?;
+            conflict("SESSION_COOKIE_SAMESITE", Conflict::SameSite)?;
             self.cookie.same_site = None;
         }
         let name = &self.cookie.name;
         if name.is_http_only() && !self.cookie.http_only {
-            conflict(
-                "SESSION_COOKIE_NAME",
-                "this prefix needs SESSION_COOKIE_HTTPONLY, which is set to false",
-            )?;
+            conflict(NAME, Conflict::PrefixNeedsHttpOnly)?;
         }
         if name.is_secure_only() {
             if self.cookie_secure == Some(false) {
-                conflict(
-                    "SESSION_COOKIE_NAME",
-                    "this prefix needs SESSION_COOKIE_SECURE, which is set to false",
-                )?;
+                conflict(NAME, Conflict::PrefixNeedsSecure)?;
             }
             self.cookie_secure = Some(true);
         }
         if name.is_host_only() {
             if self.cookie.domain.is_some() {
-                conflict(
-                    "SESSION_COOKIE_NAME",
-                    "the __Host- prefix allows no SESSION_COOKIE_DOMAIN",
-                )?;
+                conflict(NAME, Conflict::HostPrefixWithDomain)?;
             }
             let root = CookiePath::root();
             if self.cookie_path.as_ref().is_some_and(|path| *path != root) {
-                conflict(
-                    "SESSION_COOKIE_NAME",
-                    "the __Host- prefix allows no SESSION_COOKIE_PATH but \"/\"",
-                )?;
+                conflict(NAME, Conflict::HostPrefixWithPath)?;
             }
             self.cookie_path = Some(root);
         }
         if self.cookie.same_site == Some(cookie::SameSite::None) || self.cookie.partitioned {
             if self.cookie_secure == Some(false) {
-                conflict(
-                    "SESSION_COOKIE_SECURE",
-                    "cannot be false with SESSION_COOKIE_SAMESITE \"None\" or SESSION_COOKIE_PARTITIONED",
-                )?;
+                conflict("SESSION_COOKIE_SECURE", Conflict::NeedsSecure)?;
             }
             self.cookie_secure = Some(true);
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::table::{SETTINGS, Setting};
-use super::wrong_value::WrongValue;
+use super::wrong_value::{Conflict, SyntaxRemedy, WrongValue};
 use crate::files::FileError;
 use crate::files::text::NotText;
 
@@ -45,13 +45,13 @@ pub(crate) enum ConfigProblem {
     Unknown {
         similar: Option<&'static str>,
     },
-    Value(WrongValue),
+    Value(Box<WrongValue>),
     /// It is in conflict with another setting.
-    Conflict(&'static str),
+    Conflict(Conflict),
     /// The line is not TOML: the parser's reason, and what to do about it.
     Syntax {
         reason: String,
-        remedy: Option<&'static str>,
+        remedy: Option<SyntaxRemedy>,
     },
     /// The file or the variable is not UTF-8.
     NotText(NotText),
@@ -135,7 +135,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "unknown setting; did you mean {prefix}{name}?")
             }
             ConfigProblem::Value(wrong) => wrong.fmt(f),
-            ConfigProblem::Conflict(reason) => f.write_str(reason),
+            ConfigProblem::Conflict(conflict) => conflict.fmt(f),
             ConfigProblem::Syntax { reason, remedy } => match remedy {
                 None => f.write_str(reason),
                 Some(remedy) => write!(f, "{reason}; {remedy}"),

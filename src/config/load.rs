@@ -10,6 +10,7 @@ use super::script::open_script;
 use super::state_dir::PrivatePlaces;
 use super::value::{self, Raw};
 use super::variable::redirected;
+use super::wrong_value::Conflict;
 use super::{Config, ConfigError, ConfigProblem, KeyError, Program, ServedFolders, StateDirError};
 use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem, text};
@@ -75,8 +76,7 @@ impl Config {
         let mut given = own;
         for raw in in_file.unwrap_or_default() {
             if raw.is(STATE_DIR) && file.as_ref().is_some_and(|file| file.in_state_dir) {
-                let reason = "the file in the state folder cannot choose the folder. Remove the line; to use another folder, write SetEnv SIGNET_STATE_DIR /home/you/signet in .htaccess";
-                return Err(raw.error(ConfigProblem::Conflict(reason)));
+                return Err(raw.error(ConfigProblem::Conflict(Conflict::StateDirInItself)));
             }
             let is_unset = |null: &Raw<'_>| null.is_null() && null.is(raw.setting.name);
             match variables.iter().any(is_unset) {

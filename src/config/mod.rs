@@ -11,7 +11,10 @@ mod error;
 mod keys;
 mod load;
 mod program;
+#[cfg(feature = "fastcgi")]
 mod recent;
+#[cfg(feature = "redis")]
+mod redis;
 mod script;
 mod served;
 mod service;
@@ -22,7 +25,6 @@ mod value;
 mod variable;
 mod wrong_value;
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -31,7 +33,6 @@ use crate::files::trusted::{Readers, TrustedFile, TrustedFolder};
 use crate::gateway::{ApplicationRoot, TrustProxy};
 use crate::session::cookie::{CookiePath, CookieSettings};
 use crate::session::key::Key;
-use crate::session::redis::{Client, RedisUrl};
 use crate::session::signing::{Digest, Signer};
 
 pub use error::ConfigError;
@@ -40,12 +41,14 @@ pub use keys::{KeyError, RotateError};
 pub(crate) use keys::{create_key_file, read_key_file};
 use load::Stamp;
 pub use program::{Program, ProgramName, WrongProgramName};
+#[cfg(feature = "fastcgi")]
 pub(crate) use recent::RecentConfig;
 pub(crate) use script::cgi_script;
 pub use served::ServedFolders;
 pub use state_dir::{StateDirError, StateDirSource, Tried};
 pub(crate) use storage::NoSessions;
 pub use table::{SETTINGS, Setting};
+pub(crate) use wrong_value::{Conflict, Expected, SyntaxRemedy, listed};
 
 /// All settings of one process.
 #[derive(Clone, Debug)]
@@ -80,16 +83,15 @@ pub struct Config {
     pub trust_proxy: TrustProxy,
     /// `DEBUG`: whether error pages show what is otherwise only in the log.
     pub debug: bool,
+    #[cfg(feature = "templates")]
     templates_dir: Option<PathBuf>,
     /// `SESSION_TYPE`.
     pub session_type: SessionType,
     /// `SESSION_OVERFLOW`: where a session is stored that is too large for a
     /// cookie; `None`: it is an error.
     pub overflow: Option<StoreType>,
-    redis: Option<RedisUrl>,
-    /// Made when it is first used. It connects when the first command is sent.
-    redis_client: OnceLock<Arc<Client>>,
-    key_prefix: Cow<'static, str>,
+    #[cfg(feature = "redis")]
+    redis: redis::RedisSettings,
     given_session_dir: Option<PathBuf>,
     session_file_dir: Option<Result<TrustedFolder, StateDirError>>,
     /// The settings file, or where it would be.
@@ -116,7 +118,18 @@ pub enum StoreType {
     /// Files, in `SESSION_FILE_DIR`.
     Filesystem,
     /// Redis, at `SESSION_REDIS`.
+    #[cfg(feature = "redis")]
     Redis,
+}
+
+impl StoreType {
+    fn is_in_files(self) -> bool {
+        match self {
+            Self::Filesystem => true,
+            #[cfg(feature = "redis")]
+            Self::Redis => false,
+        }
+    }
 }
 
 impl Config {
@@ -133,6 +146,7 @@ impl Config {
 
     /// The folder of a site's own pages: `TEMPLATES_DIR`, or `templates/` in the
     /// state folder.
+    #[cfg(feature = "templates")]
     pub fn templates_dir(&self) -> Option<PathBuf> {
         self.templates_dir
             .clone()
@@ -140,6 +154,7 @@ impl Config {
     }
 
     /// `TEMPLATES_DIR`, if it is set and is not a folder.
+    #[cfg(feature = "templates")]
     pub(crate) fn missing_templates_dir(&self) -> Option<&Path> {
         self.templates_dir.as_deref().filter(|dir| !dir.is_dir())
     }
@@ -178,9 +193,12 @@ impl Config {
         self.file.as_deref().filter(|_| self.file_stamp.is_some())
     }
 
-    /// Whether sessions are stored in Redis only.
-    pub(crate) fn uses_redis_only(&self) -> bool {
-        self.session_type == SessionType::Stored(StoreType::Redis)
+    /// Whether neither sessions nor revocation marks are in files.
+    pub(crate) fn uses_no_files(&self) -> bool {
+        match self.session_type {
+            SessionType::Stored(kind) => !kind.is_in_files(),
+            SessionType::Cookie => false,
+        }
     }
 
     /// Why `STATE_DIR` is refused, if it is set.

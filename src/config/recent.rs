@@ -68,8 +68,9 @@ impl RecentConfig {
         let script = self.script.as_deref().map(Path::new);
         let served = ServedFolders::of_fastcgi(request);
         let config = Config::load(&self.program, &self.environment, script, &served, self.euid)?;
+        #[cfg(feature = "redis")]
         if let Some(last) = &self.last {
-            config.keep_connections_of(&last.config);
+            config.redis.keep_connections_of(&last.config.redis);
         }
         let config = Arc::new(config);
         self.last = Some(Last {
@@ -88,15 +89,6 @@ impl RecentConfig {
 }
 
 impl Config {
-    /// Takes over the connections of `before`, if it uses the same Redis.
-    fn keep_connections_of(&self, before: &Self) {
-        if let Some(client) = before.redis_client.get()
-            && self.redis == before.redis
-        {
-            self.redis_client.get_or_init(|| Arc::clone(client));
-        }
-    }
-
     /// The files of settings and keys, and their states: of the settings, the state
     /// that was read; of the keys, which are read later, the state now.
     fn files(&self) -> Vec<(PathBuf, Option<Stamp>)> {

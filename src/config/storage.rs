@@ -2,13 +2,11 @@
 //! them.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use super::{Config, KeyError, SessionType, StateDirError, StoreType};
 use crate::files::trusted::TrustedFolder;
-use crate::session::redis::Client;
-use crate::session::revocation::{RevocationFiles, RevocationRedis, Revocations};
-use crate::session::store::{Files, Redis, Store};
+use crate::session::revocation::{RevocationFiles, Revocations};
+use crate::session::store::{Files, Store};
 use crate::session::{SessionInterface, Storage};
 
 /// Why sessions can be neither opened nor saved.
@@ -34,9 +32,8 @@ impl Config {
             SessionType::Cookie => Storage::Cookie(self.signer(now)?, self.store()?),
         };
         let revocations = self.revocations();
-        if let Some(client) = self.redis_client.get() {
-            client.begin_request();
-        }
+        #[cfg(feature = "redis")]
+        self.redis.begin_request();
         Ok(SessionInterface {
             settings: self.cookie.clone(),
             storage,
@@ -65,25 +62,25 @@ impl Config {
             StoreType::Filesystem => {
                 Box::new(Files::in_folder(self.session_file_dir()?.into(), lifetime))
             }
-            StoreType::Redis => {
-                let prefix = self.key_prefix.clone().into_owned();
-                Box::new(Redis::new(self.redis(), prefix, lifetime))
-            }
+            #[cfg(feature = "redis")]
+            StoreType::Redis => self.redis.store(lifetime),
         })
     }
 
     /// Where revocation marks are stored. Several machines with one key need to see
     /// each other's marks: with signed cookies they are in Redis if one is set.
     fn marks_in(&self) -> StoreType {
-        match (self.session_type, self.overflow, &self.redis) {
-            (SessionType::Stored(kind), ..) => kind,
-            (SessionType::Cookie, Some(StoreType::Redis), _)
-            | (SessionType::Cookie, Some(StoreType::Filesystem) | None, Some(_)) => {
+        match (self.session_type, self.overflow) {
+            (SessionType::Stored(kind), _) => kind,
+            #[cfg(feature = "redis")]
+            (SessionType::Cookie, Some(StoreType::Redis)) => StoreType::Redis,
+            #[cfg(feature = "redis")]
+            (SessionType::Cookie, Some(StoreType::Filesystem) | None)
+                if self.redis.url.is_some() =>
+            {
                 StoreType::Redis
             }
-            (SessionType::Cookie, Some(StoreType::Filesystem) | None, None) => {
-                StoreType::Filesystem
-            }
+            (SessionType::Cookie, Some(StoreType::Filesystem) | None) => StoreType::Filesystem,
         }
     }
 
@@ -92,11 +89,11 @@ impl Config {
     pub(crate) fn keeps_sessions_elsewhere(&self) -> bool {
         let given = self.given_session_dir.as_ref();
         let has_folder = given.is_some_and(|dir| dir.is_dir());
-        let is_elsewhere = |kind| kind == StoreType::Redis || has_folder;
+        let is_elsewhere = |kind: StoreType| !kind.is_in_files() || has_folder;
         match self.session_type {
             SessionType::Stored(kind) => is_elsewhere(kind),
             SessionType::Cookie => {
-                self.marks_in() == StoreType::Redis && self.overflow.is_none_or(is_elsewhere)
+                !self.marks_in().is_in_files() && self.overflow.is_none_or(is_elsewhere)
             }
         }
     }
@@ -113,6 +110,7 @@ impl Config {
     pub(crate) fn has_revocations(&self) -> bool {
         match self.marks_in() {
             StoreType::Filesystem => self.marks_folder().is_some(),
+            #[cfg(feature = "redis")]
             StoreType::Redis => true,
         }
     }
@@ -120,21 +118,14 @@ impl Config {
     /// The revocation marks; `None` if there is no place for them.
     pub fn revocations(&self) -> Option<Box<dyn Revocations>> {
         let lifetime = self.cookie.lifetime;
-        Some(match self.marks_in() {
+        match self.marks_in() {
             StoreType::Filesystem => {
                 let folder = self.marks_folder()?.own_subfolder("ended").into();
-                Box::new(RevocationFiles::in_folder(folder, lifetime))
+                Some(Box::new(RevocationFiles::in_folder(folder, lifetime)))
             }
-            StoreType::Redis => {
-                let prefix = self.key_prefix.clone().into_owned();
-                Box::new(RevocationRedis::new(self.redis(), prefix, lifetime))
-            }
-        })
-    }
-
-    fn redis(&self) -> Arc<Client> {
-        let client = || Arc::new(Client::new(self.redis.clone().unwrap_or_default()));
-        Arc::clone(self.redis_client.get_or_init(client))
+            #[cfg(feature = "redis")]
+            StoreType::Redis => Some(self.redis.revocations(lifetime)),
+        }
     }
 
     fn session_file_dir(&self) -> Result<TrustedFolder, StateDirError> {

@@ -6,19 +6,19 @@
 //! written: text and paths stand as they are in the environment, the others are
 //! JSON there.
 
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::OnceLock;
 
 use cookie::SameSite;
 
-use super::wrong_value::WrongValue;
+use super::wrong_value::{Expected, WrongValue};
 use super::{Config, KeyError, Program, SessionType, StateDirError, StoreType};
 use crate::files::trusted::TrustedFolder;
 use crate::gateway::TrustProxy;
 use crate::session::cookie::CookieSettings;
 use crate::session::key::Key;
+#[cfg(feature = "redis")]
 use crate::session::redis::RedisUrl;
 use crate::session::signing::Digest;
 
@@ -132,6 +132,7 @@ pub const SETTINGS: &[Setting] = &[
             let choices = [
                 ("cookie", SessionType::Cookie),
                 ("filesystem", SessionType::Stored(StoreType::Filesystem)),
+                #[cfg(feature = "redis")]
                 ("redis", SessionType::Stored(StoreType::Redis)),
             ];
             choose(text, str::eq, &choices).map(|kind| c.session_type = kind)
@@ -145,27 +146,18 @@ pub const SETTINGS: &[Setting] = &[
             let choices = [
                 ("error", None),
                 ("filesystem", Some(StoreType::Filesystem)),
+                #[cfg(feature = "redis")]
                 ("redis", Some(StoreType::Redis)),
             ];
             choose(text, str::eq, &choices).map(|kind| c.overflow = kind)
         }),
         "\"error\"", "\"filesystem\"",
         "What happens to a session that is too large for a cookie: `error`; or `filesystem` or `redis`, where it is stored until it fits into a cookie again."),
-    row("SESSION_REDIS", Setter::Text(|c, text| {
-            let url = RedisUrl::parse(text);
-            c.redis = Some(url.map_err(|err| WrongValue::new(err.to_string()))?);
-            Ok(())
-        }),
+    row("SESSION_REDIS", REDIS_URL,
         "\"redis://127.0.0.1:6379\"", "\"unix:///run/redis/redis-server.sock\"",
         "The address of Redis: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `unix:///PATH?db=DATABASE`; parts may be left out, as in redis-py. TLS is not supported. If it is set and sessions are in cookies, Redis stores who logged out everywhere, so that all machines know it.")
-        .secret(Secret::Password(|c| c.redis.as_ref().is_some_and(RedisUrl::has_password))),
-    row("SESSION_KEY_PREFIX", Setter::Text(|c, text| {
-            if text.len() > 256 || text.contains(char::is_control) {
-                return Err(WrongValue::new("expected up to 256 bytes without control characters"));
-            }
-            c.key_prefix = text.to_owned().into();
-            Ok(())
-        }),
+        .secret(Secret::Password(Config::has_redis_password)),
+    row("SESSION_KEY_PREFIX", KEY_PREFIX,
         "\"session:\"", "\"blog:\"",
         "The beginning of every key in Redis. Each site in the same Redis needs a prefix of its own. The default of another program that uses the library is its name and `:session:`."),
     row("SESSION_ABSOLUTE_LIFETIME", Setter::Integer(1, CENTURY, |c, seconds| c.cookie.absolute_lifetime = Some(seconds)),
@@ -190,13 +182,41 @@ pub const SETTINGS: &[Setting] = &[
     row("TRUST_PROXY", Setter::Proxy(|c, trust| c.trust_proxy = trust),
         "false", "true",
         "Whether `X-Forwarded-Host`, `-Port` and `-Proto` of a proxy are used, or, with `\"forwarded\"`, its `Forwarded`. Set it only if every request passes through the proxy."),
-    row("TEMPLATES_DIR", Setter::Path(|c, path| c.templates_dir = Some(path)),
+    row("TEMPLATES_DIR", TEMPLATES_DIR,
         "`templates` in the state folder, if it exists", "\"/home/alice/pages\"",
         "The folder of your own pages: `index.html`, `login.html`, `logout.html`, `error.html`."),
     row("DEBUG", Setter::Bool(|c, on| c.debug = on),
         "false", "true",
         "Whether error pages show the reasons that are otherwise only in the error log. Not for public sites."),
 ];
+
+#[cfg(feature = "redis")]
+const REDIS_URL: Setter = Setter::Text(|c, text| {
+    let url = RedisUrl::parse(text);
+    c.redis.url = Some(url.map_err(Expected::from)?);
+    Ok(())
+});
+#[cfg(not(feature = "redis"))]
+const REDIS_URL: Setter = WITHOUT_REDIS;
+
+#[cfg(feature = "redis")]
+const KEY_PREFIX: Setter = Setter::Text(|c, text| {
+    if text.len() > 256 || text.contains(char::is_control) {
+        return Err(Expected::KeyPrefix.into());
+    }
+    c.redis.key_prefix = text.to_owned().into();
+    Ok(())
+});
+#[cfg(not(feature = "redis"))]
+const KEY_PREFIX: Setter = WITHOUT_REDIS;
+
+#[cfg(not(feature = "redis"))]
+const WITHOUT_REDIS: Setter = Setter::Text(|_, _| Err(Expected::NoRedis.into()));
+
+#[cfg(feature = "templates")]
+const TEMPLATES_DIR: Setter = Setter::Path(|c, path| c.templates_dir = Some(path));
+#[cfg(not(feature = "templates"))]
+const TEMPLATES_DIR: Setter = Setter::Text(|_, _| Err(Expected::NoTemplates.into()));
 
 const fn row(
     name: &'static str,
@@ -228,15 +248,17 @@ impl Setting {
     }
 }
 
-/// A text that a type reads. The error's words do not contain the value.
-fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, WrongValue> {
+/// A text that a type reads.
+fn parse<T: FromStr<Err: Into<Expected>>>(text: &str) -> Result<T, WrongValue> {
     text.parse()
-        .map_err(|err: T::Err| WrongValue::new(err.to_string()))
+        .map_err(|err: T::Err| WrongValue::from(err.into()))
 }
 
 /// As [`parse`]; `None` for an empty text, which stands for Python's `None` in a
 /// settings file that Flask reads, too.
-fn parse_unless_empty<T: FromStr<Err: Display>>(text: &str) -> Result<Option<T>, WrongValue> {
+fn parse_unless_empty<T: FromStr<Err: Into<Expected>>>(
+    text: &str,
+) -> Result<Option<T>, WrongValue> {
     match text {
         "" => Ok(None),
         text => parse(text).map(Some),
@@ -247,18 +269,24 @@ fn parse_unless_empty<T: FromStr<Err: Display>>(text: &str) -> Result<Option<T>,
 fn choose<T: Copy>(
     text: &str,
     is: fn(&str, &str) -> bool,
-    choices: &[(&str, T)],
+    choices: &[(&'static str, T)],
 ) -> Result<T, WrongValue> {
     if let Some((_, choice)) = choices.iter().find(|(word, _)| is(word, text)) {
         return Ok(*choice);
     }
-    let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-    let (last, others) = words.split_last().unwrap_or((&"", &[]));
-    let expected = format!("expected {} or {last}", others.join(", "));
-    Err(WrongValue::new(expected).found(text))
+    let words = choices.iter().map(|(word, _)| *word).collect();
+    Err(WrongValue::from(Expected::Word(words)).found(text))
 }
 
 impl Config {
+    fn has_redis_password(&self) -> bool {
+        #[cfg(feature = "redis")]
+        let has = self.redis.url.as_ref().is_some_and(RedisUrl::has_password);
+        #[cfg(not(feature = "redis"))]
+        let has = false;
+        has
+    }
+
     fn set_fallbacks(&mut self, keys: Vec<&str>) {
         self.fallbacks.clear();
         self.refused_fallbacks.clear();
@@ -285,7 +313,7 @@ impl Config {
 
     /// All settings at their defaults.
     pub(super) fn defaults(
-        program: &Program,
+        #[cfg_attr(not(feature = "redis"), expect(unused_variables))] program: &Program,
         state_dir: Result<TrustedFolder, StateDirError>,
         euid: u32,
     ) -> Self {
@@ -308,12 +336,12 @@ impl Config {
             max_content_length: 65_536,
             trust_proxy: TrustProxy::Off,
             debug: false,
+            #[cfg(feature = "templates")]
             templates_dir: None,
             session_type: SessionType::default(),
             overflow: None,
-            redis: None,
-            redis_client: OnceLock::new(),
-            key_prefix: program.key_prefix(),
+            #[cfg(feature = "redis")]
+            redis: super::redis::RedisSettings::new(program.key_prefix()),
             given_session_dir: None,
             session_file_dir: None,
             file: None,
@@ -336,8 +364,9 @@ mod tests {
             0,
         );
         // Used where no other is set; to set it says more: see its description.
+        #[cfg(feature = "redis")]
         if setting.name == "SESSION_REDIS" {
-            config.redis = Some(RedisUrl::default());
+            config.redis.url = Some(RedisUrl::default());
         }
         if !value.is_empty() {
             let text = format!("{} = {value}", setting.name);
@@ -348,13 +377,24 @@ mod tests {
         format!("{config:?}")
     }
 
+    fn is_built(name: &str) -> bool {
+        let optional = [
+            ("SESSION_REDIS", cfg!(feature = "redis")),
+            ("SESSION_KEY_PREFIX", cfg!(feature = "redis")),
+            ("TEMPLATES_DIR", cfg!(feature = "templates")),
+        ];
+        optional
+            .iter()
+            .all(|(setting, is_built)| *setting != name || *is_built)
+    }
+
     #[test]
     fn the_printed_default_of_each_setting_is_its_default() {
         let is_toml = |default: &str| {
             matches!(default, "true" | "false")
                 || default.starts_with(|c: char| matches!(c, '"' | '[' | '0'..='9'))
         };
-        for setting in SETTINGS {
+        for setting in SETTINGS.iter().filter(|setting| is_built(setting.name)) {
             let (name, unset) = (setting.name, set(setting, ""));
             if is_toml(setting.default) {
                 assert_eq!(set(setting, setting.default), unset, "{name}");

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, ConfigProblem, Place, similar};
 use super::table::{Secret, Setter, Setting};
 use super::variable::{is_null, redirected, without_redirects};
-use super::wrong_value::WrongValue;
+use super::wrong_value::{Expected, SyntaxRemedy, WrongValue};
 use super::{Config, service};
 use crate::files::text::{NotText, line_at};
 use crate::gateway::{Environment, TrustProxy};
@@ -99,7 +99,7 @@ impl Raw<'_> {
             Setter::List(set) => self.list().map(|list| set(config, list)),
             Setter::Proxy(set) => self.proxy().map(|trust| set(config, trust)),
         };
-        outcome.map_err(|wrong| self.error(ConfigProblem::Value(wrong)))
+        outcome.map_err(|wrong| self.error(ConfigProblem::Value(Box::new(wrong))))
     }
 
     /// Refuses a secret that was just set, if others can read it where it is
@@ -139,11 +139,11 @@ impl Raw<'_> {
     /// The value of a setting that is a path.
     pub(super) fn absolute(&self) -> Result<PathBuf, ConfigError> {
         self.path()
-            .map_err(|wrong| self.error(ConfigProblem::Value(wrong)))
+            .map_err(|wrong| self.error(ConfigProblem::Value(Box::new(wrong))))
     }
 
-    fn expected(&self, what: &'static str) -> WrongValue {
-        WrongValue::new(what).found(kind(&self.value))
+    fn wrong_type(&self, expected: Expected) -> WrongValue {
+        WrongValue::from(expected).found(kind(&self.value))
     }
 
     pub(super) fn is_in_environment(&self) -> bool {
@@ -159,7 +159,7 @@ impl Raw<'_> {
     }
 
     fn text(&self) -> Result<&str, WrongValue> {
-        let other = || self.expected("expected text in quotes");
+        let other = || self.wrong_type(Expected::Text);
         self.value.as_str().ok_or_else(other)
     }
 
@@ -169,7 +169,7 @@ impl Raw<'_> {
         let path = PathBuf::from(self.text()?);
         match path.is_absolute() {
             true => Ok(path),
-            false => Err(WrongValue::new(RELATIVE).found("a relative one")),
+            false => Err(WrongValue::from(Expected::AbsolutePath).found("a relative one")),
         }
     }
 
@@ -186,7 +186,7 @@ impl Raw<'_> {
         match word.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" if self.is_in_environment() => Ok(true),
             "false" | "no" | "off" if self.is_in_environment() => Ok(false),
-            _ => Err(self.expected("expected true or false")),
+            _ => Err(self.wrong_type(Expected::Bool)),
         }
     }
 
@@ -196,12 +196,12 @@ impl Raw<'_> {
             _ if self.value == "forwarded" => Ok(TrustProxy::Forwarded),
             Ok(true) => Ok(TrustProxy::XForwarded),
             Ok(false) => Ok(TrustProxy::Off),
-            Err(_) => Err(self.expected("expected true, false or \"forwarded\"")),
+            Err(_) => Err(self.wrong_type(Expected::Proxy)),
         }
     }
 
     fn integer(&self, least: u64, most: u64) -> Result<u64, WrongValue> {
-        let wrong = WrongValue::new(format!("expected a whole number from {least} to {most}"));
+        let wrong = WrongValue::from(Expected::Integer(least, most));
         match (self.value.as_u64(), self.value.as_i64()) {
             (Some(value), _) if (least..=most).contains(&value) => Ok(value),
             (_, Some(value)) => Err(wrong.found(value.to_string())),
@@ -210,7 +210,7 @@ impl Raw<'_> {
     }
 
     fn list(&self) -> Result<Vec<&str>, WrongValue> {
-        let wrong = WrongValue::new("expected a list of texts in quotes");
+        let wrong = WrongValue::from(Expected::List);
         let Json::Array(items) = &self.value else {
             return Err(wrong.found(kind(&self.value)));
         };
@@ -223,8 +223,6 @@ impl Raw<'_> {
     }
 }
 
-const RELATIVE: &str = "expected an absolute path, which begins with /";
-
 /// The error that the variable `name` contains a relative path.
 pub(super) fn relative_path(name: &str) -> ConfigError {
     ConfigError {
@@ -232,7 +230,7 @@ pub(super) fn relative_path(name: &str) -> ConfigError {
             variable: name.to_owned(),
         },
         setting: None,
-        problem: ConfigProblem::Value(WrongValue::new(RELATIVE)),
+        problem: ConfigProblem::Value(Box::new(Expected::AbsolutePath.into())),
     }
 }
 
@@ -362,7 +360,7 @@ fn from_toml<'s>(
                 setting: None,
                 problem: ConfigProblem::Syntax {
                     reason: "begins a section".to_owned(),
-                    remedy: Some(SECTION),
+                    remedy: Some(SyntaxRemedy::Section),
                 },
             });
         }
@@ -409,48 +407,42 @@ fn setting_in(line: &str) -> Option<&'static Setting> {
     similar(&line[..end])
 }
 
-const SECTION: &str = "remove the line in brackets: this file has no sections";
-
 /// What to do about a line that is not TOML, by the parser's reason, its setting and
 /// its value. It does not contain any part of the line.
-fn remedy(reason: &str, line: &str, setting: Option<&Setting>) -> Option<&'static str> {
+fn remedy(reason: &str, line: &str, setting: Option<&Setting>) -> Option<SyntaxRemedy> {
     if line.trim_start().starts_with('[') {
-        return Some(SECTION);
+        return Some(SyntaxRemedy::Section);
     }
     if reason == "duplicate key" {
-        return Some("this setting stands twice in the file; remove one of the lines");
+        return Some(SyntaxRemedy::Twice);
     }
     if reason.contains("array") {
-        return Some("in a list, put each text in straight quotes and a comma between two texts");
+        return Some(SyntaxRemedy::List);
     }
     let Some((_, value)) = line.split_once('=') else {
-        return Some("each line is NAME = VALUE, or begins with #");
+        return Some(SyntaxRemedy::NoEqualsSign);
     };
     let value = value.split('#').next().unwrap_or_default().trim();
     let word = value.to_ascii_lowercase();
     let is_none = matches!(&*word, "none" | "null" | "nil");
     Some(
         match setting.map(|setting| (setting.name, setting.setter)) {
-            _ if value.is_empty() => "a value is missing after the =",
-            Some(("SESSION_COOKIE_SAMESITE", _)) if word == "none" => {
-                "write \"None\" in straight quotes; without the line, it is \"Lax\""
-            }
-            _ if is_none => "to leave the setting at its default, remove the line",
-            Some((_, Setter::Integer(..))) => "expected a whole number, digits only",
-            _ if matches!(&*word, "true" | "false") => "write true or false in lower case",
-            Some((_, Setter::Bool(_))) => "write true or false",
-            _ if matches!(&*word, "yes" | "no" | "on" | "off") => "write true or false",
+            _ if value.is_empty() => SyntaxRemedy::NoValue,
+            Some(("SESSION_COOKIE_SAMESITE", _)) if word == "none" => SyntaxRemedy::SameSiteNone,
+            _ if is_none => SyntaxRemedy::NoneIsDefault,
+            Some((_, Setter::Integer(..))) => SyntaxRemedy::Integer,
+            _ if matches!(&*word, "true" | "false") => SyntaxRemedy::LowerCase,
+            Some((_, Setter::Bool(_))) => SyntaxRemedy::Bool,
+            _ if matches!(&*word, "yes" | "no" | "on" | "off") => SyntaxRemedy::Bool,
             _ if value.contains([
                 '\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}',
             ]) =>
             {
-                "text must be in straight quotes: NAME = \"text\""
+                SyntaxRemedy::StraightQuotes
             }
-            _ if value.starts_with(['"', '\'']) => {
-                "write one setting on each line; is a quotation mark missing?"
-            }
+            _ if value.starts_with(['"', '\'']) => SyntaxRemedy::OneOnEachLine,
             _ if value.starts_with(['[', '{']) => return None,
-            _ => "text must be in quotes: NAME = \"text\"",
+            _ => SyntaxRemedy::Quotes,
         },
     )
 }

@@ -3,11 +3,12 @@
 //! All reads of them stand here; below, they are values.
 
 use std::ffi::OsString;
+use std::os::fd::AsFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::stdio::stdin;
 
-use super::{Environment, fastcgi};
+use super::Environment;
 pub use crate::log::{log, logged};
 
 /// What a process is given when it starts.
@@ -40,7 +41,7 @@ impl Edge {
     pub fn entrance(&self) -> Entrance {
         // First: a FastCGI application may be started by a CGI program, and then has
         // the environment of its request.
-        if fastcgi::is_listening(stdin()) {
+        if is_listening(stdin()) {
             Entrance::FastCgi
         } else if self.vars.is_of_cgi() {
             Entrance::Cgi
@@ -48,6 +49,13 @@ impl Edge {
             Entrance::CommandLine
         }
     }
+}
+
+/// Whether `fd` is a socket that listens: then a web server started us as a
+/// FastCGI application (FastCGI 1.0, section 2.2). A socket that is connected is no
+/// such thing; Apache's mod_cgid gives one to CGI programs.
+pub(crate) fn is_listening(fd: impl AsFd) -> bool {
+    rustix::net::sockopt::socket_acceptconn(fd).unwrap_or(false)
 }
 
 /// The ways in which this program is started.

@@ -12,6 +12,7 @@ mod answer;
 mod body;
 mod edge;
 mod environment;
+#[cfg(feature = "fastcgi")]
 pub(crate) mod fastcgi;
 mod meta;
 mod mount;
@@ -34,6 +35,8 @@ pub use site::TrustProxy;
 
 pub(crate) use answer::Answer;
 use answer::log_unfinished;
+#[cfg(feature = "program")]
+pub(crate) use edge::is_listening;
 pub(crate) use edge::now;
 pub(crate) use request::{RequestError, head};
 pub(crate) use request_body::{BodyLength, DeadlineReader, max_body_length, read_body};

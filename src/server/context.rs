@@ -4,6 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::Request;
 use super::routes::{Routes, UrlError};
+#[cfg(feature = "templates")]
+use super::templates::Template;
 use crate::config::{Config, Program};
 use crate::gateway::{Environment, MetaVariables, Mount};
 
@@ -12,6 +14,8 @@ use crate::gateway::{Environment, MetaVariables, Mount};
 pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
     pub(crate) routes: Arc<Routes>,
+    #[cfg(feature = "templates")]
+    pub(super) templates: &'static [Template],
     pub(crate) vars: MetaVariables,
     pub(crate) mount: Mount,
     /// Unix seconds.
@@ -38,6 +42,8 @@ impl Context {
                 0,
             )),
             routes,
+            #[cfg(feature = "templates")]
+            templates: &[],
             mount: Mount::new(&vars, None),
             vars,
             now: 0,

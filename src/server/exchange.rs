@@ -82,6 +82,8 @@ pub(super) fn respond_by(
         mount: Mount::new(&vars, config.application_root.as_ref()),
         config,
         routes: Arc::clone(&server.routes),
+        #[cfg(feature = "templates")]
+        templates: server.templates,
         vars,
         now,
     });

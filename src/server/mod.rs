@@ -5,16 +5,18 @@ mod context;
 mod error_page;
 mod exchange;
 mod failure;
+#[cfg(feature = "fastcgi")]
+mod fastcgi;
 mod form;
 mod headers;
 mod origin;
 mod reply;
 mod routes;
+#[cfg(feature = "templates")]
+mod templates;
 
-use std::cell::RefCell;
-use std::ffi::CString;
 use std::io::Read;
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
+use std::panic::{PanicHookInfo, set_hook};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,10 +24,8 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::config::{Program, ProgramName, RecentConfig};
-use crate::gateway::{
-    self, Answer, Body, DeadlineReader, Edge, Entrance, MetaVariables, Mount, fastcgi,
-};
+use crate::config::{Program, ProgramName};
+use crate::gateway::{self, Answer, Body, DeadlineReader, Edge, Entrance, MetaVariables, Mount};
 use crate::session::Session;
 
 pub(crate) use context::Context;
@@ -39,6 +39,12 @@ pub(crate) use origin::CrossOrigin;
 pub use reply::{IntoResponse, escape, html, redirect};
 use routes::Routes;
 pub use routes::UrlError;
+#[cfg(feature = "templates")]
+pub use templates::render;
+#[cfg(all(test, feature = "program"))]
+pub(crate) use templates::render_source;
+#[cfg(feature = "program")]
+pub(crate) use templates::{TemplateError, render_own};
 
 /// The `cgi` crate's request.
 pub type Request = cgi::Request;
@@ -75,6 +81,8 @@ pub struct Server<'h> {
     handlers: Vec<Handler<'h>>,
     fallback: Option<Handler<'h>>,
     error_page: ErrorHandler<'h>,
+    #[cfg(feature = "templates")]
+    templates: &'static [templates::Template],
 }
 
 impl<'h> Server<'h> {
@@ -100,6 +108,8 @@ impl<'h> Server<'h> {
             handlers: Vec::new(),
             fallback: None,
             error_page: Box::new(|page| Ok(error_page::plain(page))),
+            #[cfg(feature = "templates")]
+            templates: &[],
         }
     }
 
@@ -213,6 +223,22 @@ impl<'h> Server<'h> {
         Arc::get_mut(&mut self.routes).expect("no request has begun")
     }
 
+    /// Gives the program the Jinja templates that [`render`](crate::render) finds: file
+    /// names and sources. A file of the same name in the owner's `TEMPLATES_DIR`
+    /// replaces one.
+    ///
+    /// ```
+    /// signet::Server::named("notes").templates(&[
+    ///     ("note.html", "<h1>{{ title }}</h1>"),
+    ///     // More often: ("note.html", include_str!("../templates/note.html"))
+    /// ]);
+    /// ```
+    #[cfg(feature = "templates")]
+    pub fn templates(mut self, templates: &'static [(&'static str, &'static str)]) -> Self {
+        self.templates = templates;
+        self
+    }
+
     /// Serves what a web server started this process for: as CGI its one request,
     /// as FastCGI (a listening socket at descriptor 0) all that come.
     ///
@@ -241,7 +267,13 @@ impl<'h> Server<'h> {
                 answer.write();
                 ExitCode::SUCCESS
             }
+            #[cfg(feature = "fastcgi")]
             Entrance::FastCgi => self.serve_fastcgi(edge),
+            #[cfg(not(feature = "fastcgi"))]
+            Entrance::FastCgi => {
+                gateway::log("this program is built without FastCGI: run it as CGI");
+                ExitCode::FAILURE
+            }
             Entrance::CommandLine => {
                 gateway::log(
                     "this is a CGI program: a web server starts it (or REQUEST_METHOD=GET)",
@@ -270,47 +302,10 @@ impl<'h> Server<'h> {
     /// The context of a request with these meta-variables.
     #[cfg(test)]
     pub(crate) fn context_of(&self, vars: MetaVariables) -> Context {
-        Context::without_settings(vars, Arc::clone(&self.routes))
-    }
-
-    /// One worker: see [`fastcgi`].
-    fn serve_fastcgi(&self, edge: Edge) -> ExitCode {
-        // What `ps` and `top` call this process, however its file is called.
-        let name = CString::new(self.program.name.as_str()).unwrap_or_default();
-        let _ = rustix::thread::set_name(&name);
-        let allowed = match fastcgi::web_server_addrs(&edge.vars) {
-            Ok(allowed) => allowed,
-            Err(err) => {
-                gateway::log(err);
-                return ExitCode::FAILURE;
-            }
-        };
-        let settings = RefCell::new(RecentConfig::new(self.program, edge));
-        let limit = |vars: &MetaVariables| {
-            let config = settings.borrow_mut().load(vars, gateway::now());
-            config.map_or(0, |config| config.max_content_length)
-        };
-        let mut ignored = fastcgi::IgnoredSettings::default();
-        let answer = |mut vars: MetaVariables, body: Vec<u8>| {
-            ignored.look_at(&vars);
-            fastcgi::split_script_name(&mut vars, |path| self.routes.matches(path));
-            let now = gateway::now();
-            // A bug in one request is no reason to drop those beside it.
-            catch_unwind(AssertUnwindSafe(|| {
-                let mut settings = settings.borrow_mut();
-                let config = settings.load(&vars, now);
-                let config = config.map_err(|err| (err, Arc::new(settings.unusable())));
-                exchange::respond_by(self, config, vars, now, &mut body.as_slice())
-            }))
-            .unwrap_or_else(|_| last_resort())
-        };
-        set_hook(Box::new(log_panic));
-        match fastcgi::work(allowed.as_deref(), answer, limit) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(err) => {
-                gateway::log(format_args!("FastCGI socket: {err}"));
-                ExitCode::FAILURE
-            }
+        Context {
+            #[cfg(feature = "templates")]
+            templates: self.templates,
+            ..Context::without_settings(vars, Arc::clone(&self.routes))
         }
     }
 }

@@ -18,6 +18,7 @@ mod interface;
 mod merge;
 mod moment;
 mod open;
+#[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod save;
 
@@ -25,6 +26,7 @@ pub use dict::{EVERYWHERE, Flash, Session, USERNAME};
 pub use id::SessionId;
 pub(crate) use interface::{SessionInterface, Storage};
 pub use moment::{Moment, NotAMoment};
+#[cfg(feature = "redis")]
 pub use redis::{RedisUrl, RedisUrlError};
 pub(crate) use save::SaveError;
 pub use tagged_json::{DateTime, Value, Verbatim};

@@ -1,5 +1,8 @@
 //! `signet::Server` for other programs: those in `tests/examples`.
 
+use std::collections::BTreeSet;
+use std::process::Command;
+
 use crate::support::invariants::{COOKIE, assert_holds};
 use crate::support::token::Signer;
 use crate::support::{Cgi, StateDir, example, now};
@@ -145,4 +148,29 @@ fn without_a_web_server_it_says_so() {
         "{out}"
     );
     assert!(out.stdout.is_empty(), "{out}");
+}
+
+/// Each crate is something to build and to trust.
+#[test]
+fn the_library_without_features_needs_at_most_fifty_crates() {
+    let mut tree = Command::new(env!("CARGO"));
+    let output = tree
+        .args(["tree", "--offline", "--locked", "--edges", "normal,build"])
+        .args([
+            "--no-default-features",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let crates: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert!(crates.contains("signet-cgi"), "{output:?}");
+    assert!(crates.len() - 1 <= 50, "{}: {crates:?}", crates.len() - 1);
 }

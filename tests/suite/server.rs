@@ -245,3 +245,73 @@ fn an_error_page_of_the_program_has_the_status_of_the_failure() {
 fn a_programs_name_is_fit_for_a_folder() {
     let _ = Server::named("../other");
 }
+
+fn templated() -> Server<'static> {
+    Server::named("program")
+        .templates(&[
+            ("base.html", "<main>{% block main %}{% endblock %}</main>"),
+            (
+                "note.html",
+                "{% extends 'base.html' %}{% block main %}<h1>{{ title }}</h1>\
+                 <a href=\"{{ url_for('note', id='a b') }}\">{{ user }}</a>{% endblock %}",
+            ),
+            ("broken.html", "one\n{% if %}"),
+        ])
+        .get("/", |request, _| {
+            signet::render(request, "note.html", signet::context! { title => "<b>" })
+        })
+        .get("/notes/{id}", |_, _| "a note")
+        .endpoint("note")
+        .get("/broken", |request, _| {
+            signet::render(request, "broken.html", signet::context! {})
+        })
+        .get("/missing", |request, _| {
+            signet::render(request, "missing.html", signet::context! {})
+        })
+}
+
+/// As Flask's `render_template`: values are escaped, an undefined variable shows
+/// nothing.
+#[test]
+fn a_template_of_the_program_is_rendered() {
+    let server = templated();
+    let mut client = Client::new(&server);
+    let page = client.get("/");
+    assert_eq!(
+        page.text().replace("&#x2f;", "/"),
+        "<main><h1>&lt;b&gt;</h1><a href=\"/notes/a%20b\"></a></main>"
+    );
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    assert!(
+        page.log.contains("note.html:1: undefined value"),
+        "{}",
+        page.log
+    );
+    for (path, place) in [("/broken", "broken.html:2"), ("/missing", "missing.html")] {
+        let page = client.get(path);
+        assert_eq!(page.status, 500, "{path}");
+        assert!(page.log.contains(place), "{path}: {}", page.log);
+        assert!(!page.text().contains(place), "{path}: {}", page.text());
+    }
+}
+
+#[test]
+fn a_file_of_the_owner_replaces_a_template_of_the_program() {
+    let state = StateDir::new();
+    state.write("templates/note.html", "own: {{ title }}", 0o644);
+    let server = templated();
+    let mut client = Client::new(&server).state_dir(state.path());
+    assert_eq!(client.get("/").text(), "own: &lt;b&gt;");
+    // A part of a page that the owner has not replaced is the program's.
+    let own = "{% extends 'base.html' %}{% block main %}{{ title }}{% endblock %}";
+    state.write("templates/note.html", own, 0o644);
+    assert_eq!(client.get("/").text(), "<main>&lt;b&gt;</main>");
+    // A mistake is seen, and not hidden behind the program's own template.
+    state.write("templates/note.html", "{{ title", 0o644);
+    let page = client.get("/");
+    assert_eq!(page.status, 500);
+    assert!(page.log.contains("note.html:1"), "{}", page.log);
+}

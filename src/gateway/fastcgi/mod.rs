@@ -19,7 +19,6 @@ mod signals;
 mod worker;
 
 use std::net::IpAddr;
-use std::os::fd::AsFd;
 
 use super::mount::{tidy, visible_path};
 use super::{Environment, MetaVariables, log};
@@ -27,13 +26,6 @@ use super::{Environment, MetaVariables, log};
 pub(crate) use program::{ProgramFile, RUNNING};
 pub(crate) use signals::{asked_to_end, received};
 pub(crate) use worker::{GRACE, work};
-
-/// Whether `fd` is a socket that listens: then a web server started us as a
-/// FastCGI application (section 2.2 of the specification). A socket that is
-/// connected is no such thing; Apache's mod_cgid gives one to CGI programs.
-pub(crate) fn is_listening(fd: impl AsFd) -> bool {
-    rustix::net::sockopt::socket_acceptconn(fd).unwrap_or(false)
-}
 
 /// `FCGI_WEB_SERVER_ADDRS` (section 3.2 of the specification): the addresses
 /// that may connect by TCP; `None` if it is unset. An IPv4 address in IPv6's form

@@ -18,9 +18,11 @@
 
 mod files;
 mod lists;
+#[cfg(feature = "redis")]
 mod redis;
 
 pub use files::RevocationFiles;
+#[cfg(feature = "redis")]
 pub use redis::RevocationRedis;
 
 use super::moment::Moment;

@@ -4,11 +4,13 @@
 //! set of tests, `tests/suite/store`, runs on every store.
 
 mod files;
+#[cfg(feature = "redis")]
 mod redis;
 
 use std::path::PathBuf;
 
 pub use files::Files;
+#[cfg(feature = "redis")]
 pub use redis::Redis;
 
 use super::id::SessionId;

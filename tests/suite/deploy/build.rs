@@ -1,8 +1,8 @@
 //! The static program: that it is one, and how little it needs.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::PathBuf;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use super::static_program;
@@ -182,4 +182,66 @@ fn it_stays_below_three_mebibytes() {
     let peak = out.errors();
     let peak: u64 = peak.trim().parse().unwrap_or_else(|_| panic!("{out}"));
     assert!((200..3 * 1024).contains(&peak), "{peak} KiB");
+}
+
+/// The first program of README.md, as a package of its own.
+#[test]
+#[ignore = "needs the crates of the static program: run tests/run"]
+fn a_program_of_another_package_is_built() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).expect("read");
+    let (_, rest) = readme.split_once("```rust,no_run\n").expect("a program");
+    let (source, _) = rest.split_once("```").expect("its end");
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).expect("read");
+    let (_, rest) = manifest.split_once("[profile.release]").expect("a profile");
+    let (profile, _) = rest.split_once("\n[").expect("its end");
+
+    let package = StateDir::new();
+    let manifest = format!(
+        "[package]\nname = \"visits\"\nedition = \"2024\"\n\n[dependencies]\n\
+         signet = {{ package = \"signet-cgi\", path = {root:?} }}\n\n[profile.release]{profile}\n\
+         [workspace]\n"
+    );
+    package.write("Cargo.toml", manifest, 0o644);
+    package.write("src/main.rs", source, 0o644);
+    // The same versions of the same crates, which are built already.
+    fs::copy(root.join("Cargo.lock"), package.path().join("Cargo.lock")).expect("copy");
+    symlink(root.join("target"), package.path().join("target")).expect("link");
+
+    let mut build = Command::new(root.join("deploy/build"));
+    let output = run(build
+        .args(["--bin", "visits"])
+        .current_dir(package.path())
+        .env("CARGO_NET_OFFLINE", "true"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(output.stdout, b"target/visits.cgi\n");
+    let program = package.path().join("visits.cgi");
+    fs::rename(root.join("target/visits.cgi"), &program).expect("move");
+    let out = Cgi::get("/").program(&program).run();
+    assert!(out.response().text().contains("Visit number 1"), "{out}");
+}
+
+#[test]
+fn a_build_in_a_folder_without_a_package_says_so() {
+    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/build");
+    let folder = StateDir::new();
+    for (arguments, said) in [
+        (&["--bin", "visits"][..], "there is no Cargo.toml in"),
+        (
+            &["--bin"][..],
+            "expected deploy/build, or deploy/build --bin NAME",
+        ),
+        (
+            &["visits"][..],
+            "expected deploy/build, or deploy/build --bin NAME",
+        ),
+    ] {
+        let output = run(Command::new(&build)
+            .args(arguments)
+            .current_dir(folder.path()));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.contains(said), "{arguments:?}: {errors}");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    }
 }

@@ -121,7 +121,13 @@ fn fault_of_script(script: &str, words: &[String]) -> Option<String> {
         let quoted = format!("\"{word}\"");
         word == "--help" || is_placeholder(word) || usage.contains(&word) || parts.contains(&quoted)
     };
-    let unknown = words.iter().find(|word| !is_known(word))?;
+    // `--bin NAME` is also `--bin counter`.
+    let is_value = |at: usize| {
+        let mut pairs = usage.windows(2);
+        at > 0 && pairs.any(|pair| pair[0] == words[at - 1] && is_placeholder(pair[1]))
+    };
+    let mut numbered = words.iter().enumerate();
+    let (_, unknown) = numbered.find(|(at, word)| !is_known(word) && !is_value(*at))?;
     Some(format!("it does not know {unknown}"))
 }
 
@@ -156,7 +162,8 @@ fn fault_of_cargo(words: &[String]) -> Option<String> {
 /// Why the command does not exist.
 fn fault(words: &[String]) -> Option<String> {
     let (program, words) = words.split_first()?;
-    match &**program {
+    // From the folder of another package beside this one.
+    match program.trim_start_matches("../signet/") {
         name if NAMES.contains(&name) => fault_of_signet(words),
         "cargo" => fault_of_cargo(words),
         script if script.starts_with("deploy/") || script.starts_with("tests/") => {

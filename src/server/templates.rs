@@ -1,5 +1,5 @@
-//! A site's own pages: Jinja files in `TEMPLATES_DIR`, with the variables of
-//! the built-in page of the same name and a Flask-like `url_for`.
+//! Jinja templates: those of the program, and those of a site's owner in
+//! `TEMPLATES_DIR`, which replace them. Both have a Flask-like `url_for`.
 
 use std::io;
 use std::path::{Component, Path};
@@ -7,12 +7,13 @@ use std::path::{Component, Path};
 use minijinja::value::{Kwargs, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 
-use super::BUILT_IN;
-use super::page::Page;
-use super::texts;
+use super::context::Context;
+use super::failure::Error;
+use super::reply::{escape, html};
+use super::{Request, Response};
 use crate::files::text;
 use crate::files::trusted::{Anywhere, TrustedFolder};
-use crate::server::Context;
+use crate::gateway::log;
 
 /// Bytes of one file.
 const MAX_FILE: usize = 1024 * 1024;
@@ -21,27 +22,30 @@ const MAX_FILE: usize = 1024 * 1024;
 /// here, and a text that grows does so well within a host's 64 MiB.
 const FUEL: u64 = 500_000;
 
-/// Why a site's own page could not be rendered.
+/// A template of the program: file name and source.
+pub(super) type Template = (&'static str, &'static str);
+
+/// Why a template could not be rendered.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
-pub(super) struct TemplateError {
+pub(crate) struct TemplateError {
     /// The template with the mistake, which the page may include.
-    pub(super) file: String,
+    pub(crate) file: String,
     /// From 1; `None`: the file as a whole cannot be used.
-    pub(super) line: Option<usize>,
-    pub(super) kind: ErrorKind,
+    pub(crate) line: Option<usize>,
+    pub(crate) kind: ErrorKind,
     /// For the log only.
     reason: String,
 }
 
 impl TemplateError {
-    fn new(page: &dyn Page, err: &minijinja::Error) -> Self {
+    fn new(file: &str, err: &minijinja::Error) -> Self {
         let place =
             |err: &minijinja::Error| Some((err.name()?.to_owned(), err.line()?, err.kind()));
         let innermost = causes(err).filter_map(place).last();
         let (file, line, kind) = match innermost {
             Some((file, line, kind)) => (file, Some(line), kind),
-            None => (page.file().to_owned(), None, err.kind()),
+            None => (file.to_owned(), None, err.kind()),
         };
         Self {
             file,
@@ -52,59 +56,124 @@ impl TemplateError {
     }
 }
 
-/// A site's own page.
-pub(super) struct Rendered {
-    pub(super) document: String,
-    /// The first variable that is undefined and was shown as nothing, as Flask
-    /// shows it: file, line and name.
-    pub(super) undefined: Option<String>,
+/// Renders a Jinja template as a page, as Flask's `render_template` does.
+///
+/// The template is the file `file` in the owner's `TEMPLATES_DIR` if there is one, or
+/// else the program's own of that name, from [`Server::templates`]. Files that it
+/// extends or includes are found in the same way. Values are escaped for HTML, whatever
+/// the file is called, and `url_for('show', id=7)` is [`url_for`](super::url_for).
+///
+/// A variable that is not defined shows nothing, as in Flask; the log names file, line
+/// and variable.
+///
+/// ```
+/// # fn show(request: &signet::Request) -> Result<signet::Response, signet::Error> {
+/// signet::render(request, "note.html", signet::context! { title => "Milk" })
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Status 500 if there is no such template, or if it has a mistake: the log names file
+/// and line.
+///
+/// [`Server::templates`]: super::Server::templates
+pub fn render(request: &Request, file: &str, variables: Value) -> Result<Response, Error> {
+    let context = Context::of(request);
+    let document = match render_own(context, file, &variables)? {
+        Some(document) => document,
+        None => shown(context, render_source(context, file, &variables)?),
+    };
+    Ok(html(document))
 }
 
-/// Renders the file in `dir` that stands for `page`; `None` if there is none.
+/// Renders the owner's file in the place of a template of the program; `None` if
+/// there is none.
 ///
-/// Files it extends or includes may be the site's own or built in.
-pub(super) fn render(
-    dir: &Path,
-    page: &dyn Page,
+/// # Errors
+///
+/// A file that cannot be rendered. The program's own template is not shown in its
+/// place, so that the mistake is seen.
+pub(crate) fn render_own(
     context: &Context,
-) -> Result<Option<Rendered>, TemplateError> {
+    file: &str,
+    variables: &Value,
+) -> Result<Option<String>, TemplateError> {
+    if let Some(dir) = context.config.missing_templates_dir() {
+        log(format_args!(
+            "TEMPLATES_DIR {} is not a folder; the built-in pages are shown",
+            dir.display()
+        ));
+    }
+    let Some(dir) = context.config.templates_dir() else {
+        return Ok(None);
+    };
     // Most sites have none: then nothing else is looked at.
-    if let Err(err) = std::fs::symlink_metadata(dir.join(page.file()))
+    if let Err(err) = std::fs::symlink_metadata(dir.join(file))
         && let io::ErrorKind::NotFound | io::ErrorKind::NotADirectory = err.kind()
     {
         return Ok(None);
     }
-    let folder = TrustedFolder::find(dir, context.config.euid(), &Anywhere).map_err(|err| {
+    let folder = TrustedFolder::find(&dir, context.config.euid(), &Anywhere).map_err(|err| {
         TemplateError {
-            file: page.file().to_owned(),
+            file: file.to_owned(),
             line: None,
             kind: ErrorKind::TemplateNotFound,
-            reason: format!("{}: {err}", page.file()),
+            reason: format!("{file}: {err}"),
         }
     })?;
-    render_with(page, context, move |name| match read(&folder, name)? {
+    let built_in = context.templates;
+    let load = move |name: &str| match read(&folder, name)? {
         Some(source) => Ok(Some(source)),
-        None => Ok(built_in(name)),
+        None => Ok(find(built_in, name)),
+    };
+    let rendered = render_with(context, file, variables, load)?;
+    Ok(Some(shown(context, rendered)))
+}
+
+/// Renders a template of the program.
+pub(crate) fn render_source(
+    context: &Context,
+    file: &str,
+    variables: &Value,
+) -> Result<Rendered, TemplateError> {
+    let built_in = context.templates;
+    render_with(context, file, variables, move |name| {
+        Ok(find(built_in, name))
     })
-    .map(Some)
 }
 
-/// Renders the built-in source of `page` by this engine.
-#[cfg(test)]
-pub(super) fn render_source(page: &dyn Page, context: &Context) -> Result<String, TemplateError> {
-    render_with(page, context, |name| Ok(built_in(name))).map(|page| page.document)
+fn find(templates: &[Template], name: &str) -> Option<String> {
+    let found = templates.iter().find(|(file, _)| *file == name);
+    found.map(|(_, source)| (*source).to_owned())
 }
 
-fn built_in(name: &str) -> Option<String> {
-    BUILT_IN
-        .iter()
-        .find(|(file, _)| *file == name)
-        .map(|(_, source)| (*source).to_owned())
+/// The document, and what is wrong with it in the log and, with `DEBUG`, at its end.
+fn shown(context: &Context, rendered: Rendered) -> String {
+    let mut document = rendered.document;
+    if let Some(undefined) = rendered.undefined {
+        let note = format!("{undefined}; nothing is shown in its place");
+        log(&note);
+        if context.config.debug {
+            document.push_str(&format!("\n<pre>{}</pre>\n", escape(&note)));
+        }
+    }
+    document
+}
+
+/// A template as a document.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    pub(crate) document: String,
+    /// The first variable that is undefined and was shown as nothing, as Flask
+    /// shows it: file, line and name.
+    undefined: Option<String>,
 }
 
 fn render_with(
-    page: &dyn Page,
     context: &Context,
+    file: &str,
+    variables: &Value,
     load: impl Fn(&str) -> Result<Option<String>, minijinja::Error> + Send + Sync + 'static,
 ) -> Result<Rendered, TemplateError> {
     let mut jinja = Environment::new();
@@ -115,15 +184,13 @@ fn render_with(
     jinja.set_fuel(Some(FUEL));
     jinja.set_recursion_limit(50);
     jinja.set_loader(load);
-    jinja.add_global("t", Value::from_object(&texts::ENGLISH));
     let urls = context.clone();
     jinja.add_function("url_for", move |endpoint: &str, parameters: Kwargs| {
         url_for(&urls, endpoint, &parameters)
     });
     let mut render = |undefined| {
         jinja.set_undefined_behavior(undefined);
-        let template = jinja.get_template(page.file())?;
-        template.render(page.variables())
+        jinja.get_template(file)?.render(variables)
     };
     // In a test (`if`) an undefined variable is no mistake.
     let undefined = match render(UndefinedBehavior::SemiStrict) {
@@ -134,14 +201,14 @@ fn render_with(
             });
         }
         Err(err) if is_undefined(&err) => with_causes(&err),
-        Err(err) => return Err(TemplateError::new(page, &err)),
+        Err(err) => return Err(TemplateError::new(file, &err)),
     };
     match render(UndefinedBehavior::Lenient) {
         Ok(document) => Ok(Rendered {
             document,
             undefined: Some(undefined),
         }),
-        Err(err) => Err(TemplateError::new(page, &err)),
+        Err(err) => Err(TemplateError::new(file, &err)),
     }
 }
 

@@ -1,0 +1,62 @@
+//! The settings of Redis, and the connection that all its users share.
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
+use crate::session::redis::{Client, RedisUrl};
+use crate::session::revocation::{RevocationRedis, Revocations};
+use crate::session::store::{Redis, Store};
+
+/// Where Redis is, and how the program's keys in it begin.
+#[derive(Clone, Debug)]
+pub(super) struct RedisSettings {
+    /// `SESSION_REDIS`.
+    pub(super) url: Option<RedisUrl>,
+    /// `SESSION_KEY_PREFIX`.
+    pub(super) key_prefix: Cow<'static, str>,
+    /// Made when it is first used. It connects when the first command is sent.
+    client: OnceLock<Arc<Client>>,
+}
+
+impl RedisSettings {
+    pub(super) fn new(key_prefix: Cow<'static, str>) -> Self {
+        Self {
+            url: None,
+            key_prefix,
+            client: OnceLock::new(),
+        }
+    }
+
+    /// A store of sessions that expire after `lifetime` seconds.
+    pub(super) fn store(&self, lifetime: u64) -> Box<dyn Store> {
+        let prefix = self.key_prefix.clone().into_owned();
+        Box::new(Redis::new(self.client(), prefix, lifetime))
+    }
+
+    /// Revocation marks of sessions that expire after `lifetime` seconds.
+    pub(super) fn revocations(&self, lifetime: u64) -> Box<dyn Revocations> {
+        let prefix = self.key_prefix.clone().into_owned();
+        Box::new(RevocationRedis::new(self.client(), prefix, lifetime))
+    }
+
+    /// Lets the time that a request may wait for Redis begin.
+    pub(super) fn begin_request(&self) {
+        if let Some(client) = self.client.get() {
+            client.begin_request();
+        }
+    }
+
+    /// Takes over the connections of `before`, if it uses the same Redis.
+    pub(super) fn keep_connections_of(&self, before: &Self) {
+        if let Some(client) = before.client.get()
+            && self.url == before.url
+        {
+            self.client.get_or_init(|| Arc::clone(client));
+        }
+    }
+
+    fn client(&self) -> Arc<Client> {
+        let client = || Arc::new(Client::new(self.url.clone().unwrap_or_default()));
+        Arc::clone(self.client.get_or_init(client))
+    }
+}

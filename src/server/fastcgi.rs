@@ -1,0 +1,55 @@
+//! A FastCGI worker: many requests in one process, by the settings of each moment.
+
+use std::cell::RefCell;
+use std::ffi::CString;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::headers::last_resort;
+use super::{Server, exchange, log_panic};
+use crate::config::RecentConfig;
+use crate::gateway::{self, Edge, MetaVariables, fastcgi};
+
+impl Server<'_> {
+    /// One worker: see [`fastcgi`].
+    pub(super) fn serve_fastcgi(&self, edge: Edge) -> ExitCode {
+        // What `ps` and `top` call this process, however its file is called.
+        let name = CString::new(self.program.name.as_str()).unwrap_or_default();
+        let _ = rustix::thread::set_name(&name);
+        let allowed = match fastcgi::web_server_addrs(&edge.vars) {
+            Ok(allowed) => allowed,
+            Err(err) => {
+                gateway::log(err);
+                return ExitCode::FAILURE;
+            }
+        };
+        let settings = RefCell::new(RecentConfig::new(self.program, edge));
+        let limit = |vars: &MetaVariables| {
+            let config = settings.borrow_mut().load(vars, gateway::now());
+            config.map_or(0, |config| config.max_content_length)
+        };
+        let mut ignored = fastcgi::IgnoredSettings::default();
+        let answer = |mut vars: MetaVariables, body: Vec<u8>| {
+            ignored.look_at(&vars);
+            fastcgi::split_script_name(&mut vars, |path| self.routes.matches(path));
+            let now = gateway::now();
+            // A bug in one request is no reason to drop those beside it.
+            catch_unwind(AssertUnwindSafe(|| {
+                let mut settings = settings.borrow_mut();
+                let config = settings.load(&vars, now);
+                let config = config.map_err(|err| (err, Arc::new(settings.unusable())));
+                exchange::respond_by(self, config, vars, now, &mut body.as_slice())
+            }))
+            .unwrap_or_else(|_| last_resort())
+        };
+        set_hook(Box::new(log_panic));
+        match fastcgi::work(allowed.as_deref(), answer, limit) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(err) => {
+                gateway::log(format_args!("FastCGI socket: {err}"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
