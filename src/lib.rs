@@ -73,7 +73,7 @@ pub mod testing;
 
 pub use cgi;
 pub use gateway::{
-    Body, Edge, Entrance, Environment, FileRange, FileRangeError, MetaVariables, Mount,
+    Body, Environment, FileRange, FileRangeError, Interface, MetaVariables, Mount, ProcessInput,
 };
 pub use http;
 pub use server::{

@@ -3,9 +3,9 @@
 #![no_main]
 
 use signet::process::Process;
-use signet::{Entrance, app, cli};
+use signet::{Interface, app, cli};
 
-signet::main!(@main |process: Process| match process.entrance {
-    Entrance::Cgi | Entrance::FastCgi => process.serve(&app::server()),
-    Entrance::CommandLine => cli::run(process.edge, process.sockets, process.arguments),
+signet::main!(@main |process: Process| match process.interface {
+    Interface::Cgi | Interface::FastCgi => process.serve(&app::server()),
+    Interface::CommandLine => cli::run(process.input, process.sockets, process.arguments),
 });

@@ -20,7 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::stdio::{stderr, stdin, stdout};
 
-use crate::gateway::{Edge, Entrance, Environment};
+use crate::gateway::{Environment, Interface, ProcessInput};
 use crate::server::Server;
 
 /// dlmalloc behind a flag, for [`main!`](crate::main).
@@ -93,10 +93,10 @@ unsafe impl GlobalAlloc for Allocator {
 /// A process that has begun.
 #[derive(Debug)]
 pub struct Process {
-    /// Who started it.
-    pub entrance: Entrance,
-    /// What it was given.
-    pub edge: Edge,
+    /// The interface by which it was started.
+    pub interface: Interface,
+    /// Its environment, first argument, time and user.
+    pub input: ProcessInput,
     /// The sockets that systemd has opened for it: descriptors 3 and up
     /// (sd_listen_fds(3)). Only on the command line.
     pub sockets: Vec<OwnedFd>,
@@ -124,7 +124,7 @@ impl Process {
             .skip(1)
             .map(|argument| OsStr::from_bytes(argument).to_owned())
             .collect();
-        let edge = Edge {
+        let input = ProcessInput {
             vars: Environment::from_entries(entries),
             argument: arguments.first().cloned(),
             now: now(),
@@ -132,21 +132,21 @@ impl Process {
         };
         // A web server may pass the words of a query as arguments (RFC 3875, 4.4):
         // under CGI a visitor writes argv, so decide before looking at it.
-        let entrance = edge.entrance();
-        let sockets = match entrance {
-            Entrance::Cgi => Vec::new(),
-            Entrance::FastCgi => {
+        let interface = input.interface();
+        let sockets = match interface {
+            Interface::Cgi => Vec::new(),
+            Interface::FastCgi => {
                 unblock_signals();
                 Vec::new()
             }
-            Entrance::CommandLine => {
+            Interface::CommandLine => {
                 unblock_signals();
-                passed_sockets(&edge.vars)
+                passed_sockets(&input.vars)
             }
         };
         Self {
-            entrance,
-            edge,
+            interface,
+            input,
             sockets,
             arguments,
         }
@@ -156,7 +156,7 @@ impl Process {
 impl Process {
     /// Runs `server` as this process. Returns the exit code: 0 if it served.
     pub fn serve(self, server: &Server<'_>) -> u8 {
-        u8::from(server.run_as(self.entrance, self.edge) != ExitCode::SUCCESS)
+        u8::from(server.run_as(self.interface, self.input) != ExitCode::SUCCESS)
     }
 }
 

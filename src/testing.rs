@@ -26,7 +26,7 @@ use cookie::Cookie;
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::gateway::{Edge, Environment, logged, variables_for};
+use crate::gateway::{Environment, ProcessInput, logged, variables_for};
 use crate::server::Server;
 use crate::session::key::generate;
 
@@ -200,13 +200,13 @@ impl<'s> Client<'s> {
                 .collect();
             set("HTTP_COOKIE", pairs.join("; ").as_ref());
         }
-        let edge = Edge {
+        let input = ProcessInput {
             vars: Environment::of_test(vars.into_iter().collect()),
             argument: None,
             now: self.now,
             euid: rustix::process::geteuid().as_raw(),
         };
-        let (bytes, log) = logged(|| self.server.respond(edge, &mut &*body));
+        let (bytes, log) = logged(|| self.server.respond(input, &mut &*body));
         let response = parse(&bytes, log);
         for line in response.headers.get_all(SET_COOKIE) {
             if let Some(cookie) = line.to_str().ok().and_then(|line| Cookie::parse(line).ok()) {

@@ -2,7 +2,7 @@
 
 use super::site::{self, Subject};
 use super::{Failure, note, print};
-use crate::gateway::Edge;
+use crate::gateway::ProcessInput;
 use crate::session::DateTime;
 use crate::session::signing::{Signer, VerifyError, decode_payload};
 use crate::session::tagged_json;
@@ -22,7 +22,7 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
+pub(super) fn run(command: Command, input: &ProcessInput) -> Result<(), Failure> {
     let Command::Decode { cookie, unverified } = command;
     let token = match cookie.split_once('=') {
         Some((_, value)) => value.split(';').next().unwrap_or_default(),
@@ -34,7 +34,7 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
         note("not verified: anybody may have written this cookie");
         payload
     } else {
-        verify(token, edge)?
+        verify(token, input)?
     };
     let session = decode_payload(payload)
         .and_then(|json| tagged_json::loads(&json))
@@ -42,11 +42,11 @@ pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
     print(format!("{}\n", tagged_json::dumps(&session)).as_bytes())
 }
 
-fn verify<'t>(token: &'t str, edge: &Edge) -> Result<&'t str, Failure> {
-    let config = site::settings(edge, Subject::Key)?;
-    let keys = config.existing_keys(edge.now).map_err(Failure::new)?;
+fn verify<'t>(token: &'t str, input: &ProcessInput) -> Result<&'t str, Failure> {
+    let config = site::settings(input, Subject::Key)?;
+    let keys = config.existing_keys(input.now).map_err(Failure::new)?;
     let signer = Signer::new(config.digest, keys);
-    match signer.verify(token, config.cookie.lifetime, edge.now) {
+    match signer.verify(token, config.cookie.lifetime, input.now) {
         Ok(verified) => {
             let date = i64::try_from(verified.signed_at)
                 .ok()

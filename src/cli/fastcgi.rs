@@ -27,7 +27,7 @@ use super::{Failure, count};
 use crate::gateway::fastcgi::{
     GRACE, ProgramFile, RUNNING, asked_to_end, received, web_server_addrs,
 };
-use crate::gateway::{Edge, is_listening};
+use crate::gateway::{ProcessInput, is_listening};
 use crate::log::log;
 
 /// How long after the start of a worker the next one is started in its place, if it
@@ -107,9 +107,13 @@ fn permissions(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "expected octal digits such as 660".to_owned())
 }
 
-pub(super) fn run(arguments: Arguments, sockets: Vec<OwnedFd>, edge: &Edge) -> Result<(), Failure> {
+pub(super) fn run(
+    arguments: Arguments,
+    sockets: Vec<OwnedFd>,
+    input: &ProcessInput,
+) -> Result<(), Failure> {
     // Each worker reads it, and would end if it was wrong.
-    web_server_addrs(&edge.vars).map_err(Failure::new)?;
+    web_server_addrs(&input.vars).map_err(Failure::new)?;
     // Before the first worker, whose end would not be noticed.
     let signals = Signals::new().map_err(Failure::new)?;
     let Some(listener) = Listener::new(arguments.listen, arguments.mode, sockets, &signals)? else {
@@ -117,7 +121,7 @@ pub(super) fn run(arguments: Arguments, sockets: Vec<OwnedFd>, edge: &Edge) -> R
     };
     let program = Program {
         file: ProgramFile::of_this_process(),
-        script: edge.argument.clone(),
+        script: input.argument.clone(),
     };
     let start = |_| Worker::start(&program, &listener);
     let mut workers: Vec<Worker> = (0..arguments.workers)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::site::{self, Subject};
 use super::{Failure, note, print, utc};
 use crate::config::{RotateError, create_key_file, read_key_file};
-use crate::gateway::Edge;
+use crate::gateway::ProcessInput;
 use crate::session::key;
 
 #[derive(Debug, clap::Subcommand)]
@@ -33,47 +33,47 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
+pub(super) fn run(command: Command, input: &ProcessInput) -> Result<(), Failure> {
     match command {
         Command::New { file: Some(path) } => {
             let path = std::path::absolute(&path).map_err(Failure::new)?;
-            site::check_path(path.parent().unwrap_or(&path), edge)?;
-            create_key_file(&path, &edge.vars, edge.euid).map_err(Failure::new)
+            site::check_path(path.parent().unwrap_or(&path), input)?;
+            create_key_file(&path, &input.vars, input.euid).map_err(Failure::new)
         }
         Command::New { file: None } => {
             let text = key::generate().map_err(Failure::new)?;
             print(format!("{text}\n").as_bytes())
         }
-        Command::Rotate => rotate(edge),
+        Command::Rotate => rotate(input),
         Command::Check { file: Some(path) } => {
             let path = std::path::absolute(&path).map_err(Failure::new)?;
-            site::check_path(&path, edge)?;
-            read_key_file(&path, &edge.vars, edge.euid).map_err(Failure::new)?;
+            site::check_path(&path, input)?;
+            read_key_file(&path, &input.vars, input.euid).map_err(Failure::new)?;
             print(format!("{} is good\n", path.display()).as_bytes())
         }
-        Command::Check { file: None } => check(edge),
+        Command::Check { file: None } => check(input),
     }
 }
 
-fn rotate(edge: &Edge) -> Result<(), Failure> {
-    let config = site::settings(edge, Subject::Key)?;
-    config.rotate_key(edge.now).map_err(|err| match err {
+fn rotate(input: &ProcessInput) -> Result<(), Failure> {
+    let config = site::settings(input, Subject::Key)?;
+    config.rotate_key(input.now).map_err(|err| match err {
         RotateError::NotOurs => Failure::new(err)
             .hint("set the new key there, and add the old one to the list SECRET_KEY_FALLBACKS"),
         RotateError::Full(_) => Failure::new(err)
             .hint("nothing was changed; to rotate now, delete that file; users who logged in before the last rotation then have to log in again"),
         RotateError::Key(_) => Failure::new(err),
     })?;
-    let end = utc(edge.now.saturating_add(config.cookie.lifetime));
+    let end = utc(input.now.saturating_add(config.cookie.lifetime));
     note(format_args!(
         "created a new key; cookies of the old one are accepted until {end}"
     ));
     Ok(())
 }
 
-fn check(edge: &Edge) -> Result<(), Failure> {
-    let config = site::settings(edge, Subject::Key)?;
-    let keys = config.existing_keys(edge.now).map_err(Failure::new)?;
+fn check(input: &ProcessInput) -> Result<(), Failure> {
+    let config = site::settings(input, Subject::Key)?;
+    let keys = config.existing_keys(input.now).map_err(Failure::new)?;
     for refused in &config.refused_fallbacks {
         note(format_args!("{refused}; it is not used"));
     }

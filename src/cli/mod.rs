@@ -21,7 +21,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use rustix::io::Errno;
 use rustix::stdio::{stderr, stdout};
 
-use crate::gateway::Edge;
+use crate::gateway::ProcessInput;
 use crate::log::write_all;
 
 /// Flask's signed session as one CGI program.
@@ -83,12 +83,16 @@ impl Failure {
 /// are wrong.
 #[cold]
 #[inline(never)]
-pub fn run(edge: Edge, sockets: Vec<OwnedFd>, arguments: impl IntoIterator<Item = OsString>) -> u8 {
+pub fn run(
+    input: ProcessInput,
+    sockets: Vec<OwnedFd>,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> u8 {
     // If a script of settings was started in a shell, the kernel puts its path before
     // the arguments.
-    let argument = edge.argument.filter(|path| is_script(Path::new(path)));
+    let argument = input.argument.filter(|path| is_script(Path::new(path)));
     let arguments = arguments.into_iter().skip(usize::from(argument.is_some()));
-    let edge = Edge { argument, ..edge };
+    let input = ProcessInput { argument, ..input };
     let arguments = std::iter::once(OsString::from("signet")).chain(arguments);
     let command = match Arguments::try_parse_from(arguments) {
         Ok(Arguments {
@@ -109,11 +113,11 @@ pub fn run(edge: Edge, sockets: Vec<OwnedFd>, arguments: impl IntoIterator<Item 
         }
     };
     finish(match command {
-        Command::Key(command) => key::run(command, &edge),
-        Command::Cookie(command) => cookie::run(command, &edge),
-        Command::Sessions(command) => sessions::run(command, &edge),
-        Command::Fastcgi(arguments) => fastcgi::run(arguments, sockets, &edge),
-        Command::Request(arguments) => request::run(arguments, &edge),
+        Command::Key(command) => key::run(command, &input),
+        Command::Cookie(command) => cookie::run(command, &input),
+        Command::Sessions(command) => sessions::run(command, &input),
+        Command::Fastcgi(arguments) => fastcgi::run(arguments, sockets, &input),
+        Command::Request(arguments) => request::run(arguments, &input),
         Command::Print(command) => print::run(command),
     })
 }

@@ -3,7 +3,7 @@
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Failure, print, site};
-use crate::gateway::{Edge, variables_for};
+use crate::gateway::{ProcessInput, variables_for};
 
 /// Settings are those of a web server's request: from the environment, `signet.toml`
 /// and the state folder.
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     header: Vec<String>,
 }
 
-pub(super) fn run(arguments: Arguments, edge: &Edge) -> Result<(), Failure> {
+pub(super) fn run(arguments: Arguments, input: &ProcessInput) -> Result<(), Failure> {
     let method = arguments.method.to_ascii_uppercase();
     let body = form(&arguments.form)?;
     let url = &arguments.path;
@@ -60,8 +60,8 @@ pub(super) fn run(arguments: Arguments, edge: &Edge) -> Result<(), Failure> {
         vars.push((variable.into(), value.trim().into()));
     }
     let vars = vars.into_iter().collect();
-    site::check_request(edge)?;
-    print(&crate::app::server().respond_to(vars, edge, &mut body.as_bytes()))
+    site::check_request(input)?;
+    print(&crate::app::server().respond_to(vars, input, &mut body.as_bytes()))
 }
 
 fn form(fields: &[String]) -> Result<String, Failure> {

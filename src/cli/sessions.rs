@@ -9,7 +9,7 @@ use serde_json::json;
 use super::site::{self, Subject};
 use super::{Failure, count, note, print, utc};
 use crate::config::Config;
-use crate::gateway::Edge;
+use crate::gateway::ProcessInput;
 use crate::session::record::Record;
 use crate::session::revocation::{Ended, Users};
 use crate::session::store::{Store, Visit};
@@ -45,12 +45,12 @@ pub(super) enum Command {
     Clean,
 }
 
-pub(super) fn run(command: Command, edge: &Edge) -> Result<(), Failure> {
-    let config = site::settings(edge, Subject::Sessions)?;
+pub(super) fn run(command: Command, input: &ProcessInput) -> Result<(), Failure> {
+    let config = site::settings(input, Subject::Sessions)?;
     match command {
-        Command::List { user, json } => list(&find(&config, user.as_deref(), edge.now)?, json),
-        Command::Revoke { user, .. } => revoke(&config, user.as_deref(), edge.now),
-        Command::Clean => clean(&config, edge.now),
+        Command::List { user, json } => list(&find(&config, user.as_deref(), input.now)?, json),
+        Command::Revoke { user, .. } => revoke(&config, user.as_deref(), input.now),
+        Command::Clean => clean(&config, input.now),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Failure, note};
 use crate::config::{Config, ConfigError, Place, Program, ServedFolders};
 use crate::files::accounts::{self, user_name};
 use crate::files::program_owner;
-use crate::gateway::Edge;
+use crate::gateway::ProcessInput;
 
 /// The user who can read and write all files.
 const ROOT: u32 = 0;
@@ -32,9 +32,9 @@ pub(super) enum Subject {
 /// # Errors
 ///
 /// Wrong settings; requests that another user serves; no state folder yet.
-pub(super) fn settings(edge: &Edge, subject: Subject) -> Result<Config, Failure> {
-    let config = load(edge)?.map_err(Failure::new)?;
-    check_existence(&config, edge, subject)?;
+pub(super) fn settings(input: &ProcessInput, subject: Subject) -> Result<Config, Failure> {
+    let config = load(input)?.map_err(Failure::new)?;
+    check_existence(&config, input, subject)?;
     log_sources(&config);
     Ok(config)
 }
@@ -45,10 +45,10 @@ pub(super) fn settings(edge: &Edge, subject: Subject) -> Result<Config, Failure>
 /// # Errors
 ///
 /// Requests that another user serves.
-pub(super) fn check_request(edge: &Edge) -> Result<(), Failure> {
-    if let Ok(config) = load(edge)? {
-        if edge.euid == ROOT && config.given_state_dir().is_none() {
-            check_existence(&config, edge, Subject::Site)?;
+pub(super) fn check_request(input: &ProcessInput) -> Result<(), Failure> {
+    if let Ok(config) = load(input)? {
+        if input.euid == ROOT && config.given_state_dir().is_none() {
+            check_existence(&config, input, Subject::Site)?;
         }
         log_sources(&config);
     }
@@ -60,27 +60,27 @@ pub(super) fn check_request(edge: &Edge) -> Result<(), Failure> {
 /// # Errors
 ///
 /// It belongs to another user, who is not root.
-pub(super) fn check_path(path: &Path, edge: &Edge) -> Result<(), Failure> {
-    match foreign_owner(path, edge.euid) {
-        Some(owner) => Err(of_another(path.display(), owner, edge.euid)),
+pub(super) fn check_path(path: &Path, input: &ProcessInput) -> Result<(), Failure> {
+    match foreign_owner(path, input.euid) {
+        Some(owner) => Err(of_another(path.display(), owner, input.euid)),
         None => Ok(()),
     }
 }
 
 /// The settings, if the owners of the files allow this user's command.
-fn load(edge: &Edge) -> Result<Result<Config, ConfigError>, Failure> {
+fn load(input: &ProcessInput) -> Result<Result<Config, ConfigError>, Failure> {
     let nothing = ServedFolders::default();
     let config = Config::load(
         &Program::SIGNET,
-        &edge.vars,
-        script(edge),
+        &input.vars,
+        script(input),
         &nothing,
-        edge.euid,
+        input.euid,
     );
     match &config {
-        Ok(config) => check_owner(config, edge)?,
+        Ok(config) => check_owner(config, input)?,
         Err(err) => match &err.place {
-            Place::File { path, .. } => check_path(path, edge)?,
+            Place::File { path, .. } => check_path(path, input)?,
             Place::Environment { .. } | Place::Program { .. } => {}
         },
     }
@@ -88,19 +88,19 @@ fn load(edge: &Edge) -> Result<Result<Config, ConfigError>, Failure> {
 }
 
 /// The script of settings that was started in the shell.
-fn script(edge: &Edge) -> Option<&Path> {
-    edge.argument.as_deref().map(Path::new)
+fn script(input: &ProcessInput) -> Option<&Path> {
+    input.argument.as_deref().map(Path::new)
 }
 
 /// Checks whether this user serves the requests of the site, as far as the owners
 /// of its files tell.
-fn check_owner(config: &Config, edge: &Edge) -> Result<(), Failure> {
-    let euid = edge.euid;
-    if let Some(script) = script(edge) {
-        check_path(script, edge)?;
+fn check_owner(config: &Config, input: &ProcessInput) -> Result<(), Failure> {
+    let euid = input.euid;
+    if let Some(script) = script(input) {
+        check_path(script, input)?;
     }
     if let Some(dir) = config.given_state_dir() {
-        return check_path(dir, edge);
+        return check_path(dir, input);
     }
     let own = config.state_dir().filter(|dir| dir.is_dir());
     // An administrator made it for one user.
@@ -109,12 +109,12 @@ fn check_owner(config: &Config, edge: &Edge) -> Result<(), Failure> {
         return Ok(());
     }
     if let Some(file) = config.settings_file() {
-        check_path(file, edge)?;
+        check_path(file, input)?;
     }
-    if let Some(home) = edge.vars.path("HOME") {
+    if let Some(home) = input.vars.path("HOME") {
         let dir = home.join(".signet");
         if may_exist(&dir) {
-            check_path(&dir, edge)?;
+            check_path(&dir, input)?;
         }
     }
     if let Some((program, owner)) = program()
@@ -123,7 +123,7 @@ fn check_owner(config: &Config, edge: &Edge) -> Result<(), Failure> {
         return Err(of_another(program.display(), owner, euid));
     }
     if may_exist(&system) && (own.is_none() || euid == ROOT) {
-        check_path(&system, edge)?;
+        check_path(&system, input)?;
     }
     Ok(())
 }
@@ -131,7 +131,7 @@ fn check_owner(config: &Config, edge: &Edge) -> Result<(), Failure> {
 /// Checks whether the state folder exists, which the first request makes, or the
 /// settings name another place for the subject. Other settings do not show that
 /// requests of this user serve the site.
-fn check_existence(config: &Config, edge: &Edge, subject: Subject) -> Result<(), Failure> {
+fn check_existence(config: &Config, input: &ProcessInput, subject: Subject) -> Result<(), Failure> {
     let is_elsewhere = match subject {
         Subject::Key => config.names_key(),
         Subject::Sessions => config.keeps_sessions_elsewhere(),
@@ -144,7 +144,7 @@ fn check_existence(config: &Config, edge: &Edge, subject: Subject) -> Result<(),
     }
     let dir = config.state_dir();
     let dir = dir.map_or(String::new(), |dir| format!(" {}", dir.display()));
-    let user = user_name(edge.euid);
+    let user = user_name(input.euid);
     Err(
         Failure::new(format_args!("there is no state folder{dir} of {user}")).hint(
             "run this as the user that the web server runs the program as, with the same SIGNET_ \

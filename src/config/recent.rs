@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::load::{Stamp, stamp};
 use super::served::named;
 use super::{Config, ConfigError, Program, ServedFolders, SessionType};
-use crate::gateway::{Edge, Environment, MetaVariables};
+use crate::gateway::{Environment, MetaVariables, ProcessInput};
 use crate::session::key::retired;
 
 /// The settings and keys of a FastCGI process, kept from one request to the next.
@@ -35,13 +35,13 @@ struct Last {
 }
 
 impl RecentConfig {
-    /// For `program` in the process that was started with `edge`.
-    pub(crate) fn new(program: Program, edge: Edge) -> Self {
+    /// For `program` in the process that was started with `input`.
+    pub(crate) fn new(program: Program, input: ProcessInput) -> Self {
         Self {
             program,
-            environment: edge.vars,
-            script: edge.argument,
-            euid: edge.euid,
+            environment: input.vars,
+            script: input.argument,
+            euid: input.euid,
             last: None,
         }
     }

@@ -10,12 +10,12 @@
 
 mod answer;
 mod body;
-mod edge;
 mod environment;
 #[cfg(feature = "fastcgi")]
 pub(crate) mod fastcgi;
 mod meta;
 mod mount;
+mod process_input;
 mod request;
 mod request_body;
 mod response;
@@ -23,11 +23,11 @@ mod site;
 
 pub use answer::answered;
 pub use body::{Body, FileRange, FileRangeError};
-pub use edge::{Edge, Entrance, log, logged};
 pub use environment::Environment;
 pub(crate) use environment::variables_for;
 pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
+pub use process_input::{Interface, ProcessInput, log, logged};
 pub use request_body::RequestBodyError;
 pub use response::ResponseError;
 pub(crate) use response::reason_phrase;
@@ -36,8 +36,8 @@ pub use site::TrustProxy;
 pub(crate) use answer::Answer;
 use answer::log_unfinished;
 #[cfg(feature = "program")]
-pub(crate) use edge::is_listening;
-pub(crate) use edge::now;
+pub(crate) use process_input::is_listening;
+pub(crate) use process_input::now;
 pub(crate) use request::{RequestError, head};
 pub(crate) use request_body::{BodyLength, DeadlineReader, max_body_length, read_body};
 pub(crate) use site::{Authority, Site};

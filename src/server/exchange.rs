@@ -18,7 +18,7 @@ use super::reply::redirect_by;
 use super::routes::{Methods, NoRoute, Parameters};
 use super::{Request, Response, Server, error_page};
 use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
-use crate::gateway::{self, Answer, Body, BodyLength, Edge, MetaVariables, Mount, Site};
+use crate::gateway::{self, Answer, Body, BodyLength, MetaVariables, Mount, ProcessInput, Site};
 use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::revocation::EndError;
 use crate::session::{EVERYWHERE, Session, SessionInterface};
@@ -30,37 +30,46 @@ const ENDED_HERE_ONLY: &str = "You are logged out in this browser only. Other br
 
 /// The answer to the request of a CGI process. Reads `stdin` only as far as the
 /// request's body goes.
-pub(super) fn answer_cgi(server: &Server<'_>, edge: Edge, stdin: &mut impl Read) -> Answer {
-    let request = edge.vars.cgi_request();
-    let script = cgi_script(edge.argument.as_deref(), request);
-    let config = load(server, &edge, script, &ServedFolders::of_cgi(request));
-    let (vars, now) = (edge.vars.into_cgi_request(), edge.now);
+pub(super) fn answer_cgi(
+    server: &Server<'_>,
+    input: ProcessInput,
+    stdin: &mut impl Read,
+) -> Answer {
+    let request = input.vars.cgi_request();
+    let script = cgi_script(input.argument.as_deref(), request);
+    let config = load(server, &input, script, &ServedFolders::of_cgi(request));
+    let (vars, now) = (input.vars.into_cgi_request(), input.now);
     respond_by(server, config, vars, now, stdin)
 }
 
-/// The answer to a request that did not come with the environment of `edge`.
+/// The answer to a request that did not come with the environment of `input`.
 pub(super) fn answer_to(
     server: &Server<'_>,
     vars: MetaVariables,
-    edge: &Edge,
+    input: &ProcessInput,
     stdin: &mut impl Read,
 ) -> Answer {
-    let script = edge.argument.as_deref().map(Path::new);
-    let config = load(server, edge, script, &ServedFolders::of_cgi(&vars));
-    respond_by(server, config, vars, edge.now, stdin)
+    let script = input.argument.as_deref().map(Path::new);
+    let config = load(server, input, script, &ServedFolders::of_cgi(&vars));
+    respond_by(server, config, vars, input.now, stdin)
 }
 
 /// The settings, or why they are not usable and what is left then.
 type Loaded = Result<Arc<Config>, (ConfigError, Arc<Config>)>;
 
-fn load(server: &Server<'_>, edge: &Edge, script: Option<&Path>, served: &ServedFolders) -> Loaded {
+fn load(
+    server: &Server<'_>,
+    input: &ProcessInput,
+    script: Option<&Path>,
+    served: &ServedFolders,
+) -> Loaded {
     let program = &server.program;
-    Config::load(program, &edge.vars, script, served, edge.euid)
+    Config::load(program, &input.vars, script, served, input.euid)
         .map(Arc::new)
         .map_err(|err| {
             (
                 err,
-                Arc::new(Config::unusable(program, &edge.vars, edge.euid)),
+                Arc::new(Config::unusable(program, &input.vars, input.euid)),
             )
         })
 }

@@ -9,22 +9,22 @@ use std::sync::Arc;
 use super::headers::last_resort;
 use super::{Server, exchange, log_panic};
 use crate::config::RecentConfig;
-use crate::gateway::{self, Edge, MetaVariables, fastcgi};
+use crate::gateway::{self, MetaVariables, ProcessInput, fastcgi};
 
 impl Server<'_> {
     /// One worker: see [`fastcgi`].
-    pub(super) fn serve_fastcgi(&self, edge: Edge) -> ExitCode {
+    pub(super) fn serve_fastcgi(&self, input: ProcessInput) -> ExitCode {
         // What `ps` and `top` call this process, however its file is called.
         let name = CString::new(self.program.name.as_str()).unwrap_or_default();
         let _ = rustix::thread::set_name(&name);
-        let allowed = match fastcgi::web_server_addrs(&edge.vars) {
+        let allowed = match fastcgi::web_server_addrs(&input.vars) {
             Ok(allowed) => allowed,
             Err(err) => {
                 gateway::log(err);
                 return ExitCode::FAILURE;
             }
         };
-        let settings = RefCell::new(RecentConfig::new(self.program, edge));
+        let settings = RefCell::new(RecentConfig::new(self.program, input));
         let limit = |vars: &MetaVariables| {
             let config = settings.borrow_mut().load(vars, gateway::now());
             config.map_or(0, |config| config.max_content_length)

@@ -25,7 +25,9 @@ use std::time::Duration;
 use http::Method;
 
 use crate::config::{Program, ProgramName};
-use crate::gateway::{self, Answer, Body, DeadlineReader, Edge, Entrance, MetaVariables, Mount};
+use crate::gateway::{
+    self, Answer, Body, DeadlineReader, Interface, MetaVariables, Mount, ProcessInput,
+};
 use crate::session::Session;
 
 pub(crate) use context::Context;
@@ -250,31 +252,31 @@ impl<'h> Server<'h> {
     /// a worker that was built to abort ends, and another one is started.) Without
     /// a web server it says so and returns 2.
     pub fn run(&self) -> ExitCode {
-        let edge = Edge::of_this_process();
-        self.run_as(edge.entrance(), edge)
+        let input = ProcessInput::of_this_process();
+        self.run_as(input.interface(), input)
     }
 
-    /// As [`Server::run`], for a process that has looked at its edge already.
-    pub fn run_as(&self, entrance: Entrance, edge: Edge) -> ExitCode {
+    /// As [`Server::run`], if the caller has already read the input of this process.
+    pub fn run_as(&self, interface: Interface, input: ProcessInput) -> ExitCode {
         crate::log::name_program(self.program.name.as_str());
-        match entrance {
-            Entrance::Cgi => {
+        match interface {
+            Interface::Cgi => {
                 answer_panics();
                 let mut stdin = DeadlineReader::new(rustix::stdio::stdin(), BODY_TIME);
-                let length = gateway::max_body_length(edge.vars.cgi_request());
-                let answer = exchange::answer_cgi(self, edge, &mut stdin);
+                let length = gateway::max_body_length(input.vars.cgi_request());
+                let answer = exchange::answer_cgi(self, input, &mut stdin);
                 stdin.discard(length, rustix::stdio::stdout());
                 answer.write();
                 ExitCode::SUCCESS
             }
             #[cfg(feature = "fastcgi")]
-            Entrance::FastCgi => self.serve_fastcgi(edge),
+            Interface::FastCgi => self.serve_fastcgi(input),
             #[cfg(not(feature = "fastcgi"))]
-            Entrance::FastCgi => {
+            Interface::FastCgi => {
                 gateway::log("this program is built without FastCGI: run it as CGI");
                 ExitCode::FAILURE
             }
-            Entrance::CommandLine => {
+            Interface::CommandLine => {
                 gateway::log(
                     "this is a CGI program: a web server starts it (or REQUEST_METHOD=GET)",
                 );
@@ -283,20 +285,20 @@ impl<'h> Server<'h> {
         }
     }
 
-    /// All bytes of the answer to the request in `edge`. Reads `stdin` only as far
+    /// All bytes of the answer to the request in `input`. Reads `stdin` only as far
     /// as the request's body goes.
-    pub fn respond(&self, edge: Edge, stdin: &mut impl Read) -> Vec<u8> {
-        bytes(exchange::answer_cgi(self, edge, stdin))
+    pub fn respond(&self, input: ProcessInput, stdin: &mut impl Read) -> Vec<u8> {
+        bytes(exchange::answer_cgi(self, input, stdin))
     }
 
-    /// The answer to a request that did not come with the environment of `edge`.
+    /// The answer to a request that did not come with the environment of `input`.
     pub(crate) fn respond_to(
         &self,
         vars: MetaVariables,
-        edge: &Edge,
+        input: &ProcessInput,
         stdin: &mut impl Read,
     ) -> Vec<u8> {
-        bytes(exchange::answer_to(self, vars, edge, stdin))
+        bytes(exchange::answer_to(self, vars, input, stdin))
     }
 
     /// The context of a request with these meta-variables.

@@ -19,7 +19,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::{Value as Json, json};
 use signet::session::signing::Digest;
 use signet::session::tagged_json;
-use signet::{Edge, Server, Session};
+use signet::{ProcessInput, Server, Session};
 
 use crate::support::html::unescape;
 use crate::support::response::{Response, SetCookie};
@@ -106,7 +106,7 @@ fn visit(
     if let Some(cookie) = cookie {
         set("HTTP_COOKIE", cookie.as_ref());
     }
-    let edge = Edge {
+    let input = ProcessInput {
         vars: vars.into_iter().collect(),
         argument: None,
         now,
@@ -117,7 +117,7 @@ fn visit(
         deed.take().expect("one request")(session);
         signet::html("<!doctype html><title>done</title>")
     });
-    let answer = server.respond(edge, &mut std::io::empty());
+    let answer = server.respond(input, &mut std::io::empty());
     let response = Response::parse(&answer).expect("a CGI response");
     assert_eq!(response.status, 200, "{}", response.text());
     response

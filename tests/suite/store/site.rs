@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use rustix::process::geteuid;
 use signet::gateway::logged;
-use signet::{Edge, Server, Session, app};
+use signet::{ProcessInput, Server, Session, app};
 
 use crate::support::response::Response;
 use crate::support::{KEY, StateDir};
@@ -45,7 +45,7 @@ impl Site {
         }
     }
 
-    fn edge(&self, now: u64, cookie: Option<&str>, vars: &[(&str, &str)]) -> Edge {
+    fn input(&self, now: u64, cookie: Option<&str>, vars: &[(&str, &str)]) -> ProcessInput {
         let state = self.state.path().to_str().expect("a path in UTF-8");
         let site = self.vars.iter().map(|(name, value)| (&**name, &**value));
         let request = [
@@ -63,7 +63,7 @@ impl Site {
         // Of one name the last counts.
         let vars: BTreeMap<&str, &str> = vars.chain(header).collect();
         let vars = vars.into_iter();
-        Edge {
+        ProcessInput {
             vars: vars.collect(),
             argument: None,
             now,
@@ -106,23 +106,23 @@ impl Visitor<'_> {
         page: impl FnOnce(&mut Session) -> R,
     ) -> (R, Response) {
         let (page, seen) = (Cell::new(Some(page)), Cell::new(None));
-        let edge = self.site.edge(now, self.cookie.as_deref(), &[]);
+        let input = self.site.input(now, self.cookie.as_deref(), &[]);
         let server = Server::named("signet").get("/", |_, session| {
             // Before anything else happens.
             session.open();
             seen.set(page.take().map(|page| page(session)));
             signet::html("<!doctype html><title>Page</title>")
         });
-        let response = self.answer(|| server.respond(edge, &mut std::io::empty()));
+        let response = self.answer(|| server.respond(input, &mut std::io::empty()));
         (seen.take().expect("the page was not asked"), response)
     }
 
     /// The answer of a built-in page.
     pub(super) fn get(&mut self, now: u64, path: &str) -> Response {
-        let edge = self
+        let input = self
             .site
-            .edge(now, self.cookie.as_deref(), &[("PATH_INFO", path)]);
-        self.answer(|| app::server().respond(edge, &mut std::io::empty()))
+            .input(now, self.cookie.as_deref(), &[("PATH_INFO", path)]);
+        self.answer(|| app::server().respond(input, &mut std::io::empty()))
     }
 
     /// The answer of a built-in page to a form.
@@ -134,8 +134,8 @@ impl Visitor<'_> {
             ("CONTENT_TYPE", "application/x-www-form-urlencoded"),
             ("CONTENT_LENGTH", &length),
         ];
-        let edge = self.site.edge(now, self.cookie.as_deref(), &vars);
-        self.answer(|| app::server().respond(edge, &mut body.as_bytes()))
+        let input = self.site.input(now, self.cookie.as_deref(), &vars);
+        self.answer(|| app::server().respond(input, &mut body.as_bytes()))
     }
 
     #[track_caller]
