@@ -151,13 +151,13 @@ impl Error {
         Self(Failure::Handler(reason.into()))
     }
 
-    /// A refusal by `status`; nothing is logged.
-    pub fn status(status: StatusCode) -> Self {
+    /// An error with this status; nothing is logged.
+    pub fn with_status(status: StatusCode) -> Self {
         Self(Failure::Status(status))
     }
 
-    /// The status of the answer.
-    pub fn code(&self) -> StatusCode {
+    /// The status of the response.
+    pub fn status(&self) -> StatusCode {
         self.0.status()
     }
 }

@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(typed["b"], 2);
         for bytes in [&b"a=x"[..], b"a=256", b"a=%FF", b"a=%C0%AF"] {
             let outcome = fields::<std::collections::BTreeMap<String, u8>>(bytes);
-            let status = outcome.unwrap_err().code();
+            let status = outcome.unwrap_err().status();
             assert_eq!(status, http::StatusCode::BAD_REQUEST, "{bytes:?}");
         }
     }

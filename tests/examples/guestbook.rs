@@ -53,7 +53,7 @@ fn show(request: &Request, _session: &mut Session) -> Result<Response, Error> {
             "<!doctype html><title>Entry</title>{}",
             escape(&entry)
         ))),
-        None => Err(Error::status(StatusCode::NOT_FOUND)),
+        None => Err(Error::with_status(StatusCode::NOT_FOUND)),
     }
 }
 

@@ -45,7 +45,7 @@ fn hold(request: &Request) -> Result<(), Error> {
         return Ok(());
     };
     let path = path.to_str()?;
-    wait(path).map_err(|_| Error::status(StatusCode::BAD_REQUEST))
+    wait(path).map_err(|_| Error::with_status(StatusCode::BAD_REQUEST))
 }
 
 fn wait(path: &str) -> io::Result<()> {

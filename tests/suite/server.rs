@@ -36,7 +36,7 @@ fn program() -> Server<'static> {
             Err(std::fs::read("/nowhere/at-all").unwrap_err().into())
         })
         .get("/forbidden", |_, _| -> Result<&str, Error> {
-            Err(Error::status(StatusCode::FORBIDDEN))
+            Err(Error::with_status(StatusCode::FORBIDDEN))
         })
         .get("/user", |_, session| {
             session.username().unwrap_or("nobody").to_owned()
