@@ -1,13 +1,13 @@
-//! The path at which the web server has the program, and the path below it that was
-//! requested.
+//! The base path, which is the URL path of the program, and the requested path below
+//! it.
 //!
-//! `SCRIPT_NAME` is not enough: behind a rewrite it is the server's internal path,
-//! not the one in the URL. `REQUEST_URI` is not enough either: it is raw and written
-//! by the visitor, for example `//evil.example/../login`. So both are compared, after
-//! they were decoded and tidied. The base path follows from the server's
-//! configuration, however the visitor spells the URL. A URL that spells it in another
-//! way is redirected, because browsers compare a cookie's path with the URL byte by
-//! byte.
+//! `SCRIPT_NAME` is not enough: behind a rewrite it is an internal path of the server,
+//! not the one in the URL. `REQUEST_URI` is not enough either: it is encoded, and a
+//! visitor can write anything into it, for example `//evil.example/../login`. So both
+//! are decoded, freed of dot segments and double slashes, and compared. The web
+//! server's configuration chooses the base path, not the visitor. If the URL spells the
+//! base path in another way, it is redirected: browsers compare the path of a cookie
+//! with the URL byte by byte.
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode, percent_encode};
 
@@ -36,11 +36,12 @@ pub(super) const RAW: &AsciiSet = &CONTROLS
 /// Bytes of a URL that a request is redirected to.
 const MAX_URL: usize = 4000;
 
-/// The mount of this request: its base path, and the route below it.
+/// Where the program is on its site, and what was requested: the base path, which is
+/// the URL path of the program, and the path below it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Mount {
     base: String,
-    route: Vec<u8>,
+    path: Vec<u8>,
     by_query: bool,
     bare_index: bool,
     canonical_url: Option<String>,
@@ -92,11 +93,11 @@ impl std::str::FromStr for ApplicationRoot {
 }
 
 impl Mount {
-    /// Finds the base path and the route of a request.
+    /// Finds the base path of a request and the path below it.
     ///
-    /// `root` overrides the base path, not the route. Without `PATH_INFO`, a
-    /// query of the form `r=/login` is the route of the script itself, for hosts
-    /// that refuse `signet.cgi/login`; links then keep that form.
+    /// `root` replaces the base path only. If the URL is that of the script itself, a
+    /// query of the form `r=/login` names the path, for hosts that refuse
+    /// `signet.cgi/login`; links then have the same form.
     pub fn new(vars: &MetaVariables, root: Option<&ApplicationRoot>) -> Self {
         let script = vars
             .get("SCRIPT_NAME")
@@ -109,20 +110,20 @@ impl Mount {
             .filter(|path| path.starts_with(b"/"))
             .unwrap_or_default();
         let uri = vars.get("REQUEST_URI").and_then(raw_path);
-        let path = uri.map(|(raw, _)| tidy(&decode(raw)));
+        let url_path = uri.map(|(raw, _)| tidy(&decode(raw)));
 
         let mut by_query = false;
-        let (base, mut route) = if path_info.is_empty() {
-            locate_without_path_info(vars, &script, path, root)
+        let (base, mut path) = if path_info.is_empty() {
+            locate_without_path_info(vars, &script, url_path, root)
         } else {
-            (locate(&script, path_info, path), path_info.to_vec())
+            (locate(&script, path_info, url_path), path_info.to_vec())
         };
         if path_info.is_empty()
-            && route == b"/"
+            && path == b"/"
             && (root.is_some() || base == script)
-            && let Some(asked) = route_in_query(vars.query_string())
+            && let Some(asked) = path_in_query(vars.query_string())
         {
-            route = asked;
+            path = asked;
             by_query = true;
         }
         // BusyBox answers 404 to `signet.cgi/`.
@@ -137,48 +138,49 @@ impl Mount {
         let canonical_url = uri.and_then(|(raw, rest)| respelled(&base, raw, rest));
         Self {
             base,
-            route,
+            path,
             by_query,
             bare_index,
             canonical_url,
         }
     }
 
-    /// The path that all URLs of the program begin with, percent-encoded: empty at the
-    /// root of a host, else with a leading and no trailing slash.
+    /// The path that all URLs of the program begin with, percent-encoded. It is empty at
+    /// the root of a host; otherwise it begins with a slash and does not end with one.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// The path below the base that was requested: decoded, any bytes, normally with a
+    /// The requested path below the base path: decoded, any bytes, normally with a
     /// leading slash.
-    pub fn route(&self) -> &[u8] {
-        &self.route
+    pub fn path(&self) -> &[u8] {
+        &self.path
     }
 
-    /// Whether this request named its route as `?r=/login`.
+    /// Whether the query named the path: `?r=/login`.
     pub fn by_query(&self) -> bool {
         self.by_query
     }
 
-    /// The URL, path only, to redirect to if the request has the base path in another
-    /// spelling: to `/%7Eada` a browser does not send a cookie for `/~ada`. What
-    /// follows the base path, and the query, are unchanged. `None` if the spelling is
-    /// right, or if it is not known where the base path ends.
+    /// The path and query to redirect to, if the URL spells the base path in another
+    /// way, such as `/%7Eada` for `/~ada`: to such a URL, browsers do not send a cookie
+    /// for `/~ada`. The rest of the path and the query are unchanged. `None` if no
+    /// redirect is needed, or if it is not known where the base path ends.
     pub fn canonical_url(&self) -> Option<&str> {
         self.canonical_url.as_deref()
     }
 
-    /// The URL, path only, of `route` (decoded, with its leading slash).
-    pub fn url_for(&self, route: &str) -> String {
+    /// The URL, without scheme and host, of `path`, which is decoded, relative to the
+    /// base path and begins with a slash.
+    pub fn url_for(&self, path: &str) -> String {
         if self.by_query {
-            return format!("{}?r={}", self.cookie_path(), encode(route.as_bytes()));
+            return format!("{}?r={}", self.cookie_path(), encode(path.as_bytes()));
         }
-        if self.bare_index && route == "/" && !self.base.is_empty() {
+        if self.bare_index && path == "/" && !self.base.is_empty() {
             return self.base.clone();
         }
         let mut url = self.base.clone();
-        url.extend(percent_encode(route.as_bytes(), PATH));
+        url.extend(percent_encode(path.as_bytes(), PATH));
         url
     }
 
@@ -294,7 +296,7 @@ fn end_of(base: &[u8], raw: &[u8]) -> Option<usize> {
     None
 }
 
-/// Base path and route of a request without `PATH_INFO`: for the script itself, for a
+/// The base path of a request without `PATH_INFO`, and the path below it: for the script itself, for a
 /// front controller in its folder, or for a folder's index page.
 fn locate_without_path_info(
     vars: &MetaVariables,
@@ -419,12 +421,12 @@ fn encode_more(path: &[u8]) -> String {
     encoded
 }
 
-/// The route in a query `r=/login`, decoded; the first `r` counts, and only
-/// one that begins with a slash.
-fn route_in_query(query: &[u8]) -> Option<Vec<u8>> {
+/// The path in a query `r=/login`, decoded: the value of the first `r`, if it begins
+/// with a slash.
+fn path_in_query(query: &[u8]) -> Option<Vec<u8>> {
     let value = query
         .split(|b| *b == b'&')
         .find_map(|pair| pair.strip_prefix(b"r="))?;
-    let route = decode(value);
-    route.starts_with(b"/").then_some(route)
+    let path = decode(value);
+    path.starts_with(b"/").then_some(path)
 }

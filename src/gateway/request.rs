@@ -24,12 +24,12 @@ pub(crate) enum RequestError {
     TooLong,
 }
 
-/// Builds the request, still without a body.
+/// Makes the request, without its body.
 ///
-/// Its URI is the URL the visitor sees, tidied: base path, route, query.
+/// Its URI is the path and query of the URL that the visitor sees, in one spelling.
 pub(crate) fn head(vars: &MetaVariables, mount: &Mount) -> Result<Parts, RequestError> {
     let mut uri = mount.base().to_owned();
-    uri.extend(percent_encode(mount.route(), PATH));
+    uri.extend(percent_encode(mount.path(), PATH));
     if uri.is_empty() {
         uri.push('/');
     }

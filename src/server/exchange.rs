@@ -146,7 +146,7 @@ fn answer(
     if !head.method.is_safe() {
         check_origin(vars, config.trust_proxy)?;
     }
-    let (handler, parameters) = match (routes.find(&head.method, mount.route()), &server.fallback) {
+    let (handler, parameters) = match (routes.find(&head.method, mount.path()), &server.fallback) {
         (Ok((number, parameters)), _) => {
             if routes.takes_form(number) && head.method == Method::POST {
                 check_content_type(&head.headers)?;

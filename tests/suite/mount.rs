@@ -1,4 +1,4 @@
-//! Base path and route: where visitors find us, and what they want there.
+//! The base path of the program, and the path below it that was requested.
 //!
 //! Expected values follow from where the program was put and which URL was
 //! asked for. Recorded environments have theirs in `mount/recorded.tsv`; here
@@ -21,9 +21,9 @@ use crate::support::{Cgi, cgi::os};
 #[derive(Debug)]
 struct Seen {
     base: String,
-    route: Vec<u8>,
+    path: Vec<u8>,
     login: String,
-    path: String,
+    cookie_path: String,
     canonical: Option<String>,
 }
 
@@ -32,9 +32,9 @@ fn mount(vars: impl IntoIterator<Item = (OsString, OsString)>, root: Option<&str
     let mount = Mount::new(&MetaVariables::from_iter(vars), root.as_ref());
     Seen {
         base: mount.base().to_owned(),
-        route: mount.route().to_owned(),
+        path: mount.path().to_owned(),
         login: mount.url_for("/login"),
-        path: mount.cookie_path().to_owned(),
+        cookie_path: mount.cookie_path().to_owned(),
         canonical: mount.canonical_url().map(str::to_owned),
     }
 }
@@ -45,7 +45,7 @@ fn assert_harmless(name: &str, seen: &Seen) {
     let Seen {
         base,
         login,
-        path,
+        cookie_path,
         canonical,
         ..
     } = seen;
@@ -55,9 +55,11 @@ fn assert_harmless(name: &str, seen: &Seen) {
         base.is_empty() || rooted(base) && !base.ends_with('/'),
         "{name}: {seen:?}"
     );
-    assert!(rooted(login) && rooted(path), "{name}: {seen:?}");
+    assert!(rooted(login) && rooted(cookie_path), "{name}: {seen:?}");
     assert!(
-        [base, login, path].iter().all(|url| url.bytes().all(plain)),
+        [base, login, cookie_path]
+            .iter()
+            .all(|url| url.bytes().all(plain)),
         "{name}: {seen:?}"
     );
     let safe = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
@@ -83,8 +85,8 @@ fn request(script: &str, info: &str, uri: &str) -> Vec<(OsString, OsString)> {
         .collect()
 }
 
-/// Name, SCRIPT_NAME, PATH_INFO, REQUEST_URI; base, route. `?` as the route
-/// of a request that nothing tells the route of: only its links must work.
+/// Name, SCRIPT_NAME, PATH_INFO, REQUEST_URI; base, path. The path is `?` where no
+/// variable has it: then only the links must work.
 type Row = (
     &'static str,
     &'static str,
@@ -95,18 +97,18 @@ type Row = (
 );
 
 fn check(rows: &[Row]) {
-    for &(name, script, info, uri, base, route) in rows {
+    for &(name, script, info, uri, base, path) in rows {
         let seen = mount(request(script, info, uri), None);
         assert_harmless(name, &seen);
         assert_eq!(seen.base, base, "{name}: {seen:?}");
         assert_eq!(seen.login, format!("{base}/login"), "{name}");
         assert_eq!(
-            seen.path,
+            seen.cookie_path,
             if base.is_empty() { "/" } else { base },
             "{name}"
         );
-        if route != "?" {
-            assert_eq!(os(&seen.route), os(&unescape(route)), "{name}");
+        if path != "?" {
+            assert_eq!(os(&seen.path), os(&unescape(path)), "{name}");
         }
     }
 }
@@ -123,10 +125,10 @@ fn recorded_environments() {
         let seen = mount(vars, None);
         assert_harmless(&name, &seen);
         assert_eq!(seen.base, want.base, "{name}: {seen:?}");
-        assert_eq!(os(&seen.route), os(&want.route), "{name}");
+        assert_eq!(os(&seen.path), os(&want.path), "{name}");
         assert_eq!(
-            (&*seen.login, &*seen.path),
-            (&*want.login, &*want.path),
+            (&*seen.login, &*seen.cookie_path),
+            (&*want.login, &*want.cookie_path),
             "{name}"
         );
     }
@@ -138,7 +140,7 @@ fn recorded_environments() {
 fn request_uri_absent_or_unfitting() {
     #[rustfmt::skip]
     check(&[
-        // name                SCRIPT_NAME       PATH_INFO   REQUEST_URI           base              route
+        // name                SCRIPT_NAME       PATH_INFO   REQUEST_URI           base              path
         ("absent",             "/cgi-bin/x.cgi", "/login",   "-",                  "/cgi-bin/x.cgi", "/login"),
         ("absent, bare",       "/cgi-bin/x.cgi", "-",        "-",                  "/cgi-bin/x.cgi", "/"),
         ("absent, the root",   "",               "/login",   "-",                  "",               "/login"),
@@ -161,7 +163,7 @@ fn request_uri_absent_or_unfitting() {
 fn no_base_is_another_host() {
     #[rustfmt::skip]
     check(&[
-        // name                SCRIPT_NAME PATH_INFO REQUEST_URI                            base                   route
+        // name                SCRIPT_NAME PATH_INFO REQUEST_URI                            base                   path
         ("absolute",           "",         "/login", "http://other.example:81/login?x=1",   "",                    "/login"),
         ("absolute, bare",     "",         "/",      "http://other.example",                "",                    "/"),
         ("absolute, query",    "",         "/",      "http://other.example?/login",         "",                    "/"),
@@ -220,7 +222,7 @@ fn script_name_may_be_anything() {
     }
     #[rustfmt::skip]
     check(&[
-        // name               SCRIPT_NAME         PATH_INFO REQUEST_URI                  base              route
+        // name               SCRIPT_NAME         PATH_INFO REQUEST_URI                  base              path
         ("a host, asked for", "//evil.example",   "/login", "//evil.example/login",      "/evil.example",  "/login"),
         ("blank in folder",   "/my site/x.cgi",   "/login", "/my%20site/login",          "/my%20site",     "/login"),
         ("percent in folder", "/100%/x.cgi",      "/login", "/100%25/login",             "/100%25",        "/login"),
@@ -340,7 +342,7 @@ fn application_root_is_a_plain_path() {
 fn without_path_info() {
     #[rustfmt::skip]
     check(&[
-        // name                    SCRIPT_NAME       PATH_INFO REQUEST_URI             base               route
+        // name                    SCRIPT_NAME       PATH_INFO REQUEST_URI             base               path
         ("bare",                   "/cgi-bin/x.cgi", "-",      "/cgi-bin/x.cgi",       "/cgi-bin/x.cgi",  "/"),
         ("bare, empty PATH_INFO",  "/cgi-bin/x.cgi", "",       "/cgi-bin/x.cgi",       "/cgi-bin/x.cgi",  "/"),
         ("bare, a query",          "/cgi-bin/x.cgi", "-",      "/cgi-bin/x.cgi?x=1",   "/cgi-bin/x.cgi",  "/"),
@@ -362,7 +364,7 @@ fn without_path_info() {
     rewritten.push(("REDIRECT_URL".into(), "/app/".into()));
     let seen = mount(rewritten, None);
     assert_eq!(
-        (&*seen.base, &*seen.route, &*seen.login),
+        (&*seen.base, &*seen.path, &*seen.login),
         ("/app", &b"/"[..], "/app/login")
     );
 }
@@ -371,15 +373,15 @@ fn without_path_info() {
 fn application_root_overrides_the_base() {
     #[rustfmt::skip]
     let rows = [
-        // APPLICATION_ROOT SCRIPT_NAME       PATH_INFO REQUEST_URI             base               route
+        // APPLICATION_ROOT SCRIPT_NAME       PATH_INFO REQUEST_URI             base               path
         ("/",               "/cgi-bin/x.cgi", "/login", "/cgi-bin/x.cgi/login", "",                "/login"),
         ("/app",            "/cgi-bin/x.cgi", "/login", "/cgi-bin/x.cgi/login", "/app",            "/login"),
         ("/app/",           "/cgi-bin/x.cgi", "/login", "/cgi-bin/x.cgi/login", "/app",            "/login"),
         ("/a/b/",           "",               "/",      "/",                    "/a/b",            "/"),
         ("/app",            "//evil.example", "/login", "//evil.example/login", "/app",            "/login"),
         ("/app",            "/x.cgi",         "-",      "/x.cgi",               "/app",            "/"),
-        // A front controller's route: what stands behind the setting, or, where
-        // a proxy has taken that away, the whole path.
+        // A front controller: the path is what follows APPLICATION_ROOT in the URL, or
+        // all of it, if a proxy has removed APPLICATION_ROOT.
         ("/app",            "/x.cgi",         "-",      "/app/login",           "/app",            "/login"),
         ("/app",            "/x.cgi",         "-",      "/login",               "/app",            "/login"),
         // FastCGI without PATH_INFO: the script is the whole path, and no file.
@@ -388,18 +390,18 @@ fn application_root_overrides_the_base() {
         ("/app",            "/app",           "-",      "/app",                 "/app",            "/"),
         ("/app",            "/apple",         "-",      "/apple",               "/app",            "/"),
     ];
-    for (root, script, info, uri, base, route) in rows {
+    for (root, script, info, uri, base, path) in rows {
         let name = format!("{root} over {uri}");
         let seen = mount(request(script, info, uri), Some(root));
         assert_harmless(&name, &seen);
         assert_eq!(
-            (&*seen.base, os(&seen.route)),
-            (base, os(route.as_bytes())),
+            (&*seen.base, os(&seen.path)),
+            (base, os(path.as_bytes())),
             "{name}"
         );
         assert_eq!(seen.login, format!("{base}/login"), "{name}");
         assert_eq!(
-            seen.path,
+            seen.cookie_path,
             if base.is_empty() { "/" } else { base },
             "{name}"
         );

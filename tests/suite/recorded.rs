@@ -25,9 +25,9 @@ pub(crate) struct Recorded {
 /// `mount/recorded.tsv`, which explains the columns.
 pub(crate) struct Expected {
     pub(crate) base: String,
-    pub(crate) route: Vec<u8>,
+    pub(crate) path: Vec<u8>,
     pub(crate) login: String,
-    pub(crate) path: String,
+    pub(crate) cookie_path: String,
     status: u16,
 }
 
@@ -103,16 +103,16 @@ pub(crate) fn expectations() -> BTreeMap<(String, String), Expected> {
     let rows = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
     let parse = |line: &str| {
         let cells = line.split('\t').map(str::to_owned).collect::<Vec<_>>();
-        let [set_up, case, base, route, login, path, status] =
+        let [set_up, case, base, path, login, cookie_path, status] =
             <[String; 7]>::try_from(cells).expect("seven cells");
-        let (route, status) = (unescape(&route), status.parse().expect("a status"));
+        let (path, status) = (unescape(&path), status.parse().expect("a status"));
         (
             (set_up, case),
             Expected {
                 base,
-                route,
-                login,
                 path,
+                login,
+                cookie_path,
                 status,
             },
         )
@@ -260,7 +260,7 @@ fn login_links_follow_the_mount() {
     let mut seen = BTreeSet::new();
     for recorded in recordings() {
         let (name, want) = (&recorded.name, &expected[&recorded.name]);
-        let shows_index = want.route == b"/" && want.status == 200;
+        let shows_index = want.path == b"/" && want.status == 200;
         if shows_index && recorded.var("REQUEST_METHOD") == Some(b"GET") {
             let page = recorded.run().response();
             assert!(
@@ -286,7 +286,7 @@ fn logins_redirect_and_set_the_cookie_within_the_mount() {
     let mut seen = BTreeSet::new();
     for recorded in recordings() {
         let (name, want) = (&recorded.name, &expected[&recorded.name]);
-        if want.route != b"/login" || want.status == 404 {
+        if want.path != b"/login" || want.status == 404 {
             continue;
         }
         let body = b"username=admin";
@@ -303,7 +303,11 @@ fn logins_redirect_and_set_the_cookie_within_the_mount() {
         let front = format!("{}/", want.base);
         assert_eq!(response.header("Location"), Some(&*front), "{name:?}");
         let cookie = response.cookie("session").expect("a session");
-        assert_eq!(cookie.attribute("Path"), Some(&*want.path), "{name:?}");
+        assert_eq!(
+            cookie.attribute("Path"),
+            Some(&*want.cookie_path),
+            "{name:?}"
+        );
         assert!(!cookie.has("Domain"), "{name:?}: {cookie:?}");
         // Both servers say HTTPS=on; what proxies and visitors say in headers
         // does not count unless TRUST_PROXY is set.

@@ -170,10 +170,10 @@ fn queries_are_not_reflected() {
     }
 }
 
-/// The query as a route (`signet.cgi?r=/login`, for hosts without PATH_INFO):
+/// The path in the query (`signet.cgi?r=/login`, for hosts without PATH_INFO):
 /// a path like any other, and no more than a path.
 #[test]
-fn routes_in_the_query() {
+fn paths_in_the_query() {
     let query = |query: &str| {
         Cgi::get("/")
             .without("PATH_INFO")

@@ -9,39 +9,43 @@ use crate::support::{Cgi, cgi::os, response::Response};
 const SCRIPT: &str = "/cgi-bin/x.cgi";
 
 #[test]
-fn route_in_the_query() {
+fn path_in_the_query() {
     const KEPT: &str = "/cgi-bin/x.cgi?r=/login";
     const PATH: &str = "/cgi-bin/x.cgi/login";
     #[rustfmt::skip]
     let rows = [
-        // name               PATH_INFO  REQUEST_URI                              route      login
+        // name               PATH_INFO  REQUEST_URI                              path       login
         ("login",             "-",       "/cgi-bin/x.cgi?r=/login",               "/login",  KEPT),
         ("logout",            "-",       "/cgi-bin/x.cgi?r=/logout",              "/logout", KEPT),
         ("index",             "-",       "/cgi-bin/x.cgi?r=/",                    "/",       KEPT),
         ("encoded",           "-",       "/cgi-bin/x.cgi?r=%2Flogin",             "/login",  KEPT),
         ("among others",      "-",       "/cgi-bin/x.cgi?a=1&r=/login&b=2",       "/login",  KEPT),
         ("empty PATH_INFO",   "",        "/cgi-bin/x.cgi?r=/login",               "/login",  KEPT),
-        ("no route of ours",  "-",       "/cgi-bin/x.cgi?r=/a/b",                 "/a/b",    KEPT),
+        ("without a route",   "-",       "/cgi-bin/x.cgi?r=/a/b",                 "/a/b",    KEPT),
         ("with PATH_INFO",    "/",       "/cgi-bin/x.cgi/?r=/login",              "/",       PATH),
         ("with PATH_INFO 2",  "/logout", "/cgi-bin/x.cgi/logout?r=/login",        "/logout", PATH),
         ("another name",      "-",       "/cgi-bin/x.cgi?rr=/login",              "/",       PATH),
         ("another case",      "-",       "/cgi-bin/x.cgi?R=/login",               "/",       PATH),
         ("no query",          "-",       "/cgi-bin/x.cgi",                        "/",       PATH),
     ];
-    for (name, info, uri, route, login) in rows {
+    for (name, info, uri, path, login) in rows {
         let seen = mount(request(SCRIPT, info, uri), None);
         assert_harmless(name, &seen);
-        assert_eq!((&*seen.base, &*seen.path), (SCRIPT, SCRIPT), "{name}");
         assert_eq!(
-            (os(&seen.route), &*seen.login),
-            (os(route.as_bytes()), login),
+            (&*seen.base, &*seen.cookie_path),
+            (SCRIPT, SCRIPT),
+            "{name}"
+        );
+        assert_eq!(
+            (os(&seen.path), &*seen.login),
+            (os(path.as_bytes()), login),
             "{name}"
         );
     }
     // A server of RFC 3875's letter sends no REQUEST_URI.
     let vars = [("SCRIPT_NAME", SCRIPT), ("QUERY_STRING", "r=/login")];
     let seen = mount(vars.map(|(name, value)| (name.into(), value.into())), None);
-    assert_eq!((&*seen.route, &*seen.login), (&b"/login"[..], KEPT));
+    assert_eq!((&*seen.path, &*seen.login), (&b"/login"[..], KEPT));
     // The setting names the script as visitors see it.
     let vars = request("/inner/x.cgi", "-", "/inner/x.cgi?r=/login");
     assert_eq!(mount(vars, Some(SCRIPT)).login, KEPT);
@@ -122,8 +126,8 @@ fn the_walk_without_path_info() {
     assert_eq!(gone.attribute("Path"), Some(SCRIPT));
 }
 
-/// Strangers write the query: what is no route of ours is not found, and never
-/// a link or a redirect.
+/// Anybody can write the query: a path without a route is not found, and is never a
+/// link or a redirect.
 #[test]
 fn junk_in_the_query_is_not_found() {
     let queries = [
@@ -145,7 +149,7 @@ fn junk_in_the_query_is_not_found() {
     }
 }
 
-/// Two routes, or nothing like one: any answer will do, as long as it is ours.
+/// Two paths, or no path: any response is accepted that the program sends.
 #[test]
 fn doubtful_queries_stay_on_the_script() {
     for query in [

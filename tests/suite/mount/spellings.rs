@@ -24,7 +24,7 @@ fn what_is_encoded_twice_does_not_choose_the_base() {
     const C: &str = "/cgi-bin/x.cgi";
     #[rustfmt::skip]
     check(&[
-        // name                       SCRIPT PATH_INFO           REQUEST_URI                                  base             route
+        // name                       SCRIPT PATH_INFO           REQUEST_URI                                  base             path
         ("the shipped .htaccess",     H,     "/login",           "/h/zz/%252e%252e/login",                    "/h",            "/login"),
         ("in capitals",               H,     "/login",           "/h/zz/%252E%252E/login",                    "/h",            "/login"),
         ("half encoded",              H,     "/login",           "/h/zz/.%252e/login",                        "/h",            "/login"),
@@ -56,14 +56,14 @@ fn what_is_encoded_twice_does_not_choose_the_base() {
     );
 }
 
-/// Only the script itself has its route in the query: a link to a rewritten
+/// Only the script itself has its path in the query: a link to a rewritten
 /// address would otherwise name the script as the base path.
 #[test]
 fn a_query_does_not_choose_the_base() {
     let mut vars = request("/app/x.cgi", "-", "/app/?r=/login");
     vars.push(("REDIRECT_URL".into(), "/app/".into()));
     let seen = mount(vars, None);
-    assert_eq!((&*seen.base, &*seen.route), ("/app", &b"/"[..]));
+    assert_eq!((&*seen.base, &*seen.path), ("/app", &b"/"[..]));
     assert_eq!(seen.login, "/app/login");
 }
 
@@ -210,7 +210,7 @@ fn no_spelling_leads_to_a_base_that_the_server_does_not_imply() {
         let there = server.ask(canonical.as_bytes());
         let there = there.ok_or_else(|| TestCaseError::fail(format!("lost: {seen:?}")))?;
         prop_assert_eq!(&there.canonical, &None, "a second redirect: {:?}", seen);
-        prop_assert_eq!((&there.base, &there.route), (&seen.base, &seen.route));
+        prop_assert_eq!((&there.base, &there.path), (&seen.base, &seen.path));
         Ok(())
     });
     outcome.unwrap();
@@ -259,8 +259,8 @@ fn another_spelling_of_the_base_is_redirected() {
             format!("/{}", want.base),
         ] {
             let seen = mount(vars(&[base.as_bytes(), rest].concat()), None);
-            let seen_at = (&*seen.base, os(&seen.route));
-            assert_eq!(seen_at, (&*want.base, os(&want.route)), "{name}: {base}");
+            let seen_at = (&*seen.base, os(&seen.path));
+            assert_eq!(seen_at, (&*want.base, os(&want.path)), "{name}: {base}");
             let wanted = String::from_utf8_lossy(uri);
             let same = |url: &str| decode(url.as_bytes()) == decode(uri);
             assert!(
