@@ -240,10 +240,8 @@ pub(super) fn with_daemon(
 }
 
 fn define_mount(base: &str) -> String {
-    match base {
-        "" => String::new(),
-        _ => format!("Define MOUNT {base}\n"),
-    }
+    let path = if base.is_empty() { "/" } else { base };
+    format!("Define MOUNT {path}\n")
 }
 
 pub(super) fn start_apache(site: &Site, modules: &[&str], more: &str) -> (Server, u16) {
