@@ -83,14 +83,14 @@ pub const SETTINGS: &[Setting] = &[
         .secret(Secret::Key(|c, file| c.secret_key = Some(Err(KeyError::Exposed(file.to_owned()))))),
     row("SECRET_KEY_FILE", Setter::Path(|c, path| c.given_key_file = Some(path)),
         "`secret_key` in the state folder", "\"/home/alice/.signet/secret_key\"",
-        "A file that contains the key, outside every served folder, which other users can neither read nor write. It may be a symbolic link. It must exist."),
+        "A file that contains the key, outside every served folder, which other users can neither read nor write. It may be a symbolic link. If you set this, the file must exist: signet creates only the default file."),
     row("SECRET_KEY_FALLBACKS", Setter::List(Config::set_fallbacks),
         "[]", "[\"<the key before this one>\"]",
         "Older keys, as a list: cookies signed with them are still accepted. Published and weak keys in the list are not used.")
         .secret(Secret::Key(Config::refuse_fallbacks)),
     row("STATE_DIR", Setter::Path(|c, path| c.given_state_dir = Some(path)),
         "`$STATE_DIRECTORY`, `$XDG_STATE_HOME/signet`, `~/.signet` or `/var/lib/signet`", "\"/home/alice/.signet\"",
-        "The state folder, which holds `secret_key`, `signet.toml`, `sessions/` and `templates/`. It must be outside every served folder. Not in the `signet.toml` of that folder."),
+        "The state folder, which holds `secret_key`, `signet.toml`, `sessions/` and `templates/`. It must be outside every served folder. The `signet.toml` in the state folder cannot contain this setting: use the environment, a settings script, or a file that `SIGNET_CONFIG` names."),
     row("SESSION_COOKIE_NAME", Setter::Text(|c, text| parse(text).map(|name| c.cookie.name = name)),
         "\"session\"", "\"login\"",
         "The cookie's name. The prefixes `__Host-`, `__Secure-` and `__Http-` require other settings, which are checked."),
@@ -115,7 +115,7 @@ pub const SETTINGS: &[Setting] = &[
         "`Lax`, `Strict` or `None` (which also makes the cookie `Secure`)."),
     row("SESSION_COOKIE_OMIT_SAMESITE", Setter::Bool(|c, on| c.omit_same_site = on),
         "false", "false",
-        "Whether the cookie has no `SameSite`. That is Flask's default, which is `None` in Python and cannot be written in TOML. Not together with `SESSION_COOKIE_SAMESITE`."),
+        "Whether the cookie has no `SameSite`, which is Flask's default. (In Python, that is `None`, which TOML does not have.) It cannot be combined with `SESSION_COOKIE_SAMESITE`."),
     row("SESSION_COOKIE_PARTITIONED", Setter::Bool(|c, on| c.cookie.partitioned = on),
         "false", "true",
         "Whether the cookie is `Partitioned`, for pages shown inside other sites."),
@@ -138,7 +138,7 @@ pub const SETTINGS: &[Setting] = &[
             choose(text, str::eq, &choices).map(|kind| c.session_type = kind)
         }),
         "\"cookie\"", "\"filesystem\"",
-        "Where sessions are stored: `cookie`; or `filesystem` or `redis`, and the cookie holds a session id only."),
+        "Where sessions are stored: `cookie`, `filesystem` or `redis`. With the last two, the cookie holds only a session id."),
     row("SESSION_FILE_DIR", Setter::Path(|c, path| c.given_session_dir = Some(path)),
         "`sessions` in the state folder", "\"/home/alice/sessions\"",
         "The folder for session files, outside every served folder, mode 700. It is created if it does not exist."),
@@ -152,14 +152,14 @@ pub const SETTINGS: &[Setting] = &[
             choose(text, str::eq, &choices).map(|kind| c.overflow = kind)
         }),
         "\"error\"", "\"filesystem\"",
-        "What happens to a session that is too large for a cookie: `error`; or `filesystem` or `redis`, where it is stored until it fits into a cookie again."),
+        "What happens to a session that is too large for a cookie: `error`, or it is stored in `filesystem` or `redis` until it fits into a cookie again."),
     row("SESSION_REDIS", REDIS_URL,
         "\"redis://127.0.0.1:6379\"", "\"unix:///run/redis/redis-server.sock\"",
-        "The address of Redis: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `unix:///PATH?db=DATABASE`; parts may be left out, as in redis-py. TLS is not supported. If it is set and sessions are in cookies, Redis stores who logged out everywhere, so that all machines know it.")
+        "The address of Redis: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `unix:///PATH?db=DATABASE`; parts may be left out, as in redis-py. TLS is not supported. If it is set and sessions are in cookies, the revocation marks of *Log out everywhere* are in Redis, so that they apply on all machines.")
         .secret(Secret::Password(Config::has_redis_password)),
     row("SESSION_KEY_PREFIX", KEY_PREFIX,
         "\"session:\"", "\"blog:\"",
-        "The beginning of every key in Redis. Each site in the same Redis needs a prefix of its own. The default of another program that uses the library is its name and `:session:`."),
+        "The beginning of every key in Redis. Each site in the same Redis needs a prefix of its own. For another program that uses the library, the default is its name and `:session:`."),
     row("SESSION_ABSOLUTE_LIFETIME", Setter::Integer(1, CENTURY, |c, seconds| c.cookie.absolute_lifetime = Some(seconds)),
         "no limit", "604800",
         "Seconds from the start of a session to its end, whether it is used or not (1 to a century)."),
@@ -172,13 +172,13 @@ pub const SETTINGS: &[Setting] = &[
     // At most 4096, which every usize holds.
     row("MAX_COOKIE_SIZE", Setter::Integer(0, 4096, |c, bytes| c.cookie.max_size = bytes as usize),
         "4093", "4096",
-        "The most bytes of a `Set-Cookie` value (0 to 4096); a larger cookie is an error. With 0, only the limit of the header applies."),
+        "The most bytes of a `Set-Cookie` value (0 to 4096); a larger cookie is an error. 0 means the same as 4096."),
     row("MAX_CONTENT_LENGTH", Setter::Integer(0, 1 << 30, |c, bytes| c.max_content_length = bytes),
         "65536", "1048576",
         "The most bytes of a request body (0 to 1 GiB); a larger one is refused before it is read."),
     row("APPLICATION_ROOT", Setter::Text(|c, text| parse(text).map(|root| c.application_root = Some(root))),
         "found from the request", "\"/app\"",
-        "The path that all URLs of the program begin with. Set it where the program cannot find it: behind a proxy that changes it, and by FastCGI without `PATH_INFO`, where a visitor's URL would choose it."),
+        "The path that all URLs of the program begin with. Set it if a proxy changes the path, and for FastCGI without `PATH_INFO`, where a visitor's URL would otherwise choose this path."),
     row("TRUST_PROXY", Setter::Proxy(|c, trust| c.trust_proxy = trust),
         "false", "true",
         "Whether `X-Forwarded-Host`, `-Port` and `-Proto` of a proxy are used, or, with `\"forwarded\"`, its `Forwarded`. Set it only if every request passes through the proxy."),
@@ -187,7 +187,7 @@ pub const SETTINGS: &[Setting] = &[
         "The folder of your own pages: `index.html`, `login.html`, `logout.html`, `error.html`."),
     row("DEBUG", Setter::Bool(|c, on| c.debug = on),
         "false", "true",
-        "Whether error pages show the reasons that are otherwise only in the error log. Not for public sites."),
+        "Whether error pages show the reasons that are otherwise only in the error log. Do not set it on a public site."),
 ];
 
 #[cfg(feature = "redis")]

@@ -44,7 +44,7 @@ fn every_variable_of_a_template_is_defined() {
     let rows: Vec<&str> = rows
         .filter(|line| line.matches(" | ").count() == 1)
         .collect();
-    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert_eq!(rows.len(), 4, "{rows:?}");
     for row in rows {
         let (templates, variables) = row.split_once(" | ").expect("two columns");
         let words = |cell: &str| -> Vec<String> {
