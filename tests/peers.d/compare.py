@@ -52,7 +52,7 @@ def lost_update(peer):
 
 
 def erased_by_reading(peer):
-    """a slow page reads, another writes meanwhile: the write"""
+    """a value that a page writes, while a slow page of the same visitor only reads"""
     browser = visitor(peer)
     browser.overlap("/get", "/set?written=1")
     kept = browser.values() == {"before": "1", "written": "1"}
@@ -60,13 +60,13 @@ def erased_by_reading(peer):
 
 
 def nobody_waits(peer):
-    """a fast page, while a slow one of the same visitor runs"""
+    """a fast page responds, while a slow page of the same visitor runs"""
     at_once = visitor(peer).overlap("/set?one=1", "/get")
     return verdict(at_once, "at once", "WAITS")
 
 
 def logout_wins(peer):
-    """logout while a slow page that writes runs; afterwards"""
+    """the visitor after a logout, if a slow page that writes began before it"""
     browser = Browser(peer.fresh())
     browser.post("/login", username="ada")
     copy = browser.cookie
@@ -103,7 +103,7 @@ def renewed_at_login(peer):
 
 @store_only
 def evicted(peer):
-    """1000 visitors store something; sessions still there"""
+    """sessions that exist after 1000 visitors have stored something"""
     cookies = peer.fresh().many(1000)
     assert len(set(cookies)) == 1000, f"{peer.name}: {len(set(cookies))} ids"
     alive = peer.alive(cookies)
@@ -112,7 +112,7 @@ def evicted(peer):
 
 @store_only
 def left_behind(peer):
-    """50 expired sessions' files, after 200 more visitors and no cron job"""
+    """files of 50 expired sessions, after 200 more visitors, without a cron job"""
     peer.fresh(SHORT_LIFETIME).many(50)
     expired = peer.files()
     assert expired, f"{peer.name}: no files"
@@ -134,13 +134,13 @@ def expired_cookie(peer):
 
 
 def everywhere(peer):
-    """"log out everywhere", for the browser at the office"""
+    """another browser of the same user, after *Log out everywhere*"""
     home, office = Browser(peer.fresh()), Browser(peer)
     for browser in (home, office):
         browser.post("/login", username="ada")
         assert browser.user() == "ada", f"{peer.name}: not logged in"
     home.post("/logout", everywhere="yes")
-    return verdict(office.user() is None, "logged out", "NONE")
+    return verdict(office.user() is None, "logged out", "NOT POSSIBLE")
 
 
 @store_only
