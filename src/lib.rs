@@ -1,9 +1,11 @@
-//! Flask's session for CGI programs: a signed cookie that acts as a dict.
+//! Flask's sessions for CGI and FastCGI programs: values of a visitor, in a signed
+//! cookie, in files or in Redis.
 //!
-//! A CGI program is started once for each request, reads it from environment
-//! variables and standard input, and writes its answer to standard output
-//! ([RFC 3875](https://www.rfc-editor.org/rfc/rfc3875)). A [`Server`] does all of
-//! that around functions of the program, and gives them the visitor's [`Session`]:
+//! A CGI program is started for each request, reads the request from environment
+//! variables and standard input, and writes the response to standard output
+//! ([RFC 3875](https://www.rfc-editor.org/rfc/rfc3875)). A [`Server`] reads the
+//! request, calls the handler of its route with the request and the visitor's
+//! [`Session`], saves the session and writes the response:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -20,36 +22,30 @@
 //! }
 //! ```
 //!
-//! The secret key is created in the state folder on the first request; the cookie
-//! has the path of the mount and the right flags; a form sent from another site is
-//! refused; a page that looked at the session is kept out of caches. What the
-//! cookie holds is as Flask writes it: a Flask app with the same `SECRET_KEY`
-//! reads it ([`session::signing`] says what differs).
+//! The first request creates the secret key in the state folder. The cookie's `Path` is
+//! the URL path of the program; `HttpOnly`, `SameSite` and, with HTTPS, `Secure` are set.
+//! A form sent from another site is refused. A response whose handler used the session is
+//! not cached. The cookie has Flask's format: a Flask application with the same
+//! `SECRET_KEY` can read it ([`session::signing`] lists the differences).
 //!
-//! - [`Server`] has routes with parameters ([`parameter`], [`url_for`]), settings and
-//!   an error page of the program's own.
-//! - A handler returns what [`IntoResponse`] converts: text, [`html`], a [`redirect`], a
-//!   [`Response`] with bytes or a part of a file as its [`Body`], or a `Result`.
-//! - [`render`] makes a page of a Jinja template, which a site's owner can replace.
-//! - [`form`] and [`query`] read what a visitor sent, as a type or as a [`Form`] of pairs.
-//! - [`testing::Client`] sends requests in a test's own process.
-//! - [`main!`] makes the program begin as fast as signet itself.
-//! - The settings and the files of a program are those of signet: see `deploy/README.md`.
+//! - [`Server`] has routes with parameters ([`parameter`], [`url_for`]), settings and an
+//!   error page.
+//! - A handler returns text, [`html`], a [`redirect`], a [`Response`] with bytes or a part
+//!   of a file as its [`Body`], or a `Result` of one of them: see [`IntoResponse`].
+//! - [`render`] renders a Jinja template, which the site's owner can replace.
+//! - [`form`] and [`query`] read the fields of a form or a query into a type of the program,
+//!   or as pairs into a [`Form`].
+//! - [`testing::Client`] sends requests to a program in the process of a test.
+//! - [`main!`] defines a `main` that starts faster than Rust's own.
+//! - A program has the same settings and files as signet: see `deploy/README.md`.
 //!
-//! A request is the `cgi` crate's, which is the `http` crate's. Both crates are
-//! re-exported.
+//! [`Request`] is [`cgi::Request`], a type of the `http` crate. Both crates are re-exported.
 //!
 //! Your program links signet and the `cgi` crate, which are under AGPL-3.0, so your whole
 //! program is under AGPL-3.0 too: you must offer its complete source code, including your
 //! own part, to everybody who gets a copy and to everybody who uses it over the network.
-//!
-//! # Layers
-//!
-//! A file imports only from layers below its own: `main`, `cli`, `app`, `server`,
-//! `config`, then `gateway` and [`session`], which do not know each other, then
-//! `files`, then `log`.
 
-// The program uses more of the layers below it than other programs do.
+// Some code and imports are only used by the program signet.
 #![cfg_attr(not(feature = "program"), allow(dead_code, unused_imports))]
 
 #[cfg(feature = "program")]

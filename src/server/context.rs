@@ -1,4 +1,4 @@
-//! What is known about a request beside its head and body.
+//! Data about a request that is not in its head or body.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,7 +9,7 @@ use super::templates::Template;
 use crate::config::{Config, Program};
 use crate::gateway::{Environment, MetaVariables, Mount};
 
-/// What a page may know about its request. In the request's extensions.
+/// Data about a request, in the request's extensions.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
@@ -23,8 +23,9 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The context of a request that a [`Server`](super::Server) made. Any other one is at the root
-    /// of a host, with the default settings and without a state folder.
+    /// The context of a request that a [`Server`](super::Server) made. For another request,
+    /// a context at the root of a host, with the default settings and without a state
+    /// folder.
     pub(crate) fn of(request: &Request) -> &Self {
         static NONE: OnceLock<Context> = OnceLock::new();
         let context: Option<&Arc<Self>> = request.extensions().get();

@@ -1,4 +1,4 @@
-//! The page that says that a request failed.
+//! The response to a request that failed.
 
 use http::StatusCode;
 use http::header::{self, HeaderValue};
@@ -10,7 +10,7 @@ use super::reply::{escape, html};
 use super::{Response, Server};
 use crate::gateway::{log, reason_phrase};
 
-/// What an error page may show.
+/// The data for an error page.
 #[derive(Debug)]
 pub struct ErrorPage<'f> {
     pub(crate) failure: &'f Failure,
@@ -20,12 +20,12 @@ pub struct ErrorPage<'f> {
 }
 
 impl ErrorPage<'_> {
-    /// The status of the answer.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         self.failure.status()
     }
 
-    /// The status in words.
+    /// The status as text, such as `Not Found`.
     pub fn reason_phrase(&self) -> &'static str {
         reason_phrase(self.status()).unwrap_or("Error")
     }
@@ -35,8 +35,8 @@ impl ErrorPage<'_> {
         self.id
     }
 
-    /// The reason as it was logged, if `DEBUG` is set; else, and if nothing was
-    /// logged, empty. It may hold what no visitor may know.
+    /// The reason in the log, if `DEBUG` is set; otherwise empty. It may contain
+    /// confidential data.
     pub fn detail(&self) -> &str {
         if self.context.config.debug {
             self.reason
@@ -45,13 +45,13 @@ impl ErrorPage<'_> {
         }
     }
 
-    /// The URL, path only, of the program's first page.
+    /// The URL of the program's first page, without scheme and host.
     pub fn home(&self) -> String {
         self.context.mount.url_for("/")
     }
 }
 
-/// The answer to a request that failed.
+/// The response to a request that failed.
 pub(super) fn respond(server: &Server<'_>, failure: &Failure, context: &Context) -> Response {
     let reason = failure.reason().unwrap_or_default();
     let id = match reason.as_str() {
@@ -85,7 +85,7 @@ pub(super) fn respond(server: &Server<'_>, failure: &Failure, context: &Context)
     response
 }
 
-/// The error page of a program that has none of its own.
+/// The error page of a program that does not set one.
 pub(super) fn plain(page: &ErrorPage<'_>) -> Response {
     let (status, phrase) = (page.status().as_u16(), page.reason_phrase());
     let mut document = format!(
@@ -105,7 +105,7 @@ pub(super) fn plain(page: &ErrorPage<'_>) -> Response {
     html(document)
 }
 
-/// A number to find the error by; it need not be secret, only rarely the same.
+/// The number of an error in the log. It does not have to be secret or unique.
 fn error_id(now: u64) -> String {
     let mut bytes = [0; 4];
     if getrandom::fill(&mut bytes).is_err() {

@@ -1,4 +1,5 @@
-//! One request from start to end: gateway, session, a handler, session, gateway.
+//! Handles one request: reads it, opens the session, calls the handler, saves the
+//! session and makes the response.
 
 use std::cell::Cell;
 use std::io::Read;
@@ -23,13 +24,13 @@ use crate::session::cookie::{CookiePath, CookieScope};
 use crate::session::revocation::EndError;
 use crate::session::{EVERYWHERE, Session, SessionInterface};
 
-/// What is flashed after [`Session::end_everywhere`] ended one session only.
+/// The flashed message if [`Session::end_everywhere`] could end only this session.
 ///
 /// [`Session::end_everywhere`]: crate::session::Session::end_everywhere
 const ENDED_HERE_ONLY: &str = "You are logged out in this browser only. Other browsers could not be logged out: too many names use this at the moment.";
 
-/// The answer to the request of a CGI process. Reads `stdin` only as far as the
-/// request's body goes.
+/// The response to the request of a CGI process. Of `stdin`, no more than the body of
+/// the request is read.
 pub(super) fn answer_cgi(
     server: &Server<'_>,
     input: ProcessInput,
@@ -42,7 +43,7 @@ pub(super) fn answer_cgi(
     respond_by(server, config, vars, now, stdin)
 }
 
-/// The answer to a request that did not come with the environment of `input`.
+/// The response to a request that is not in the environment of `input`.
 pub(super) fn answer_to(
     server: &Server<'_>,
     vars: MetaVariables,
@@ -54,7 +55,7 @@ pub(super) fn answer_to(
     respond_by(server, config, vars, input.now, stdin)
 }
 
-/// The settings, or why they are not usable and what is left then.
+/// The settings; or why they cannot be used, and the settings for the error page.
 type Loaded = Result<Arc<Config>, (ConfigError, Arc<Config>)>;
 
 fn load(
@@ -74,7 +75,7 @@ fn load(
         })
 }
 
-/// The answer by settings that were read already.
+/// The response, with settings that have been read.
 pub(super) fn respond_by(
     server: &Server<'_>,
     config: Loaded,
@@ -134,7 +135,7 @@ fn answer(
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND);
         return Err(Failure::ErrorDocument(status));
     }
-    // With a path of its own the cookie comes by any spelling.
+    // With SESSION_COOKIE_PATH, browsers send the cookie to any spelling.
     if config.cookie_path.is_none()
         && let Some(url) = mount.canonical_url()
     {
@@ -168,8 +169,8 @@ fn answer(
         head.extensions.insert(Arc::new(parameters));
     }
     let request = Request::from_parts(head, body);
-    // What the session is to be saved by, or why it cannot be opened; nothing if no
-    // one looked at it.
+    // The interface that saves the session, or why it cannot be opened; `None` if the
+    // handler does not use the session.
     let sessions: Rc<Cell<Option<Result<SessionInterface, Failure>>>> = Rc::default();
     let mut session = Session::lazy({
         let (context, sessions) = (Arc::clone(context), Rc::clone(&sessions));
@@ -236,7 +237,7 @@ fn save(
             .unwrap_or_else(|| Site::new(&context.vars, config.trust_proxy).is_https),
     };
     let lines = match sessions.save(&session, scope, *now) {
-        // Only that it was in use is not recorded: the page is as good without it.
+        // Only the time of the last use was to be saved: the page does not need that.
         Err(err) if !session.modified() => {
             gateway::log(err);
             Vec::new()
@@ -257,7 +258,7 @@ fn save(
     Ok(())
 }
 
-/// Logs a setting by which browsers drop the cookie, or never send it back.
+/// Logs a setting because of which browsers drop the cookie or do not send it back.
 fn log_dropped_cookie(context: &Context) {
     let config = &context.config;
     if let Some(path) = &config.cookie_path
@@ -282,7 +283,7 @@ fn log_dropped_cookie(context: &Context) {
     }
 }
 
-/// The answer to OPTIONS: the methods of the path (RFC 9110, 9.3.7).
+/// The response to OPTIONS: the methods of the path (RFC 9110, 9.3.7).
 fn options(methods: &Methods) -> Response {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::NO_CONTENT;

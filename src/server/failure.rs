@@ -1,5 +1,4 @@
-//! What can keep a request from being answered by its page, as data. Whoever
-//! shows it chooses the words.
+//! Why a request fails. The text for the visitor is chosen where the error page is made.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -13,7 +12,7 @@ use crate::gateway::{RequestBodyError, RequestError, ResponseError};
 use crate::session::SaveError;
 use crate::session::store::StoreError;
 
-/// Why a request is not answered by its page.
+/// Why a request fails.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The web server asks for a page about the failure of another request
@@ -33,9 +32,9 @@ pub(crate) enum Failure {
     Store(StoreError),
     Save(SaveError),
     Response(ResponseError),
-    /// The program refuses the request with this status.
+    /// The handler returned this status.
     Status(StatusCode),
-    /// A handler failed.
+    /// The handler returned an error.
     Handler(Box<dyn StdError + Send + Sync>),
 }
 
@@ -53,14 +52,13 @@ pub enum FormError {
     /// A percent-encoded byte sequence is not UTF-8.
     #[error("the form is not UTF-8")]
     NotUtf8,
-    /// A field is missing, is there twice, or is not of the type that the program
-    /// asks for.
+    /// A field is missing, occurs twice or has another type than the program expects.
     #[error("the form does not have the fields that are asked for: {0}")]
     Fields(String),
 }
 
 impl Failure {
-    /// The status of the answer.
+    /// The status of the response.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::ErrorDocument(status) | Self::Status(status) => *status,
@@ -100,7 +98,7 @@ impl Failure {
         }
     }
 
-    /// The line for the log; `None` if the client alone is to blame.
+    /// The line for the log; `None` if only the client made a mistake.
     pub(crate) fn reason(&self) -> Option<String> {
         match self {
             Self::ErrorDocument(_)
@@ -121,13 +119,13 @@ impl Failure {
         }
     }
 
-    /// Whether it already says what is wrong with the state folder.
+    /// Whether its reason is the state folder.
     pub(crate) fn is_about_state_dir(&self) -> bool {
         matches!(self, Self::StateDir(_) | Self::Key(KeyError::StateDir(_)))
     }
 }
 
-/// The error and what caused it, in one line.
+/// The error and its sources, in one line.
 fn with_sources(err: &dyn StdError) -> String {
     let mut text = err.to_string();
     let mut source = err.source();
@@ -139,14 +137,15 @@ fn with_sources(err: &dyn StdError) -> String {
     text
 }
 
-/// Why a handler does not answer: an error of its own, which is logged under a
-/// number and shown as a page with status 500, or a refusal with another status.
+/// Why a handler returns no response: an error of the program, which is logged under a
+/// number while the visitor gets a page with status 500; or a status for the visitor.
 ///
-/// Every [`std::error::Error`] converts, so that `?` works in a handler.
+/// Every [`std::error::Error`] can be converted to it, so that `?` works in a handler.
 pub struct Error(pub(crate) Failure);
 
 impl Error {
-    /// A failure of the program, from an error or a text; the reason is logged.
+    /// An error of the program, with status 500. The reason, an error or a text, is
+    /// logged.
     pub fn new(reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self(Failure::Handler(reason.into()))
     }

@@ -1,4 +1,4 @@
-//! Forms and queries, as types that serde reads or as pairs.
+//! Reads forms and queries, into types of the program or as pairs.
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -9,17 +9,17 @@ use serde::de::{DeserializeOwned, Deserializer};
 use super::failure::{Error, Failure, FormError};
 use super::{Context, Request};
 
-/// The fields of a form or a query, in the order in which they came.
+/// The fields of a form or a query, in the order in which they were sent.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// The value of the first field that is called `name`.
+    /// The value of the first field with this name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
-    /// The values of all fields that are called `name`.
+    /// The values of all fields with this name.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.iter()
             .filter(move |(key, _)| *key == name)
@@ -40,13 +40,14 @@ impl<'de> Deserialize<'de> for Form {
     }
 }
 
-/// Reads the form in the body of `request`: as [`Form`], or as any type that serde
-/// can make of its fields.
+/// Reads the form in the body of `request` into a [`Form`], or into any type that serde
+/// can deserialize from its fields.
 ///
 /// # Errors
 ///
-/// Status 415 for a body that is no `application/x-www-form-urlencoded` form in
-/// UTF-8, 400 if a field of `T` is missing or of another type.
+/// Status 415 if `Content-Type` is not `application/x-www-form-urlencoded`, or if it
+/// names another charset than UTF-8. Status 400 if the fields are not UTF-8, or if a
+/// field of `T` is missing or has another type.
 pub fn form<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
     check_content_type(request.headers()).map_err(Failure::from)?;
     fields(request.body())
@@ -56,8 +57,8 @@ pub fn form<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
 ///
 /// # Errors
 ///
-/// Status 400 if a field of `T` is missing or of another type, or the query is
-/// not UTF-8.
+/// Status 400 if the fields are not UTF-8, or if a field of `T` is missing or has
+/// another type.
 pub fn query<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
     fields(Context::of(request).vars.query_string())
 }
@@ -70,7 +71,7 @@ fn fields<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
         .map_err(|err| Failure::Form(FormError::Fields(err.to_string())).into())
 }
 
-/// Labels of UTF-8 (WHATWG Encoding, 4.2), and of a part of it.
+/// Labels of UTF-8 (WHATWG Encoding, 4.2) and of ASCII, which is a part of it.
 const UTF_8_LABELS: [&str; 7] = [
     "unicode-1-1-utf-8",
     "unicode11utf8",

@@ -1,4 +1,4 @@
-//! The headers that every response has, whichever page it is.
+//! The headers that every response has.
 
 use http::header::{self, HeaderName, HeaderValue};
 
@@ -14,7 +14,7 @@ macro_rules! private {
     };
 }
 
-/// The answer when the error page itself fails; its body is part of the head.
+/// The response if the error page fails too; its body is part of the head.
 pub(super) fn last_resort() -> Answer {
     Answer {
         head: LAST_RESORT.to_vec(),
@@ -44,7 +44,7 @@ pub(super) fn set_allow(response: &mut Response, methods: &Methods) {
     }
 }
 
-/// Marks a page as made for one visitor.
+/// Marks a response as made for one visitor.
 pub(crate) fn keep_out_of_caches(response: &mut Response) {
     let headers = response.headers_mut();
     let names_cookie = headers.get_all(header::VARY).iter().any(|vary| {
@@ -67,7 +67,7 @@ pub(super) fn protect(response: &mut Response) {
     const OPENER: &str = "cross-origin-opener-policy";
     const NO_FRAMES: &str =
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
-    // In constants, as to look at each byte takes a while.
+    // Constants, because checking each byte of a name or value takes time.
     let same_origin = || const { HeaderValue::from_static("same-origin") };
     let defaults = [
         (

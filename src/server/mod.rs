@@ -1,5 +1,5 @@
-//! One request from start to end, for any program: its pages are a table of
-//! routes, its error page a function.
+//! [`Server`]: a program's routes, handlers and error page, and all that is done for a
+//! request.
 
 mod context;
 mod error_page;
@@ -48,14 +48,15 @@ pub(crate) use templates::render_source;
 #[cfg(feature = "program")]
 pub(crate) use templates::{TemplateError, render_own};
 
-/// The `cgi` crate's request.
+/// A request: [`cgi::Request`], which is a type of the `http` crate.
 pub type Request = cgi::Request;
 
-/// A response. The `cgi` crate's converts to it.
+/// The response of a handler. A handler may also return a [`cgi::Response`]: see
+/// [`IntoResponse`].
 pub type Response = http::Response<Body>;
 
-/// How long the body of a request may take to be received by CGI, for web servers
-/// without a limit of their own.
+/// The time in which the body of a CGI request must be received, for web servers
+/// that have no such limit.
 const BODY_TIME: Duration = Duration::from_secs(20);
 
 type Handler<'h> = Box<dyn Fn(&Request, &mut Session) -> Result<Response, Error> + 'h>;
@@ -88,12 +89,11 @@ pub struct Server<'h> {
 }
 
 impl<'h> Server<'h> {
-    /// A program without routes: every address is answered with 404.
+    /// A program without routes, which answers every request with 404.
     ///
-    /// The name selects the state folder (`~/.guestbook`), with it the secret key
-    /// and the sessions, and begins the lines of the log. A session of one program
-    /// is unknown to another. The name of the Cargo package is a good choice:
-    /// `env!("CARGO_PKG_NAME")`.
+    /// Its state folder has this name (`~/.guestbook`), so that it has its own secret key
+    /// and sessions, and its log lines begin with the name. The name of the Cargo package
+    /// is a good choice: `env!("CARGO_PKG_NAME")`.
     ///
     /// # Panics
     ///
@@ -115,9 +115,9 @@ impl<'h> Server<'h> {
         }
     }
 
-    /// Gives the program defaults of its own, as the text of a `signet.toml`. The
-    /// owner's `signet.toml` and the environment override them. A mistake in them
-    /// is logged, and every request answered with 503.
+    /// Sets the program's own settings, as the text of a `signet.toml`. The owner's
+    /// settings file and the environment override them. If they contain a mistake, it is
+    /// logged, and every request gets 503.
     pub fn settings(mut self, toml: &'static str) -> Self {
         self.program.settings = toml;
         self
@@ -143,24 +143,26 @@ impl<'h> Server<'h> {
         self.route(path, &[Method::POST], handler)
     }
 
-    /// Adds a page for some methods of a path.
+    /// Adds a page: a handler for some methods of a path.
     ///
-    /// The path is below the mount and begins with a slash. A segment `{name}`
-    /// stands for any one segment, and a last segment `{*name}` for the rest of
-    /// the path; [`parameter`] returns what they matched. It is decoded UTF-8,
-    /// not empty, and has no dot segments. Of several routes that match, the one
-    /// with the fewest parameters counts, then the one that was added first.
+    /// `path` begins with a slash and is relative to the URL path of the program. A
+    /// segment `{name}` matches any segment, and a last segment `{*name}` matches the
+    /// rest of the path. [`parameter`] returns the matched value: decoded UTF-8, not
+    /// empty, without dot segments. If several routes match, a route without `{*name}`
+    /// comes before one with it; then the route with the fewest parameters is used, then
+    /// the one that was added first.
     ///
-    /// HEAD is answered as GET, without the body; OPTIONS by the table; other
-    /// methods by 405, and a path that no route matches by 404.
+    /// HEAD is answered as GET, without the body. OPTIONS is answered with the methods
+    /// of the path. Other methods get 405; a path without a route gets 404.
     ///
-    /// The body of a GET, HEAD or TRACE request has no meaning (RFC 9110, 9.3.1): it
-    /// is not read, and the handler's request has an empty one. Use another method,
-    /// such as POST or QUERY, for data in a body.
+    /// The body of a GET, HEAD or TRACE request has no meaning (RFC 9110, 9.3.1): it is
+    /// not read, and the handler's request has an empty body. For data in a body, use
+    /// another method, such as POST or QUERY.
     ///
     /// # Panics
     ///
-    /// If the path has another form.
+    /// If `path` does not begin with a slash; if a parameter is not a complete segment,
+    /// or has no name or the name of another one; or if a segment follows `{*name}`.
     #[track_caller]
     pub fn route<R: IntoResponse>(
         mut self,
@@ -175,8 +177,9 @@ impl<'h> Server<'h> {
         self
     }
 
-    /// Answers every request that no route matches, whatever its path and method,
-    /// in place of 404 and 405.
+    /// Calls `handler` for every request for which there is no route, whatever its path
+    /// and method. It replaces the responses 404 and 405, and the automatic response to
+    /// OPTIONS.
     pub fn fallback<R: IntoResponse>(
         mut self,
         handler: impl Fn(&Request, &mut Session) -> R + 'h,
@@ -187,19 +190,19 @@ impl<'h> Server<'h> {
         self
     }
 
-    /// Gives the route that was added last a name, by which [`url_for`] finds it.
+    /// Names the route that was added last, for [`url_for`].
     ///
     /// # Panics
     ///
-    /// If no route was added, or another path has the name.
+    /// If no route was added, or if a route with another path has this name.
     #[track_caller]
     pub fn endpoint(mut self, name: &'static str) -> Self {
         self.routes_mut().name_last(name);
         self
     }
 
-    /// Says of the route that was added last that the body of a POST is a form:
-    /// another one is refused with status 415 before anybody waits for it.
+    /// Lets the route that was added last accept only forms: a POST whose
+    /// `Content-Type` is not that of a form gets status 415, by CGI before its body is read.
     ///
     /// # Panics
     ///
@@ -210,8 +213,9 @@ impl<'h> Server<'h> {
         self
     }
 
-    /// Shows failures by a page of the program's own. Its status, `Allow` and
-    /// `Retry-After` are set afterwards; if it fails itself, a plain page is shown.
+    /// Sets the function that makes error pages. The server then sets the status, `Allow`
+    /// and `Retry-After` of its response. If the function returns an error, a plain page
+    /// is sent.
     pub fn error_page<R: IntoResponse>(mut self, page: impl Fn(&ErrorPage<'_>) -> R + 'h) -> Self {
         self.error_page = Box::new(move |error| page(error).into_response());
         self
@@ -225,9 +229,8 @@ impl<'h> Server<'h> {
         Arc::get_mut(&mut self.routes).expect("no request has begun")
     }
 
-    /// Gives the program the Jinja templates that [`render`](crate::render) finds: file
-    /// names and sources. A file of the same name in the owner's `TEMPLATES_DIR`
-    /// replaces one.
+    /// Sets the Jinja templates for [`render`](crate::render): file names and sources. If
+    /// the owner's `TEMPLATES_DIR` has a file of the same name, that is used instead.
     ///
     /// ```
     /// signet::Server::named("notes").templates(&[
@@ -241,16 +244,18 @@ impl<'h> Server<'h> {
         self
     }
 
-    /// Serves what a web server started this process for: as CGI its one request,
-    /// as FastCGI (a listening socket at descriptor 0) all that come.
+    /// Serves the requests of the web server that started this process: one request by
+    /// CGI; by FastCGI, if descriptor 0 is a listening socket, all requests.
     ///
-    /// For each request it is read, the visitor's session opened, the handler
-    /// called, the session saved, the response written.
+    /// For each request, it reads the request, opens the visitor's session if the handler
+    /// uses it, calls the handler, saves the session and writes the response.
     ///
-    /// Whatever arrives, the answer is valid CGI and the exit code 0; a handler
-    /// that panics is answered with a 500 page. (By FastCGI only if panics unwind:
-    /// a worker that was built to abort ends, and another one is started.) Without
-    /// a web server it says so and returns 2.
+    /// By CGI, every request gets a valid response, and the exit code is 0. If the handler
+    /// panics, the visitor gets a page with status 500. By FastCGI, that is so if panics
+    /// unwind; a worker that was built with `panic = "abort"` ends, and another one is
+    /// started. The exit code of a worker is 1 if its socket fails or if
+    /// `FCGI_WEB_SERVER_ADDRS` is wrong. Without a web server, that is logged and the
+    /// exit code is 2.
     pub fn run(&self) -> ExitCode {
         let input = ProcessInput::of_this_process();
         self.run_as(input.interface(), input)
@@ -285,13 +290,13 @@ impl<'h> Server<'h> {
         }
     }
 
-    /// All bytes of the answer to the request in `input`. Reads `stdin` only as far
-    /// as the request's body goes.
+    /// The bytes of the response to the CGI request in `input`. Of `stdin`, no more than
+    /// the body of the request is read.
     pub fn respond(&self, input: ProcessInput, stdin: &mut impl Read) -> Vec<u8> {
         bytes(exchange::answer_cgi(self, input, stdin))
     }
 
-    /// The answer to a request that did not come with the environment of `input`.
+    /// The response to a request that is not in the environment of `input`.
     pub(crate) fn respond_to(
         &self,
         vars: MetaVariables,
@@ -318,7 +323,7 @@ impl std::fmt::Debug for Server<'_> {
     }
 }
 
-/// Where the web server put the program, and which page was asked for.
+/// The URL path of the program, and the requested path below it.
 pub fn mount(request: &Request) -> &Mount {
     &Context::of(request).mount
 }
@@ -333,26 +338,27 @@ pub fn now(request: &Request) -> u64 {
     Context::of(request).now
 }
 
-/// The program's state folder, for files of its own. It is made if it is not there;
-/// only the user that the program runs as may look into it.
+/// The program's state folder, for files of its own. If it does not exist, it is
+/// created with mode 700. An existing folder may be readable by others (755), so create
+/// private files with mode 600.
 ///
 /// # Errors
 ///
-/// Status 503, with the reason in the log, if there is no fit place for it.
+/// Status 503, with the reason in the log, if no folder can be used.
 pub fn state_dir(request: &Request) -> Result<&Path, Error> {
     let made = Context::of(request).config.make_state_dir();
     made.map_err(|err| Failure::StateDir(err).into())
 }
 
-/// What the segment `{name}` or `{*name}` of the route's path matched.
+/// The value of the segment `{name}` or `{*name}` of the route's path.
 pub fn parameter<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
     let parameters: &Arc<routes::Parameters> = request.extensions().get()?;
     let found = parameters.iter().find(|(known, _)| *known == name);
     found.map(|(_, value)| value.as_str())
 }
 
-/// The URL of the page with this endpoint, without scheme and host. Parameters that the
-/// route's path does not have are added as a query, as by Flask's `url_for`.
+/// The URL of the route with this endpoint, without scheme and host. Parameters that the
+/// route's path does not have are added as a query, as Flask's `url_for` does.
 ///
 /// # Errors
 ///
@@ -372,7 +378,8 @@ fn bytes(answer: Answer) -> Vec<u8> {
     })
 }
 
-/// A bug is answered like any other failure, as nothing was written before.
+/// By CGI, nothing has been written when a handler panics: the visitor gets an error
+/// page.
 fn answer_panics() {
     set_hook(Box::new(|panic| {
         log_panic(panic);

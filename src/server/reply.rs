@@ -1,4 +1,4 @@
-//! Answers of handlers.
+//! Responses of handlers.
 
 use http::StatusCode;
 use http::header::{self, HeaderValue};
@@ -7,13 +7,13 @@ use super::Response;
 use super::failure::Error;
 use crate::gateway::Body;
 
-/// What a handler may return: a response, text, or a `Result` of either.
+/// A type that a handler can return: a response, text, or a `Result` of one of them.
 pub trait IntoResponse {
     /// The response.
     ///
     /// # Errors
     ///
-    /// What the handler failed with; the visitor gets an error page.
+    /// The error that the handler returned; the visitor gets an error page.
     fn into_response(self) -> Result<Response, Error>;
 }
 
@@ -66,14 +66,14 @@ const HEADERS: usize = 12;
 fn document(status: StatusCode, kind: HeaderValue, text: String) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
-    // For all that are added later: to grow the map means to hash its names again.
+    // Room for all fields that are added later: to grow, the map hashes all names again.
     response.headers_mut().reserve(HEADERS);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }
 
 /// A redirect to `url` that makes the next request a GET: 303 See Other.
-/// `url` is best made by [`url_for`](crate::url_for).
+/// [`url_for`](crate::url_for) makes such a URL.
 pub fn redirect(url: &str) -> Response {
     redirect_by(StatusCode::SEE_OTHER, url)
 }

@@ -1,5 +1,5 @@
-//! The table of a program's pages: path, methods and endpoint of each. Which
-//! methods a path allows, and the URL of a page, follow from it.
+//! The routes of a program: path, methods and endpoint of each. They determine which
+//! methods a path allows, and the URL of a route.
 
 use std::fmt;
 
@@ -87,8 +87,8 @@ impl Segment {
 }
 
 impl Routes {
-    /// Adds a route: `path` with a leading slash, whose segments may be `{name}`
-    /// and the last one `{*name}`.
+    /// Adds a route. `path` begins with a slash. Its segments may be `{name}`, and the
+    /// last one `{*name}`.
     #[track_caller]
     pub(super) fn add(&mut self, path: &'static str, methods: &'static [Method]) {
         let mistake = mistake_in(path);
@@ -117,7 +117,7 @@ impl Routes {
         self.last().endpoint = Some(endpoint);
     }
 
-    /// Says of the route that was added last that the body of a POST is a form.
+    /// Lets the route that was added last accept only forms.
     #[track_caller]
     pub(super) fn last_takes_form(&mut self) {
         self.last().takes_form = true;
@@ -134,9 +134,9 @@ impl Routes {
         self.0[number].takes_form
     }
 
-    /// The number of the route for a request, and its parameters. `path` is
-    /// decoded. Of several routes that match, the one with the fewest parameters
-    /// counts, then the one that was added first.
+    /// The number of the route for a request, and its parameters. `path` is decoded. If
+    /// several routes match, a route without `{*name}` comes before one with it; then the
+    /// route with the fewest parameters is used, then the one that was added first.
     ///
     /// # Errors
     ///
@@ -286,13 +286,13 @@ fn mistake_in(path: &'static str) -> Option<&'static str> {
     None
 }
 
-/// Literal paths come before those with parameters, and these before `{*rest}`.
+/// The route with the least weight is used: see [`Routes::find`].
 fn weight(path: &str) -> usize {
     path.matches('{').count() + 100 * path.matches("{*").count()
 }
 
-/// The parameters that `path` (decoded) gives a route's path; `None` if it does
-/// not match. A parameter is UTF-8, not empty, and has no dot segments.
+/// The parameters of `path`, which is decoded; `None` if the route does not match. A
+/// parameter is UTF-8, not empty, and has no dot segments.
 fn parameters(route: &'static str, path: &[u8]) -> Option<Parameters> {
     let mut parameters = Parameters::new();
     let (mut route, mut path) = (route.strip_prefix('/')?, path.strip_prefix(b"/")?);

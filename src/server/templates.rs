@@ -18,8 +18,9 @@ use crate::gateway::log;
 /// Bytes of one file.
 const MAX_FILE: usize = 1024 * 1024;
 
-/// Instructions of one page, and what it writes and joins: an endless loop ends
-/// here, and a text that grows does so well within a host's 64 MiB.
+/// The limit of a page: template instructions, and pieces of text that they write. It
+/// ends endless loops, and keeps a text that grows well below 64 MiB, the memory limit
+/// of some hosts.
 const FUEL: u64 = 500_000;
 
 /// A template of the program: file name and source.
@@ -31,7 +32,7 @@ pub(super) type Template = (&'static str, &'static str);
 pub(crate) struct TemplateError {
     /// The template with the mistake, which the page may include.
     pub(crate) file: String,
-    /// From 1; `None`: the file as a whole cannot be used.
+    /// From 1; `None` if the complete file cannot be used.
     pub(crate) line: Option<usize>,
     pub(crate) kind: ErrorKind,
     /// For the log only.
@@ -58,12 +59,12 @@ impl TemplateError {
 
 /// Renders a Jinja template as a page, as Flask's `render_template` does.
 ///
-/// The template is the file `file` in the owner's `TEMPLATES_DIR` if there is one, or
-/// else the program's own of that name, from [`Server::templates`]. Files that it
-/// extends or includes are found in the same way. Values are escaped for HTML, whatever
-/// the file is called, and `url_for('show', id=7)` is [`url_for`](super::url_for).
+/// The template is the file `file` in the owner's `TEMPLATES_DIR`, if it exists; otherwise
+/// the template of this name from [`Server::templates`]. Files that it extends or includes
+/// are found in the same way. Values are escaped for HTML, whatever the file is called.
+/// `url_for('show', id=7)` calls [`url_for`](super::url_for).
 ///
-/// A variable that is not defined shows nothing, as in Flask; the log names file, line
+/// An undefined variable is rendered as nothing, as in Flask; the log names file, line
 /// and variable.
 ///
 /// ```
@@ -74,8 +75,8 @@ impl TemplateError {
 ///
 /// # Errors
 ///
-/// Status 500 if there is no such template, or if it has a mistake: the log names file
-/// and line.
+/// Status 500 if there is no such template, or if it contains a mistake. The log names
+/// file and line.
 ///
 /// [`Server::templates`]: super::Server::templates
 pub fn render(request: &Request, file: &str, variables: Value) -> Result<Response, Error> {
@@ -87,13 +88,13 @@ pub fn render(request: &Request, file: &str, variables: Value) -> Result<Respons
     Ok(html(document))
 }
 
-/// Renders the owner's file in the place of a template of the program; `None` if
-/// there is none.
+/// Renders the owner's file that replaces a template of the program; `None` if there
+/// is no such file.
 ///
 /// # Errors
 ///
-/// A file that cannot be rendered. The program's own template is not shown in its
-/// place, so that the mistake is seen.
+/// The file cannot be rendered. The program's own template is not used instead, so that
+/// the owner sees the mistake.
 pub(crate) fn render_own(
     context: &Context,
     file: &str,
@@ -108,7 +109,7 @@ pub(crate) fn render_own(
     let Some(dir) = context.config.templates_dir() else {
         return Ok(None);
     };
-    // Most sites have none: then nothing else is looked at.
+    // Most sites do not have this file: then nothing else is checked.
     if let Err(err) = std::fs::symlink_metadata(dir.join(file))
         && let io::ErrorKind::NotFound | io::ErrorKind::NotADirectory = err.kind()
     {
@@ -148,7 +149,7 @@ fn find(templates: &[Template], name: &str) -> Option<String> {
     found.map(|(_, source)| (*source).to_owned())
 }
 
-/// The document, and what is wrong with it in the log and, with `DEBUG`, at its end.
+/// The document. An undefined variable is logged and, with `DEBUG`, named at its end.
 fn shown(context: &Context, rendered: Rendered) -> String {
     let mut document = rendered.document;
     if let Some(undefined) = rendered.undefined {
@@ -165,8 +166,8 @@ fn shown(context: &Context, rendered: Rendered) -> String {
 #[derive(Debug)]
 pub(crate) struct Rendered {
     pub(crate) document: String,
-    /// The first variable that is undefined and was shown as nothing, as Flask
-    /// shows it: file, line and name.
+    /// The first undefined variable, which was rendered as nothing, as in Flask: file,
+    /// line and name.
     undefined: Option<String>,
 }
 
@@ -177,7 +178,7 @@ fn render_with(
     load: impl Fn(&str) -> Result<Option<String>, minijinja::Error> + Send + Sync + 'static,
 ) -> Result<Rendered, TemplateError> {
     let mut jinja = Environment::new();
-    // Whatever a file is called, what a visitor typed is text.
+    // HTML is escaped whatever the name of a file is: values can be a visitor's input.
     jinja.set_auto_escape_callback(|_| AutoEscape::Html);
     // Errors name the variable.
     jinja.set_debug(true);
@@ -192,7 +193,7 @@ fn render_with(
         jinja.set_undefined_behavior(undefined);
         jinja.get_template(file)?.render(variables)
     };
-    // In a test (`if`) an undefined variable is no mistake.
+    // In `if`, an undefined variable is not a mistake.
     let undefined = match render(UndefinedBehavior::SemiStrict) {
         Ok(document) => {
             return Ok(Rendered {
@@ -212,8 +213,8 @@ fn render_with(
     }
 }
 
-/// The error and its causes, as far as they are of templates: first the page's,
-/// last that of an included file.
+/// The error and those of its causes that are errors of templates: first that of the
+/// page, last that of an included file.
 fn causes(err: &minijinja::Error) -> impl Iterator<Item = &minijinja::Error> {
     let first: Option<&(dyn std::error::Error + 'static)> = Some(err);
     std::iter::successors(first, |err| err.source()).filter_map(|err| err.downcast_ref())
@@ -270,7 +271,7 @@ fn read(folder: &TrustedFolder, name: &str) -> Result<Option<String>, minijinja:
     Ok(Some(source.to_owned()))
 }
 
-/// `index.html:3: what is wrong`, and what caused it.
+/// The error as `index.html:3: reason`, and its causes.
 fn with_causes(err: &minijinja::Error) -> String {
     use std::error::Error;
     let mut text = match (err.name(), err.line()) {
