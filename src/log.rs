@@ -1,7 +1,6 @@
-//! Lines for the owner on standard error, and writing to standard streams.
+//! Log lines on standard error, and writing to standard streams.
 //!
-//! The lowest module of all: a file whose mode is corrected is logged where it
-//! is opened.
+//! This is the lowest layer, because `files` logs modes that it corrects.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -14,29 +13,29 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::stdio::stderr;
 
-/// Bytes of a line, with its end. A pipe that has room takes as many at once
-/// (`PIPE_BUF`), so that no write waits for a reader.
+/// The most bytes of a line, with its end. A pipe that has room accepts as many bytes at
+/// once (`PIPE_BUF`), so that no write waits for a reader.
 const MAX_LINE: usize = 4096;
 
-/// Bytes of the longest character, escaped: `\u{10ffff}`.
+/// The most bytes of an escaped character: `\u{10ffff}`.
 const LONGEST_CHARACTER: usize = 10;
 
-/// Lines that were dropped since the last one that was written.
+/// The number of lines that were dropped since the last written line.
 static DROPPED: AtomicU32 = AtomicU32::new(0);
 
-/// What log lines begin with: the program's name.
+/// The name of the program, with which log lines begin.
 static PROGRAM: OnceLock<&str> = OnceLock::new();
 
-/// Begins every later line of [`log`] with this name. The first call counts;
+/// Begins all later lines of [`log`] with this name. Only the first call has an effect;
 /// before it, lines begin with "signet".
 pub(crate) fn name_program(name: &'static str) {
     let _ = PROGRAM.set(name);
 }
 
-/// Writes one line for the owner to standard error: `program: message`, control
-/// characters escaped, 4 KiB at most. Never fails and never waits: visitors would
-/// wait, too, and can cause lines. Without a reader lines are dropped; the next one
-/// that is written says how many.
+/// Writes a line to standard error: `program: message`, with control characters escaped,
+/// at most 4 KiB. It never fails and never waits: visitors would wait too, and they can
+/// cause log lines. If nobody reads the log, lines are dropped; the next written line says
+/// how many.
 pub fn log(message: impl Display) {
     let program = PROGRAM.get().unwrap_or(&"signet");
     let mut line = format!("{program}: ");
@@ -67,7 +66,8 @@ pub fn log(message: impl Display) {
     }
 }
 
-/// Whether there was room for the line. What fails otherwise, no later try repairs.
+/// Whether there was room for the line. Other errors are ignored: trying again would not
+/// help.
 fn write_line(line: &str) -> bool {
     let at_once = Some(Duration::ZERO);
     let written = wait_for_room(stderr(), at_once)
@@ -80,8 +80,8 @@ thread_local! {
     static COLLECTED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Calls `run` and returns what this thread logged meanwhile, which is then not
-/// written to standard error. For tests that make requests in their own process.
+/// Calls `run` and returns the lines that this thread logged meanwhile, instead of writing
+/// them to standard error. For tests that make requests in their own process.
 pub fn logged<T>(run: impl FnOnce() -> T) -> (T, String) {
     let before = COLLECTED.replace(Some(String::new()));
     let outcome = run();
@@ -89,13 +89,13 @@ pub fn logged<T>(run: impl FnOnce() -> T) -> (T, String) {
     (outcome, lines.unwrap_or_default())
 }
 
-/// Writes all of `bytes`, also where `fd` is in non-blocking mode, which any
-/// process that shares it may have set.
+/// Writes all of `bytes`, also if `fd` is in non-blocking mode, which any process that
+/// shares it may have set.
 ///
 /// # Errors
 ///
-/// [`Errno::TIMEDOUT`] if nothing could be written for `timeout` (`None`: as
-/// long as it takes); otherwise what the system says.
+/// [`Errno::TIMEDOUT`] if nothing could be written for `timeout` (`None`: no limit);
+/// otherwise the error of the system.
 pub(crate) fn write_all(
     fd: BorrowedFd<'_>,
     mut bytes: &[u8],
@@ -128,12 +128,12 @@ pub(crate) fn write_some(
     }
 }
 
-/// Waits until `fd` takes bytes, or has an error that the next write returns.
+/// Waits until `fd` accepts bytes, or has an error that the next write returns.
 ///
 /// # Errors
 ///
-/// [`Errno::TIMEDOUT`] if that takes longer than `timeout`; otherwise what the
-/// system says.
+/// [`Errno::TIMEDOUT`] if that takes longer than `timeout`; otherwise the error of the
+/// system.
 pub(crate) fn wait_for_room(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<(), Errno> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     loop {

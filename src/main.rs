@@ -1,4 +1,4 @@
-//! Chooses between serving and the command line.
+//! Serves requests by CGI or FastCGI, or runs the command line.
 
 #![no_main]
 

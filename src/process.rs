@@ -1,9 +1,9 @@
-//! How the process begins: the C `main` of a program, and its allocator.
+//! The start of a process: the C `main` of a program, and its allocator.
 //!
-//! The C library calls this `main` itself. What the standard library does before a
-//! Rust one (signal stacks, handlers that say "stack overflow") takes a sixth of the
-//! time of a page; the two things that matter here are done by hand. All `unsafe` of
-//! the library is in this file.
+//! The C library calls this `main` directly. The start-up code of Rust's standard library
+//! (signal stacks, a handler for stack overflows) would take a sixth of the time of a
+//! request. The parts of it that are needed are here: SIGPIPE is ignored, and closed
+//! standard streams are opened. All `unsafe` code of the library is in this file.
 
 #![expect(unsafe_code, reason = "a C main: its lists, SIGPIPE, the allocator")]
 
@@ -23,12 +23,12 @@ use rustix::stdio::{stderr, stdin, stdout};
 use crate::gateway::{Environment, Interface, ProcessInput};
 use crate::server::Server;
 
-/// dlmalloc behind a flag, for [`main!`](crate::main).
+/// dlmalloc with a spin lock, for [`main!`](crate::main).
 ///
-/// The C library's allocator maps and unmaps memory page by page in a program that
-/// is as short as a CGI program; this one maps 64 KiB once and uses it again.
-/// `dlmalloc::GlobalDlmalloc` takes a lock of the C library instead of the flag, which
-/// was a fifteenth of a request's instructions.
+/// In a short program such as a CGI program, the C library's allocator maps and unmaps
+/// memory page by page; this one maps 64 KiB once and reuses it.
+/// `dlmalloc::GlobalDlmalloc` uses a mutex of the C library; locking it took a fifteenth
+/// of a request's instructions.
 pub struct Allocator {
     heap: UnsafeCell<Dlmalloc>,
     is_used: AtomicBool,
@@ -55,12 +55,12 @@ impl std::fmt::Debug for Allocator {
 unsafe impl Sync for Allocator {}
 
 impl Allocator {
-    /// Waits until no other thread uses the heap; this program has one thread.
+    /// Waits until no other thread uses the heap. (signet has one thread.)
     fn with<T>(&self, run: impl FnOnce(&mut Dlmalloc) -> T) -> T {
         while self.is_used.swap(true, Ordering::Acquire) {
             std::thread::yield_now();
         }
-        // SAFETY: nobody else has passed the flag, and `run` does not allocate.
+        // SAFETY: this thread has set the flag, and `run` does not allocate.
         let outcome = run(unsafe { &mut *self.heap.get() });
         self.is_used.store(false, Ordering::Release);
         outcome
@@ -90,31 +90,31 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-/// A process that has begun.
+/// A process that has started.
 #[derive(Debug)]
 pub struct Process {
     /// The interface by which it was started.
     pub interface: Interface,
     /// Its environment, first argument, time and user.
     pub input: ProcessInput,
-    /// The sockets that systemd has opened for it: descriptors 3 and up
+    /// The sockets that systemd has opened for it, from descriptor 3 on
     /// (sd_listen_fds(3)). Only on the command line.
     pub sockets: Vec<OwnedFd>,
-    /// The arguments after the program's own name. Under CGI a visitor may write
-    /// them (RFC 3875, 4.4).
+    /// The arguments without the program's name. Under CGI, a visitor can choose them
+    /// (RFC 3875, 4.4).
     pub arguments: Vec<OsString>,
 }
 
 impl Process {
-    /// Begins: ignores SIGPIPE, opens standard streams that are closed, and reads
-    /// environment, arguments, clock and user.
+    /// Starts: ignores SIGPIPE, opens closed standard streams, and reads environment,
+    /// arguments, time and user. Unless it is a CGI program, it also unblocks all signals.
     ///
     /// # Safety
     ///
-    /// Both are lists as the C library passes them to `main`, and nothing in this
-    /// process ever sets a variable or changes an argument.
+    /// Both parameters are lists as the C library passes them to `main`, and nothing in
+    /// this process ever sets a variable or changes an argument.
     pub unsafe fn begin(argv: *const *const c_char, envp: *const *const c_char) -> Self {
-        // A write to a reader that went away is an error, not the end.
+        // Writing to a closed pipe is then an error and does not end the process.
         // SAFETY: a signal that is ignored runs nothing.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
         open_standard_streams();
@@ -130,8 +130,8 @@ impl Process {
             now: now(),
             euid: effective_user(),
         };
-        // A web server may pass the words of a query as arguments (RFC 3875, 4.4):
-        // under CGI a visitor writes argv, so decide before looking at it.
+        // Not from the arguments: under CGI, a web server may pass the words of a query
+        // as arguments (RFC 3875, 4.4).
         let interface = input.interface();
         let sockets = match interface {
             Interface::Cgi => Vec::new(),
@@ -154,18 +154,18 @@ impl Process {
 }
 
 impl Process {
-    /// Runs `server` as this process. Returns the exit code: 0 if it served.
+    /// Runs `server` in this process. Returns the exit code: 0, or 1 if it failed.
     pub fn serve(self, server: &Server<'_>) -> u8 {
         u8::from(server.run_as(self.interface, self.input) != ExitCode::SUCCESS)
     }
 }
 
-/// Defines the `main` of a CGI program, and its allocator, as signet itself has them.
+/// Defines `main` and the allocator of a CGI program, which then starts as fast as signet.
 ///
-/// The file begins with `#![no_main]`. `signet::main!(handler)` answers every request
-/// by one function of request and session; the program's name is that of its Cargo
-/// package. `signet::main!(server: SERVER)` runs a [`Server`](crate::Server), which is
-/// made by the expression `SERVER`.
+/// The file must begin with `#![no_main]`. `signet::main!(handler)` calls
+/// `handler(request, session)` for every request; the program's name is that of its Cargo
+/// package. `signet::main!(server: EXPRESSION)` runs the [`Server`](crate::Server) that
+/// the expression returns.
 ///
 /// ```no_run
 /// #![no_main]
@@ -204,10 +204,10 @@ macro_rules! main {
     };
 }
 
-/// A process inherits the signals that its parent had blocked. Blocked SIGTERM
-/// would never end this one, and blocked SIGCHLD never tell that a worker ended.
+/// A process inherits the signals that its parent has blocked. A blocked SIGTERM would
+/// not end this process, and a blocked SIGCHLD would not say that a worker ended.
 fn unblock_signals() {
-    // SAFETY: both calls write to or read the set, which is here, and no more.
+    // SAFETY: both calls write or read only the set, which is a local variable.
     unsafe {
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
@@ -215,21 +215,21 @@ fn unblock_signals() {
     }
 }
 
-/// The sockets that systemd has opened for this process: descriptors 3 and up
+/// The sockets that systemd has opened for this process, from descriptor 3 on
 /// (sd_listen_fds(3)).
 fn passed_sockets(vars: &Environment) -> Vec<OwnedFd> {
     let end = 3_i32.saturating_add(vars.passed_sockets(std::process::id()));
     (3..end)
         .map_while(|fd| {
-            // SAFETY: this fails where the descriptor is not open.
+            // SAFETY: this fails if the descriptor is not open.
             let is_open = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } == 0;
-            // SAFETY: it is open, and nothing here has looked at it before.
+            // SAFETY: it is open, and nothing in this process has used it before.
             is_open.then(|| unsafe { OwnedFd::from_raw_fd(fd) })
         })
         .collect()
 }
 
-/// The effective user id, from where the kernel puts it for a new program: that
+/// The effective user id, from the list that the kernel passes to a new program: this
 /// saves a system call.
 fn effective_user() -> u32 {
     // SAFETY: the C library reads its copy of the kernel's list, and sets errno
@@ -249,32 +249,32 @@ fn effective_user() -> u32 {
 ///
 /// # Safety
 ///
-/// `list` is one, and neither it nor a string is ever changed.
+/// `list` is such a list, and neither it nor its strings are ever changed.
 unsafe fn strings(list: *const *const c_char) -> impl Iterator<Item = &'static [u8]> {
     (0..)
         // SAFETY: the null pointer, at which this ends, is in the list.
         .map(move |index| unsafe { *list.add(index) })
         .take_while(|string| !string.is_null())
-        // SAFETY: what is not null is a string.
+        // SAFETY: a pointer that is not null is that of a string.
         .map(|string| unsafe { CStr::from_ptr(string) }.to_bytes())
 }
 
-/// Unix seconds; 0 if the clock stands before 1970.
+/// The time, in Unix seconds; 0 before 1970.
 ///
-/// By a system call: to find the kernel's quick way to the clock, the C library
-/// reads through four pages, which takes longer than this whole file.
+/// By a system call: to find the kernel's function without one, the C library reads four
+/// pages of memory, which takes longer than all other code in this file.
 fn now() -> u64 {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: the kernel writes one timespec, and here is one.
+    // SAFETY: the kernel writes one timespec, and `time` is one.
     unsafe { libc::syscall(libc::SYS_clock_gettime, libc::CLOCK_REALTIME, &raw mut time) };
     u64::try_from(time.tv_sec).unwrap_or(0)
 }
 
-/// Opens `/dev/null` in the place of standard streams that are closed: the
-/// next file would get the number of one, and messages would go into it.
+/// Opens `/dev/null` for each closed standard stream: otherwise the next file would get
+/// the stream's descriptor, and messages would be written into it.
 fn open_standard_streams() {
     let mut streams =
         [stdin(), stdout(), stderr()].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::empty()));

@@ -33,12 +33,12 @@ use crate::session::key::generate;
 /// Redirects that are followed, as by browsers.
 const MAX_REDIRECTS: usize = 20;
 
-/// A browser with its cookies, in front of a program at the root of a host.
+/// A test client that keeps cookies. The program is at the root of the host.
 ///
-/// The clock stands still, at 2026-01-01 00:00 UTC, until [`Client::set_now`]. Every
-/// client has a secret key of its own, and no state folder unless
-/// [`Client::state_dir`] names one. Settings come from the program and from
-/// [`Client::setting`], not from files or the environment of the test.
+/// The clock is fixed at 2026-01-01 00:00 UTC. [`Client::set_now`] sets another time.
+/// Every client has its own secret key, and no state folder unless [`Client::state_dir`]
+/// names one. Settings come from the program and from [`Client::setting`], not from the
+/// environment of the test.
 #[derive(Debug)]
 pub struct Client<'s> {
     server: &'s Server<'s>,
@@ -48,7 +48,7 @@ pub struct Client<'s> {
     follows_redirects: bool,
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The status.
@@ -62,21 +62,21 @@ pub struct Response {
 }
 
 impl Response {
-    /// The body as text. What is not UTF-8 is replaced by U+FFFD.
+    /// The body as text. Bytes that are not UTF-8 are replaced by U+FFFD.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The value of a header field, if it is there and is ASCII.
+    /// The value of a header field, if the response has it and it is ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
 impl<'s> Client<'s> {
-    /// A browser without cookies.
+    /// A client without cookies.
     pub fn new(server: &'s Server<'s>) -> Self {
-        // Without random bytes there is no key, and every session is refused.
+        // Without random bytes, there is no key, and requests that use a session fail.
         let key = generate().unwrap_or_default();
         let client = Self {
             server,
@@ -88,7 +88,7 @@ impl<'s> Client<'s> {
         client.setting("SECRET_KEY", &key)
     }
 
-    /// Sets a setting as the environment would, without `SIGNET_` before its name:
+    /// Sets a setting, as in the environment but without the prefix `SIGNET_`:
     /// `setting("SESSION_PERMANENT", "true")`.
     pub fn setting(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         let name = OsString::from(format!("SIGNET_{name}"));
@@ -97,7 +97,7 @@ impl<'s> Client<'s> {
         self
     }
 
-    /// Keeps the program's files in a folder, which only this user may write.
+    /// Sets the state folder. Only this user may have the permission to write to it.
     pub fn state_dir(self, path: impl Into<PathBuf>) -> Self {
         self.setting("STATE_DIR", path.into())
     }
@@ -113,13 +113,13 @@ impl<'s> Client<'s> {
         self.now = now;
     }
 
-    /// The value of a cookie that the browser has.
+    /// The value of a cookie that the client has.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let found = self.cookies.iter().find(|cookie| cookie.name() == name);
         found.map(Cookie::value)
     }
 
-    /// Sets a cookie that the browser then has.
+    /// Adds a cookie, or replaces the one with this name.
     pub fn set_cookie(&mut self, name: &str, value: &str) {
         self.keep(Cookie::new(name.to_owned(), value.to_owned()));
     }

@@ -1,4 +1,4 @@
-//! The answer to a request, and its way to standard output.
+//! The bytes of a response, and writing them to standard output.
 
 use std::fmt::Display;
 use std::io::{self, IoSlice, Read};
@@ -14,23 +14,23 @@ use super::response::{ResponseError, has_content, serialize};
 use super::{Body, log};
 use crate::log::{wait_for_room, write_all, write_some};
 
-/// How long a web server may take no bytes of the answer.
+/// The time after which a web server that reads no bytes of the response is given up.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Bytes that are read at a time of a file that the kernel does not copy.
+/// The most bytes of a file that are read at once, if the kernel cannot copy it.
 const PIECE: usize = 64 * 1024;
 
-/// What is sent to the web server (RFC 3875, 6).
+/// The bytes of a response, as they are sent to the web server (RFC 3875, 6).
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// The header fields, and the empty line behind them.
+    /// The header fields and the empty line after them.
     pub(crate) head: Vec<u8>,
-    /// The body as it is sent: empty in the answer to HEAD.
+    /// The body as it is sent: empty in the response to HEAD.
     pub(crate) body: Body,
 }
 
 impl Answer {
-    /// The answer to a request that was made by `method`.
+    /// The response to a request with this method.
     ///
     /// # Errors
     ///
@@ -44,11 +44,11 @@ impl Answer {
         Ok(Self { head, body })
     }
 
-    /// All its bytes; those of a file are read.
+    /// All bytes, including those of a file.
     ///
     /// # Errors
     ///
-    /// What the system says about the file.
+    /// The file cannot be read.
     pub(crate) fn into_bytes(self) -> io::Result<Vec<u8>> {
         let mut bytes = self.head;
         match self.body {
@@ -60,8 +60,8 @@ impl Answer {
         Ok(bytes)
     }
 
-    /// Writes it to standard output. A web server that has gone away is not an
-    /// error; anything else is logged.
+    /// Writes it to standard output. Errors are logged, except that the web server has
+    /// closed the connection.
     pub(crate) fn write(self) {
         ANSWERED.store(true, Ordering::Relaxed);
         match self.write_to(stdout()) {
@@ -84,8 +84,8 @@ impl Answer {
             match range.copy_to(to) {
                 Ok(()) | Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => wait_for_room(to, Some(WRITE_TIMEOUT))?,
-                // Not between these two; or an error, of which this finds out
-                // whose it is.
+                // The kernel cannot copy between these two; or an error, of the file or
+                // of the output: reading and writing finds out which.
                 Err(_) => break,
             }
         }
@@ -98,13 +98,13 @@ impl Answer {
     }
 }
 
-/// Tells the owner why an answer ended early: its head has been written, so that
-/// no error page can take its place.
+/// Logs why a response ended early: its head has been written, so that an error page is
+/// not possible.
 pub(super) fn log_unfinished(reason: impl Display) {
     log(format_args!("an answer was cut off: {reason}"));
 }
 
-/// Why an answer was not written to its end.
+/// Why a response was not completely written.
 #[derive(Debug, thiserror::Error)]
 enum WriteError {
     #[error("{0}")]
@@ -114,7 +114,7 @@ enum WriteError {
 }
 
 fn write_all_parts(to: BorrowedFd<'_>, mut parts: &mut [IoSlice<'_>]) -> Result<(), Errno> {
-    // Takes off parts that are empty.
+    // Removes empty parts.
     IoSlice::advance_slices(&mut parts, 0);
     while !parts.is_empty() {
         let written = write_some(to, Some(WRITE_TIMEOUT), || rustix::io::writev(to, parts))?;
@@ -125,8 +125,8 @@ fn write_all_parts(to: BorrowedFd<'_>, mut parts: &mut [IoSlice<'_>]) -> Result<
 
 static ANSWERED: AtomicBool = AtomicBool::new(false);
 
-/// Whether this process has begun to write an answer to standard output, so
-/// that a panic does not add a second one.
+/// Whether this process has begun to write a response to standard output. Then a panic
+/// does not write a second one.
 pub fn answered() -> bool {
     ANSWERED.load(Ordering::Relaxed)
 }

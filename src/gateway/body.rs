@@ -13,7 +13,7 @@ use rustix::io::Errno;
 pub enum Body {
     /// Bytes in memory.
     Bytes(Vec<u8>),
-    /// Bytes of a file, which are read while they are sent.
+    /// A part of a file, which is read while it is sent.
     File(FileRange),
 }
 
@@ -32,7 +32,7 @@ impl Body {
     }
 }
 
-/// No bytes.
+/// An empty body.
 impl Default for Body {
     fn default() -> Self {
         Self::Bytes(Vec::new())
@@ -65,14 +65,14 @@ impl From<FileRange> for Body {
 
 /// Consecutive bytes of an open regular file.
 ///
-/// As the body of a response they are sent in pieces, and its `Content-Length` is
-/// set. lighttpd and nginx pass that on; Apache does since 2.4.59 only with
-/// `SetEnv ap_trust_cgilike_cl 1`, without which a visitor cannot see that a CGI
-/// program's file was cut off.
+/// In a response, the bytes are sent in pieces, with a `Content-Length` header. lighttpd
+/// and nginx pass this header on. Apache 2.4.59 and later pass it on only with
+/// `SetEnv ap_trust_cgilike_cl 1`; without it, a visitor does not notice that a download
+/// was cut off.
 ///
-/// Reading takes bytes from its front. The file's own position is neither used
-/// nor changed. A file that has become shorter than the range is an error of
-/// kind [`io::ErrorKind::UnexpectedEof`].
+/// Each read shortens the range at its front. The position of the file is neither used
+/// nor changed. If the file has become shorter than the range, reading fails with
+/// [`io::ErrorKind::UnexpectedEof`].
 #[derive(Debug)]
 pub struct FileRange {
     file: File,
@@ -84,7 +84,7 @@ pub struct FileRange {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileRangeError {
-    /// A folder, a pipe, a device: its length is not known, and reading it may
+    /// It is a folder, a pipe or a device: its length is not known, and reading it may
     /// wait.
     #[error("it is not a regular file")]
     NotRegular,
@@ -98,18 +98,17 @@ pub enum FileRangeError {
         /// Bytes of the file.
         size: u64,
     },
-    /// The system does not tell what the file is.
+    /// The metadata of the file cannot be read.
     #[error(transparent)]
     System(#[from] io::Error),
 }
 
 impl FileRange {
-    /// The `length` bytes of `file` from byte `start` on. `file` must be open
-    /// for reading.
+    /// `length` bytes of `file`, from byte `start` on. `file` must be open for reading.
     ///
     /// # Errors
     ///
-    /// [`FileRangeError`] if `file` is not a regular file, or if it is shorter.
+    /// [`FileRangeError`] if `file` is not a regular file or is too short.
     pub fn new(file: File, start: u64, length: u64) -> Result<Self, FileRangeError> {
         let size = regular_size(&file)?;
         if start.checked_add(length).is_none_or(|end| end > size) {
@@ -155,13 +154,12 @@ impl FileRange {
         usize::try_from(self.length).map_or(most, |left| left.min(most))
     }
 
-    /// Lets the kernel copy bytes to `to`, as many as it copies at a time.
+    /// Lets the kernel copy bytes to `to`, as many as one call copies.
     ///
     /// # Errors
     ///
-    /// What the system says, about the file or about `to`. Some kinds of
-    /// descriptor do not support it (`EINVAL`): then the bytes have to be read
-    /// and written.
+    /// The error of the system call, for the file or for `to`. Some kinds of descriptor do
+    /// not support it (`EINVAL`): then the bytes have to be read and written.
     pub(super) fn copy_to(&mut self, to: impl AsFd) -> Result<(), Errno> {
         /// A multiple of every page size.
         const MOST: usize = 1 << 30;
@@ -169,7 +167,7 @@ impl FileRange {
         let most = self.len_up_to(MOST);
         let copied = sendfile(to, &self.file, Some(&mut offset), most)?;
         if copied == 0 && most > 0 {
-            // The file ended. A read says so.
+            // The end of the file: a read returns the right error.
             return Err(Errno::NODATA);
         }
         self.advance(copied);

@@ -1,4 +1,4 @@
-//! The environment of this process, as opposed to what a request says.
+//! The environment of this process, as opposed to the meta-variables of a request.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -7,9 +7,9 @@ use super::MetaVariables;
 
 /// The environment that this process was started with.
 ///
-/// Settings come from here and never from [`MetaVariables`]: a FastCGI peer
-/// writes those. Only under CGI, where the web server starts a process for each
-/// request, does the environment hold the meta-variables as well.
+/// Settings are read from here and never from [`MetaVariables`], which a FastCGI peer
+/// sends. Under CGI, where the web server starts a process for each request, the
+/// environment contains the meta-variables too.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     vars: MetaVariables,
@@ -17,14 +17,14 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads entries `NAME=VALUE`, as a process is given them. An entry without
-    /// `=` is ignored; a name may begin with `=`.
+    /// Reads entries `NAME=VALUE`, as `main` gets them. An entry without `=` is ignored;
+    /// a name may begin with `=`.
     pub fn from_entries<'e>(entries: impl Iterator<Item = &'e [u8]>) -> Self {
         MetaVariables::from_environ(entries).into()
     }
 
-    /// The environment of a test: it has no home folder and no folder of the system,
-    /// whoever runs the test.
+    /// The environment of a test: without a home folder and without `/var/lib/NAME`,
+    /// whichever user runs the test.
     pub(crate) fn of_test(vars: MetaVariables) -> Self {
         Self {
             vars,
@@ -32,22 +32,22 @@ impl Environment {
         }
     }
 
-    /// Whether a state folder may be looked for where no variable names one.
+    /// Whether the default state folders may be used.
     pub(crate) fn has_default_folders(&self) -> bool {
         !self.is_of_test
     }
 
     /// Whether a web server started this process as a CGI program.
     ///
-    /// Decided before argv is looked at: a server may pass the words of a
-    /// query as arguments (RFC 3875, 4.4; CVE-2012-1823).
+    /// This must not depend on the arguments: a web server may pass the words of a query
+    /// as arguments (RFC 3875, 4.4; CVE-2012-1823).
     pub fn is_of_cgi(&self) -> bool {
         self.vars
             .iter()
             .any(|(name, _)| name == b"GATEWAY_INTERFACE" || name == b"REQUEST_METHOD")
     }
 
-    /// How many sockets systemd says it has opened for the process `pid`, from
+    /// The number of sockets that systemd has opened for the process `pid`, from
     /// descriptor 3 on (sd_listen_fds(3)).
     pub fn passed_sockets(&self, pid: u32) -> i32 {
         let number = |name| std::str::from_utf8(self.get(name)?).ok();
@@ -66,24 +66,24 @@ impl Environment {
         self.vars
     }
 
-    /// The value of `name`, unless it is unset or empty.
+    /// See [`MetaVariables::get`].
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
         self.vars.get(name)
     }
 
-    /// The value of `name` as a path, unless it is unset or empty.
+    /// See [`MetaVariables::path`].
     pub(crate) fn path(&self, name: &str) -> Option<&Path> {
         self.vars.path(name)
     }
 
-    /// Every variable, in the order given.
+    /// All variables, in the order in which they were given.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> {
         self.vars.iter()
     }
 }
 
-/// The variables of a request that no web server sent, for `url` at the root of
-/// `http://localhost`; all but `PATH_INFO`, and what depends on the body.
+/// The meta-variables of a test's request for `url`, to a program at the root of
+/// `http://localhost`: all but `PATH_INFO` and those of the body.
 pub(crate) fn variables_for(method: &str, url: &str) -> Vec<(OsString, OsString)> {
     let (_, query) = url.split_once('?').unwrap_or((url, ""));
     let variables = [

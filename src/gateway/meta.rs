@@ -8,51 +8,51 @@ use http::Method;
 
 /// The meta-variables of one request.
 ///
-/// A variable that is set to nothing counts as unset (RFC 3875, 4.1). Of
-/// several with one name the last counts, as FastCGI servers mean it; only
-/// `HTTP_*` names, which clients write, are kept apart.
+/// A variable with an empty value counts as unset (RFC 3875, 4.1). If a name occurs
+/// several times, as FastCGI servers may send it, [`get`](Self::get) returns the last
+/// value and [`all`](Self::all) returns all of them.
 #[derive(Clone, Debug, Default)]
 pub struct MetaVariables {
-    /// All entries `NAME=VALUE` in a row: an allocation for each name and value
-    /// would take a tenth of a request's time.
+    /// All entries `NAME=VALUE`, one after the other: an allocation for each name and
+    /// value would take a tenth of a request's time.
     bytes: Vec<u8>,
     vars: Vec<Variable>,
-    /// For each hash of a name, the last variable that has it. A request looks up
-    /// some thirty names; to compare each with all of them took as long as to
-    /// allocate them.
+    /// For each hash of a name, the last variable with this hash. A request looks up
+    /// about thirty names; comparing each of them with all variables took as long as the
+    /// allocations.
     last: [Number; HASHES],
 }
 
 const HASHES: usize = 32;
 
-/// The number of a variable, counted from 1; 0 is none.
+/// The number of a variable, from 1; 0 means none.
 type Number = u32;
 
-/// Where an entry lies in the bytes.
+/// The position of an entry in the bytes.
 #[derive(Clone, Copy, Debug)]
 struct Variable {
     start: usize,
     equals: usize,
     end: usize,
-    /// The one before it that has the same hash.
+    /// The previous variable with the same hash.
     before: Number,
 }
 
-/// A hash that tells well-known names apart.
+/// A hash that is different for most of the usual names.
 fn hash(name: &[u8]) -> usize {
     let byte = |at: usize| usize::from(name.get(at).copied().unwrap_or_default());
     let (middle, last) = (byte(name.len() / 2), byte(name.len().wrapping_sub(1)));
     (name.len() + 3 * middle + 5 * last) % HASHES
 }
 
-/// A meta-variable that does not have the form RFC 3875 gives it.
+/// A meta-variable that does not have the form of RFC 3875.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetaVariableError {
     /// `REQUEST_METHOD` is unset or not a token (RFC 3875, 4.1.12).
     #[error("REQUEST_METHOD is missing or not a token")]
     Method,
-    /// `CONTENT_LENGTH` has something else than digits (RFC 3875, 4.1.2).
+    /// `CONTENT_LENGTH` contains other characters than digits (RFC 3875, 4.1.2).
     #[error("CONTENT_LENGTH is not a number")]
     ContentLength,
 }
@@ -68,7 +68,7 @@ impl<N: AsRef<OsStr>, V: AsRef<OsStr>> FromIterator<(N, V)> for MetaVariables {
 }
 
 impl MetaVariables {
-    /// None, and room for as many as a request has.
+    /// No variables, with room for those of a request.
     fn with_room() -> Self {
         Self {
             bytes: Vec::with_capacity(2048),
@@ -89,7 +89,7 @@ impl MetaVariables {
         all
     }
 
-    /// Sets `name` to `value`, whatever it was before.
+    /// Sets `name` to `value`; [`get`](Self::get) then returns this value.
     pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) {
         self.push(&[name, b"=", value], name.len());
     }
@@ -118,7 +118,7 @@ impl MetaVariables {
         )
     }
 
-    /// The value of `name`, unless it is unset or empty.
+    /// The last value of `name`; `None` if it is empty or if there is none.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         let mut number = self.last[hash(name.as_bytes())];
         loop {
@@ -133,7 +133,7 @@ impl MetaVariables {
         }
     }
 
-    /// The value of `name` as a path, unless it is unset or empty.
+    /// As [`get`](Self::get), as a path.
     pub fn path(&self, name: &str) -> Option<&Path> {
         self.get(name)
             .map(|value| Path::new(OsStr::from_bytes(value)))
@@ -144,7 +144,7 @@ impl MetaVariables {
         self.path("SCRIPT_FILENAME").is_some_and(Path::is_file)
     }
 
-    /// All values of `name` that are not empty, in the order given.
+    /// All values of `name` that are not empty, in the order in which they were given.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.iter()
             .filter(move |(n, _)| *n == name.as_bytes())
@@ -152,7 +152,7 @@ impl MetaVariables {
             .filter(|value| !value.is_empty())
     }
 
-    /// Every variable, in the order given.
+    /// All variables, in the order in which they were given.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> {
         self.vars.iter().map(|var| self.at(var))
     }
@@ -169,13 +169,13 @@ impl MetaVariables {
         Method::from_bytes(value).map_err(|_| MetaVariableError::Method)
     }
 
-    /// `CONTENT_LENGTH` in bytes; `None` if unset or empty. A number past
-    /// `u64` is `u64::MAX`: too large for any limit.
+    /// `CONTENT_LENGTH` in bytes; `None` if unset or empty. A number that does not fit
+    /// into `u64` is `u64::MAX`, which is above every limit.
     ///
     /// # Errors
     ///
-    /// [`MetaVariableError::ContentLength`] for anything but digits. (Rust's
-    /// own parser would let `+3` through.)
+    /// [`MetaVariableError::ContentLength`] if it contains other characters than digits.
+    /// (Rust's own parser would accept `+3`.)
     pub fn content_length(&self) -> Result<Option<u64>, MetaVariableError> {
         let Some(digits) = self.get("CONTENT_LENGTH") else {
             return Ok(None);
@@ -192,15 +192,15 @@ impl MetaVariables {
             .ok_or(MetaVariableError::ContentLength)
     }
 
-    /// `QUERY_STRING`, raw; empty if unset.
+    /// `QUERY_STRING`, still encoded; empty if unset.
     pub fn query_string(&self) -> &[u8] {
         self.get("QUERY_STRING").unwrap_or_default()
     }
 
-    /// Whether the connection to the server is HTTPS, as far as the server says.
+    /// Whether the client's connection to the web server is HTTPS.
     ///
-    /// `HTTPS` decides if it is set at all; else `REQUEST_SCHEME`. What a proxy
-    /// says in a header is not looked at: any client can send it.
+    /// Read from `HTTPS` if it is set, otherwise from `REQUEST_SCHEME`. Headers of a
+    /// proxy are not read: any client can send them.
     pub fn is_https(&self) -> bool {
         match self.get("HTTPS") {
             Some(value) => value.eq_ignore_ascii_case(b"on") || value == b"1",
@@ -210,9 +210,9 @@ impl MetaVariables {
         }
     }
 
-    /// The status for which the web server asks for an error page (`REDIRECT_STATUS`
-    /// from 400 on, set for Apache's `ErrorDocument`): the other meta-variables are of
-    /// the request that failed.
+    /// The status of another request for which the web server wants an error page:
+    /// `REDIRECT_STATUS` from 400 on, which Apache's `ErrorDocument` sets. Other
+    /// meta-variables are then those of the failed request.
     pub fn error_document(&self) -> Option<u16> {
         let status = std::str::from_utf8(self.get("REDIRECT_STATUS")?).ok()?;
         status.parse().ok().filter(|code| (400..600).contains(code))

@@ -1,12 +1,13 @@
-//! The web server's side: RFC 3875 in, RFC 3875 out.
+//! CGI (RFC 3875) and FastCGI: reads requests from the web server and writes responses
+//! to it.
 //!
-//! The request and response types are the `cgi` crate's, so a handler written
-//! for that crate works unchanged. Its `handle` is not used, because it panics
-//! on ordinary input (an environment that is not UTF-8, a body shorter than
-//! `CONTENT_LENGTH`, `SERVER_PROTOCOL=INCLUDED`), allocates whatever
-//! `CONTENT_LENGTH` claims, keeps one of several `Set-Cookie` lines, and hands
-//! meta-variables on as `X-CGI-*` headers, behind those of the same name that
-//! a client sent. Here they travel typed, in the request's extensions.
+//! The types of request and response are those of the `cgi` crate, so that a handler
+//! written for that crate works unchanged. Its `handle` is not used: it panics on
+//! ordinary input (an environment that is not UTF-8, a body shorter than
+//! `CONTENT_LENGTH`, `SERVER_PROTOCOL=INCLUDED`), allocates as many bytes as
+//! `CONTENT_LENGTH` says, keeps only one of several `Set-Cookie` lines, and passes
+//! meta-variables as `X-CGI-*` headers, which a client can send too. Here, they are a
+//! value in the request's extensions.
 
 mod answer;
 mod body;

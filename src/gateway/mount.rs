@@ -13,27 +13,28 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode, per
 
 use super::MetaVariables;
 
-/// Encodes all but RFC 3986's unreserved characters and sub-delims without `;`, and
-/// `:` `@` `/`. `'` stays, too: browsers send it as it is, and a cookie's path is
-/// compared as text.
+/// Encodes all characters but the unreserved ones and the sub-delims of RFC 3986, and `:`,
+/// `@` and `/`; of the sub-delims, `;` is encoded. `'` is not encoded, because browsers do
+/// not encode it, and the path of a cookie is compared as text.
 #[rustfmt::skip]
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b':').remove(b'@')
     .remove(b'!').remove(b'$').remove(b'&').remove(b'\'').remove(b'(').remove(b')').remove(b'*')
     .remove(b'+').remove(b',').remove(b'=');
 
-/// What stays readable in a URL's path: also brackets, which browsers send as they
-/// are, but some proxies encode. (Browsers do not agree on `|` and `^`; a cookie's
-/// path cannot contain `;`.)
+/// As `PLAIN`, but brackets are not encoded either: browsers do not encode them, though
+/// some proxies do. (Browsers differ in `|` and `^`; the path of a cookie cannot contain
+/// `;`.)
 pub(super) const PATH: &AsciiSet = &PLAIN.remove(b'[').remove(b']');
 
-/// Encodes what `http::Uri` refuses in a query, and a `Location` should not have.
+/// Encodes the characters that `http::Uri` refuses in a query and that a `Location` should
+/// not contain.
 #[rustfmt::skip]
 pub(super) const RAW: &AsciiSet = &CONTROLS
     .add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{')
     .add(b'|').add(b'}');
 
-/// Bytes of a URL that a request is redirected to.
+/// The most bytes of a URL to redirect to.
 const MAX_URL: usize = 4000;
 
 /// Where the program is on its site, and what was requested: the base path, which is
@@ -47,12 +48,12 @@ pub struct Mount {
     canonical_url: Option<String>,
 }
 
-/// A base path set by hand (Flask's `APPLICATION_ROOT`): absolute, with no
-/// empty or dot segments, no query; stored without its last slash.
+/// The base path from the settings (Flask's `APPLICATION_ROOT`): absolute, without empty
+/// or dot segments and without a query; stored without the slash at its end.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ApplicationRoot(String);
 
-/// `APPLICATION_ROOT` is not an absolute, plain path.
+/// A text that is not an [`ApplicationRoot`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
     "must be a path such as \"/\" or \"/app\": no empty or dot segments, no encoded slash, \
@@ -194,13 +195,14 @@ impl Mount {
     }
 }
 
-/// The base path of a request with `PATH_INFO` is what precedes that in the URL: the
-/// script, a folder above it, or, behind a rewrite from elsewhere, another path, in
-/// which nothing is encoded twice.
+/// The base path of a request with `PATH_INFO`: the part of the URL's path before
+/// `PATH_INFO`. It is the path of the script, a folder above it, or, if the web server
+/// rewrites another path, that path, in which no character is encoded twice.
 ///
 /// Apache decodes a path again when it rewrites it: `/app/x/%252e%252e/login` becomes
-/// `/login`. Then the base must be the deepest folder of the script that the URL is
-/// in, or below that, and no dots may lead out of it. Otherwise it is the script.
+/// `/login`. Then the base path must be the deepest folder of the script that contains
+/// the URL, or below it, and `..` must not lead out of it. Otherwise it is the path of
+/// the script.
 fn locate(script: &[u8], path_info: &[u8], path: Option<Vec<u8>>) -> Vec<u8> {
     let Some(path) = path else {
         return script.to_vec();
@@ -225,7 +227,7 @@ fn locate(script: &[u8], path_info: &[u8], path: Option<Vec<u8>>) -> Vec<u8> {
 
 /// Whether `path` begins with `folder`, and no `..` leads out of it.
 fn stays_within(folder: &[u8], path: &[u8]) -> bool {
-    // The segments so far, and how many of them no `..` has taken away.
+    // The segments so far, and how many of them no `..` has removed.
     let (mut segments, mut kept) = (Vec::new(), usize::MAX);
     for segment in path.split(|b| *b == b'/') {
         match segment {
@@ -240,13 +242,13 @@ fn stays_within(folder: &[u8], path: &[u8]) -> bool {
     segments.starts_with(&wanted)
 }
 
-/// Whether `path` is `folder` or lies below it.
+/// Whether `path` is `folder` or is below it.
 fn is_within(folder: &[u8], path: &[u8]) -> bool {
     let rest = path.strip_prefix(folder);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
-/// `script`, or the deepest folder above it, that `path` is within.
+/// The deepest of `script` and the folders above it that contains `path`.
 fn deepest_folder<'s>(script: &'s [u8], path: &[u8]) -> &'s [u8] {
     let mut folder = script;
     while !is_within(folder, path) {
@@ -256,12 +258,12 @@ fn deepest_folder<'s>(script: &'s [u8], path: &[u8]) -> &'s [u8] {
     folder
 }
 
-/// The URL of the path `raw` and the query `rest`, with `base` in its own spelling;
-/// `None` if it has that.
+/// The URL of the path `raw` and the query `rest`, in which the base path is spelled as
+/// `base`; `None` if it already is.
 ///
-/// Also `None` if it has dot segments, which browsers resolve; or if only characters
-/// differ that are encoded in `base`: then the server has decoded the URL (BusyBox),
-/// or a proxy has encoded it again (nginx), and would do so with the redirect.
+/// Also `None` if `raw` has dot segments, which browsers resolve; or if only characters
+/// differ that are encoded in `base`: then the web server has decoded the URL (BusyBox),
+/// or a proxy has encoded it again (nginx), and would do the same with the new URL.
 fn respelled(base: &str, raw: &[u8], rest: &[u8]) -> Option<String> {
     if is_within(base.as_bytes(), raw) {
         return None;
@@ -296,8 +298,8 @@ fn end_of(base: &[u8], raw: &[u8]) -> Option<usize> {
     None
 }
 
-/// The base path of a request without `PATH_INFO`, and the path below it: for the script itself, for a
-/// front controller in its folder, or for a folder's index page.
+/// The base path of a request without `PATH_INFO`, and the path below it: for the script
+/// itself, for a front controller in its folder, or for a folder's index page.
 fn locate_without_path_info(
     vars: &MetaVariables,
     script: &[u8],
@@ -338,14 +340,14 @@ fn locate_without_path_info(
     }
 }
 
-/// The path of a raw `REQUEST_URI`, decoded once and tidied; `None` if it has no
-/// path (`*`, junk).
+/// The path of an encoded `REQUEST_URI`, decoded once, without dot segments and double
+/// slashes; `None` if it has no path (`*`, junk).
 pub(super) fn visible_path(uri: &[u8]) -> Option<Vec<u8>> {
     let (path, _) = raw_path(uri)?;
     Some(tidy(&decode(path)))
 }
 
-/// The path of a raw `REQUEST_URI`, and the query with its question mark.
+/// The path of an encoded `REQUEST_URI`, and the query with its question mark.
 fn raw_path(uri: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = uri
         .iter()
@@ -369,8 +371,8 @@ fn decode(path: &[u8]) -> Vec<u8> {
     percent_decode(path).collect()
 }
 
-/// Joins double slashes and resolves `.` and `..`, as the servers do before
-/// they choose a program.
+/// Removes double slashes and resolves `.` and `..`, as web servers do before they choose
+/// a program.
 pub(super) fn tidy(path: &[u8]) -> Vec<u8> {
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in path.split(|b| *b == b'/') {
@@ -405,7 +407,7 @@ fn encode(path: &[u8]) -> String {
     percent_encode(path, PATH).collect()
 }
 
-/// As [`encode`], for a path in which some characters are encoded already.
+/// As [`encode`], for a path in which some characters are already encoded.
 fn encode_more(path: &[u8]) -> String {
     let mut encoded = String::new();
     let mut rest = path;

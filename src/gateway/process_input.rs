@@ -1,4 +1,4 @@
-//! What a process is given when it starts: environment, first argument, time, user.
+//! The data that a process has when it starts: environment, first argument, time, user.
 //!
 //! Only this file and `process.rs` read them. All other code gets them as parameters.
 
@@ -11,7 +11,7 @@ use rustix::stdio::stdin;
 use super::Environment;
 pub use crate::log::{log, logged};
 
-/// What a process is given when it starts: environment, first argument, time, user.
+/// The data that a process has when it starts: environment, first argument, time, user.
 #[derive(Clone, Debug)]
 pub struct ProcessInput {
     /// The environment.

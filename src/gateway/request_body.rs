@@ -1,5 +1,5 @@
-//! The body of a request (RFC 3875, section 4.2): at most `CONTENT_LENGTH` bytes, at
-//! most as many as are allowed, and only until a deadline.
+//! Reads the body of a request (RFC 3875, section 4.2): no more than `CONTENT_LENGTH`
+//! bytes, no more than the limit, and not after a deadline.
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
@@ -39,7 +39,7 @@ pub enum RequestBodyError {
         /// `CONTENT_LENGTH`.
         length: u64,
     },
-    /// It was not received until the deadline.
+    /// It was not received before the deadline.
     #[error("body was not received in time")]
     TimedOut,
     /// Standard input cannot be read.
@@ -54,7 +54,7 @@ pub(crate) enum BodyLength {
     NoBody,
     /// `CONTENT_LENGTH`, in bytes.
     Bytes(u64),
-    /// Not known: the web server decodes the chunks, and ends the input after them.
+    /// Unknown: the web server decodes the chunks and closes the input after them.
     Chunked,
 }
 
@@ -150,10 +150,10 @@ impl<F: AsFd> DeadlineReader<F> {
     /// Reads what has not been read of a body of `length` bytes, if `output` is the
     /// same socket.
     ///
-    /// To be called before the response to a body that was refused: Apache's mod_cgid
-    /// starts programs with one socket, and reads the response after it has sent the
-    /// body. If the program closed the socket before, the kernel would reset it, and
-    /// the response would be lost.
+    /// Call it before the response to a refused body is written: Apache's mod_cgid starts
+    /// programs with one socket, and reads the response after it has sent the body. If the
+    /// program closed the socket before that, the kernel would reset it, and the response
+    /// would be lost.
     pub(crate) fn discard(&mut self, length: u64, output: impl AsFd) {
         if self.got >= length || !is_same_socket(&self.fd, output) {
             return;

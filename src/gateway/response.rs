@@ -5,15 +5,15 @@ use http::{Response, StatusCode};
 
 use super::Body;
 
-/// Bytes of one header value: more than any cookie a browser keeps, less than
-/// any server refuses (Apache ends at lines of 8190).
+/// The most bytes of a header value: enough for every cookie that browsers accept, and
+/// less than every web server accepts (Apache: lines of 8190 bytes).
 const MAX_VALUE: usize = 4096;
 
-/// Why a response may not be sent as it is.
+/// Why a response cannot be sent.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResponseError {
-    /// A header value has a byte outside 0x20–0x7E.
+    /// A header value contains a byte outside 0x20–0x7E.
     #[error("header {0} has a control character or a byte that is not ASCII")]
     Value(HeaderName),
     /// A header value is too long.
@@ -23,17 +23,17 @@ pub enum ResponseError {
     /// reserved one (`X-CGI-*`).
     #[error("header {0} may be set by the web server only")]
     Field(HeaderName),
-    /// A field that may be sent once was set several times.
+    /// A field that may occur once is set several times.
     #[error("header {0} is set more than once")]
     Repeated(HeaderName),
 }
 
-/// The header fields of `response` and the empty line behind them.
+/// The header fields of `response` and the empty line after them.
 ///
-/// `Status` comes first and is always there: without it Apache turns a
-/// `Location` into a redirect of its own. `Content-Length` is written for a
-/// file, so that a visitor sees it if the answer is cut off; with bytes in memory
-/// that cannot happen, and it is left to the server.
+/// `Status` is always written, as the first field: without it, Apache replaces a response
+/// with `Location` by a redirect of its own. `Content-Length` is written for a file, so
+/// that a visitor notices if the response is cut off. Bytes in memory cannot be cut off,
+/// and the web server adds the field.
 pub(super) fn serialize(response: &Response<Body>) -> Result<Vec<u8>, ResponseError> {
     let status = response.status();
     let mut bytes = Vec::with_capacity(1024);

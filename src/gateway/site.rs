@@ -1,14 +1,14 @@
-//! The address by which visitors know the site.
+//! The host and port of the site, as visitors see them.
 
 use std::borrow::Cow;
 
 use super::MetaVariables;
 
-/// `TRUST_PROXY`: which fields of a proxy are believed. A client can send each
-/// of them, and ordinary proxies pass on what they do not know.
+/// `TRUST_PROXY`: which header fields of a proxy are used. A client can send them too,
+/// and a proxy that does not set them passes them on.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum TrustProxy {
-    /// None.
+    /// No field.
     #[default]
     Off,
     /// `X-Forwarded-Host`, `X-Forwarded-Port` and `X-Forwarded-Proto`.
@@ -17,8 +17,8 @@ pub enum TrustProxy {
     Forwarded,
 }
 
-/// The site as its visitors see it: what the trusted proxy says, else the
-/// server.
+/// The site as visitors see it, from the fields of the trusted proxy, otherwise from the
+/// web server's variables.
 #[derive(Debug)]
 pub(crate) struct Site<'v> {
     /// Whether the visitor's connection is HTTPS.
@@ -27,13 +27,14 @@ pub(crate) struct Site<'v> {
     pub(crate) host: Cow<'v, [u8]>,
     /// The header field with the host.
     pub(crate) field: &'static str,
-    /// What `X-Forwarded-Port` says.
+    /// The value of `X-Forwarded-Port`.
     pub(crate) port: Option<u16>,
-    /// Whether `host` is from `Host`, whose port may be one behind the proxy.
+    /// Whether `host` was read from `Host`, whose port may be that of the server behind
+    /// the proxy.
     pub(crate) is_inner: bool,
 }
 
-/// What the nearest proxy said.
+/// The values that the nearest proxy sent.
 #[derive(Debug, Default, Eq, PartialEq)]
 struct Told<'v> {
     proto: Option<Cow<'v, [u8]>>,

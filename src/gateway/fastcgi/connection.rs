@@ -1,5 +1,5 @@
-//! One connection from a web server: bytes in, requests out; responses in, bytes
-//! out. It does not read or write the socket, but it reads the file of a response.
+//! One connection from a web server: makes requests of received bytes, and bytes of
+//! responses. It does not read or write the socket, but it reads the file of a response.
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
@@ -8,52 +8,53 @@ use std::os::unix::ffi::OsStrExt;
 use super::super::{Answer, Body, FileRange, MetaVariables};
 use super::record::{self, HEADER, ProtocolError, ProtocolStatus, Record};
 
-/// Bytes of meta-variables that one request may have.
+/// The most bytes of a request's meta-variables.
 pub(super) const MAX_PARAMS: usize = 256 * 1024;
 
-/// Bytes that are read from a file at a time: what a connection keeps of a response
-/// whose reader is slow.
+/// The most bytes of a file that are read at once, and so the most that a connection keeps
+/// in memory for a slow client.
 const PIECE: usize = 32 * 1024;
 
 const RESPONDER: [u8; 2] = [0, 1];
 const KEEP_CONNECTION: u8 = 1;
 
-/// A complete request: its meta-variables, and at most one byte more of its body
-/// than it may have.
+/// A complete request: its meta-variables, and of its body at most one byte more than the
+/// limit.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) vars: MetaVariables,
     pub(super) body: Vec<u8>,
 }
 
-/// What happens on a connection. If one has to be closed to make room, the last of
-/// these is closed first.
+/// The state of a connection. If a connection has to be closed to make room, those with
+/// the last of these states are closed first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Phase {
     /// A response is sent.
     Sending,
     /// A request is received, or the first one is awaited.
     Receiving,
-    /// A request was answered, and nothing of the next one was received.
+    /// A response was sent, and nothing of the next request was received.
     Idle,
 }
 
 /// The state of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Connection {
-    /// Less than one record, or what follows the request that is answered.
+    /// Received bytes: a part of a record, or those after the current request.
     input: Vec<u8>,
     output: Vec<u8>,
     current: Option<Current>,
     served: u64,
-    /// The web server asked for the end, or sends no more requests.
+    /// The web server wants the connection closed, or sends no more requests.
     closes: bool,
-    /// Closes after the next response, even if the web server asks to keep it.
+    /// Whether it is closed after the next response, even if the web server asks to keep
+    /// it.
     is_surplus: bool,
 }
 
-/// The request that is received or answered. There is one at a time: no web server
-/// multiplexes.
+/// The request that is being received or answered. There is only one, because no web
+/// server multiplexes requests.
 #[derive(Debug)]
 struct Current {
     id: u16,
@@ -65,25 +66,25 @@ struct Current {
 enum Stage {
     /// Meta-variables are received.
     Params(Vec<u8>),
-    /// Meta-variables are complete. The limit is asked for once bytes of the body are
-    /// received.
+    /// Meta-variables are complete. The limit is looked up when the first bytes of the
+    /// body arrive.
     Stdin(Request, Option<u64>),
-    /// With what has not been read of a file.
+    /// With the part of a file that has not been read.
     Answering(Option<FileRange>),
 }
 
 impl Connection {
-    /// Takes bytes from the web server, and returns the request that they complete,
-    /// if they do. `limit` returns how many bytes of body a request may have; one
-    /// byte more is kept of a longer body.
+    /// Receives bytes from the web server, and returns the request that they complete, if
+    /// any. `limit` returns the most bytes of a request's body; of a longer body, one byte
+    /// more is kept.
     ///
-    /// Bytes that follow a complete request are kept: call it again without bytes
-    /// after the response is sent.
+    /// Bytes that follow a complete request are kept: call this again without bytes when
+    /// the response has been sent.
     ///
     /// # Errors
     ///
-    /// [`ProtocolError`]; then the connection has to be closed after
-    /// [`Connection::output`] is sent.
+    /// [`ProtocolError`]: then the connection has to be closed when [`Connection::output`]
+    /// has been sent.
     pub(super) fn receive(
         &mut self,
         bytes: &[u8],
@@ -132,15 +133,14 @@ impl Connection {
         };
         let keep = flags & KEEP_CONNECTION != 0;
         match &self.current {
-            // END_REQUEST with this id would end the one that has begun.
+            // END_REQUEST with this id would end the current request.
             Some(current) if current.id == id => return Err(ProtocolError),
             Some(_) => record::write_end(&mut self.output, id, ProtocolStatus::CantMultiplex),
             None if [role1, role0] == RESPONDER => {
                 let stage = Stage::Params(Vec::new());
                 self.current = Some(Current { id, keep, stage });
             }
-            // To an authorizer's question a page would mean yes: 200 lets the visitor
-            // in (6.3).
+            // For the role Authorizer, a page with status 200 would allow access (6.3).
             None => {
                 record::write_end(&mut self.output, id, ProtocolStatus::UnknownRole);
                 self.closes |= !keep;
@@ -157,7 +157,7 @@ impl Connection {
         limit: &mut dyn FnMut(&MetaVariables) -> u64,
     ) -> Result<Option<Request>, ProtocolError> {
         let Some(current) = self.current.as_mut().filter(|current| current.id == id) else {
-            // Late records of a request that has ended are no error (3.3).
+            // Records of a request that has ended are not an error (3.3).
             return Ok(None);
         };
         match (kind, &mut current.stage) {
@@ -192,8 +192,8 @@ impl Connection {
         Ok(None)
     }
 
-    /// Answers the request that [`Connection::receive`] returned. A file follows piece
-    /// by piece: see [`Connection::read_piece`].
+    /// Sends the response to the request that [`Connection::receive`] returned. A file is
+    /// sent in pieces: see [`Connection::read_piece`].
     pub(super) fn answer(&mut self, answer: Answer) {
         let Some(current) = &mut self.current else {
             return;
@@ -213,13 +213,13 @@ impl Connection {
         self.end();
     }
 
-    /// Appends the next piece of a response's file to [`Connection::output`], if all
-    /// of that is sent.
+    /// Appends the next piece of a response's file to [`Connection::output`], if all of
+    /// the output has been sent.
     ///
     /// # Errors
     ///
-    /// What the system says about the file, or that it became shorter. Then the
-    /// response cannot be completed, and the connection has to be closed.
+    /// The file cannot be read or has become shorter. Then the response cannot be
+    /// completed, and the connection has to be closed.
     pub(super) fn read_piece(&mut self) -> io::Result<()> {
         let Some(Current { id, stage, .. }) = &mut self.current else {
             return Ok(());
@@ -253,7 +253,7 @@ impl Connection {
         }
     }
 
-    /// Answers a web server's question about this application (4.1).
+    /// Answers FCGI_GET_VALUES (4.1).
     fn send_values(&mut self, content: &[u8]) -> Result<(), ProtocolError> {
         let asked = record::pairs(content).ok_or(ProtocolError)?;
         let mut values = Vec::new();
@@ -277,12 +277,12 @@ impl Connection {
         self.is_surplus = true;
     }
 
-    /// How many requests were answered.
+    /// The number of responses.
     pub(super) fn served(&self) -> u64 {
         self.served
     }
 
-    /// What is to be sent to the web server.
+    /// The bytes to send to the web server.
     pub(super) fn output(&self) -> &[u8] {
         &self.output
     }
@@ -292,7 +292,7 @@ impl Connection {
         self.output.drain(..count);
     }
 
-    /// Whether nothing more is to be received or sent.
+    /// Whether there is nothing more to receive or to send.
     pub(super) fn is_done(&self) -> bool {
         self.closes && self.output.is_empty()
     }
@@ -310,8 +310,7 @@ impl Connection {
         }
     }
 
-    /// Bytes of a body that were received and are kept, of a request that is not
-    /// complete.
+    /// The number of bytes that are kept of the body of an incomplete request.
     pub(super) fn body(&self) -> usize {
         match self.stage() {
             Some(Stage::Stdin(request, _)) => request.body.len() + self.input.len(),
@@ -319,7 +318,7 @@ impl Connection {
         }
     }
 
-    /// Bytes from the web server that are kept.
+    /// The number of received bytes that are kept.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         let request = match self.stage() {

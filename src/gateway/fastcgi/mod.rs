@@ -1,14 +1,12 @@
-//! FastCGI 1.0: many requests in one process, each answered as if it were a
-//! CGI process of its own.
+//! FastCGI 1.0: many requests in one process, with the same responses as by CGI.
 //!
-//! The one role is Responder. A worker is one process with one thread: it
-//! waits for whichever connection has something to say, so a peer that stops
-//! in the middle of a record holds up nobody. More workers are more processes
-//! on one socket. Nothing is carried from a request to the next.
+//! The only role is Responder. A worker is a process with one thread, which waits for all
+//! its connections at once: a peer that stops in the middle of a record delays no other
+//! request. Several workers are several processes with one socket. Requests share no
+//! data.
 //!
-//! No crate does this soundly: of those that could be tried, each could be
-//! ended by one bad record, or lost requests whose records were cut in an
-//! unusual way.
+//! All crates that were tried ended after one wrong record, or lost requests whose records
+//! were divided in an unusual way.
 
 mod connection;
 #[cfg(test)]
@@ -27,10 +25,9 @@ pub(crate) use program::{ProgramFile, RUNNING};
 pub(crate) use signals::{asked_to_end, received};
 pub(crate) use worker::{GRACE, work};
 
-/// `FCGI_WEB_SERVER_ADDRS` (section 3.2 of the specification): the addresses
-/// that may connect by TCP; `None` if it is unset. An IPv4 address in IPv6's form
-/// (`::ffff:127.0.0.1`) is that IPv4 address. Blanks and a comma at the end do not
-/// matter.
+/// `FCGI_WEB_SERVER_ADDRS` (section 3.2 of the specification): the addresses that may
+/// connect by TCP; `None` if it is unset. An IPv4 address in IPv6's form
+/// (`::ffff:127.0.0.1`) is that IPv4 address. Blanks and a comma at the end are ignored.
 ///
 /// # Errors
 ///
@@ -56,22 +53,22 @@ pub(crate) fn web_server_addrs(
     Ok(Some(addresses))
 }
 
-/// `FCGI_WEB_SERVER_ADDRS` has something else than IP addresses in it.
+/// `FCGI_WEB_SERVER_ADDRS` contains an entry that is not an IP address.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("FCGI_WEB_SERVER_ADDRS: {0:?} is not an IP address")]
 pub(crate) struct WebServerAddrsError(String);
 
-/// Tells the owner, once, that a request came with what looks like a setting.
+/// Logs once that a parameter of a request has the name of a setting.
 ///
-/// Apache's mod_fcgid passes the variables of `SetEnv` so. They are not read, as
-/// whoever can connect to the socket could send them, too.
+/// Apache's mod_fcgid passes the variables of `SetEnv` as parameters. Settings are not
+/// read from them, because everybody who can connect to the socket can send them.
 #[derive(Debug, Default)]
 pub(crate) struct IgnoredSettings {
     said: bool,
 }
 
 impl IgnoredSettings {
-    /// Longer names than this are no setting's.
+    /// The most bytes of a setting's name.
     const MAX_NAME: usize = 64;
 
     pub(crate) fn look_at(&mut self, vars: &MetaVariables) {
@@ -98,11 +95,11 @@ impl IgnoredSettings {
     }
 }
 
-/// Gives a request the PATH_INFO that its server left out.
+/// Sets the PATH_INFO of a request whose web server does not.
 ///
-/// Several servers, asked for `/app/login` in a set-up without a script, put
-/// all of it into SCRIPT_NAME. Where its end is a route and no file of that name is
-/// the script, the end is PATH_INFO; the longest end that is one.
+/// If a configuration names no script, some web servers put the complete path, such as
+/// `/app/login`, into SCRIPT_NAME. Then the longest end of it that has a route becomes
+/// PATH_INFO, unless SCRIPT_FILENAME is a file.
 pub(crate) fn split_script_name(vars: &mut MetaVariables, is_route: impl Fn(&[u8]) -> bool) {
     if vars.get("PATH_INFO").is_some() {
         return;
@@ -110,7 +107,7 @@ pub(crate) fn split_script_name(vars: &mut MetaVariables, is_route: impl Fn(&[u8
     let (Some(script), Some(uri)) = (vars.get("SCRIPT_NAME"), vars.get("REQUEST_URI")) else {
         return;
     };
-    // Both tidied, as the server has tidied one of them only.
+    // The server has resolved dot segments in one of them only.
     if vars.script_is_file() || visible_path(uri) != Some(tidy(script)) {
         return;
     }

@@ -1,8 +1,8 @@
-//! The file that this process runs, and whether another one has replaced it.
+//! The file that this process runs, and whether another file has replaced it.
 //!
-//! A web server that starts its workers by itself (lighttpd) answers 503 when all
-//! of them leave at a time. So those that run a file that was replaced take turns,
-//! by a lock on that file.
+//! A web server that starts workers itself (lighttpd) answers 503 while it has no worker.
+//! So workers whose file was replaced end one after the other: each waits for a lock on
+//! this file.
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
@@ -14,18 +14,18 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
-/// The file that this process runs, whatever has become of its name.
+/// The file that this process runs, even if its name was removed or replaced.
 pub(crate) const RUNNING: &str = "/proc/self/exe";
 
-/// How long the first worker stays when its turn has come: the others find out
-/// meanwhile that they are not alone.
+/// The time for which the first worker keeps the lock before it ends: meanwhile, the
+/// others find it locked.
 const FIRST_STAY: Duration = Duration::from_secs(1);
 
-/// How long each of the others stays then: lighttpd starts a worker in the place of
-/// the one before within a second.
+/// The time for which each of the others keeps it: lighttpd replaces a worker that has
+/// ended within a second.
 const STAY: Duration = Duration::from_secs(2);
 
-/// How long a worker waits for its turn.
+/// The most time that a worker waits for the lock.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// What the kernel appends to the name of a running file that was removed.
@@ -36,19 +36,19 @@ const DELETED: &[u8] = b" (deleted)";
 pub(crate) struct ProgramFile {
     path: PathBuf,
     started: Identity,
-    /// Another file at `path`, as it was at the last look.
+    /// The other file at `path`, as it was at the last check.
     seen: Option<(Identity, Version)>,
     turn: Turn,
 }
 
-/// Where a worker stands that is to leave.
+/// The turn of a worker to end.
 #[derive(Debug)]
 enum Turn {
-    /// It is not to leave.
+    /// Its file was not replaced.
     No,
-    /// Another one leaves before it.
+    /// Another worker ends first.
     Waits { since: Instant },
-    /// It is the only one that leaves, as long as it has the lock.
+    /// It ends: no other worker does while it has the lock.
     Now {
         _lock: Option<File>,
         leaves: Instant,
@@ -68,7 +68,7 @@ impl ProgramFile {
         Self::new(std::fs::read_link(link).ok()?, link)
     }
 
-    /// `path` as the name of the file that `started` names.
+    /// The file that `started` leads to, which had the name `path` when it was started.
     fn new(mut path: PathBuf, started: &Path) -> Option<Self> {
         let started = identity(&std::fs::metadata(started).ok()?);
         // It may have been replaced since it was started.
@@ -86,14 +86,13 @@ impl ProgramFile {
         })
     }
 
-    /// What to start for another process of this program: the file that has its
-    /// name now.
+    /// The path for another process of this program: the file that has its name now.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether this worker is to end, as another program has taken the place of its
-    /// own and it is its turn. To be asked once in a while.
+    /// Whether this worker has to end, because its file was replaced and it is its turn.
+    /// Call this regularly.
     pub(super) fn is_to_end(&mut self, now: Instant) -> bool {
         if !self.is_replaced() {
             self.turn = Turn::No;
@@ -113,7 +112,7 @@ impl ProgramFile {
             .is_err_and(|err| err.kind() == ErrorKind::WouldBlock);
         self.turn = match is_held && now < since + MAX_WAIT {
             true => Turn::Waits { since },
-            // Where there are no such locks, nobody waits.
+            // On a file system without locks, no worker waits.
             false => Turn::Now {
                 _lock: lock.ok(),
                 leaves: now + stay,
@@ -122,10 +121,8 @@ impl ProgramFile {
         false
     }
 
-    /// Whether another program has taken the place of the one that was started,
-    /// and has stayed as it is since the last call.
-    ///
-    /// While there is none, or one that cannot be executed, ours goes on.
+    /// Whether another executable file has replaced the one that was started, and has not
+    /// changed since the last call.
     fn is_replaced(&mut self) -> bool {
         let now = std::fs::metadata(&self.path)
             .ok()

@@ -18,8 +18,8 @@ pub(super) const GET_VALUES: u8 = 9;
 pub(super) const GET_VALUES_RESULT: u8 = 10;
 pub(super) const UNKNOWN_TYPE: u8 = 11;
 
-/// What the peer sent is not FastCGI 1.0, or more than is accepted: the connection
-/// has to be closed.
+/// The peer sent something that is not FastCGI 1.0, or too much: the connection has to be
+/// closed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct ProtocolError;
 
@@ -32,8 +32,8 @@ pub(super) struct Record<'b> {
 }
 
 impl<'b> Record<'b> {
-    /// The first record in `bytes`, and what follows it; `None` if `bytes` end before
-    /// it does.
+    /// The first record in `bytes` and the bytes after it; `None` if the record is not
+    /// complete.
     ///
     /// # Errors
     ///
@@ -66,7 +66,7 @@ pub(super) fn header(kind: u8, id: u16, content: usize) -> [u8; HEADER] {
     [VERSION, kind, id1, id0, content1, content0, 0, 0]
 }
 
-/// Why an application ends a request (section 5.5).
+/// The protocol status of the end of a request (section 5.5).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum ProtocolStatus {
     RequestComplete = 0,
@@ -75,8 +75,8 @@ pub(super) enum ProtocolStatus {
     UnknownRole = 3,
 }
 
-/// Appends records of `kind` that carry `content`; without content, one that
-/// is empty, which ends a stream.
+/// Appends records of `kind` with `content`. Without content, it appends an empty record,
+/// which ends a stream.
 pub(super) fn write(out: &mut Vec<u8>, kind: u8, id: u16, content: &[u8]) {
     let mut rest = content;
     loop {

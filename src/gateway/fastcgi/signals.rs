@@ -6,15 +6,15 @@ use std::os::unix::net::UnixStream;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::low_level::pipe;
 
-/// What web servers, supervisors and terminals send to end a process. Without a
-/// handler, each of them would cut off the requests that are being answered.
+/// The signals by which web servers, supervisors and terminals end a process. Without a
+/// handler, each of them would interrupt the current requests.
 const END: [i32; 6] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2];
 
 /// Becomes readable when a signal asks this process to end. Reading never waits.
 ///
 /// # Errors
 ///
-/// What the system says about the handlers of the signals.
+/// The handlers of the signals cannot be set.
 pub(crate) fn asked_to_end() -> io::Result<UnixStream> {
     let is_ignored = |signal| signal == SIGHUP && ignores_hangup();
     received(END.into_iter().filter(|signal| !is_ignored(*signal)))

@@ -1,4 +1,4 @@
-//! The sockets of one worker.
+//! One worker: accepts connections and serves them.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -24,44 +24,44 @@ use super::connection::{Connection, Phase, Request};
 use super::program::ProgramFile;
 use super::signals::asked_to_end;
 
-/// Connections at one time. To accept one more, another one is closed.
+/// The most connections at one time. To accept one more, another one is closed.
 const MAX_CONNECTIONS: u64 = 100;
 
-/// Descriptors that are not connections: standard streams, files that a request
-/// opens, what a web server leaves open.
+/// The number of descriptors for other uses: standard streams, files that a request opens,
+/// descriptors that the web server leaves open.
 const OTHER_DESCRIPTORS: u64 = 24;
 
-/// Connections above the limit, which are closed after their first response.
+/// The most connections above the limit, which are closed after their first response.
 const SURPLUS: usize = 8;
 
-/// How long a request may take to be received.
+/// The time in which a request must be received.
 const RECEIVE_TIME: Duration = Duration::from_secs(10);
 
-/// Bytes of a body that give the rest of it a second more: as in
-/// `deploy/apache/signet.conf`, whose mod_reqtimeout has the same limits.
+/// The number of received bytes of a body that add a second to this time.
+/// `deploy/apache/signet.conf` sets the same limits for mod_reqtimeout.
 const BODY_RATE: u64 = 500;
 
-/// How long a connection may be idle, and how long a web server may take no bytes of
-/// a response.
+/// The time after which an idle connection is closed, or one whose web server reads no
+/// bytes of a response.
 const IDLE_TIME: Duration = Duration::from_secs(30);
 
-/// How long a worker that was asked to end serves requests that have begun, and
-/// those that wait to be accepted.
+/// The time in which a worker that has to end still answers the requests that it has begun
+/// and the connections that wait.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// How often time limits and the program's file are checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A web server that keeps a connection, and has requests to send, uses it again
-/// within this time.
+/// The time within which a web server uses a kept connection again, if it has requests to
+/// send.
 const REUSE_TIME: Duration = Duration::from_millis(10);
 
-/// What an event is about: one of these, or the number of a connection.
+/// The source of an event: one of these, or the number of a connection.
 const SIGNAL: u64 = u64::MAX;
 const STDOUT: u64 = u64::MAX - 1;
 const LISTENER: u64 = u64::MAX - 2;
 
-/// What answers requests: see [`work`].
+/// The functions of [`work`], and a buffer for reading.
 struct Handler<'w> {
     answer: &'w mut dyn FnMut(MetaVariables, Vec<u8>) -> Answer,
     limit: &'w mut dyn FnMut(&MetaVariables) -> u64,
@@ -73,7 +73,7 @@ struct Worker<'w> {
     /// Becomes readable when a signal asks the worker to end.
     asked_to_end: UnixStream,
     listener: BorrowedFd<'w>,
-    /// Nobody can connect any more.
+    /// Whether the listening socket is shut down.
     listener_is_shut: bool,
     allowed: Option<&'w [IpAddr]>,
     peers: BTreeMap<u64, Peer>,
@@ -81,8 +81,8 @@ struct Worker<'w> {
     next: u64,
     /// The most connections.
     room: usize,
-    /// How often a connection was used again since the last check, and between that
-    /// and the one before.
+    /// The number of times that a connection was used again since the last check, and
+    /// between the last two checks.
     reused: [u64; 2],
     /// Whether a refused connection was logged since the last check.
     has_logged_address: bool,
@@ -99,20 +99,20 @@ struct Peer {
     waits_to_send: bool,
 }
 
-/// The connection cannot be used any more: the web server closed it, or what it sent
+/// The connection cannot be used any more: the web server closed it or sent something that
 /// is not FastCGI, or a response cannot be completed.
 struct Closed;
 
-/// Serves the connections that are made to descriptor 0, until a signal asks it to
-/// end, or nobody reads its standard output any more, or the program's file was
-/// replaced. Connections that wait to be accepted then are still served.
+/// Serves the connections to descriptor 0 until a signal is received, the reader of
+/// standard output is gone, or the program's file was replaced. The connections that wait
+/// then are still served.
 ///
-/// `answer` answers a request by its meta-variables and body; `limit` returns how
-/// many bytes of body a request may have.
+/// `answer` returns the response to a request with these meta-variables and this body;
+/// `limit` returns the most bytes of a request's body.
 ///
 /// # Errors
 ///
-/// What the system says about the listening socket.
+/// The listening socket fails.
 pub(crate) fn work(
     allowed: Option<&[IpAddr]>,
     mut answer: impl FnMut(MetaVariables, Vec<u8>) -> Answer,
@@ -139,9 +139,9 @@ pub(crate) fn work(
     worker.run()
 }
 
-/// Whether no other process serves this socket: lighttpd and Apache's mod_fcgid start
-/// workers with a socket each, no other server is known to. (A TCP socket that is shut
-/// down resets the connections that wait.)
+/// Whether no other process serves this socket: lighttpd and Apache's mod_fcgid start each
+/// worker with its own socket. (Not for TCP: shutting down a TCP socket resets the
+/// connections that wait.)
 fn has_own_socket(listener: BorrowedFd<'_>) -> bool {
     if !getsockname(listener).is_ok_and(|address| address.address_family() == AddressFamily::UNIX) {
         return false;
@@ -156,8 +156,8 @@ fn has_own_socket(listener: BorrowedFd<'_>) -> bool {
     )
 }
 
-/// How many connections the limit on descriptors allows, each with a file that is
-/// being sent.
+/// The number of connections that the limit on descriptors allows, if each of them sends a
+/// file.
 fn room() -> usize {
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let room = descriptors.saturating_sub(OTHER_DESCRIPTORS) / 2;
@@ -165,25 +165,25 @@ fn room() -> usize {
 }
 
 impl Worker<'_> {
-    /// Waits for connections, so that each wakes one worker; for signals; and for the
-    /// end of whoever reads standard output.
+    /// Registers what [`Worker::run`] waits for: connections, each of which wakes only one
+    /// worker; signals; and the end of the reader of standard output.
     fn listen(&self) -> io::Result<()> {
-        // Other workers wait at the same socket; the second one gets nothing.
+        // Another worker may accept the connection first.
         rustix::io::ioctl_fionbio(self.listener, true)?;
         let add = |flags| {
             let data = EventData::new_u64(LISTENER);
             epoll::add(&self.epoll, self.listener, data, flags)
         };
         match add(EventFlags::IN | EventFlags::EXCLUSIVE) {
-            // Before Linux 4.5 each one wakes all.
+            // Before Linux 4.5, a connection wakes all workers.
             Err(Errno::INVAL) => add(EventFlags::IN)?,
             outcome => outcome?,
         }
         let signal = EventData::new_u64(SIGNAL);
         epoll::add(&self.epoll, &self.asked_to_end, signal, EventFlags::IN)?;
-        // A pipe whose reader is gone: `signet fastcgi` started this worker, and asks
-        // it to end or has ended itself. A file cannot be waited for (EPERM), and does
-        // not say such a thing.
+        // If `signet fastcgi` started this worker, standard output is a pipe. It closes
+        // the pipe to end the worker, and when it ends itself. If standard output is a
+        // file, epoll refuses it (EPERM).
         let data = EventData::new_u64(STDOUT);
         let _ = epoll::add(&self.epoll, stdout(), data, EventFlags::empty());
         Ok(())
@@ -198,7 +198,7 @@ impl Worker<'_> {
                 self.close_idle();
                 let is_done = self.peers.is_empty();
                 if Instant::now() > end_at || is_done && !self.accept()? {
-                    // At once: a connection that is made from now on would be lost.
+                    // Close the socket at once: connections from now on would be lost.
                     dup2_stdin(&self.asked_to_end)?;
                     return Ok(());
                 }
@@ -266,11 +266,11 @@ impl Worker<'_> {
         let (socket, from) = match acceptfrom_with(self.listener, flags) {
             Ok(accepted) => accepted,
             Err(Errno::AGAIN) => return Ok(false),
-            // The peer left while it waited.
+            // The peer closed the connection while it waited.
             Err(Errno::INTR | Errno::CONNABORTED | Errno::PROTO) => return Ok(true),
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 if !self.close_one() {
-                    // Other processes use what is missing, and this one uses nothing.
+                    // Other processes use all descriptors or memory of the system.
                     thread::sleep(Duration::from_millis(10));
                 }
                 return Ok(true);
@@ -310,7 +310,7 @@ impl Worker<'_> {
         Ok(true)
     }
 
-    /// Goes on with a connection later.
+    /// Waits for the next event of a connection.
     fn keep(&mut self, mut peer: Peer) {
         let surplus = if self.is_crowded(peer.since) {
             SURPLUS
@@ -328,9 +328,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Whether the limit is reached, and the connection that would be closed for one
-    /// more is in use: a request on its way would be lost. Then the new one is served
-    /// and closed.
+    /// Whether the limit is reached and the connection that would be closed is in use, so
+    /// that a request could be lost. Then the new connection is closed after its response.
     fn is_crowded(&self, now: Instant) -> bool {
         if self.peers.len() < self.room {
             return false;
@@ -342,15 +341,15 @@ impl Worker<'_> {
         })
     }
 
-    /// The connection to close if one has to be: the one that has been idle longest,
-    /// else the oldest request that is received, else the response that has been
-    /// waiting longest to be taken.
+    /// The connection to close if one has to be closed: the one that has been idle longest;
+    /// otherwise the oldest request that is being received; otherwise the response of which
+    /// no bytes were read for the longest time.
     fn first_to_close(&self) -> Option<(u64, &Peer)> {
         let peers = self.peers.iter().map(|(number, peer)| (*number, peer));
         peers.min_by_key(|(_, peer)| (Reverse(peer.connection.phase()), peer.since))
     }
 
-    /// Goes on with a connection whose socket is ready.
+    /// Continues with a connection whose socket is ready.
     fn go_on(&mut self, number: u64) {
         let Some(peer) = self.peers.get_mut(&number) else {
             return;
@@ -410,8 +409,7 @@ impl Worker<'_> {
     }
 }
 
-/// The time until then, in whole milliseconds, which is what the kernel takes: less
-/// than one would be no time.
+/// The time until then, and a millisecond more: the kernel counts in milliseconds.
 fn time_until(until: Instant) -> Timespec {
     let left = until.saturating_duration_since(Instant::now());
     Timespec::try_from(left + Duration::from_millis(1)).unwrap_or_default()
@@ -430,7 +428,7 @@ impl Peer {
         }
     }
 
-    /// When it is closed, unless something happens before.
+    /// The time at which it is closed, unless something happens before.
     fn deadline(&self) -> Instant {
         match self.connection.phase() {
             Phase::Idle | Phase::Sending => self.since + IDLE_TIME,
@@ -457,8 +455,8 @@ impl Peer {
             }
             bytes = &handler.buffer[..read];
         }
-        // One response at a time: a peer that sends requests and reads nothing does not
-        // fill the memory.
+        // One response at a time: otherwise a peer that sends requests and reads no
+        // responses could fill the memory.
         while !bytes.is_empty() || self.connection.phase() != Phase::Sending {
             match self.connection.receive(bytes, handler.limit) {
                 Ok(Some(Request { vars, body })) => {
@@ -477,8 +475,8 @@ impl Peer {
         Ok(())
     }
 
-    /// Sends what the socket takes at once, and at most one more piece of a file, so
-    /// that a fast reader of a long file delays nobody.
+    /// Sends as much as the socket accepts at once, and at most one more piece of a file, so
+    /// that other requests do not wait for a long file.
     fn send(&mut self) -> Result<(), Closed> {
         self.write()?;
         self.connection.read_piece().map_err(|err| {
