@@ -1,9 +1,8 @@
-//! What an error page says: the one table of words for everything that can go
-//! wrong.
+//! The text of error pages: the only place that chooses it.
 //!
-//! A visitor reads one plain sentence and a number; the owner finds the reason
-//! under that number on standard error (and on the page, with `DEBUG`). What an
-//! owner can do about it is said in words for somebody who has only FTP.
+//! A visitor reads a sentence and a number. Under this number, the owner finds the reason
+//! in the error log (and on the page, with `DEBUG`). The page also says what the owner can
+//! do, even with nothing but FTP.
 
 use std::path::{Path, PathBuf};
 
@@ -23,31 +22,31 @@ use crate::session::store::StoreError;
 page::page! {
     ErrorPage, "error.html", minijinja::context! {},
     status: u16,
-    // The status in words.
+    // The status as text: Not Found.
     reason: &'a str,
-    // For anybody.
+    // A sentence for visitors.
     message: &'a str,
-    // For an owner who has nothing but FTP.
+    // What the owner should do.
     fix: &'a str,
-    // Steps for hosts of several kinds.
+    // Lists of steps, for several kinds of hosts.
     remedies: &'a [Steps],
-    // The number of this error on stderr.
+    // The number of the reason in the error log.
     error_id: &'a str,
-    // Only when debugging.
+    // The reason, only with `DEBUG`.
     detail: &'a str
 }
 
-/// What an error page says.
+/// The text of an error page.
 struct Words {
-    /// For anybody.
+    /// A sentence for visitors.
     message: &'static str,
-    /// For an owner who has nothing but FTP.
+    /// What the owner should do.
     fix: String,
-    /// Steps for hosts of several kinds.
+    /// Lists of steps, for several kinds of hosts.
     remedies: &'static [Remedy],
 }
 
-/// The error page: the site's own if there is one that can be rendered.
+/// The error page: the site's own, if it exists and can be rendered.
 pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
     let context = error.context;
     let advice = Advice {

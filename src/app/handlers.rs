@@ -33,7 +33,7 @@ pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response
 
 pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
-    // Nobody types a name into a site that cannot keep it.
+    // If sessions cannot be opened, the form is not shown.
     session.open();
     if request.method() != Method::POST {
         return response(&Login::default(), context);
@@ -41,7 +41,7 @@ pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response
     match username::posted(&form(request)?, &ENGLISH) {
         Ok(username) => {
             session.insert(USERNAME, username);
-            // Also of who was logged in by that name already.
+            // Also if the visitor is already logged in with this name.
             session.renew();
             if context.config.session_permanent {
                 session.set_permanent(true);
@@ -57,7 +57,7 @@ pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response
     }
 }
 
-/// A GET logs out as well, as in the tutorial, if it is a visitor's own click.
+/// A GET also logs out, as in Flask's quickstart, if it is a visitor's own click.
 pub(super) fn logout(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
     if request.method() != Method::POST && !logs_out(request) {
@@ -65,7 +65,7 @@ pub(super) fn logout(request: &Request, session: &mut Session) -> Result<Respons
         return response(&Logout { username }, context);
     }
     let was_logged_in = session.contains_key(USERNAME);
-    // Any body is a click on the other button: a client without forms logs out.
+    // A body that is not a form counts as the button "Log out".
     let form: Form = form(request).unwrap_or_default();
     let everywhere = form.get(EVERYWHERE).is_some();
     if everywhere {
@@ -73,8 +73,8 @@ pub(super) fn logout(request: &Request, session: &mut Session) -> Result<Respons
     }
     // Remove the username from the session if it is there.
     session.remove(USERNAME);
-    // A session that holds nothing but how long it lasts is over. So are those
-    // that made the request ambiguous, which therefore shows an empty one.
+    // A session without values is deleted. So are the sessions of a request with two
+    // different valid cookies, for which this session is empty.
     if session.iter().all(|(key, _)| key == "_permanent") {
         session.clear();
     }
@@ -91,9 +91,8 @@ fn username_in(session: &Session) -> &str {
     }
 }
 
-/// Whether a GET of `/logout` is a visitor's own click: not a page elsewhere
-/// that embeds the address, and not a browser that reads ahead. HEAD asks for
-/// the page only.
+/// Whether a GET of `/logout` is a visitor's own click: not a request of another site's
+/// page, and not one that a browser sends in advance. HEAD does not log out.
 fn logs_out(request: &Request) -> bool {
     let says = |name: &str, words: &[&str]| {
         request.headers().get_all(name).iter().any(|value| {

@@ -1,4 +1,4 @@
-//! This program: its table of pages, what they show, and its error page.
+//! The program signet: its pages, their data, and its error page.
 
 mod advice;
 mod error;
@@ -15,15 +15,15 @@ use minijinja::Value;
 use self::page::page;
 use crate::server::Server;
 
-/// The table of pages. A row has the path below the mount, the methods, the
-/// handler, whose name is also the endpoint (as in Flask), whether the body of a
-/// POST has to be a form, the file of the template, and what the template shows.
+/// The table of pages. A row has the path, relative to the URL path of the program; the
+/// methods; the handler, whose name is also the endpoint, as in Flask; whether the body of
+/// a POST must be a form; the file of the template, and the data for it.
 macro_rules! pages {
     ($($path:literal [$($method:ident),+] $handler:ident $($takes_form:ident)? =>
         $file:literal $name:ident { $($field:ident: $type:ty),* })+) => {
         $(page!($name, $file, shared_variables(), $($field: $type),*);)+
 
-        /// This program as a server.
+        /// The program signet as a server.
         pub fn server() -> Server<'static> {
             Server::named("signet")
                 $(
@@ -43,8 +43,8 @@ macro_rules! pages {
             ("style.css", include_str!("../../templates/style.css")),
         ];
 
-        /// The variables of all pages in the table, with empty values: a template
-        /// may include that of another page.
+        /// The variables of all pages in the table, with empty values: a template may
+        /// include the template of another page.
         fn shared_variables() -> Value {
             minijinja::context! { $(..$name::default().own_variables()),+ }
         }
@@ -53,8 +53,8 @@ macro_rules! pages {
 
 pages! {
     "/" [GET] index => "index.html"
-        // `everywhere`: whether there is a button that logs the user out everywhere.
-        // `message`: what came of the last click on it.
+        // `everywhere`: whether the button "Log out everywhere" works.
+        // `message`: the result of the last click on it.
         Index { username: &'a str, everywhere: bool, message: &'a str }
     "/login" [GET, POST] login takes_form => "login.html"
         Login { username: &'a str, error: &'a str }

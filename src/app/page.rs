@@ -1,11 +1,11 @@
-//! What pages show, and the templates that show it.
+//! The data of pages, and their templates.
 
 use minijinja::Value;
 
 use super::remedy::Steps;
 use crate::server::Context;
 
-/// What a page shows, and the template that shows it.
+/// The data of a page, and its template.
 pub(super) trait Page {
     /// The template's file, which a site can replace.
     fn file(&self) -> &'static str;
@@ -17,8 +17,8 @@ pub(super) trait Page {
     fn variables(&self) -> Value;
 }
 
-/// Defines a page: a struct with what it shows, which two engines render from the
-/// same template. `$shared` are variables that its own template may have besides.
+/// Defines a page: a struct with its data. Two engines render it from the same template.
+/// `$shared` are more variables for a site's own template.
 macro_rules! page {
     ($name:ident, $file:literal, $shared:expr, $($field:ident: $type:ty),*) => {
         #[derive(Clone, Copy, Default)]
@@ -41,7 +41,7 @@ macro_rules! page {
                 }
 
                 impl Template<'_> {
-                    /// A test renders each page by the other engine, too, where an
+                    /// A test also renders each page with the other engine, where an
                     /// unknown endpoint is an error.
                     fn url_for(&self, endpoint: &str) -> String {
                         self.context.url_for(endpoint, &[]).unwrap_or_default()
@@ -51,7 +51,7 @@ macro_rules! page {
                 let Self { $($field),* } = *self;
                 let t = &$crate::app::texts::ENGLISH;
                 let template = Template { t, context, $($field),* };
-                // Rendering into a String has nothing that can fail.
+                // Rendering into a String cannot fail.
                 askama::Template::render(&template).unwrap_or_default()
             }
 
@@ -71,7 +71,7 @@ macro_rules! page {
 }
 pub(super) use page;
 
-/// What a template can show.
+/// A type of the variables of templates.
 pub(super) trait Variable {
     fn value(&self) -> Value;
 }

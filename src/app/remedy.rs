@@ -1,11 +1,11 @@
-//! Steps that an owner who has only FTP can take on hosts of several kinds.
+//! Steps that an owner can take, even with nothing but FTP, on several kinds of hosts.
 
 use minijinja::{Value, context};
 
 use super::texts::Texts;
 use crate::files::accounts;
 
-/// What gives the program what it needs, on one kind of host.
+/// A way to give the program its key or folder, on one kind of host.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Remedy {
     /// Programs run as the web server's user: the key in `.htaccess`.
@@ -15,7 +15,7 @@ pub(super) enum Remedy {
     /// Programs run as their owner (suEXEC): a folder, and the settings' path in
     /// `.htaccess`.
     OwnFolder,
-    /// For who administers the server.
+    /// For the administrator of the server.
     SystemFolder,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Steps {
     pub(super) steps: Vec<Step>,
 }
 
-/// One thing to do.
+/// One step.
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) text: &'static str,
@@ -50,18 +50,18 @@ impl Steps {
 }
 
 impl Remedy {
-    /// What can be done on any host about the lack of a folder for the key.
+    /// If there is no folder for the key.
     pub(super) const FOR_THE_KEY: &[Self] =
         &[Self::KeyInHtaccess, Self::OwnFolder, Self::SystemFolder];
 
-    /// The same for sessions.
+    /// If there is no folder for sessions.
     pub(super) const FOR_SESSIONS: &[Self] =
         &[Self::SignedCookies, Self::OwnFolder, Self::SystemFolder];
 
-    /// The same for what needs a folder on every host.
+    /// If a folder is needed on every host.
     pub(super) const FOR_A_FOLDER: &[Self] = &[Self::OwnFolder, Self::SystemFolder];
 
-    /// The state folder that an administrator makes.
+    /// The state folder that an administrator creates.
     pub(super) const SYSTEM_FOLDER: &str = "/var/lib/signet";
 
     /// `euid` is the user as whom the program runs.

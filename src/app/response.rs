@@ -1,4 +1,4 @@
-//! A page as a response: the built-in one, or a site's own.
+//! A page as a response: the built-in page, or the site's own.
 
 use http::header::{self, HeaderValue};
 
@@ -8,11 +8,10 @@ use crate::server::{Context, Error, Response, html, keep_out_of_caches, render_o
 /// The Content-Security-Policy of the built-in pages, with the hashes of the one
 /// style and the one script that they have; a test compares them.
 ///
-/// The script empties a page that is left, and loads it anew when the browser
-/// takes it back from memory: Chromium does so after a logout although the page
-/// says `no-store`, and `Clear-Site-Data: "cache"`, the other way to prevent it,
-/// takes Chromium seconds. Images are allowed because browsers request
-/// `/favicon.ico` without being told to.
+/// The script empties a page when the visitor leaves it, and reloads it when the browser
+/// shows it from memory again: Chromium does that after a logout, in spite of `no-store`.
+/// The other way to prevent it, `Clear-Site-Data: "cache"`, takes Chromium seconds. Images
+/// are allowed because browsers request `/favicon.ico` for every page.
 pub(super) const POLICY: &str = "default-src 'none'; \
     style-src 'sha256-E1/EOR+TcJZIlUZdcRzf3BadxLWZ78Uc3JHsxRQqoQk='; \
     script-src 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \
@@ -29,8 +28,8 @@ pub(super) const SITE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsa
 ///
 /// # Errors
 ///
-/// A site's own page that cannot be rendered. The built-in page is not shown in
-/// its place, so that the mistake is seen.
+/// The site's own page cannot be rendered. The built-in page is not used instead, so that
+/// the owner sees the mistake.
 pub(super) fn response(page: &dyn Page, context: &Context) -> Result<Response, Error> {
     if let Some(document) = render_own(context, page.file(), &page.variables())? {
         let policy = const { HeaderValue::from_static(SITE_POLICY) };

@@ -1,4 +1,4 @@
-//! What people read, in their language: the texts of `templates/en.rs`.
+//! The texts of pages, in one language: `templates/en.rs`.
 //!
 //! For another language, copy that file. A second definition of the macro
 //! `texts`, before the file is included, makes another constant [`Texts`] of it,

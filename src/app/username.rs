@@ -4,7 +4,7 @@ use super::texts::Texts;
 use crate::server::Form;
 use crate::session::USERNAME;
 
-/// Bytes that a name may have.
+/// The most bytes of a name.
 const MAX_USERNAME: usize = 256;
 
 /// The one name in the form, or what is wrong with it and what to show again.
@@ -29,7 +29,7 @@ pub(super) fn posted(form: &Form, t: &Texts) -> Result<String, (String, String)>
     Ok(name.to_owned())
 }
 
-/// Blanks, and characters that show nothing at all.
+/// Blanks and invisible characters.
 fn is_invisible(c: char) -> bool {
     c.is_whitespace()
         || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}'

@@ -30,19 +30,18 @@ use crate::gateway::fastcgi::{
 use crate::gateway::{ProcessInput, is_listening};
 use crate::log::log;
 
-/// How long after the start of a worker the next one is started in its place, if it
-/// ends sooner.
+/// The least time between two starts of a worker.
 const BETWEEN_STARTS: Duration = Duration::from_secs(1);
 
-/// How long the workers may take to end; then they are killed. Less than
+/// The time after which workers that have not ended are killed. It is less than
 /// `TimeoutStopSec` in `deploy/signet.service`.
 const MAX_END: Duration = GRACE.saturating_add(Duration::from_secs(5));
 
-/// How long to wait for an address that is in use: the workers of a daemon that was
-/// killed listen for [`GRACE`] longer.
+/// The most time to wait for an address that is in use: the workers of a killed daemon
+/// listen for [`GRACE`] longer.
 const MAX_IN_USE: Duration = GRACE.saturating_add(Duration::from_secs(1));
 
-/// How often such an address is tried.
+/// The time between two attempts to use such an address.
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// Runs workers for nginx and Apache's mod_proxy_fcgi. lighttpd and mod_fcgid start
@@ -63,8 +62,8 @@ pub(super) struct Arguments {
     mode: u32,
 }
 
-/// Where to listen: on this machine only, as everybody who can connect is taken for
-/// the web server.
+/// An address to listen on. It is on this machine, because everybody who can connect can
+/// pretend to be the web server.
 #[derive(Clone, Debug)]
 enum Address {
     Unix(PathBuf),
@@ -112,9 +111,9 @@ pub(super) fn run(
     sockets: Vec<OwnedFd>,
     input: &ProcessInput,
 ) -> Result<(), Failure> {
-    // Each worker reads it, and would end if it was wrong.
+    // Each worker reads it too, and would end if it were wrong.
     web_server_addrs(&input.vars).map_err(Failure::new)?;
-    // Before the first worker, whose end would not be noticed.
+    // Before the first worker is started: otherwise its end could be missed.
     let signals = Signals::new().map_err(Failure::new)?;
     let Some(listener) = Listener::new(arguments.listen, arguments.mode, sockets, &signals)? else {
         return Ok(());
@@ -140,7 +139,7 @@ pub(super) fn run(
     workers.iter_mut().for_each(Worker::ask_to_end);
     let deadline = Instant::now() + MAX_END;
     while workers.iter_mut().any(Worker::runs) && Instant::now() < deadline {
-        // To be asked again changes nothing.
+        // A second signal changes nothing.
         signals.wait(Some(deadline))?;
     }
     workers.iter_mut().for_each(Worker::kill);
@@ -148,16 +147,16 @@ pub(super) fn run(
     Ok(())
 }
 
-/// The signals that this process waits for. Nothing else waits here.
+/// The signals that this process waits for.
 struct Signals {
     end: UnixStream,
     child: UnixStream,
 }
 
-/// Why a wait is over.
+/// Why a wait ended.
 #[derive(Eq, PartialEq)]
 enum Wait {
-    /// A worker may have ended, or the time is over.
+    /// A worker may have ended, or the time limit is reached.
     GoOn,
     /// A signal asks this process to end.
     AskedToEnd,
@@ -188,7 +187,7 @@ impl Signals {
     }
 }
 
-/// Whether something has arrived, which this takes.
+/// Whether bytes have arrived. Removes them.
 fn is_readable(mut pipe: &UnixStream) -> bool {
     pipe.read(&mut [0; 64]).is_ok()
 }
@@ -196,12 +195,12 @@ fn is_readable(mut pipe: &UnixStream) -> bool {
 /// The socket of all workers.
 struct Listener {
     socket: OwnedFd,
-    /// Its path, if this process made it, with the file's device and inode.
+    /// Its path, if this process created it, with the file's device and inode.
     file: Option<(PathBuf, Option<(u64, u64)>)>,
 }
 
 impl Listener {
-    /// `None` if a signal asks this process to end meanwhile.
+    /// `None` if a signal ends this process meanwhile.
     fn new(
         listen: Option<Address>,
         mode: u32,
@@ -265,11 +264,12 @@ impl Listener {
         Ok(Self { socket, file: None })
     }
 
-    /// Refuses new connections, so that none is waiting when the last worker ends. The
-    /// workers answer the connections that are waiting now.
+    /// Refuses new connections, so that none waits when the last worker ends. The workers
+    /// answer the connections that wait now.
     ///
-    /// A TCP socket would drop these; there, connections of the last moment are lost.
-    /// systemd's socket stays open for the process that it starts next.
+    /// Not for TCP: there, the connections that wait would be reset. Those that are made
+    /// just before the last worker ends are lost. A socket of systemd stays open for the
+    /// next process.
     fn refuse_connections(&self) {
         if self.file.is_some() {
             let _ = shutdown(&self.socket, Shutdown::Both);
@@ -290,8 +290,8 @@ impl Listener {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::AddrInUse`] if another process listens there; otherwise what the
-/// system says.
+/// [`ErrorKind::AddrInUse`] if another process listens there; otherwise the error of the
+/// system.
 fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     match std::fs::symlink_metadata(path) {
         Ok(meta) if !meta.file_type().is_socket() => {
@@ -312,8 +312,7 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     Ok(socket)
 }
 
-/// Whether a process listens at this socket. Does not wait for one whose queue is
-/// full.
+/// Whether a process listens at this socket. Does not wait if its queue is full.
 fn is_in_use(path: &Path) -> io::Result<bool> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -329,13 +328,13 @@ fn file_at(path: &Path) -> Option<(u64, u64)> {
 /// The program that workers run.
 struct Program {
     file: Option<ProgramFile>,
-    /// The script of settings that was started.
+    /// The settings script that was started.
     script: Option<OsString>,
 }
 
 impl Program {
-    /// Starts the file that has the program's name now, which may be an update; the
-    /// running one if that fails, or if it `has_failed` before.
+    /// Starts the file that has the program's name now, which may be an update. If that
+    /// fails, or if it `has_failed` before, starts the running file.
     fn start(&self, listener: &Listener, has_failed: bool) -> io::Result<Child> {
         let path = self.file.as_ref().map(ProgramFile::path);
         match path
@@ -367,13 +366,13 @@ impl Program {
     }
 }
 
-/// One of the workers: this program again, with the socket as its standard input.
+/// A worker: another process of this program, with the socket as its standard input.
 struct Worker {
     /// `None` until it is started again.
     child: Option<Child>,
     /// When it may be started again.
     next: Instant,
-    /// Whether the program's file was started last, and failed at once.
+    /// Whether the last start was of the program's file, which failed at once.
     has_failed: bool,
 }
 
@@ -388,7 +387,7 @@ impl Worker {
         })
     }
 
-    /// Starts it again if it has ended, as soon as it may be.
+    /// Starts it again if it has ended, but not too soon.
     fn look_after(&mut self, program: &Program, listener: &Listener) {
         if let Some(child) = &mut self.child {
             let Ok(Some(status)) = child.try_wait() else {
@@ -415,7 +414,7 @@ impl Worker {
         }
     }
 
-    /// When it is to be started again; `None` while it runs.
+    /// The time at which it is started again; `None` while it runs.
     fn next_start(&self) -> Option<Instant> {
         self.child.is_none().then_some(self.next)
     }
@@ -425,8 +424,8 @@ impl Worker {
         child.is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
-    /// Closes the pipe, as the end of this process would. A worker that is starting
-    /// could miss a signal.
+    /// Closes the pipe, as happens when this process ends. (A worker that is starting could
+    /// miss a signal.)
     fn ask_to_end(&mut self) {
         if let Some(child) = &mut self.child {
             drop(child.stdout.take());

@@ -88,8 +88,8 @@ pub fn run(
     sockets: Vec<OwnedFd>,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> u8 {
-    // If a script of settings was started in a shell, the kernel puts its path before
-    // the arguments.
+    // If a settings script was started in a shell, the kernel puts its path before the
+    // arguments.
     let argument = input.argument.filter(|path| is_script(Path::new(path)));
     let arguments = arguments.into_iter().skip(usize::from(argument.is_some()));
     let input = ProcessInput { argument, ..input };

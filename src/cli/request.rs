@@ -11,7 +11,7 @@ use crate::gateway::{ProcessInput, variables_for};
 pub(super) struct Arguments {
     /// GET, HEAD, POST or another method, in upper or lower case
     method: String,
-    /// The URL's path below the mount, with its query: /login
+    /// The path below the URL path of the program, with its query: /login
     path: String,
     /// A Cookie header, NAME=VALUE; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]

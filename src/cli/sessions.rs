@@ -98,7 +98,7 @@ fn for_each(
     }
 }
 
-/// What `list` shows of a session; sorted, it is the order of the list.
+/// The columns of `list`; the list is sorted by them.
 #[derive(Eq, Ord, PartialEq, PartialOrd)]
 struct Found {
     started: u64,
@@ -171,7 +171,7 @@ fn revoke(config: &Config, user: Option<&str>, now: u64) -> Result<(), Failure> 
         note(ended);
         return Ok(());
     }
-    // The marks have ended them: what goes wrong now is no failure.
+    // The marks have ended the sessions: errors while records are removed are not failures.
     let removed = remove_ended(config, now, |record| {
         user.is_none() || record.user() == user
     });

@@ -1,6 +1,6 @@
-//! The site of a command: the settings and the state folder that its requests use.
-//! A command of another user would find other ones: it would show nothing, or
-//! create files that the requests cannot use. So it is refused.
+//! The site of a command: the settings and the state folder that the requests of the web
+//! server use. A command of another user would use others: it would show nothing, or create
+//! files that the requests cannot use. So it is refused.
 
 use std::fmt::Display;
 use std::fs::Metadata;
@@ -17,17 +17,17 @@ use crate::gateway::ProcessInput;
 /// The user who can read and write all files.
 const ROOT: u32 = 0;
 
-/// What a command reads or changes.
+/// The data that a command reads or changes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Subject {
     Key,
     Sessions,
-    /// Both.
+    /// Keys and sessions.
     Site,
 }
 
-/// The settings of the site, for a command about data that its requests stored.
-/// Logs which settings file and state folder are used.
+/// The settings of the site, for a command about data that requests have stored. Logs
+/// which settings file and state folder are used.
 ///
 /// # Errors
 ///
@@ -39,8 +39,8 @@ pub(super) fn settings(input: &ProcessInput, subject: Subject) -> Result<Config,
     Ok(config)
 }
 
-/// Checks whether a request of this user in a shell is like those of the web
-/// server. Wrong settings are no error, as the response tells about them.
+/// Checks whether a request of this user in a shell is like those of the web server.
+/// Wrong settings are not an error: the response names them.
 ///
 /// # Errors
 ///
@@ -87,7 +87,7 @@ fn load(input: &ProcessInput) -> Result<Result<Config, ConfigError>, Failure> {
     Ok(config)
 }
 
-/// The script of settings that was started in the shell.
+/// The settings script that was started in the shell.
 fn script(input: &ProcessInput) -> Option<&Path> {
     input.argument.as_deref().map(Path::new)
 }
@@ -154,7 +154,7 @@ fn check_existence(config: &Config, input: &ProcessInput, subject: Subject) -> R
     )
 }
 
-/// Logs where settings and state are, unless `STATE_DIR` tells it.
+/// Logs the settings file and the state folder, unless `STATE_DIR` is set.
 fn log_sources(config: &Config) {
     if let Some(err) = config.refused_state_dir() {
         note(format_args!("{err}; it is not used"));

@@ -8,12 +8,12 @@ use crate::session::cookie::CookiePath;
 const NAME: &str = "SESSION_COOKIE_NAME";
 
 impl Config {
-    /// Checks the rules by which browsers drop a cookie (RFC 6265bis, 5.7): then a
-    /// login would have no effect.
+    /// Checks the rules of browsers for a cookie (RFC 6265bis, 5.7). Browsers drop a cookie
+    /// that breaks one of them, and a login would have no effect.
     ///
     /// `given` are the settings that are used, in order.
     pub(super) fn check_cookie(&mut self, given: &[Raw<'_>]) -> Result<(), ConfigError> {
-        // A default is in no conflict.
+        // A default does not conflict with anything.
         let conflict = |name: &str, reason| match given.iter().rev().find(|raw| raw.is(name)) {
             Some(raw) => Err(raw.error(ConfigProblem::Conflict(reason))),
             None => Ok(()),

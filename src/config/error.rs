@@ -1,5 +1,5 @@
-//! What is wrong with the settings, as data: the place, the setting, and the kind
-//! of mistake. The words for the log are here, those for visitors in `app::error`.
+//! Errors in the settings: the place, the setting and the kind of mistake. The text for the
+//! log is here, the text for visitors in `app::error`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -46,9 +46,9 @@ pub(crate) enum ConfigProblem {
         similar: Option<&'static str>,
     },
     Value(Box<WrongValue>),
-    /// It is in conflict with another setting.
+    /// It conflicts with another setting.
     Conflict(Conflict),
-    /// The line is not TOML: the parser's reason, and what to do about it.
+    /// The line is not TOML: the parser's reason, and how to correct it.
     Syntax {
         reason: String,
         remedy: Option<SyntaxRemedy>,

@@ -1,4 +1,4 @@
-//! Where the secret key comes from.
+//! The secret key: from the settings, or from the key file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub enum RotateError {
     Full(retired::RotateError),
 }
 
-/// Where the files of signet may be, as far as a shell knows.
+/// The rules for paths of key files in commands.
 fn signet_places(environment: &Environment, euid: u32) -> PrivatePlaces<'_> {
     PrivatePlaces {
         program: Program::SIGNET.name,
@@ -147,8 +147,8 @@ impl Config {
         Some(dir.join(key::FILE_NAME))
     }
 
-    /// Creates a new key in the state folder. The old one verifies cookies for
-    /// `PERMANENT_SESSION_LIFETIME` more.
+    /// Creates a new key in the state folder. The old key verifies cookies until
+    /// `PERMANENT_SESSION_LIFETIME` has passed.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl Config {
         })
     }
 
-    /// What signs and verifies cookies.
+    /// The signer of cookies.
     ///
     /// # Errors
     ///

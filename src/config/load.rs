@@ -1,4 +1,4 @@
-//! Finding the settings file and reading all settings.
+//! Finds the settings file and reads all settings.
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
@@ -16,17 +16,17 @@ use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile, TrustedFolde
 use crate::files::{FileError, FileProblem, text};
 use crate::gateway::Environment;
 
-/// Bytes of a `signet.toml` that is read.
+/// The most bytes of a settings file.
 const MAX_FILE: usize = 64 * 1024;
 
 /// The name of the settings file in the state folder.
 const FILE_NAME: &str = "signet.toml";
 
-/// The name of a setting that has to be known before the settings file is.
+/// The setting that is needed to find the settings file.
 const STATE_DIR: &str = "STATE_DIR";
 
-/// What tells one state of a file from another: device, number, length and the
-/// moment of the last change, in seconds and nanoseconds.
+/// Data that differ if a file has changed: device, inode, length and the time of the last
+/// change, in seconds and nanoseconds.
 pub(super) type Stamp = (u64, u64, u64, i64, i64);
 
 fn stamp_of(meta: &Metadata) -> Stamp {
@@ -34,7 +34,7 @@ fn stamp_of(meta: &Metadata) -> Stamp {
     (meta.dev(), meta.ino(), meta.len(), change.0, change.1)
 }
 
-/// The state that a file has now; `None` if there is none.
+/// The stamp of the file; `None` if it does not exist.
 pub(super) fn stamp(path: &Path) -> Option<Stamp> {
     Some(stamp_of(&std::fs::metadata(path).ok()?))
 }
@@ -42,14 +42,14 @@ pub(super) fn stamp(path: &Path) -> Option<Stamp> {
 impl Config {
     /// Finds and reads all settings of `program`.
     ///
-    /// `script` is the `#!` script that the kernel started the program for, if
-    /// any. Of a request, settings depend on `served` only, which can make a
-    /// folder refused and never another one used.
+    /// `script` is the `#!` script for which the kernel started the program, if any. Of a
+    /// request, only `served` has an effect: it can make a folder refused, but cannot
+    /// choose another one.
     ///
     /// # Errors
     ///
-    /// An unknown name, a wrong type or range, a file that cannot be read:
-    /// with name, file and line.
+    /// An unknown name, a wrong type or range, or a file that cannot be read. The error has
+    /// name, file and line.
     pub fn load(
         program: &Program,
         environment: &Environment,
@@ -81,7 +81,7 @@ impl Config {
             let is_unset = |null: &Raw<'_>| null.is_null() && null.is(raw.setting.name);
             match variables.iter().any(is_unset) {
                 false => given.push(raw),
-                // It is not used, and has to be right all the same.
+                // It is not used, but a mistake in it is an error too.
                 true => raw.apply(&mut Self::unusable(program, environment, euid))?,
             }
         }
@@ -117,7 +117,7 @@ impl Config {
         Ok(config)
     }
 
-    /// What is left when [`Config::load`] failed: enough to say so.
+    /// The settings of the error page if [`Config::load`] failed.
     pub(crate) fn unusable(program: &Program, environment: &Environment, euid: u32) -> Self {
         let nowhere = StateDirError::NoneFound(Vec::new());
         let mut config = Self::defaults(program, Err(nowhere), euid);
@@ -126,10 +126,10 @@ impl Config {
     }
 }
 
-/// The settings file, or where it would be.
+/// The settings file, which need not exist.
 struct SettingsFile {
     path: PathBuf,
-    /// Whether the state folder is the reason that it is used.
+    /// Whether it is the `signet.toml` in the state folder.
     in_state_dir: bool,
     content: Option<Content>,
 }
@@ -142,7 +142,8 @@ struct Content {
 }
 
 impl SettingsFile {
-    /// The file that a variable names, or a script, or the one in the state folder.
+    /// The file that a variable names; otherwise the script; otherwise the file in the
+    /// state folder.
     fn find(
         environment: &Environment,
         script: Option<&Path>,
@@ -192,7 +193,7 @@ impl Content {
     }
 }
 
-/// `SIGNET_CONFIG`, or `SSL_SIGNET_CONFIG` (suEXEC lets `SSL_*` through).
+/// `SIGNET_CONFIG`, or `SSL_SIGNET_CONFIG` (suEXEC passes `SSL_*` on).
 fn named_file(environment: &Environment) -> Result<Option<PathBuf>, ConfigError> {
     for name in ["SIGNET_CONFIG", "SSL_SIGNET_CONFIG"] {
         if let Some(value) = redirected(environment, name) {

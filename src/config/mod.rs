@@ -1,10 +1,10 @@
 //! The settings of a process. Names are Flask's where Flask has the setting.
 //!
-//! Later sources win: the default; the program's own settings; `signet.toml`; the
-//! environment, with `SIGNET_` before the name. (Apache's internal redirects put
-//! `REDIRECT_` before that, any number of times.) Settings are never read from
-//! `HTTP_*`, which clients write, nor from the parameters of FastCGI requests,
-//! which every process that can connect to the socket writes.
+//! Each of these sources overrides those before it: the default; the program's own
+//! settings; the settings file; the environment, with the prefix `SIGNET_`. (Apache's
+//! internal redirects add `REDIRECT_` before that, once or several times.) Settings are
+//! never read from `HTTP_*`, which clients send, nor from the parameters of FastCGI
+//! requests, which every process that can connect to the socket can send.
 
 mod cookie_rules;
 mod error;
@@ -65,7 +65,7 @@ pub struct Config {
     euid: u32,
     /// `SESSION_COOKIE_*`, `PERMANENT_SESSION_LIFETIME`, `MAX_COOKIE_SIZE`.
     pub cookie: CookieSettings,
-    /// `SESSION_COOKIE_PATH`; `None`: the path of the mount.
+    /// `SESSION_COOKIE_PATH`; `None`: the base path.
     pub cookie_path: Option<CookiePath>,
     /// `SESSION_COOKIE_SECURE`; `None`: true for requests by HTTPS.
     pub cookie_secure: Option<bool>,
@@ -81,24 +81,24 @@ pub struct Config {
     pub max_content_length: u64,
     /// `TRUST_PROXY`.
     pub trust_proxy: TrustProxy,
-    /// `DEBUG`: whether error pages show what is otherwise only in the log.
+    /// `DEBUG`: whether error pages show the reasons that are otherwise only in the log.
     pub debug: bool,
     #[cfg(feature = "templates")]
     templates_dir: Option<PathBuf>,
     /// `SESSION_TYPE`.
     pub session_type: SessionType,
-    /// `SESSION_OVERFLOW`: where a session is stored that is too large for a
-    /// cookie; `None`: it is an error.
+    /// `SESSION_OVERFLOW`: the store for sessions that are too large for a cookie; `None`:
+    /// they are an error.
     pub overflow: Option<StoreType>,
     #[cfg(feature = "redis")]
     redis: redis::RedisSettings,
     given_session_dir: Option<PathBuf>,
     session_file_dir: Option<Result<TrustedFolder, StateDirError>>,
-    /// The settings file, or where it would be.
+    /// The path of the settings file, which need not exist.
     file: Option<PathBuf>,
     file_stamp: Option<Stamp>,
-    /// With the key ring as of the second that it was first asked for: a process
-    /// that lives longer reads its settings anew in each, as retired keys end.
+    /// With the keys that are valid at its first use: retired keys expire, and a process
+    /// that answers many requests reads its settings again in each second.
     signer: OnceLock<Arc<Signer>>,
 }
 
@@ -112,7 +112,7 @@ pub enum SessionType {
     Stored(StoreType),
 }
 
-/// What a store is made of.
+/// The kinds of stores.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum StoreType {
     /// Files, in `SESSION_FILE_DIR`.
@@ -173,7 +173,7 @@ impl Config {
         self.state_dir.as_ref().map_err(Clone::clone)
     }
 
-    /// The state folder, which is made if it does not exist.
+    /// The state folder. It is created if it does not exist.
     ///
     /// # Errors
     ///

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 /// A program, as far as its settings and files depend on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
-    /// Selects the state folder (with the secret key, sessions and revocation
-    /// marks in it), the default `SESSION_KEY_PREFIX`, and the beginning of log
-    /// lines. So programs of one account do not accept each other's sessions.
+    /// The name of the state folder (which holds the secret key, sessions and revocation
+    /// marks), of the default `SESSION_KEY_PREFIX`, and at the beginning of log lines. So
+    /// programs of one account do not accept each other's sessions.
     pub name: ProgramName,
-    /// Defaults of this program, as the text of a `signet.toml`. The owner's
-    /// `signet.toml` and the environment override them. Secrets are refused.
+    /// The program's own settings, as the text of a `signet.toml`. The owner's settings file
+    /// and the environment override them. Secrets are refused.
     pub settings: &'static str,
 }
 
@@ -38,7 +38,7 @@ impl Program {
 pub struct ProgramName(&'static str);
 
 impl ProgramName {
-    /// The most bytes that a name has.
+    /// The most bytes of a name.
     pub const MAX: usize = 64;
 
     /// Checks a name. It can be called in a constant:
@@ -77,7 +77,7 @@ impl ProgramName {
         1 <= at && at <= Self::MAX
     }
 
-    /// Where an administrator makes the program's state folder.
+    /// The state folder that an administrator can create.
     pub(crate) fn system_folder(self) -> PathBuf {
         Path::new("/var/lib").join(self.0)
     }

@@ -1,5 +1,4 @@
-//! The settings, keys and Redis connections of a process that answers many
-//! requests.
+//! The settings, keys and Redis connections of a process that answers many requests.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -20,7 +19,7 @@ use crate::session::key::retired;
 pub(crate) struct RecentConfig {
     program: Program,
     environment: Environment,
-    /// The process's argument. (With FastCGI, no query is passed as an argument.)
+    /// The first argument. (By FastCGI, it is not from a query.)
     script: Option<OsString>,
     euid: u32,
     last: Option<Last>,
@@ -35,7 +34,7 @@ struct Last {
 }
 
 impl RecentConfig {
-    /// For `program` in the process that was started with `input`.
+    /// The settings of `program` in the process with this `input`.
     pub(crate) fn new(program: Program, input: ProcessInput) -> Self {
         Self {
             program,

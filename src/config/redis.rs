@@ -7,14 +7,14 @@ use crate::session::redis::{Client, RedisUrl};
 use crate::session::revocation::{RevocationRedis, Revocations};
 use crate::session::store::{Redis, Store};
 
-/// Where Redis is, and how the program's keys in it begin.
+/// The address of Redis, and the prefix of the program's keys in it.
 #[derive(Clone, Debug)]
 pub(super) struct RedisSettings {
     /// `SESSION_REDIS`.
     pub(super) url: Option<RedisUrl>,
     /// `SESSION_KEY_PREFIX`.
     pub(super) key_prefix: Cow<'static, str>,
-    /// Made when it is first used. It connects when the first command is sent.
+    /// Created at its first use. It connects when it sends the first command.
     client: OnceLock<Arc<Client>>,
 }
 
@@ -39,7 +39,7 @@ impl RedisSettings {
         Box::new(RevocationRedis::new(self.client(), prefix, lifetime))
     }
 
-    /// Lets the time that a request may wait for Redis begin.
+    /// Starts the time limit of a request for Redis.
     pub(super) fn begin_request(&self) {
         if let Some(client) = self.client.get() {
             client.begin_request();

@@ -1,4 +1,4 @@
-//! The folders that the web server serves, as far as a request tells.
+//! The folders that the web server serves, as far as the request names them.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -9,8 +9,8 @@ use crate::gateway::MetaVariables;
 /// The meta-variables that name a served folder, or a file in one.
 const NAMES: [&str; 3] = ["DOCUMENT_ROOT", "CONTEXT_DOCUMENT_ROOT", "SCRIPT_FILENAME"];
 
-/// The folders that the web server serves: no trusted file may be in them. Of a
-/// request, settings depend on nothing else.
+/// The folders that the web server serves: no trusted file may be in them. Nothing else of
+/// a request has an effect on settings.
 #[derive(Clone, Debug, Default)]
 pub struct ServedFolders {
     /// Device and inode of each.
@@ -19,7 +19,7 @@ pub struct ServedFolders {
 }
 
 impl ServedFolders {
-    /// None is known.
+    /// No folder is known.
     pub(super) const NONE: Self = Self {
         folders: Vec::new(),
         from_peer: false,
@@ -48,8 +48,8 @@ impl ServedFolders {
         }
     }
 
-    /// From the parameters of a FastCGI request. Every process that can connect
-    /// sends them, so they can make a folder refused, and not choose another one.
+    /// From the parameters of a FastCGI request. Every process that can connect can send
+    /// them, so they can make a folder refused, but cannot choose another one.
     pub(crate) fn of_fastcgi(vars: &MetaVariables) -> Self {
         Self {
             from_peer: true,

@@ -1,4 +1,4 @@
-//! Variables that Kubernetes and Docker set, which begin as settings do if a
+//! Variables that Kubernetes and Docker set. They begin with `SIGNET_`, like settings, if a
 //! service or a linked container is called `signet` or `signet-...`.
 
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::str::from_utf8;
 use super::variable::redirected;
 use crate::gateway::Environment;
 
-/// Whether a variable is one of those, `SIGNET_` taken off its name.
+/// Whether a variable is one of those; `name` is without `SIGNET_`.
 ///
 /// Kubernetes: `SERVICE_HOST` with an address, `SERVICE_PORT` and
 /// `SERVICE_PORT_{NAME}` with a number, and what Docker sets for a link: `PORT` and

@@ -1,7 +1,7 @@
-//! The state folder: where it is searched for, and which folders are unfit for it.
+//! The state folder: the default folders, and the folders that are refused.
 //!
-//! No file name is safe in a folder that a web server serves. `/tmp` belongs to
-//! all users, and is emptied at each restart of many systems.
+//! In a folder that a web server serves, files are not private, whatever their name is.
+//! `/tmp` belongs to all users, and many systems delete its files at each restart.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -50,7 +50,7 @@ pub enum StateDirSource {
     XdgStateHome,
     /// A dot and the program's name in the home folder.
     Home,
-    /// The program's name in `/var/lib`, if an administrator made it.
+    /// The program's name in `/var/lib`, if an administrator created it.
     System,
 }
 
@@ -81,8 +81,8 @@ const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 const SERVED_NAMES: [&str; 9] =
     ["public_html", "www", "htdocs", "httpdocs", "html", "web", "webroot", "public", "docs"];
 
-/// Where the program's files may be: not in a folder that the web server serves,
-/// and not in one for temporary files.
+/// The rules for the program's files: they may not be in a folder that the web server
+/// serves, nor in one for temporary files.
 #[derive(Clone, Copy)]
 pub(super) struct PrivatePlaces<'v> {
     pub(super) program: ProgramName,
@@ -92,8 +92,8 @@ pub(super) struct PrivatePlaces<'v> {
 }
 
 impl PrivatePlaces<'_> {
-    /// Finds the state folder: the given one, else the first default one that can be
-    /// used.
+    /// Finds the state folder: the given one, otherwise the first default folder that can
+    /// be used.
     pub(super) fn find(&self, given: Option<&Path>) -> Result<TrustedFolder, StateDirError> {
         if self.served.is_from_peer() {
             // The peer can make the folder refused. It cannot choose another one.
@@ -146,10 +146,10 @@ impl PrivatePlaces<'_> {
         path.is_absolute().then_some(Ok(path))
     }
 
-    /// A default state folder that exists or can be made.
+    /// A default state folder that exists or can be created.
     fn usable(&self, path: &Path, source: StateDirSource) -> Result<TrustedFolder, FileError> {
         let folder = self.own(path)?;
-        // How many folders at the end of the path the program may make.
+        // The number of folders at the end of the path that the program may create.
         let makeable = match source {
             StateDirSource::StateDirectory | StateDirSource::XdgStateHome => usize::MAX,
             StateDirSource::Home => 1,
@@ -163,8 +163,8 @@ impl PrivatePlaces<'_> {
         Ok(folder)
     }
 
-    /// `HOME`, else the home folder in `/etc/passwd`. A `HOME` that does not exist or
-    /// belongs to another user is ignored: a supervisor may have left it.
+    /// `HOME`, otherwise the home folder in `/etc/passwd`. A `HOME` that does not exist or
+    /// belongs to another user is ignored: it may be that of a supervisor.
     fn home(&self) -> Option<PathBuf> {
         let is_own = |home: &&Path| {
             home.is_absolute() && std::fs::metadata(home).is_ok_and(|meta| meta.uid() == self.euid)
@@ -204,7 +204,7 @@ impl PrivatePlaces<'_> {
             let mut names = path.as_os_str().as_bytes().split(|b| *b == b'/');
             names.any(|name| SERVED_NAMES.iter().any(|served| served.as_bytes() == name))
         };
-        // Finding the home folder costs more, and few paths have such a name.
+        // Checked first, because finding the home folder takes longer.
         named(path)
             && named(
                 self.home()
@@ -220,7 +220,7 @@ impl PathRules for PrivatePlaces<'_> {
         if TEMPORARY.iter().any(|tmp| path.as_os_str() == *tmp) {
             return Some(FileProblem::Temporary);
         }
-        // A served root folder would make every place a served one.
+        // If `/` were served, every folder would be refused.
         let is_served = self.served.contains(folder) && path.as_os_str() != "/";
         is_served.then_some(FileProblem::Served)
     }

@@ -20,8 +20,8 @@ pub(crate) enum NoSessions {
 }
 
 impl Config {
-    /// How sessions are opened and saved at `now`, in Unix seconds. It shares the
-    /// connection to Redis, and the time to wait for it.
+    /// The interface that opens and saves sessions at `now`, in Unix seconds. Its parts
+    /// share the connection to Redis and its time limit.
     ///
     /// # Errors
     ///
@@ -67,8 +67,8 @@ impl Config {
         })
     }
 
-    /// Where revocation marks are stored. Several machines with one key need to see
-    /// each other's marks: with signed cookies they are in Redis if one is set.
+    /// Where revocation marks are stored. Several machines with the same key need each
+    /// other's marks: with signed cookies, the marks are in Redis if `SESSION_REDIS` is set.
     fn marks_in(&self) -> StoreType {
         match (self.session_type, self.overflow) {
             (SessionType::Stored(kind), _) => kind,

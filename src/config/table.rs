@@ -2,9 +2,8 @@
 //! `signet print toml` are made from it or compared with it.
 //!
 //! A new setting is a row here and a field of [`Config`] with its default in
-//! [`Config::defaults`]. The type of the row's constructor says how the value is
-//! written: text and paths stand as they are in the environment, the others are
-//! JSON there.
+//! [`Config::defaults`]. Its [`Setter`] determines how the value is written: in the
+//! environment, texts and paths are written as they are, other values as JSON.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -27,7 +26,7 @@ use crate::session::signing::Digest;
 pub struct Setting {
     /// Its name in `signet.toml`; `SIGNET_` goes before it in the environment.
     pub name: &'static str,
-    /// Its default, as TOML; or, in words, what happens without it.
+    /// Its default, as TOML or in words.
     pub default: &'static str,
     /// An example, as TOML.
     pub example: &'static str,
@@ -37,7 +36,7 @@ pub struct Setting {
     pub(super) secret: Secret,
 }
 
-/// How a value is written, and what takes it.
+/// The type of a value, and the function that sets it.
 #[derive(Clone, Copy)]
 pub(super) enum Setter {
     Text(fn(&mut Config, &str) -> Result<(), WrongValue>),
@@ -71,7 +70,7 @@ impl std::fmt::Debug for Setting {
 /// One hundred years, in seconds.
 const CENTURY: u64 = 3_155_760_000;
 
-/// Every setting there is: name, setter, default, example, description.
+/// All settings: name, setter, default, example, description.
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = &[
     row("SECRET_KEY", Setter::Text(|c, text| {
@@ -248,14 +247,14 @@ impl Setting {
     }
 }
 
-/// A text that a type reads.
+/// Parses a text.
 fn parse<T: FromStr<Err: Into<Expected>>>(text: &str) -> Result<T, WrongValue> {
     text.parse()
         .map_err(|err: T::Err| WrongValue::from(err.into()))
 }
 
-/// As [`parse`]; `None` for an empty text, which stands for Python's `None` in a
-/// settings file that Flask reads, too.
+/// As [`parse`]; `None` for an empty text, which means Python's `None` in a settings file
+/// that Flask also reads.
 fn parse_unless_empty<T: FromStr<Err: Into<Expected>>>(
     text: &str,
 ) -> Result<Option<T>, WrongValue> {
@@ -363,7 +362,7 @@ mod tests {
             Err(StateDirError::NoneFound(Vec::new())),
             0,
         );
-        // Used where no other is set; to set it says more: see its description.
+        // Setting the default has another meaning: see its description.
         #[cfg(feature = "redis")]
         if setting.name == "SESSION_REDIS" {
             config.redis.url = Some(RedisUrl::default());

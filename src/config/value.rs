@@ -16,13 +16,13 @@ use super::{Config, service};
 use crate::files::text::{NotText, line_at};
 use crate::gateway::{Environment, TrustProxy};
 
-/// Where a value is written, borrowed from there: every request pays what this
-/// costs, also for settings without a mistake.
+/// Where a value is written. It borrows from there, because every request makes one for
+/// each setting.
 #[derive(Clone, Copy)]
 pub(super) enum Source<'s> {
-    /// The variable of this name, with all prefixes.
+    /// The variable with this name, including all prefixes.
     Environment(&'s [u8]),
-    /// The key at this byte of the settings that the program has of its own.
+    /// The key at this byte of the program's own settings.
     Program { text: &'s str, offset: usize },
     /// The key at this byte of the file's text.
     File {
@@ -53,15 +53,15 @@ impl From<Source<'_>> for Place {
     }
 }
 
-/// A value of a setting, not converted yet. Null is in the environment only: TOML
-/// has none. A date of TOML is an object.
+/// A value of a setting, not converted yet. Only the environment has null. A date of TOML
+/// is an object.
 pub(super) struct Raw<'s> {
     pub(super) setting: &'static Setting,
     source: Source<'s>,
     value: Json,
 }
 
-/// What a value is, for messages.
+/// The type of a value, for messages.
 fn kind(value: &Json) -> &'static str {
     match value {
         Json::Null => "null",
@@ -107,8 +107,8 @@ impl Raw<'_> {
     ///
     /// # Errors
     ///
-    /// A secret in the program's own settings, or a password in a file. (A key
-    /// in a file is taken back: not every request needs it.)
+    /// A secret in the program's own settings, or a password in a file. (A key in a file is
+    /// only removed from the settings, because not every request needs it.)
     pub(super) fn refuse_if_exposed(&self, config: &mut Config) -> Result<(), ConfigError> {
         match (self.source, self.setting.secret) {
             (Source::Environment(_), _)
@@ -153,7 +153,7 @@ impl Raw<'_> {
         }
     }
 
-    /// Whether the setting is to have its default.
+    /// Whether the value means the default.
     pub(super) fn is_null(&self) -> bool {
         self.value.is_null()
     }
@@ -163,8 +163,8 @@ impl Raw<'_> {
         self.value.as_str().ok_or_else(other)
     }
 
-    /// An absolute path: a CGI program's working directory is not to be relied
-    /// on.
+    /// An absolute path: the working directory of a CGI program differs between web
+    /// servers.
     fn path(&self) -> Result<PathBuf, WrongValue> {
         let path = PathBuf::from(self.text()?);
         match path.is_absolute() {
@@ -249,11 +249,11 @@ pub(super) fn debug_in_environment(environment: &Environment) -> bool {
     })
 }
 
-/// All settings in the environment. Of `REDIRECT_` and other copies of a variable,
-/// the one with the fewest `REDIRECT_` counts.
+/// All settings in the environment. If a variable also has copies with `REDIRECT_`, the
+/// one with the fewest `REDIRECT_` is used.
 pub(super) fn from_environment(environment: &Environment) -> Result<Vec<Raw<'_>>, ConfigError> {
     let mut found: Vec<Raw<'_>> = Vec::new();
-    // How many REDIRECT_ each has.
+    // The number of REDIRECT_ of each.
     let mut depths: Vec<usize> = Vec::new();
     for (variable, value) in environment.iter() {
         let (name, depth) = without_redirects(variable);
@@ -283,7 +283,7 @@ pub(super) fn from_environment(environment: &Environment) -> Result<Vec<Raw<'_>>
         };
         let same = |other: &Raw<'_>| other.setting.name == setting.name;
         match found.iter().position(same) {
-            // Of two with the same name the last counts, as in other programs.
+            // Of two variables with the same name, the last is used, as in other programs.
             Some(at) if depth <= depths[at] => (found[at], depths[at]) = (raw, depth),
             Some(_) => {}
             None => {
@@ -295,8 +295,8 @@ pub(super) fn from_environment(environment: &Environment) -> Result<Vec<Raw<'_>>
     Ok(found)
 }
 
-/// The text as it stands if the setting is text or a path, else JSON if it is
-/// that. Null is null for all.
+/// The text itself for settings that are texts or paths; otherwise JSON, if it is JSON.
+/// Null is null for all settings.
 fn read_text(text: &str, setting: &Setting) -> Json {
     let json = match setting.setter {
         _ if is_null(text.as_bytes()) => return Json::Null,
@@ -398,8 +398,8 @@ fn line_of(text: &[u8], number: usize) -> &[u8] {
     lines.nth(number - 1).unwrap_or_default()
 }
 
-/// The setting whose name a line begins with, or nearly. Any other text may be a
-/// part of a secret.
+/// The setting with whose name, or with a similar name, a line begins. Other texts may be
+/// parts of a secret.
 fn setting_in(line: &str) -> Option<&'static Setting> {
     let line = line.trim_start().trim_start_matches(['"', '\'']);
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -407,8 +407,8 @@ fn setting_in(line: &str) -> Option<&'static Setting> {
     similar(&line[..end])
 }
 
-/// What to do about a line that is not TOML, by the parser's reason, its setting and
-/// its value. It does not contain any part of the line.
+/// How to correct a line that is not TOML, from the parser's reason, the setting and the
+/// value. It does not contain any part of the line.
 fn remedy(reason: &str, line: &str, setting: Option<&Setting>) -> Option<SyntaxRemedy> {
     if line.trim_start().starts_with('[') {
         return Some(SyntaxRemedy::Section);

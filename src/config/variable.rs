@@ -2,7 +2,7 @@
 
 use crate::gateway::Environment;
 
-/// The value of `name`, or of `REDIRECT_name` with as few `REDIRECT_` as there are.
+/// The value of `name`, or of its copy with the fewest `REDIRECT_`.
 pub(super) fn redirected<'v>(environment: &'v Environment, name: &str) -> Option<&'v [u8]> {
     environment
         .iter()
@@ -19,7 +19,7 @@ pub(super) fn is_null(value: &[u8]) -> bool {
     value.trim_ascii() == b"null"
 }
 
-/// A variable's name without `REDIRECT_`, and how many of these it has.
+/// A variable's name without `REDIRECT_`, and the number of these prefixes.
 pub(super) fn without_redirects(mut name: &[u8]) -> (&[u8], usize) {
     let mut redirects = 0;
     while let Some(rest) = name.strip_prefix(b"REDIRECT_") {

@@ -1,5 +1,5 @@
-//! What is wrong with the value of a setting, and how settings contradict each other.
-//! The words for the log are here, those for visitors in `app::advice`.
+//! Errors in the values of settings, and conflicts between settings. The text for the log
+//! is here, the text for visitors in `app::advice`.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::gateway::ApplicationRootError;
 use crate::session::RedisUrlError;
 use crate::session::cookie::{CookieDomainError, CookieNameError, CookiePathError};
 
-/// What is wrong with a value.
+/// Why a value is wrong.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct WrongValue {
     pub(crate) expected: Expected,
