@@ -39,7 +39,8 @@
 //! - [`main!`] defines a `main` that starts faster than Rust's own.
 //! - A program has the same settings and files as signet: see `deploy/README.md`.
 //!
-//! [`Request`] is [`cgi::Request`], a type of the `http` crate. Both crates are re-exported.
+//! [`Request`] is [`cgi::Request`], a type of the `http` crate. Both crates are
+//! re-exported.
 //!
 //! Your program links signet and the `cgi` crate, which are under AGPL-3.0, so your whole
 //! program is under AGPL-3.0 too: you must offer its complete source code, including your

@@ -32,10 +32,10 @@ pub(crate) fn name_program(name: &'static str) {
     let _ = PROGRAM.set(name);
 }
 
-/// Writes a line to standard error: `program: message`, with control characters escaped,
-/// at most 4 KiB. It never fails and never waits: visitors would wait too, and they can
-/// cause log lines. If nobody reads the log, lines are dropped; the next written line says
-/// how many.
+/// Writes a line to standard error: `program: message`, with control characters
+/// escaped, at most 4 KiB. It never fails and never waits: visitors would wait too, and
+/// they can cause log lines. If nobody reads the log, lines are dropped; the next
+/// written line says how many.
 pub fn log(message: impl Display) {
     let program = PROGRAM.get().unwrap_or(&"signet");
     let mut line = format!("{program}: ");
@@ -80,8 +80,8 @@ thread_local! {
     static COLLECTED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Calls `run` and returns the lines that this thread logged meanwhile, instead of writing
-/// them to standard error. For tests that make requests in their own process.
+/// Calls `run` and returns the lines that this thread logged meanwhile, instead of
+/// writing them to standard error. For tests that make requests in their own process.
 pub fn logged<T>(run: impl FnOnce() -> T) -> (T, String) {
     let before = COLLECTED.replace(Some(String::new()));
     let outcome = run();

@@ -107,7 +107,8 @@ pub struct Process {
 
 impl Process {
     /// Starts: ignores SIGPIPE, opens closed standard streams, and reads environment,
-    /// arguments, time and user. Unless it is a CGI program, it also unblocks all signals.
+    /// arguments, time and user. Unless it is a CGI program, it also unblocks all
+    /// signals.
     ///
     /// # Safety
     ///
@@ -160,7 +161,8 @@ impl Process {
     }
 }
 
-/// Defines `main` and the allocator of a CGI program, which then starts as fast as signet.
+/// Defines `main` and the allocator of a CGI program, which then starts as fast as
+/// signet.
 ///
 /// The file must begin with `#![no_main]`. `signet::main!(handler)` calls
 /// `handler(request, session)` for every request; the program's name is that of its Cargo

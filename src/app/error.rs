@@ -1,8 +1,8 @@
 //! The text of error pages: the only place that chooses it.
 //!
-//! A visitor reads a sentence and a number. Under this number, the owner finds the reason
-//! in the error log (and on the page, with `DEBUG`). The page also says what the owner can
-//! do, even with nothing but FTP.
+//! A visitor reads a sentence and a number. Under this number, the owner finds the
+//! reason in the error log (and on the page, with `DEBUG`). The page also says what the
+//! owner can do, even with nothing but FTP.
 
 use std::path::{Path, PathBuf};
 

@@ -16,8 +16,8 @@ use self::page::page;
 use crate::server::Server;
 
 /// The table of pages. A row has the path, relative to the URL path of the program; the
-/// methods; the handler, whose name is also the endpoint, as in Flask; whether the body of
-/// a POST must be a form; the file of the template, and the data for it.
+/// methods; the handler, whose name is also the endpoint, as in Flask; whether the body
+/// of a POST must be a form; the file of the template, and the data for it.
 macro_rules! pages {
     ($($path:literal [$($method:ident),+] $handler:ident $($takes_form:ident)? =>
         $file:literal $name:ident { $($field:ident: $type:ty),* })+) => {

@@ -8,10 +8,10 @@ use crate::server::{Context, Error, Response, html, keep_out_of_caches, render_o
 /// The Content-Security-Policy of the built-in pages, with the hashes of the one
 /// style and the one script that they have; a test compares them.
 ///
-/// The script empties a page when the visitor leaves it, and reloads it when the browser
-/// shows it from memory again: Chromium does that after a logout, in spite of `no-store`.
-/// The other way to prevent it, `Clear-Site-Data: "cache"`, takes Chromium seconds. Images
-/// are allowed because browsers request `/favicon.ico` for every page.
+/// The script empties a page when the visitor leaves it, and reloads it when the
+/// browser shows it from memory again: Chromium does that after a logout, in spite of
+/// `no-store`. The other way to prevent it, `Clear-Site-Data: "cache"`, takes Chromium
+/// seconds. Images are allowed because browsers request `/favicon.ico` for every page.
 pub(super) const POLICY: &str = "default-src 'none'; \
     style-src 'sha256-E1/EOR+TcJZIlUZdcRzf3BadxLWZ78Uc3JHsxRQqoQk='; \
     script-src 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \

@@ -424,8 +424,8 @@ impl Worker {
         child.is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
-    /// Closes the pipe, as happens when this process ends. (A worker that is starting could
-    /// miss a signal.)
+    /// Closes the pipe, as happens when this process ends. (A worker that is starting
+    /// could miss a signal.)
     fn ask_to_end(&mut self) {
         if let Some(child) = &mut self.child {
             drop(child.stdout.take());

@@ -171,7 +171,8 @@ fn revoke(config: &Config, user: Option<&str>, now: u64) -> Result<(), Failure> 
         note(ended);
         return Ok(());
     }
-    // The marks have ended the sessions: errors while records are removed are not failures.
+    // The marks have ended the sessions: errors while records are removed are not
+    // failures.
     let removed = remove_ended(config, now, |record| {
         user.is_none() || record.user() == user
     });

@@ -1,6 +1,6 @@
-//! The site of a command: the settings and the state folder that the requests of the web
-//! server use. A command of another user would use others: it would show nothing, or create
-//! files that the requests cannot use. So it is refused.
+//! The site of a command: the settings and the state folder that the requests of the
+//! web server use. A command of another user would use others: it would show nothing,
+//! or create files that the requests cannot use. So it is refused.
 
 use std::fmt::Display;
 use std::fs::Metadata;

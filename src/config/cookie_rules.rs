@@ -8,8 +8,8 @@ use crate::session::cookie::CookiePath;
 const NAME: &str = "SESSION_COOKIE_NAME";
 
 impl Config {
-    /// Checks the rules of browsers for a cookie (RFC 6265bis, 5.7). Browsers drop a cookie
-    /// that breaks one of them, and a login would have no effect.
+    /// Checks the rules of browsers for a cookie (RFC 6265bis, 5.7). Browsers drop a
+    /// cookie that breaks one of them, and a login would have no effect.
     ///
     /// `given` are the settings that are used, in order.
     pub(super) fn check_cookie(&mut self, given: &[Raw<'_>]) -> Result<(), ConfigError> {

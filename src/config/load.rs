@@ -48,8 +48,8 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// An unknown name, a wrong type or range, or a file that cannot be read. The error has
-    /// name, file and line.
+    /// An unknown name, a wrong type or range, or a file that cannot be read. The error
+    /// has name, file and line.
     pub fn load(
         program: &Program,
         environment: &Environment,

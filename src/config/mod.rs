@@ -87,8 +87,8 @@ pub struct Config {
     templates_dir: Option<PathBuf>,
     /// `SESSION_TYPE`.
     pub session_type: SessionType,
-    /// `SESSION_OVERFLOW`: the store for sessions that are too large for a cookie; `None`:
-    /// they are an error.
+    /// `SESSION_OVERFLOW`: the store for sessions that are too large for a cookie;
+    /// `None`: they are an error.
     pub overflow: Option<StoreType>,
     #[cfg(feature = "redis")]
     redis: redis::RedisSettings,

@@ -10,8 +10,8 @@ pub struct Program {
     /// marks), of the default `SESSION_KEY_PREFIX`, and at the beginning of log lines. So
     /// programs of one account do not accept each other's sessions.
     pub name: ProgramName,
-    /// The program's own settings, as the text of a `signet.toml`. The owner's settings file
-    /// and the environment override them. Secrets are refused.
+    /// The program's own settings, as the text of a `signet.toml`. The owner's settings
+    /// file and the environment override them. Secrets are refused.
     pub settings: &'static str,
 }
 

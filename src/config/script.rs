@@ -32,9 +32,9 @@ pub(crate) fn cgi_script<'a>(
     is_same_file(&named, &started).then_some(path)
 }
 
-/// Opens a settings script. It must begin with `#!` and must be neither the program itself
-/// nor a symbolic link (as for suEXEC). If its path is not trusted, that is logged, and the
-/// script is not read.
+/// Opens a settings script. It must begin with `#!` and must be neither the program
+/// itself nor a symbolic link (as for suEXEC). If its path is not trusted, that is
+/// logged, and the script is not read.
 pub(super) fn open_script(path: &Path, euid: u32) -> Option<(PathBuf, Opened)> {
     let path = std::path::absolute(path).ok()?;
     let meta = std::fs::symlink_metadata(&path).ok()?;

@@ -9,8 +9,8 @@ use crate::gateway::MetaVariables;
 /// The meta-variables that name a served folder, or a file in one.
 const NAMES: [&str; 3] = ["DOCUMENT_ROOT", "CONTEXT_DOCUMENT_ROOT", "SCRIPT_FILENAME"];
 
-/// The folders that the web server serves: no trusted file may be in them. Nothing else of
-/// a request has an effect on settings.
+/// The folders that the web server serves: no trusted file may be in them. Nothing else
+/// of a request has an effect on settings.
 #[derive(Clone, Debug, Default)]
 pub struct ServedFolders {
     /// Device and inode of each.

@@ -1,5 +1,5 @@
-//! Variables that Kubernetes and Docker set. They begin with `SIGNET_`, like settings, if a
-//! service or a linked container is called `signet` or `signet-...`.
+//! Variables that Kubernetes and Docker set. They begin with `SIGNET_`, like settings,
+//! if a service or a linked container is called `signet` or `signet-...`.
 
 use std::net::IpAddr;
 use std::str::from_utf8;

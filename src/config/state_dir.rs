@@ -163,8 +163,8 @@ impl PrivatePlaces<'_> {
         Ok(folder)
     }
 
-    /// `HOME`, otherwise the home folder in `/etc/passwd`. A `HOME` that does not exist or
-    /// belongs to another user is ignored: it may be that of a supervisor.
+    /// `HOME`, otherwise the home folder in `/etc/passwd`. A `HOME` that does not exist
+    /// or belongs to another user is ignored: it may be that of a supervisor.
     fn home(&self) -> Option<PathBuf> {
         let is_own = |home: &&Path| {
             home.is_absolute() && std::fs::metadata(home).is_ok_and(|meta| meta.uid() == self.euid)

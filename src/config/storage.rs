@@ -68,7 +68,8 @@ impl Config {
     }
 
     /// Where revocation marks are stored. Several machines with the same key need each
-    /// other's marks: with signed cookies, the marks are in Redis if `SESSION_REDIS` is set.
+    /// other's marks: with signed cookies, the marks are in Redis if `SESSION_REDIS` is
+    /// set.
     fn marks_in(&self) -> StoreType {
         match (self.session_type, self.overflow) {
             (SessionType::Stored(kind), _) => kind,

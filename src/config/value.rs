@@ -107,8 +107,8 @@ impl Raw<'_> {
     ///
     /// # Errors
     ///
-    /// A secret in the program's own settings, or a password in a file. (A key in a file is
-    /// only removed from the settings, because not every request needs it.)
+    /// A secret in the program's own settings, or a password in a file. (A key in a
+    /// file is only removed from the settings, because not every request needs it.)
     pub(super) fn refuse_if_exposed(&self, config: &mut Config) -> Result<(), ConfigError> {
         match (self.source, self.setting.secret) {
             (Source::Environment(_), _)
@@ -283,7 +283,8 @@ pub(super) fn from_environment(environment: &Environment) -> Result<Vec<Raw<'_>>
         };
         let same = |other: &Raw<'_>| other.setting.name == setting.name;
         match found.iter().position(same) {
-            // Of two variables with the same name, the last is used, as in other programs.
+            // Of two variables with the same name, the last is used, as in other
+            // programs.
             Some(at) if depth <= depths[at] => (found[at], depths[at]) = (raw, depth),
             Some(_) => {}
             None => {

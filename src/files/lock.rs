@@ -17,16 +17,16 @@ use super::trusted::Opened;
 /// write a small file, but many may want the same one at once.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// Pauses between two attempts. If all were short, fifty waiting processes would
-/// keep the processor from the one that writes.
+/// The pauses between two attempts. If all of them were short, fifty waiting processes
+/// would take the processor from the one that writes.
 const SHORT_PAUSE: Duration = Duration::from_millis(1);
 const LONG_PAUSE: Duration = Duration::from_millis(8);
 
-/// A process that has waited for so long tries often again, and so gets the lock
-/// before others.
+/// After this time, a waiting process tries often, so that it gets the lock before
+/// others.
 const LONG_WAIT: Duration = Duration::from_millis(300);
 
-/// What an attempt to lock a file by its name led to.
+/// The result of an attempt to lock a file by its name.
 #[derive(Debug)]
 pub(crate) enum Attempt {
     /// It is locked, and still has its name.
@@ -35,7 +35,7 @@ pub(crate) enum Attempt {
     Absent,
     /// Another process holds the lock.
     Held,
-    /// Another process put a new file in its place meanwhile.
+    /// Another process has replaced the file meanwhile.
     Replaced,
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Option<Ope
                 return Err(FileProblem::Held);
             }
             Attempt::Held => thread::sleep(pause),
-            // Needs no pause, and counts as one: this must end, too.
+            // Without a pause, but counted as one, so that this ends.
             Attempt::Replaced => {}
         }
         waited += pause;
@@ -93,8 +93,8 @@ pub(crate) fn lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Option<Ope
 ///
 /// # Errors
 ///
-/// [`FileProblem::NoLocks`] if the file system has none, as some mounts of NFS
-/// and Lustre; else the system's reason.
+/// [`FileProblem::NoLocks`] if the file system has no locks, such as some mounts of NFS
+/// and Lustre; otherwise the error of the system.
 pub(crate) fn try_lock_file(file: &File) -> Result<bool, FileProblem> {
     match file.try_lock() {
         Ok(()) => Ok(true),

@@ -1,5 +1,5 @@
-//! Files and folders: which of them are trusted, and how the program writes its
-//! own. Of this crate, only the log is imported here.
+//! Files and folders: which of them are trusted, and how the program writes its own
+//! files.
 
 pub(crate) mod accounts;
 pub(crate) mod lock;
@@ -30,7 +30,7 @@ pub struct FileError {
     pub problem: FileProblem,
 }
 
-/// What is wrong with a file or folder.
+/// Why a file or folder cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileProblem {
@@ -136,7 +136,7 @@ impl FileError {
         }
     }
 
-    /// As shown, but without `path`.
+    /// The text of `Display` without `path`.
     pub(crate) fn reason(&self) -> String {
         match &self.at {
             Some(at) => format!("{}: {}", at.display(), self.problem),
@@ -144,7 +144,7 @@ impl FileError {
         }
     }
 
-    /// What has the problem: `path`, or what is on the way to it.
+    /// The file or folder with the problem: `path`, or one on the way to it.
     pub fn at(&self) -> &Path {
         self.at.as_deref().unwrap_or(&self.path)
     }
@@ -171,7 +171,7 @@ impl From<Errno> for FileProblem {
 
 impl From<std::io::Error> for FileProblem {
     fn from(err: std::io::Error) -> Self {
-        // Without a number: a name with a NUL in it.
+        // An error without a number: the name contains a NUL.
         Errno::from_io_error(&err).unwrap_or(Errno::INVAL).into()
     }
 }

@@ -1,5 +1,5 @@
-//! Opening files and folders: what is opened is checked before it is read. Files
-//! are opened by [`open`] only.
+//! Opens files and folders, and checks them before they are read. All files are opened by
+//! [`open`].
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -19,8 +19,8 @@ use crate::log::log;
 pub(super) enum Rule {
     /// A trusted user owns it, and nobody else can write it.
     Public,
-    /// As `Public`; it has one name, and nobody else can read it. That nobody else
-    /// can read it may be by a folder on the way to it that others cannot enter.
+    /// As `Public`; it has one name, and nobody else can read it, because of its mode or,
+    /// with `is_shut_in`, because others cannot enter a folder on the way to it.
     Secret { is_shut_in: bool },
     /// The effective user owns it, it has one name, and nobody else can read or
     /// write it.
@@ -33,7 +33,7 @@ pub(crate) enum TooOpen {
     /// Its mode is corrected, and that is logged: control panels reset the modes of
     /// all files of a site.
     Corrected,
-    /// It is refused: commands that only show something change nothing.
+    /// It is refused, by commands that only show something and must not change modes.
     Refused,
 }
 
@@ -48,9 +48,9 @@ pub(crate) struct Opened {
     pub(crate) was_readable: bool,
 }
 
-/// Opens the file `name` in `folder`, for reading and, with `write`, for a lock;
-/// `None` if it does not exist. It may not be a symbolic link. This never waits,
-/// whatever kind of file it is.
+/// Opens the file `name` in `folder`, for reading and, with `write`, for a lock; `None`
+/// if it does not exist. It must not be a symbolic link. This never waits, also for a
+/// pipe.
 pub(super) fn open(
     folder: impl AsFd,
     name: impl Arg + Copy,
@@ -85,7 +85,7 @@ pub(super) fn open(
 fn check(file: &File, meta: &Metadata, euid: u32, rule: Rule) -> Result<bool, FileProblem> {
     let owners = Owners::new(euid);
     let (access, at) = (Access::from(meta), At::Fd(file.as_fd()));
-    // A file without a name was replaced or removed after it was opened.
+    // It has no name if it was replaced or removed after it was opened.
     let has_names = meta.nlink() > 1;
     match rule {
         Rule::Own(_) if has_names => Err(FileProblem::Names),
@@ -109,8 +109,8 @@ fn check(file: &File, meta: &Metadata, euid: u32, rule: Rule) -> Result<bool, Fi
     }
 }
 
-/// Why the permission for a file was denied: its owner or mode, if it is not a
-/// folder above it.
+/// Why permission for a file was denied: because of its owner and mode, or of a folder
+/// above it.
 fn unreadable(folder: impl AsFd, name: impl Arg, euid: u32) -> FileProblem {
     match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => FileProblem::Unreadable {
@@ -130,18 +130,18 @@ impl Opened {
             return Err(FileProblem::TooLarge(limit));
         }
         let mut bytes = Vec::with_capacity(length);
-        // With a limit, no second call is needed to find the end.
+        // With the length as limit, no second call is needed to find the end.
         let mut file = (&self.file).take(self.meta.len());
         file.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }
 
-/// Who may look into a folder, or read a file.
+/// Who may list a folder or read a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Readers {
     Anybody,
-    /// Nobody but trusted users.
+    /// Only trusted users.
     Trusted,
 }
 
@@ -156,7 +156,7 @@ pub(crate) fn open_folder(
         Ok(fd) => Ok(Some(fd)),
         Err(Errno::NOENT) => Ok(None),
         Err(Errno::LOOP) => Err(FileProblem::Link),
-        // The kernel says so of a symbolic link, too.
+        // The kernel also returns this error for a symbolic link.
         Err(Errno::NOTDIR) => {
             let stat = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW);
             let is_link = |mode| FileType::from_raw_mode(mode) == FileType::Symlink;
@@ -182,8 +182,8 @@ pub(crate) fn make_folder(parent: impl AsFd, name: &str) -> Result<OwnedFd, File
     open_folder(parent, name)?.ok_or(FileProblem::Missing)
 }
 
-/// Refuses a folder that another user than `euid` owns or that others can write.
-/// If only trusted users may read it, a mode that lets others is corrected.
+/// Refuses a folder that does not belong to `euid` or that others can write. If only
+/// trusted users may read it, a mode that lets others read it is corrected.
 pub(super) fn check_folder(
     folder: &OwnedFd,
     euid: u32,
@@ -196,9 +196,9 @@ pub(super) fn check_folder(
     }
 }
 
-/// Refuses what does not belong to `euid` or what others can write. The mode of
-/// what others can read is corrected or refused; it should be `wanted`. Returns
-/// whether it was corrected.
+/// Refuses a file or folder that does not belong to `euid` or that others can write. If
+/// others can read it, its mode is corrected, or it is refused with the advice to set the
+/// mode `wanted`. Returns whether the mode was corrected.
 fn make_private(
     access: Access,
     fd: BorrowedFd<'_>,

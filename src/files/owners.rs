@@ -1,4 +1,4 @@
-//! Who is trusted, and what everybody else can do with a file or folder.
+//! Which users are trusted, and the permissions of all other users for a file or folder.
 
 use std::cell::OnceCell;
 use std::fs::Metadata;
@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::{FileProblem, accounts};
 
-/// Bytes of an access control list: 500 entries.
+/// The most bytes of an access control list: 500 entries.
 const MAX_ACL: usize = 4 + 8 * 500;
 
 pub(super) const READ: u32 = 0o4;
@@ -47,13 +47,13 @@ impl From<&Stat> for Access {
 }
 
 impl Access {
-    /// The problem that others can write it. It should have the mode `wanted`.
+    /// The error that others can write it, with the mode that it should have.
     pub(super) fn writable(self, wanted: u32) -> FileProblem {
         let mode = self.mode & 0o7777;
         FileProblem::Writable { mode, wanted }
     }
 
-    /// The problem that others can read it. It should have the mode `wanted`.
+    /// The error that others can read it, with the mode that it should have.
     pub(super) fn readable(self, wanted: u32) -> FileProblem {
         let mode = self.mode & 0o7777;
         FileProblem::Readable { mode, wanted }
@@ -83,7 +83,7 @@ impl Owners {
         uid == self.euid || uid == 0 || *self.program.get_or_init(program_owner) == Some(uid)
     }
 
-    /// Refuses what an untrusted user owns.
+    /// Refuses a file or folder that belongs to an untrusted user.
     pub(super) fn check_owner(&self, owner: u32) -> Result<(), FileProblem> {
         match self.trusts(owner) {
             true => Ok(()),
@@ -91,19 +91,18 @@ impl Owners {
         }
     }
 
-    /// The problem that `owner` owns it.
+    /// The error that it belongs to `owner`.
     pub(super) fn other_owner(&self, owner: u32) -> FileProblem {
         let euid = self.euid;
         FileProblem::Owner { owner, euid }
     }
 
-    /// Refuses the program's own file or folder if another user, trusted or not,
-    /// owns it, or if others can write it. It should have the mode `wanted`.
+    /// Refuses the program's own file or folder if it belongs to another user, trusted or
+    /// not, or if others can write it. It should have the mode `wanted`.
     ///
-    /// A mode that lets others write is not corrected, as it may have been used:
-    /// others may have renamed a file in the folder, which does not change the
-    /// file's owner. A settings file whose text they know is then called
-    /// `secret_key`.
+    /// A mode that lets others write is not corrected, because others may already have
+    /// used it: renaming a file in the folder does not change its owner. They could
+    /// give a settings file whose text they know the name `secret_key`.
     pub(super) fn check_own(
         &self,
         access: Access,
@@ -116,7 +115,7 @@ impl Owners {
         }
     }
 
-    /// Refuses what others can write. It should have the mode `wanted`.
+    /// Refuses a file or folder that others can write. It should have the mode `wanted`.
     pub(super) fn check_writers(
         &self,
         access: Access,
@@ -129,7 +128,7 @@ impl Owners {
         }
     }
 
-    /// Whether anybody who is not trusted has the `right` to it.
+    /// Whether an untrusted user has the `right` to it.
     pub(super) fn others_can(&self, right: u32, access: Access, at: At<'_>) -> bool {
         let everybody = access.mode & right != 0;
         let group = access.mode & right << 3 != 0;
@@ -137,14 +136,15 @@ impl Owners {
             && !(right == WRITE && at.is_read_only())
     }
 
-    /// Whether somebody who is not trusted has the `right` by the group's bits of
-    /// the mode. With an access control list these bits are the most that any
-    /// entry for a named user or group gives.
+    /// Whether an untrusted user has the `right` by the group's bits of the mode. If
+    /// there is an access control list, no entry of it for a user or a group gives more
+    /// rights than these bits.
     fn others_in_group(&self, right: u32, access: Access, at: At<'_>) -> bool {
         let others_in = |gid: u32| {
-            // A group of root's may have any members. Reading is up to root.
+            // If the file belongs to root, root decides which members of its group may
+            // read it.
             let is_own = gid == access.uid || (right != WRITE && access.uid == 0);
-            // If the files cannot be read, they may list anybody.
+            // If the files cannot be read, the group may have any member.
             !is_own || accounts::has_outsiders(gid, |uid| self.trusts(uid)).unwrap_or(true)
         };
         let entries = match at.access_control_list() {
@@ -180,7 +180,7 @@ impl Entry {
     const MASK: u16 = 0x10;
 }
 
-/// How the system is asked about a file or folder.
+/// A file or folder, for system calls.
 #[derive(Clone, Copy)]
 pub(super) enum At<'a> {
     Path(&'a Path),
@@ -196,7 +196,7 @@ impl At<'_> {
         mount.is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
     }
 
-    /// `None` if there is only the mode.
+    /// `None` if there is no access control list.
     fn access_control_list(self) -> Result<Option<Vec<Entry>>, Errno> {
         const NAME: &str = "system.posix_acl_access";
         let mut bytes = [0; MAX_ACL];

@@ -19,15 +19,15 @@ use super::FileProblem;
 use super::open::{Opened, Rule};
 pub(crate) use super::open::{TooOpen, make_folder, open_folder};
 
-/// How temporary names begin.
+/// The beginning of temporary names.
 pub(crate) const UNFINISHED: &str = ".new-";
 
 /// Opens the program's own file `name` in `folder`, for reading and, with `write`,
 /// for a lock; `None` if it does not exist.
 ///
-/// It has to be a regular file with one name that belongs to `euid` and that
-/// nobody else can write. If others can read it, its mode is corrected. This never
-/// waits, whatever kind of file it is.
+/// It must be a regular file with one name that belongs to `euid` and that nobody else
+/// can write. If others can read it, its mode is corrected. This never waits, also for
+/// a pipe.
 pub(crate) fn open(
     folder: impl AsFd,
     name: impl Arg + Copy,
@@ -37,19 +37,19 @@ pub(crate) fn open(
     super::open::open(folder, name, write, euid, Rule::Own(TooOpen::Corrected))
 }
 
-/// Whether a file of this name may exist already.
+/// What happens if a file with this name exists.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Placement {
     /// It is replaced.
     Replace,
-    /// Then nothing is changed, and the error is `AlreadyExists`.
+    /// Nothing is changed, and the error is `AlreadyExists`.
     New,
 }
 
 /// Writes a file of mode 0600 with these bytes, or changes nothing.
 ///
-/// It is synced only where an error may be reported by a sync only. So after a
-/// power failure the file may be the old one, or empty on some file systems.
+/// It is synced only on file systems that report errors only then. So after a power
+/// failure the file may be the old one, or empty on some file systems.
 pub(crate) fn put(
     folder: impl AsFd,
     name: impl Arg + Copy,
@@ -57,8 +57,8 @@ pub(crate) fn put(
     placement: Placement,
 ) -> io::Result<()> {
     let draft = Draft::write(&folder, bytes, |file| {
-        // On NFS the server may report an exceeded quota only at a sync. An unknown
-        // file system may be one of that kind.
+        // An NFS server may report an exceeded quota only at a sync. An unknown file
+        // system may do the same.
         match fstatfs(file) {
             Ok(system) if system.f_type != NFS_SUPER_MAGIC => Ok(()),
             _ => sync(rustix::fs::fdatasync(file)),
@@ -77,8 +77,8 @@ pub(crate) fn put_synced(
     Draft::write_synced(&folder, bytes)?.place_synced(&folder, name, placement)
 }
 
-/// The outcome of a sync. Some file systems have none, or none of folders, which
-/// is not an error.
+/// The result of a sync. That a file system has no sync, or none for folders, is not an
+/// error.
 pub(super) fn sync(outcome: rustix::io::Result<()>) -> io::Result<()> {
     match outcome {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(()),
@@ -120,7 +120,7 @@ impl<F: AsFd> Draft<F> {
         Ok(draft)
     }
 
-    /// Gives the file its name in `folder`, which is on the same file system.
+    /// Renames the file to its name in `folder`, which is on the same file system.
     pub(crate) fn place(
         mut self,
         folder: impl AsFd,
@@ -158,8 +158,8 @@ impl<F: AsFd> Drop for Draft<F> {
     }
 }
 
-/// Refuses to write a file of `size` bytes if that is more than RLIMIT_FSIZE:
-/// the kernel would end this process by a signal.
+/// Refuses a file of `size` bytes if that is more than RLIMIT_FSIZE: writing it would end
+/// this process by a signal.
 pub(crate) fn check_size_limit(size: u64) -> io::Result<()> {
     let limit = getrlimit(Resource::Fsize).current;
     match limit.is_some_and(|limit| size > limit) {
@@ -168,8 +168,8 @@ pub(crate) fn check_size_limit(size: u64) -> io::Result<()> {
     }
 }
 
-/// Renames a file to a name, whatever has it. A folder, which a rename does not
-/// replace, gets the file's name and is removed if it is empty.
+/// Renames a file and replaces what has the new name. A rename does not replace a folder:
+/// the folder gets the file's old name, and is removed if it is empty.
 fn replace(
     source: impl AsFd,
     from: &str,
@@ -185,8 +185,7 @@ fn replace(
     Ok(())
 }
 
-/// Renames a file to a name that does not exist; else the error is
-/// `AlreadyExists`.
+/// Renames a file to a name that must not exist; otherwise the error is `AlreadyExists`.
 fn rename_new(
     source: impl AsFd,
     from: &str,
@@ -194,8 +193,8 @@ fn rename_new(
     to: impl Arg + Copy,
 ) -> io::Result<()> {
     match renameat_with(&source, from, &folder, to, RenameFlags::NOREPLACE) {
-        // File systems without it, such as NFS, have hard links, which do not
-        // replace a file either.
+        // File systems without this system call, such as NFS, have hard links, which do
+        // not replace a file either.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
         outcome => return Ok(outcome?),
     }
@@ -203,8 +202,8 @@ fn rename_new(
         Ok(()) => {}
         // NFS may report this for the link that it has just made (link(2), Bugs).
         Err(Errno::EXIST) if has_two_names(&source, from) => {}
-        // Some FUSE file systems have neither: of two processes that rename to the
-        // same name at the same moment, both may succeed.
+        // Some FUSE file systems have neither of them: if two processes rename files to
+        // the same name at the same moment, both may succeed.
         Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::MLINK) => {
             return match statat(&folder, to, AtFlags::SYMLINK_NOFOLLOW) {
                 Err(Errno::NOENT) => Ok(renameat(&source, from, &folder, to)?),
@@ -225,21 +224,21 @@ fn has_two_names(folder: impl AsFd, name: &str) -> bool {
     statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| stat.st_nlink == 2)
 }
 
-/// Removes the temporary name of the file `name` in `folder`, which was not read
-/// yet. A process that was killed left both names, or one is about to remove it.
+/// Removes the temporary name of the file `name` in `folder`, whose names were not read
+/// yet. Either a process was killed and left both names, or it will remove one soon.
 pub(crate) fn remove_second_name(folder: impl AsFd, name: &str) {
     let inode = |name: &CStr| {
         let stat = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some((stat.st_dev, stat.st_ino))
     };
     if let Some(file) = CString::new(name).ok().and_then(|name| inode(&name)) {
-        // The file is checked again when it is opened, so errors do not matter.
+        // Errors are ignored, because the file is checked again when it is opened.
         let _ = remove_temporary(&folder, |other| inode(other) == Some(file));
     }
 }
 
-/// Removes all temporary files from `folder`, which was not read yet. A process
-/// that is about to rename one of them fails with `NotFound`.
+/// Removes all temporary files from `folder`, whose names were not read yet. A process
+/// that wants to rename one of them then fails with `NotFound`.
 pub(crate) fn remove_unfinished(folder: impl AsFd) -> io::Result<()> {
     Ok(remove_temporary(folder, |_| true)?)
 }
@@ -256,7 +255,7 @@ fn remove_temporary(folder: impl AsFd, which: impl Fn(&CStr) -> bool) -> rustix:
     })
 }
 
-/// Calls `visit` with each name in `folder`, which was opened and not read yet.
+/// Calls `visit` with each name in `folder`, whose names were not read yet.
 pub(crate) fn for_each_name(
     folder: impl AsFd,
     mut visit: impl FnMut(&CStr) -> rustix::io::Result<()>,

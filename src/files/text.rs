@@ -10,7 +10,7 @@ pub(crate) enum NotText {
         /// The line of the first mark or NUL, from 1.
         line: usize,
     },
-    /// Bytes that are not UTF-8, as a letter with an accent is in Latin-1.
+    /// Bytes that are not UTF-8, such as a letter with an accent in Latin-1.
     #[error("is not UTF-8 but another encoding, such as Latin-1: save the file as UTF-8")]
     OtherEncoding {
         /// The line of the first such byte, from 1.

@@ -1,9 +1,9 @@
 //! Which paths are trusted: one rule for the state folder, keys, settings,
 //! sessions, revocation marks and templates.
 //!
-//! A path is trusted if nobody else can decide what is there. Trusted users are
-//! root, the effective user, and the owner of the executable: without suEXEC a
-//! program runs as the web server's user, and its owner could replace it anyway.
+//! A path is trusted if only trusted users can decide which file it leads to. Trusted
+//! users are root, the effective user, and the owner of the executable: without suEXEC,
+//! a program runs as the web server's user, and its owner could replace it anyway.
 //!
 //! Every component of the path is checked, from the root on, and every symbolic
 //! link, both where it is and where it leads:
@@ -13,12 +13,12 @@
 //!   may be writable, as only its own owner and the owner of an entry can
 //!   replace that entry; but then the entry has to exist already.
 //!
-//! A group that can write counts as others, unless it is the owner's own: its
-//! number is that of the user, and neither `/etc/group` nor `/etc/passwd` gives
-//! it another member. What is on a read-only mount cannot be written.
+//! A group that can write counts as untrusted, unless it is the owner's own: it has the
+//! same number as the user, and neither `/etc/group` nor `/etc/passwd` gives it another
+//! member. Files on a read-only mount cannot be written.
 //!
-//! [`TrustedFolder`] and [`TrustedFile`] can be created in this module only, so
-//! that nothing is opened by a path that was not checked.
+//! [`TrustedFolder`] and [`TrustedFile`] can be created in this module only, so that
+//! every path is checked before it is opened.
 
 use std::fs::{DirBuilder, File, Metadata};
 use std::os::fd::OwnedFd;
@@ -42,7 +42,7 @@ pub(crate) struct TrustedFolder {
     /// The folder itself, or the nearest one above it that existed when the path
     /// was followed; `None` for a subfolder that is checked only when it is opened.
     nearest: Option<Metadata>,
-    /// How many names at the end of the path did not exist then.
+    /// The number of names at the end of the path that did not exist then.
     missing: usize,
 }
 
@@ -64,7 +64,7 @@ impl TrustedFolder {
         })
     }
 
-    /// The program's own folder `name` in this one, which is its own, too. It is
+    /// The program's own folder `name` in this folder, which is also its own. It is
     /// checked when it is opened.
     pub(crate) fn own_subfolder(&self, name: &str) -> Self {
         Self {
@@ -84,7 +84,8 @@ impl TrustedFolder {
         self.euid
     }
 
-    /// How many names at the end of the path did not exist when it was followed.
+    /// The number of names at the end of the path that did not exist when it was
+    /// followed.
     pub(crate) fn missing(&self) -> usize {
         self.missing
     }
@@ -93,9 +94,8 @@ impl TrustedFolder {
         self.nearest.as_ref().filter(|_| self.missing == 0)
     }
 
-    /// Refuses a folder in which the program cannot keep its own files: it has
-    /// to belong to the effective user, and nobody else may write it, not even
-    /// with a sticky bit.
+    /// Refuses a folder that is not fit for the program's own files: it must belong to
+    /// the effective user, and nobody else may write it, not even with a sticky bit.
     pub(crate) fn check_own(&self) -> Result<(), FileError> {
         let Some(folder) = self.existing() else {
             return Ok(());
@@ -105,8 +105,7 @@ impl TrustedFolder {
             .map_err(|problem| FileError::new(&self.path, problem))
     }
 
-    /// Refuses a folder that does not exist and that the effective user cannot
-    /// make.
+    /// Refuses a folder that does not exist and that the effective user cannot create.
     pub(crate) fn check_makeable(&self) -> Result<(), FileError> {
         match (&self.nearest, self.path.ancestors().nth(self.missing)) {
             (Some(nearest), Some(at))
@@ -119,9 +118,8 @@ impl TrustedFolder {
         }
     }
 
-    /// Opens it; `None` if it does not exist. It has to be the program's own, and
-    /// nobody else may write it, or look into it if `readers` are trusted ones
-    /// only.
+    /// Opens it; `None` if it does not exist. It must be the program's own, and nobody
+    /// else may write it, nor list it if `readers` are only trusted users.
     pub(crate) fn open(&self, readers: Readers) -> Result<Option<OwnedFd>, FileError> {
         let folder = open::open_folder(CWD, &self.path).and_then(|folder| {
             if let Some(folder) = &folder {
@@ -132,8 +130,8 @@ impl TrustedFolder {
         folder.map_err(|problem| FileError::new(&self.path, problem))
     }
 
-    /// Opens it as [`TrustedFolder::open`] does. It is made, mode 0700, with the
-    /// folders above it, if it does not exist.
+    /// As [`TrustedFolder::open`]. If it does not exist, it is created with mode 0700,
+    /// with the folders above it.
     pub(crate) fn make(&self, readers: Readers) -> Result<OwnedFd, FileError> {
         if let Some(folder) = self.open(readers)? {
             return Ok(folder);
@@ -145,7 +143,7 @@ impl TrustedFolder {
         self.open(readers)?.ok_or_else(missing)
     }
 
-    /// As [`TrustedFolder::make`]. What is made is still there after a power failure.
+    /// As [`TrustedFolder::make`]. Created folders survive a power failure.
     pub(crate) fn make_synced(&self, readers: Readers) -> Result<OwnedFd, FileError> {
         let missing = self.path.ancestors().take_while(|path| !path.exists());
         let missing: Vec<&Path> = missing.collect();
@@ -216,8 +214,8 @@ impl TrustedFolder {
     }
 }
 
-/// A folder of the program's own files that nobody else may look into (sessions,
-/// revocation marks), or why it cannot be used.
+/// A folder of the program's own files that nobody else may list (sessions, revocation
+/// marks), or why it cannot be used.
 #[derive(Clone, Debug)]
 pub(crate) struct PrivateFolder {
     found: Result<TrustedFolder, FileError>,
@@ -249,13 +247,13 @@ impl PrivateFolder {
         self.found()?.open(Readers::Trusted)
     }
 
-    /// Opens it. It is made, mode 0700, with the folders above it, if it does not
-    /// exist.
+    /// Opens it. If it does not exist, it is created with mode 0700, with the folders
+    /// above it.
     pub(crate) fn make(&self) -> Result<OwnedFd, FileError> {
         self.found()?.make(Readers::Trusted)
     }
 
-    /// As [`PrivateFolder::make`]. What is made is still there after a power failure.
+    /// As [`PrivateFolder::make`]. Created folders survive a power failure.
     pub(crate) fn make_synced(&self) -> Result<OwnedFd, FileError> {
         self.found()?.make_synced(Readers::Trusted)
     }
@@ -305,9 +303,9 @@ impl TrustedFile {
         &self.named
     }
 
-    /// Opens it, if it is a regular file that a trusted user owns and nobody else
-    /// can write. If `readers` are trusted users only, it may have one name only,
-    /// and nobody else may be able to read it or to enter its folder.
+    /// Opens it, if it is a regular file that belongs to a trusted user and that nobody
+    /// else can write. If `readers` are only trusted users, it may have one name only,
+    /// and nobody else may be able to read it, unless others cannot enter its folder.
     pub(crate) fn open(&self, readers: Readers) -> Result<Opened, FileError> {
         let is_shut_in = self.is_shut_in;
         let rule = match readers {

@@ -1,5 +1,5 @@
-//! Following a path component by component, so that every folder and symbolic
-//! link on the way is checked: see [`trusted`](super::trusted).
+//! Follows a path component by component, and checks every folder and symbolic link on
+//! the way: see [`trusted`](super::trusted).
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
@@ -11,16 +11,16 @@ use rustix::io::Errno;
 use super::owners::{Access, At, Owners, SEARCH, WRITE};
 use super::{FileError, FileProblem};
 
-/// Symbolic links in one path; the kernel follows as many.
+/// The most symbolic links in one path, as in the kernel.
 const MAX_LINKS: usize = 40;
 
-/// Rules of the caller about paths.
+/// The caller's rules for paths.
 pub(crate) trait PathRules {
-    /// Why nothing may be in this folder, which is on the way.
+    /// Why this folder, which is on the way, is refused.
     fn refuses_folder(&self, path: &Path, folder: &Metadata) -> Option<FileProblem>;
 
-    /// Why nothing may be at this path, or be reached by a symbolic link in this
-    /// folder.
+    /// Why this path is refused: that of the folder or the file's folder, or of a
+    /// folder with a symbolic link that was followed.
     fn refuses_path(&self, path: &Path) -> Option<FileProblem>;
 }
 
@@ -89,7 +89,7 @@ impl<'w> Walk<'w> {
                     let root = std::fs::symlink_metadata("/")?;
                     self.enter(root)?;
                 }
-                // What does not exist may become a symbolic link.
+                // A name that does not exist may become a symbolic link.
                 Component::ParentDir if self.missing > 0 => return Err(FileProblem::Missing),
                 Component::ParentDir if self.found.len() > 1 => {
                     self.found.pop();
@@ -171,8 +171,8 @@ impl<'w> Walk<'w> {
         Ok(())
     }
 
-    /// Whether others cannot enter one of the folders above what was found last.
-    /// Looked up only if they could read that itself.
+    /// Whether others cannot enter one of the folders above the file. Checked only if
+    /// its mode lets them read it.
     pub(super) fn shuts_in(&self) -> bool {
         let Some((file, folders)) = self.found.split_last() else {
             return false;
@@ -184,7 +184,7 @@ impl<'w> Walk<'w> {
     }
 }
 
-/// Whether only the owner of an entry, and the folder's own, can replace it.
+/// Whether only the owner of an entry and the owner of the folder can replace the entry.
 fn is_sticky(folder: &Metadata) -> bool {
     folder.mode() & 0o1000 != 0
 }

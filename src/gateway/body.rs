@@ -158,8 +158,8 @@ impl FileRange {
     ///
     /// # Errors
     ///
-    /// The error of the system call, for the file or for `to`. Some kinds of descriptor do
-    /// not support it (`EINVAL`): then the bytes have to be read and written.
+    /// The error of the system call, for the file or for `to`. Some kinds of descriptor
+    /// do not support it (`EINVAL`): then the bytes have to be read and written.
     pub(super) fn copy_to(&mut self, to: impl AsFd) -> Result<(), Errno> {
         /// A multiple of every page size.
         const MOST: usize = 1 << 30;

@@ -13,9 +13,9 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode, per
 
 use super::MetaVariables;
 
-/// Encodes all characters but the unreserved ones and the sub-delims of RFC 3986, and `:`,
-/// `@` and `/`; of the sub-delims, `;` is encoded. `'` is not encoded, because browsers do
-/// not encode it, and the path of a cookie is compared as text.
+/// Encodes all characters but the unreserved ones and the sub-delims of RFC 3986, and
+/// `:`, `@` and `/`; of the sub-delims, `;` is encoded. `'` is not encoded, because
+/// browsers do not encode it, and the path of a cookie is compared as text.
 #[rustfmt::skip]
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b':').remove(b'@')
@@ -27,8 +27,8 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 /// `;`.)
 pub(super) const PATH: &AsciiSet = &PLAIN.remove(b'[').remove(b']');
 
-/// Encodes the characters that `http::Uri` refuses in a query and that a `Location` should
-/// not contain.
+/// Encodes the characters that `http::Uri` refuses in a query and that a `Location`
+/// should not contain.
 #[rustfmt::skip]
 pub(super) const RAW: &AsciiSet = &CONTROLS
     .add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{')

@@ -150,10 +150,10 @@ impl<F: AsFd> DeadlineReader<F> {
     /// Reads what has not been read of a body of `length` bytes, if `output` is the
     /// same socket.
     ///
-    /// Call it before the response to a refused body is written: Apache's mod_cgid starts
-    /// programs with one socket, and reads the response after it has sent the body. If the
-    /// program closed the socket before that, the kernel would reset it, and the response
-    /// would be lost.
+    /// Call it before the response to a refused body is written: Apache's mod_cgid
+    /// starts programs with one socket, and reads the response after it has sent the
+    /// body. If the program closed the socket before that, the kernel would reset it,
+    /// and the response would be lost.
     pub(crate) fn discard(&mut self, length: u64, output: impl AsFd) {
         if self.got >= length || !is_same_socket(&self.fd, output) {
             return;

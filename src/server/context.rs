@@ -23,9 +23,9 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The context of a request that a [`Server`](super::Server) made. For another request,
-    /// a context at the root of a host, with the default settings and without a state
-    /// folder.
+    /// The context of a request that a [`Server`](super::Server) made. For another
+    /// request, a context at the root of a host, with the default settings and without
+    /// a state folder.
     pub(crate) fn of(request: &Request) -> &Self {
         static NONE: OnceLock<Context> = OnceLock::new();
         let context: Option<&Arc<Self>> = request.extensions().get();

@@ -202,7 +202,8 @@ impl<'h> Server<'h> {
     }
 
     /// Lets the route that was added last accept only forms: a POST whose
-    /// `Content-Type` is not that of a form gets status 415, by CGI before its body is read.
+    /// `Content-Type` is not that of a form gets status 415, by CGI before its body is
+    /// read.
     ///
     /// # Panics
     ///
@@ -250,10 +251,10 @@ impl<'h> Server<'h> {
     /// For each request, it reads the request, opens the visitor's session if the handler
     /// uses it, calls the handler, saves the session and writes the response.
     ///
-    /// By CGI, every request gets a valid response, and the exit code is 0. If the handler
-    /// panics, the visitor gets a page with status 500. By FastCGI, that is so if panics
-    /// unwind; a worker that was built with `panic = "abort"` ends, and another one is
-    /// started. The exit code of a worker is 1 if its socket fails or if
+    /// By CGI, every request gets a valid response, and the exit code is 0. If the
+    /// handler panics, the visitor gets a page with status 500. By FastCGI, that is so
+    /// if panics unwind; a worker that was built with `panic = "abort"` ends, and
+    /// another one is started. The exit code of a worker is 1 if its socket fails or if
     /// `FCGI_WEB_SERVER_ADDRS` is wrong. Without a web server, that is logged and the
     /// exit code is 2.
     pub fn run(&self) -> ExitCode {

@@ -59,10 +59,10 @@ impl TemplateError {
 
 /// Renders a Jinja template as a page, as Flask's `render_template` does.
 ///
-/// The template is the file `file` in the owner's `TEMPLATES_DIR`, if it exists; otherwise
-/// the template of this name from [`Server::templates`]. Files that it extends or includes
-/// are found in the same way. Values are escaped for HTML, whatever the file is called.
-/// `url_for('show', id=7)` calls [`url_for`](super::url_for).
+/// The template is the file `file` in the owner's `TEMPLATES_DIR`, if it exists;
+/// otherwise the template of this name from [`Server::templates`]. Files that it
+/// extends or includes are found in the same way. Values are escaped for HTML, whatever
+/// the file is called. `url_for('show', id=7)` calls [`url_for`](super::url_for).
 ///
 /// An undefined variable is rendered as nothing, as in Flask; the log names file, line
 /// and variable.

@@ -23,7 +23,7 @@ pub struct CookieNameError;
 /// The rest is for the longest path and domain, and for a small signed session.
 const MAX_NAME: usize = 1024;
 
-/// Bytes that the value of a header has at most.
+/// The most bytes of a header's value.
 const MAX_LINE: usize = 4096;
 
 impl std::str::FromStr for CookieName {
@@ -210,7 +210,7 @@ pub struct CookieSettings {
     pub absolute_lifetime: Option<u64>,
     /// `SESSION_REFRESH_EACH_REQUEST`.
     pub refresh: bool,
-    /// `MAX_COOKIE_SIZE`: the most bytes of a `Set-Cookie` value; 0: those of a header.
+    /// `MAX_COOKIE_SIZE`: the most bytes of a `Set-Cookie` value; 0 means 4096.
     pub max_size: usize,
 }
 
@@ -235,7 +235,7 @@ impl Default for CookieSettings {
 /// at most 4096 of each (RFC 6265, 6.1) and send one or two.
 const MAX_VERIFIED: usize = 16 * 1024;
 
-/// The same if `MAX_COOKIE_SIZE` is 0, for clients that keep larger cookies.
+/// The same if `MAX_COOKIE_SIZE` is 0, for clients that store larger cookies.
 const MAX_VERIFIED_UNLIMITED: usize = 64 * 1024;
 
 impl CookieSettings {
@@ -260,13 +260,13 @@ impl CookieSettings {
 pub struct CookieScope<'r> {
     /// `Path`.
     pub path: &'r str,
-    /// The path that the addresses of all pages begin with; `/` at the root.
+    /// The base path, with which the URLs of all pages begin; `/` at the root.
     pub mount: &'r str,
     /// `Secure`.
     pub secure: bool,
 }
 
-/// The session does not fit into a cookie; nothing was changed.
+/// The session does not fit into a cookie. Nothing was changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CookieTooLarge {
     /// The `Set-Cookie` value is larger than `MAX_COOKIE_SIZE`.
@@ -279,7 +279,7 @@ pub enum CookieTooLarge {
         /// `MAX_COOKIE_SIZE`, or the limit of a header.
         limit: usize,
     },
-    /// The session is larger than what is decompressed when a cookie is read.
+    /// The session is larger than the limit of decompression when a cookie is read.
     #[error("session has {size} bytes of JSON, more than {MAX_PAYLOAD}; its cookie was not sent")]
     Session {
         /// Bytes of the session as JSON.
@@ -347,17 +347,17 @@ pub(super) fn deletion(settings: &CookieSettings, scope: CookieScope<'_>, path: 
     cookie.to_string()
 }
 
-/// The most paths by which other cookies of the session's name are deleted.
+/// The most paths at which other cookies of the session's name are deleted.
 const MAX_OTHER_PATHS: usize = 8;
 
-/// The `Set-Cookie` values that delete the cookies of the session's name that a
-/// browser also sends to the pages, as their paths are at the mount or above it
-/// (RFC 6265, 5.1.4). Cookies below the mount are not sent to all pages.
+/// The `Set-Cookie` values that delete the other cookies of the session's name that a
+/// browser sends to all pages: their path is the base path or above it (RFC 6265,
+/// 5.1.4).
 pub(super) fn deletions_of_others(
     settings: &CookieSettings,
     scope: CookieScope<'_>,
 ) -> Vec<String> {
-    // Such a cookie has the path `/` only.
+    // Such a cookie always has the path `/`.
     if settings.name.is_host_only() {
         return Vec::new();
     }
@@ -374,7 +374,7 @@ pub(super) fn deletions_of_others(
     };
     let mut lines = deletions(settings, &own);
     if settings.domain.is_some() {
-        // Cookies from before that was set are of this host only.
+        // Cookies that were set before this setting are of this host only.
         let this_host = CookieSettings {
             domain: None,
             ..settings.clone()

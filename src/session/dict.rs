@@ -23,7 +23,7 @@ pub const USERNAME: &str = "username";
 /// The category of the flashed message that not all sessions of a user were ended.
 pub const EVERYWHERE: &str = "everywhere";
 
-/// Where a session came from.
+/// The origin of a session.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Origin {
     /// It is new.
@@ -59,7 +59,7 @@ impl Flash {
         Self::parts(value)?.first()?.as_str()
     }
 
-    /// Flask stores a tuple; what passed through JSON elsewhere is a list.
+    /// Flask stores a tuple. If other code stored it as plain JSON, it is a list.
     fn parts(value: &Value) -> Option<&[Value]> {
         match value {
             Value::Tuple(parts) | Value::List(parts) => Some(parts),
@@ -87,18 +87,18 @@ pub struct Session {
 pub(super) struct State {
     /// The values as they were loaded.
     pub(super) loaded: BTreeMap<String, Value>,
-    /// The values now; `None` as long as nobody looked at them mutably.
+    /// The current values; `None` if they were not accessed mutably.
     changed: Option<BTreeMap<String, Value>>,
     pub(super) origin: Origin,
     /// When the session began; 0 for a new one.
     pub(super) started: Moment,
     /// When it was saved last, in Unix seconds; 0 for a new one.
     pub(super) saved: u64,
-    /// The other valid sessions whose cookies came with the request. An empty one
-    /// stands for cookies that were not looked at, or that have the same value.
+    /// The other valid sessions whose cookies the request sent. An empty one stands for
+    /// cookies that were not verified, or that have the same value.
     pub(super) others: Vec<Session>,
-    /// The users whose sessions are all to end, and when the latest of those began
-    /// that came with the request.
+    /// The users whose sessions all have to end, and the latest moment at which one of
+    /// their sessions in this request began.
     pub(super) ended_users: Vec<(String, Moment)>,
     modified: bool,
     renewed: bool,
@@ -122,13 +122,13 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// An empty session, as a new visitor has.
+    /// An empty session, like that of a new visitor.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The session that `open` returns. It is called when something first looks at
-    /// the session.
+    /// The session that `open` returns. `open` is called at the first access to the
+    /// session.
     pub(crate) fn lazy(open: impl FnOnce() -> Self + 'static) -> Self {
         Self {
             open: Cell::new(Some(Box::new(open))),
@@ -163,7 +163,7 @@ impl Session {
         }
     }
 
-    /// Its content and where it comes from, opened if nothing looked at it before.
+    /// Its content and origin. The first access opens it.
     pub(super) fn state(&self) -> &State {
         self.state.get_or_init(|| {
             let session = self.open.take().map(|open| open());
@@ -185,7 +185,7 @@ impl Session {
 
     /// The value of `key`, to be changed in place.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
-        // Without this, a look at an absent key would copy all values.
+        // Without this, access to an absent key would copy all values.
         match self.contains_key(key) {
             true => self.values_mut().get_mut(key),
             false => None,
@@ -196,13 +196,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// When the value has another shape than `T`.
+    /// The value cannot be deserialized as `T`.
     pub fn get_as<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.get(key).map(Value::to).transpose()
     }
 
-    /// The value of `key` as a Rust type; `default` if it is absent or has another
-    /// shape.
+    /// The value of `key` as a Rust type; `default` if it is absent or has another type.
     pub fn get_or<T: DeserializeOwned>(&self, key: &str, default: T) -> T {
         self.get_as(key).ok().flatten().unwrap_or(default)
     }
@@ -212,7 +211,7 @@ impl Session {
         user(self.dict())
     }
 
-    /// Stores `value` under `key` and returns what was there.
+    /// Stores `value` under `key` and returns the previous value.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
         let key = key.into();
         self.state_mut().logged_in |= key == USERNAME;
@@ -223,7 +222,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// When `value` has no JSON form; nothing is stored then.
+    /// `value` has no JSON form. Then nothing is stored.
     pub fn insert_as<T: Serialize + ?Sized>(
         &mut self,
         key: impl Into<String>,
@@ -234,7 +233,7 @@ impl Session {
         Ok(())
     }
 
-    /// Removes `key` and returns its value: Python's `pop(key, None)`. To remove an
+    /// Removes `key` and returns its value: Python's `pop(key, None)`. Removing an
     /// absent key is not a change.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         match self.contains_key(key) {
@@ -243,7 +242,7 @@ impl Session {
         }
     }
 
-    /// Whether `key` is there.
+    /// Whether the session has `key`.
     pub fn contains_key(&self, key: &str) -> bool {
         self.dict().contains_key(key)
     }
@@ -260,12 +259,12 @@ impl Session {
         self.dict().iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.dict().len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.dict().is_empty()
     }
@@ -276,7 +275,7 @@ impl Session {
         self.is_permanent()
     }
 
-    /// Makes the session outlive the browser window, or not.
+    /// Sets whether the session outlives the browser window.
     pub fn set_permanent(&mut self, permanent: bool) {
         if permanent != self.permanent() {
             self.insert(PERMANENT, permanent);
@@ -352,7 +351,7 @@ impl Session {
         self.accessed.get()
     }
 
-    /// Whether something was changed.
+    /// Whether anything was changed.
     pub fn modified(&self) -> bool {
         let state = self.state();
         let changed = state.changed.as_ref();

@@ -1,4 +1,4 @@
-//! Session ids: 256 random bits, which are secret between server and browser.
+//! Session ids: 256 random bits, which only the server and the browser know.
 
 use std::fmt;
 
@@ -16,8 +16,8 @@ impl SessionId {
     ///
     /// # Errors
     ///
-    /// [`getrandom::Error`] if the system gives no random bytes. There is no
-    /// weaker source to fall back to.
+    /// [`getrandom::Error`] if the system returns no random bytes. Weaker sources are not
+    /// used.
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
@@ -36,9 +36,9 @@ impl SessionId {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    /// The key of the session in a store: SHA-256 in 64 hex digits. Whoever can list
-    /// the store cannot use its sessions, and the time of a look-up reveals nothing
-    /// about the id.
+    /// The key of the session in a store: SHA-256 in 64 hex digits. So somebody who can
+    /// list the store cannot use its sessions, and the time of a look-up reveals
+    /// nothing about the id.
     pub fn hash(&self) -> String {
         hash(self.0)
     }

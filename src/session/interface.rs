@@ -1,4 +1,4 @@
-//! How a request's session is opened and saved (Flask's `SessionInterface`).
+//! Opens and saves a request's session (Flask's `SessionInterface`).
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(crate) enum Storage {
 pub(crate) struct SessionInterface {
     pub(crate) settings: CookieSettings,
     pub(crate) storage: Storage,
-    /// `None` where no revocation marks can be stored.
+    /// `None` if no revocation marks can be stored.
     pub(crate) revocations: Option<Box<dyn Revocations>>,
     /// Whether visitors can log in by names that they invent.
     pub(crate) accepts_any_name: bool,

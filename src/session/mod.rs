@@ -1,5 +1,5 @@
-//! Flask's session: its values, its cookie, how it is signed and stored, and the
-//! secret key.
+//! Flask's session: its values, its cookie, its signature, its stores, and the secret
+//! key.
 //!
 //! Nothing here reads the environment or the wall clock: they are parameters.
 
@@ -31,7 +31,7 @@ pub use redis::{RedisUrl, RedisUrlError};
 pub(crate) use save::SaveError;
 pub use tagged_json::{DateTime, Value, Verbatim};
 
-/// The number that `digits` are. Rust's own parser also accepts a sign.
+/// The number with these digits. (Rust's own parser also accepts a sign.)
 fn number<N: std::str::FromStr>(digits: &str) -> Option<N> {
     let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
     digits.parse().ok().filter(|_| all_digits)

@@ -1,5 +1,5 @@
-//! When a session began, and the sessions of which time a mark ends: Unix seconds,
-//! and an order within each second.
+//! The moment at which a session began, and the moment of a mark: Unix seconds, and a
+//! number within each second.
 
 use std::fmt;
 use std::str::FromStr;

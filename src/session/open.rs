@@ -13,11 +13,11 @@ use super::signing::{Signer, decode_payload};
 use super::store::{Store, StoreError};
 use super::tagged_json::{self, Value};
 
-/// Different cookies of one request that are verified or looked up in the store.
-/// A browser sends one or two.
+/// The most different cookies of one request that are verified or looked up in the
+/// store. A browser sends one or two.
 const MAX_COOKIES: usize = 8;
 
-/// What a cookie could be, by its form.
+/// The kind of a cookie, from its form.
 enum Candidate<'i> {
     /// The id of a session in the store.
     Id(&'i dyn Store, SessionId),
@@ -25,7 +25,7 @@ enum Candidate<'i> {
     Token(&'i Signer),
 }
 
-/// A session that was opened, and what the site's owner should know about it.
+/// A session that was opened, and messages for the log.
 pub(crate) struct OpenedSession {
     pub(crate) session: Session,
     /// Stored sessions that are refused or damaged. They count as absent.
@@ -33,8 +33,8 @@ pub(crate) struct OpenedSession {
     pub(crate) duplicates: Option<DuplicateCookies>,
 }
 
-/// A request had several cookies of the session's name, one or more of them
-/// valid: another program or path sets one, and either hides the other.
+/// A request had several cookies of the session's name, and at least one of them is
+/// valid: another program, or a page at another path, also sets such a cookie.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum DuplicateCookies {
     #[error("one of them is used")]
@@ -44,14 +44,13 @@ pub(crate) enum DuplicateCookies {
 }
 
 impl SessionInterface {
-    /// The session that the `Cookie` headers lead to; an empty one if they lead to
-    /// none.
+    /// The session of the `Cookie` headers; an empty session if there is none.
     ///
-    /// Every cookie of the name counts if it is valid and its session has neither
-    /// expired nor been revoked. Several of them may be copies of one session; then
-    /// the newest is used. Two different sessions mean an empty one, as the order of
-    /// cookies says nothing (RFC 6265, 4.2.2). So do more cookies than are worth
-    /// the time to verify them.
+    /// A cookie of this name is used if it is valid and its session has neither expired
+    /// nor been revoked. If several cookies are copies of one session, the newest is
+    /// used. If they are of two different sessions, the session is empty, because the
+    /// order of cookies has no meaning (RFC 6265, 4.2.2). It is also empty if there are
+    /// too many cookies to verify.
     ///
     /// # Errors
     ///
@@ -140,8 +139,8 @@ impl SessionInterface {
         }
     }
 
-    /// The session in a signed cookie. If the payload is malformed there is none,
-    /// where Flask answers 500.
+    /// The session in a signed cookie; `None` if the payload is malformed. (Flask then
+    /// answers with 500.)
     fn verified(&self, signer: &Signer, token: &str, now: u64) -> Option<Session> {
         let verified = signer.verify(token, self.settings.lifetime, now).ok()?;
         let json = decode_payload(verified.payload)?;
@@ -176,8 +175,8 @@ fn stored(
     }
 }
 
-/// Removes [`STARTED`], which is not a part of the session's dict. Anything but a
-/// moment counts as one before all revocation marks.
+/// Removes [`STARTED`], which is not a part of the session's dict. A value that is not a
+/// moment counts as earlier than all revocation marks.
 fn remove_started(values: &mut BTreeMap<String, Value>) -> Option<Moment> {
     let started = values.remove(STARTED)?;
     let Value::Number(started) = started else {

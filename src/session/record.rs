@@ -85,7 +85,7 @@ impl Record {
         })
     }
 
-    /// The user who is logged in.
+    /// The logged-in user.
     pub fn user(&self) -> Option<&str> {
         user(&self.values)
     }

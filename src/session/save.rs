@@ -28,7 +28,7 @@ pub(crate) enum SaveError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It could not be read again.
+    /// It is nested too deeply to be read again.
     #[error(
         "the session has lists or objects nested in more than {MAX_NESTING} levels; it was not \
          saved"
@@ -37,7 +37,7 @@ pub(crate) enum SaveError {
     /// There is no place for a revocation mark.
     #[error("sessions of a user cannot be ended: there is no state directory to mark it in")]
     NoRevocations,
-    /// The system gives no random bytes.
+    /// The system returns no random bytes.
     #[error("no random bytes for a session id: {0}")]
     Random(#[from] getrandom::Error),
 }
@@ -69,17 +69,17 @@ impl SessionInterface {
 
     /// Saves `session` and returns the `Set-Cookie` values to send.
     ///
-    /// A cookie is sent when the session was modified; when it is permanent and a
-    /// tenth of its lifetime has passed (Flask sends one every time, which makes
-    /// every page uncacheable); and, as a deletion, when it was emptied. A visitor
-    /// who stored nothing gets none, nor does one whose session was ended while
-    /// this request ran. If the request had several valid cookies and the session
-    /// ends or gets a new user, the others are deleted: a signed one would still be
+    /// A cookie is sent if the session was modified; if it is permanent and a tenth of
+    /// its lifetime has passed (Flask sends one with every response, so that no page
+    /// can be cached); and, as a deletion, if it was emptied. A visitor whose session
+    /// is new and empty gets no cookie, nor does one whose session was ended while this
+    /// request ran. If the request had several valid cookies and the session ends or
+    /// gets a new user, the others are deleted: otherwise a signed one would still be
     /// accepted.
     ///
     /// # Errors
     ///
-    /// [`SaveError`]: then what was stored before is still there.
+    /// [`SaveError`]: then the previously stored session is unchanged.
     pub(crate) fn save(
         &self,
         session: &Session,
@@ -136,9 +136,9 @@ impl SessionInterface {
         lines
     }
 
-    /// Ends the other stored sessions that the request proved, as its own gets a
-    /// new id or ends: a second cookie of the same visitor would otherwise still be
-    /// logged in.
+    /// Ends the other stored sessions whose cookies the request sent, if its own
+    /// session ends or gets a new id: otherwise a second cookie of the same visitor
+    /// would still be logged in.
     fn end_others(&self, session: &Session) -> Result<(), StoreError> {
         let Some(store) = self.store() else {
             return Ok(());
@@ -152,7 +152,7 @@ impl SessionInterface {
     }
 }
 
-/// What was done to save a session.
+/// The result of saving a session.
 #[derive(Default)]
 struct Saved {
     /// The `Set-Cookie` value to send.
@@ -162,7 +162,7 @@ struct Saved {
 
 /// A session that begins with this request, and where it was saved.
 enum Begun {
-    /// In the cookie: what is signed.
+    /// In the cookie: the signed values.
     Signed(BTreeMap<String, Value>),
     /// In the store, under this id.
     Stored(SessionId),
@@ -180,16 +180,16 @@ struct Saving<'s> {
 }
 
 impl Saving<'_> {
-    /// Whether it is time to record that the session is in use.
+    /// Whether the time of the last use has to be saved.
     fn is_due(&self) -> bool {
         let settings = &self.interface.settings;
         let unsaved_for = self.now.saturating_sub(self.session.state().saved);
         settings.refresh && unsaved_for >= (settings.lifetime / 10).max(1)
     }
 
-    /// Deletes a session that was emptied. Returns whether it is gone: not if it
-    /// had ended, as the browser may have its successor by now, nor if another
-    /// request stored something meanwhile.
+    /// Deletes an emptied session. Returns whether its cookie has to be deleted: not if
+    /// the session had already ended, because the browser may have a newer one, nor if
+    /// another request has stored something meanwhile.
     fn delete(&self) -> Result<bool, StoreError> {
         let (Origin::Store(id), Some(store)) =
             (&self.session.state().origin, self.interface.store())
@@ -339,8 +339,8 @@ impl Saving<'_> {
         })
     }
 
-    /// Saves a session that was ended while the request ran: a login succeeds all
-    /// the same, everything else stays ended.
+    /// Saves a session that was ended while the request ran: a login still succeeds;
+    /// otherwise the session stays ended.
     fn log_in_again(&self, store: &dyn Store) -> Result<Saved, SaveError> {
         match self.session.logged_in() {
             true => self.create(store),
@@ -348,8 +348,8 @@ impl Saving<'_> {
         }
     }
 
-    /// Stores the session as a new one. Of a session that has ended meanwhile it
-    /// holds only what this request did, and who logged in.
+    /// Stores the session as a new one. If the old session has ended meanwhile, the new
+    /// one contains only the changes of this request, and the user who logged in.
     fn create(&self, store: &dyn Store) -> Result<Saved, SaveError> {
         let session = self.session;
         let mut values = session.values().clone();
@@ -371,7 +371,7 @@ impl Saving<'_> {
         self.begun(id)
     }
 
-    /// What was done if the session was stored under a new id.
+    /// The result if the session was stored under a new id.
     fn begun(&self, id: SessionId) -> Result<Saved, SaveError> {
         let line = self.id_cookie(&id)?;
         Ok(Saved {
@@ -408,7 +408,7 @@ impl Saving<'_> {
         cookie::line(&self.interface.settings, self.scope, token, expires)
     }
 
-    /// When the browser is to delete the cookie of a permanent session.
+    /// The time at which the browser deletes the cookie of a permanent session.
     fn expires(&self, permanent: bool, saved: u64) -> Option<u64> {
         let settings = &self.interface.settings;
         let idle = saved.saturating_add(settings.lifetime);
@@ -417,8 +417,8 @@ impl Saving<'_> {
         permanent.then_some(idle.min(end.unwrap_or(u64::MAX)))
     }
 
-    /// The record as it is stored now, with this request's changes. A request that
-    /// ran for long does not date it before what others saved meanwhile.
+    /// The currently stored record with the changes of this request. A slow request
+    /// does not date it earlier than other requests have meanwhile.
     fn merged(&self, stored: Record) -> Record {
         Record {
             started: self.started,

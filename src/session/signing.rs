@@ -50,10 +50,10 @@ pub enum Digest {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// It has not the form `payload.timestamp.signature`.
+    /// It does not have the form `payload.timestamp.signature`.
     #[error("cookie has not the form payload.timestamp.signature")]
     Malformed,
-    /// No key makes this signature.
+    /// The signature is not valid for any key.
     #[error("signature does not match any key")]
     BadSignature,
     /// The signature is good, but the token is too old.
@@ -237,8 +237,8 @@ fn timestamp(text: &str) -> Option<u64> {
 /// The payload of `json`: base64, compressed and with a dot before it if that is
 /// shorter; `None` if `json` is larger than [`MAX_PAYLOAD`].
 ///
-/// Flask does the same, but also below 128 bytes, where it saves a few dozen bytes
-/// at best and makes a login by CGI take half as long again.
+/// Flask also compresses sessions below 128 bytes: that saves a few dozen bytes at
+/// best, and increases the time of a login by CGI by half.
 pub fn encode_payload(json: &str) -> Option<String> {
     if json.len() > MAX_PAYLOAD {
         return None;

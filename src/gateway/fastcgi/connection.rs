@@ -11,8 +11,8 @@ use super::record::{self, HEADER, ProtocolError, ProtocolStatus, Record};
 /// The most bytes of a request's meta-variables.
 pub(super) const MAX_PARAMS: usize = 256 * 1024;
 
-/// The most bytes of a file that are read at once, and so the most that a connection keeps
-/// in memory for a slow client.
+/// The most bytes of a file that are read at once, and so the most that a connection
+/// keeps in memory for a slow client.
 const PIECE: usize = 32 * 1024;
 
 const RESPONDER: [u8; 2] = [0, 1];
@@ -74,17 +74,17 @@ enum Stage {
 }
 
 impl Connection {
-    /// Receives bytes from the web server, and returns the request that they complete, if
-    /// any. `limit` returns the most bytes of a request's body; of a longer body, one byte
-    /// more is kept.
+    /// Receives bytes from the web server, and returns the request that they complete,
+    /// if any. `limit` returns the most bytes of a request's body; of a longer body,
+    /// one byte more is kept.
     ///
     /// Bytes that follow a complete request are kept: call this again without bytes when
     /// the response has been sent.
     ///
     /// # Errors
     ///
-    /// [`ProtocolError`]: then the connection has to be closed when [`Connection::output`]
-    /// has been sent.
+    /// [`ProtocolError`]: then the connection has to be closed when
+    /// [`Connection::output`] has been sent.
     pub(super) fn receive(
         &mut self,
         bytes: &[u8],

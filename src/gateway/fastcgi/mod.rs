@@ -5,8 +5,8 @@
 //! request. Several workers are several processes with one socket. Requests share no
 //! data.
 //!
-//! All crates that were tried ended after one wrong record, or lost requests whose records
-//! were divided in an unusual way.
+//! All crates that were tried ended after one wrong record, or lost requests whose
+//! records were divided in an unusual way.
 
 mod connection;
 #[cfg(test)]

@@ -27,8 +27,8 @@ use super::signals::asked_to_end;
 /// The most connections at one time. To accept one more, another one is closed.
 const MAX_CONNECTIONS: u64 = 100;
 
-/// The number of descriptors for other uses: standard streams, files that a request opens,
-/// descriptors that the web server leaves open.
+/// The number of descriptors for other uses: standard streams, files that a request
+/// opens, descriptors that the web server leaves open.
 const OTHER_DESCRIPTORS: u64 = 24;
 
 /// The most connections above the limit, which are closed after their first response.
@@ -45,8 +45,8 @@ const BODY_RATE: u64 = 500;
 /// bytes of a response.
 const IDLE_TIME: Duration = Duration::from_secs(30);
 
-/// The time in which a worker that has to end still answers the requests that it has begun
-/// and the connections that wait.
+/// The time in which a worker that has to end still answers the requests that it has
+/// begun and the connections that wait.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// How often time limits and the program's file are checked.
@@ -99,8 +99,8 @@ struct Peer {
     waits_to_send: bool,
 }
 
-/// The connection cannot be used any more: the web server closed it or sent something that
-/// is not FastCGI, or a response cannot be completed.
+/// The connection cannot be used any more: the web server closed it or sent something
+/// that is not FastCGI, or a response cannot be completed.
 struct Closed;
 
 /// Serves the connections to descriptor 0 until a signal is received, the reader of
@@ -139,8 +139,8 @@ pub(crate) fn work(
     worker.run()
 }
 
-/// Whether no other process serves this socket: lighttpd and Apache's mod_fcgid start each
-/// worker with its own socket. (Not for TCP: shutting down a TCP socket resets the
+/// Whether no other process serves this socket: lighttpd and Apache's mod_fcgid start
+/// each worker with its own socket. (Not for TCP: shutting down a TCP socket resets the
 /// connections that wait.)
 fn has_own_socket(listener: BorrowedFd<'_>) -> bool {
     if !getsockname(listener).is_ok_and(|address| address.address_family() == AddressFamily::UNIX) {
@@ -156,8 +156,8 @@ fn has_own_socket(listener: BorrowedFd<'_>) -> bool {
     )
 }
 
-/// The number of connections that the limit on descriptors allows, if each of them sends a
-/// file.
+/// The number of connections that the limit on descriptors allows, if each of them
+/// sends a file.
 fn room() -> usize {
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let room = descriptors.saturating_sub(OTHER_DESCRIPTORS) / 2;
@@ -165,8 +165,8 @@ fn room() -> usize {
 }
 
 impl Worker<'_> {
-    /// Registers what [`Worker::run`] waits for: connections, each of which wakes only one
-    /// worker; signals; and the end of the reader of standard output.
+    /// Registers what [`Worker::run`] waits for: connections, each of which wakes only
+    /// one worker; signals; and the end of the reader of standard output.
     fn listen(&self) -> io::Result<()> {
         // Another worker may accept the connection first.
         rustix::io::ioctl_fionbio(self.listener, true)?;
@@ -328,8 +328,9 @@ impl Worker<'_> {
         }
     }
 
-    /// Whether the limit is reached and the connection that would be closed is in use, so
-    /// that a request could be lost. Then the new connection is closed after its response.
+    /// Whether the limit is reached and the connection that would be closed is in use,
+    /// so that a request could be lost. Then the new connection is closed after its
+    /// response.
     fn is_crowded(&self, now: Instant) -> bool {
         if self.peers.len() < self.room {
             return false;
@@ -341,9 +342,9 @@ impl Worker<'_> {
         })
     }
 
-    /// The connection to close if one has to be closed: the one that has been idle longest;
-    /// otherwise the oldest request that is being received; otherwise the response of which
-    /// no bytes were read for the longest time.
+    /// The connection to close if one has to be closed: the one that has been idle
+    /// longest; otherwise the oldest request that is being received; otherwise the
+    /// response of which no bytes were read for the longest time.
     fn first_to_close(&self) -> Option<(u64, &Peer)> {
         let peers = self.peers.iter().map(|(number, peer)| (*number, peer));
         peers.min_by_key(|(_, peer)| (Reverse(peer.connection.phase()), peer.since))
@@ -475,8 +476,8 @@ impl Peer {
         Ok(())
     }
 
-    /// Sends as much as the socket accepts at once, and at most one more piece of a file, so
-    /// that other requests do not wait for a long file.
+    /// Sends as much as the socket accepts at once, and at most one more piece of a
+    /// file, so that other requests do not wait for a long file.
     fn send(&mut self) -> Result<(), Closed> {
         self.write()?;
         self.connection.read_piece().map_err(|err| {

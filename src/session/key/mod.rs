@@ -1,4 +1,4 @@
-//! The secret key: checked, read from a file, created.
+//! The secret key: checks it, reads it from a file, creates it.
 //!
 //! The bytes of a key file are the key, so a Flask app can read the same file. One
 //! line ending at the end is not a part of it, as editors add one.
@@ -48,19 +48,19 @@ pub enum KeyFileError {
     Weak {
         /// The key file.
         path: PathBuf,
-        /// What is wrong with the key.
+        /// Why the key is weak.
         reason: WeakKey,
     },
     /// The file or its folder is refused.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The system gives no random bytes.
+    /// The system returns no random bytes.
     #[error("no random bytes for a new key: {0}")]
     Random(getrandom::Error),
 }
 
 impl Key {
-    /// Takes `bytes` as a key.
+    /// A key of these bytes.
     ///
     /// # Errors
     ///
@@ -99,8 +99,8 @@ impl Keys {
 ///
 /// # Errors
 ///
-/// [`getrandom::Error`] if the system gives no random bytes. There is no
-/// weaker source to fall back to.
+/// [`getrandom::Error`] if the system returns no random bytes. Weaker sources are not
+/// used.
 pub fn generate() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
@@ -125,7 +125,7 @@ pub(crate) fn read_from(file: &TrustedFile) -> Result<Key, KeyFileError> {
 ///
 /// # Errors
 ///
-/// Every [`KeyFileError`], also if there is none.
+/// Every [`KeyFileError`], also if there is no key.
 pub(crate) fn read_own(folder: &TrustedFolder, too_open: TooOpen) -> Result<Key, KeyFileError> {
     let path = || folder.path().join(FILE_NAME);
     let key = read_if_there(folder, too_open)?;
@@ -176,8 +176,8 @@ fn read_opened(file: &Opened) -> Result<Key, NoKey> {
 
 /// Reads the key in the state folder. If there is none, key and folder are created.
 ///
-/// If several processes find no key at the same time, one of them puts its own in
-/// place and the others read it.
+/// If several processes find no key at the same time, one of them writes its key and the
+/// others read it.
 ///
 /// # Errors
 ///
@@ -189,10 +189,10 @@ pub(crate) fn read_or_create(folder: &TrustedFolder) -> Result<Key, KeyFileError
     let opened = folder.make_synced(Readers::Anybody)?;
     let text = generate().map_err(KeyFileError::Random)?;
     match private::put_synced(&opened, FILE_NAME, text.as_bytes(), Placement::New) {
-        // Unfinished files of killed processes, and of slower ones.
+        // Temporary files of killed processes, and of slower ones.
         Ok(()) => private::remove_unfinished(&opened),
         Err(err) => match err.kind() {
-            // Another process was faster, and may have removed this one's file.
+            // Another process was faster, and may have removed the file of this one.
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound => Ok(()),
             _ => Err(err),
         },

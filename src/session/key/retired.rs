@@ -30,9 +30,9 @@ pub enum RotateError {
     Full {
         /// The file.
         path: PathBuf,
-        /// How many keys it has.
+        /// The number of keys in it.
         keys: usize,
-        /// When the oldest of them is dropped, in Unix seconds.
+        /// The time at which the oldest of them is removed, in Unix seconds.
         until: u64,
     },
     /// One of the files is refused or cannot be written.
@@ -55,7 +55,7 @@ struct Retired {
 }
 
 impl Retired {
-    /// Whether all cookies that it signed have expired.
+    /// Whether all cookies that were signed with it have expired.
     fn has_expired(&self, lifetime: u64, now: u64) -> bool {
         now.saturating_sub(self.at) > lifetime
     }
@@ -109,8 +109,8 @@ pub(crate) fn rotate(dir: &TrustedFolder, lifetime: u64, now: u64) -> Result<(),
     // Every change of one of the files locks the key file and checks that its name
     // still leads to the locked file.
     let _lock = match lock::lock(&folder, FILE_NAME, dir.euid()) {
-        // Without locks, and if the owner made the key read-only, two rotations at the
-        // same moment are not kept apart.
+        // On a file system without locks, and if the owner made the key read-only, two
+        // rotations at the same moment are not separated.
         Err(FileProblem::NoLocks | FileProblem::Unreadable { .. }) => None,
         locked => locked
             .map_err(|problem| FileError::new(&path, problem))
@@ -166,8 +166,8 @@ impl KeyFiles<'_> {
                 .ok_or_else(|| self.failed(FileProblem::Damaged("has a line that is not a key")))?;
             match Key::new(key) {
                 Ok(key) => retired.push(Retired { at, key }),
-                // An earlier version accepted it. It may not keep the site from its
-                // good key.
+                // An earlier version accepted this key. The site must work with its
+                // current key all the same.
                 Err(reason) => log(format_args!(
                     "the key in line {} of {RETIRED_FILE_NAME} {reason}; it is not used",
                     number + 1

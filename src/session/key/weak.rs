@@ -1,4 +1,4 @@
-//! Which texts are not secret: published keys, placeholders, patterns.
+//! Refuses texts that are not secret: published keys, placeholders, patterns.
 //!
 //! The check runs in every CGI request, so each rule stops after a few bytes of a
 //! random key. Random keys of 16 or more bytes, raw, in hex or in base64, are not
@@ -7,7 +7,7 @@
 use super::MIN_LENGTH;
 use super::published_keys::PUBLISHED;
 
-/// Why a text may not be a key.
+/// Why a text is not accepted as a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeakKey {
@@ -108,7 +108,7 @@ struct Letters {
 /// The most letters of a key that are compared.
 const MAX_LETTERS: usize = 96;
 
-/// What each byte becomes in [`Letters`].
+/// The letter of each byte in [`Letters`].
 static LETTERS: [u8; 256] = {
     let mut letters = [b'.'; 256];
     let mut byte = b' ';

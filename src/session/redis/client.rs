@@ -1,4 +1,4 @@
-//! Connections to Redis: kept from one request to the next, replaced when they
+//! Connections to Redis: they are kept from one request to the next, replaced when they
 //! are dead, and not opened while the server does not answer.
 
 use std::io::{self, BufReader, Write};
@@ -13,16 +13,15 @@ use super::resp::{self, Reply, ReplyError};
 use super::socket::{Address, Socket};
 use super::url::{Endpoint, Login, RedisUrl};
 
-/// How long a working server takes to answer at most, even on a busy machine. A kept
-/// connection that does not answer for so long is replaced, as a firewall may have
+/// The most time that a working server takes to answer, even on a busy machine. A kept
+/// connection without an answer for this time is replaced, because a firewall may have
 /// dropped it. After a failure that took longer, the server is not asked for a while.
 const SLOW: Duration = Duration::from_millis(500);
 
-/// Answers that take less are not counted: on a busy machine those of a working
-/// server do.
+/// Shorter waits are not counted: a working server on a busy machine causes them too.
 const FAST: Duration = Duration::from_millis(100);
 
-/// How often in a row a cluster may redirect the client to another of its servers.
+/// The most redirects of a cluster in succession.
 const MAX_REDIRECTS: usize = 3;
 
 /// Why Redis did not execute a command.
@@ -81,7 +80,7 @@ struct Kept {
     request: u64,
 }
 
-/// What is known of a server.
+/// The state of a server.
 #[derive(Debug)]
 struct Server {
     endpoint: Endpoint,
@@ -90,17 +89,17 @@ struct Server {
     pause: Option<Pause>,
 }
 
-/// How long a process may still wait for slow answers.
+/// The time for which a process may still wait for slow answers.
 ///
-/// Requests that need no Redis are behind those that wait for it. So the time that
-/// a process waited is only given back by as much time in which it did not.
+/// While a worker waits for Redis, its other requests wait too. So each second that it
+/// waited is only given back after a second in which it did not wait.
 #[derive(Debug)]
 struct Budget(Mutex<Spent>);
 
 #[derive(Clone, Copy, Debug)]
 struct Spent {
     time: Duration,
-    /// When it was added to.
+    /// The time of the last addition.
     at: Instant,
 }
 
@@ -158,7 +157,7 @@ impl Client {
         kept.request += 1;
     }
 
-    /// Calls `attempt`. If it returns `None`, as another process was faster, the
+    /// Calls `attempt`. If it returns `None`, because another process was faster, the
     /// server works, and the time is given back.
     pub(super) fn attempt<T, E>(
         &self,
@@ -285,7 +284,7 @@ impl Client {
         }
         let mut failure = io::Error::other("the host has no address");
         for at in 0..addresses.len() {
-            // An address that does not answer leaves time for the others.
+            // Leaves time for the other addresses, if this one does not answer.
             let others = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
             let most = self.budget.left(Instant::now()) / others;
             let socket = self

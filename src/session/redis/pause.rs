@@ -9,19 +9,20 @@ use rustix::event::PollFlags;
 use super::resp;
 use super::socket::{Address, Socket};
 
-/// How long a server is not asked after one failure. The time doubles with each
-/// further failure in a row, up to [`MAX_REST`].
+/// The time for which a server is not asked after a failure. It doubles with each further
+/// failure in succession, up to [`MAX_REST`].
 const REST: Duration = Duration::from_secs(1);
 const MAX_REST: Duration = Duration::from_secs(8);
 
-/// How many times longer a server is not asked that does not answer the probe; and
-/// how many times longer than the failure took, if its address is not known.
+/// If the server does not answer the probe, it is not asked for this many times the
+/// pause. If its address is not known, the pause is this many times as long as the
+/// failure took.
 const FACTOR: u32 = 10;
 
-/// After this time a probe without an answer is replaced by another one.
+/// The time after which a probe without an answer is replaced by another one.
 const PROBE_AGE: Duration = Duration::from_secs(5);
 
-/// How long a request waits for the answer to a probe that it could only just send.
+/// The time for which a request waits for the answer to a probe that it has just sent.
 const PROBE_WAIT: Duration = Duration::from_millis(20);
 
 /// The time between a failure and the next attempt.
@@ -66,7 +67,7 @@ impl Pause {
         }
     }
 
-    /// Failures in a row that led to it.
+    /// The number of successive failures before it.
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }

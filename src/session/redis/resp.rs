@@ -132,7 +132,7 @@ fn integer(digits: &str) -> Result<i64, ReplyError> {
     number.ok_or(ReplyError::Malformed("no number"))
 }
 
-/// A length; `None` for -1, that there is nothing.
+/// A length; `None` for -1, which means no value.
 fn length(digits: &str) -> Result<Option<u64>, ReplyError> {
     match integer(digits)? {
         -1 => Ok(None),

@@ -16,11 +16,11 @@ use rustix::net::{
 use super::MAX_WAIT;
 use super::url::Endpoint;
 
-/// Time without traffic after which the kernel probes a connection: firewalls drop
-/// connections that are silent for a few minutes.
+/// The time without traffic after which the kernel probes a connection: firewalls drop
+/// connections that are idle for a few minutes.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
-/// What a socket connects to.
+/// The address of a socket.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Address {
     Tcp(SocketAddr),
@@ -28,8 +28,8 @@ pub(super) enum Address {
 }
 
 impl Address {
-    /// The addresses of `endpoint`. A host name is looked up by
-    /// the C library, which waits for name servers as `/etc/resolv.conf` says.
+    /// The addresses of `endpoint`. The C library looks up a host name, with the time
+    /// limits of `/etc/resolv.conf`.
     pub(super) fn all_of(endpoint: &Endpoint) -> io::Result<Vec<Self>> {
         Ok(match endpoint {
             Endpoint::Unix(path) => vec![Self::Unix(path.clone())],
@@ -87,7 +87,7 @@ impl Socket {
                     sockopt::socket_error(&socket.fd)??;
                     return Ok(socket);
                 }
-                // No event tells when there is room in the queue.
+                // There is no event for room in the queue.
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => {
                     if Instant::now() >= deadline {
                         return Err(too_slow());

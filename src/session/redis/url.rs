@@ -15,8 +15,8 @@ const DEFAULT_PORT: u16 = 6379;
 /// and `password` after a `?`, as redis-py 8.1 reads them: `db` counts before
 /// the database in the path, user and password before those in the options.
 ///
-/// Where redis-py ignores a part (a path that is not a number) or hands it to a
-/// class (other options), it is an error. The password never shows.
+/// If redis-py ignores a part (a path that is not a number) or passes it to a class
+/// (other options), it is an error. `Debug` does not show the password.
 #[derive(Clone, Eq, PartialEq)]
 pub struct RedisUrl {
     pub(super) endpoint: Endpoint,
@@ -159,8 +159,8 @@ struct Options {
 }
 
 impl Options {
-    /// Of an option that is given twice the first counts, and none without a
-    /// value.
+    /// Of an option that is given twice, the first is used. An option without a value is
+    /// ignored.
     fn parse(query: &str) -> Result<Self, RedisUrlError> {
         let mut options = Self::default();
         for option in query.split('&') {

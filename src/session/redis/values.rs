@@ -14,12 +14,12 @@ use crate::session::store::StoreError;
 /// How long a change is repeated because other processes changed the same value.
 const MAX_REPEATING: Duration = Duration::from_secs(10);
 
-/// Bytes that a key or a status may have.
+/// The most bytes of a key or a status.
 const MAX_SHORT_REPLY: usize = 4096;
 
-/// What becomes of the value under a key.
+/// A change of the value under a key.
 pub(in crate::session) enum Step {
-    /// It is left alone.
+    /// It is not changed.
     Leave,
     /// It is replaced by these bytes, for so many seconds from now.
     Put(Vec<u8>, u64),
@@ -71,8 +71,8 @@ impl Client {
         self.ask(key, set, |_| Ok(()))
     }
 
-    /// Sends `command`, which is about `key`, and returns what `read` makes of the
-    /// reply. A reply that it gives back is an error.
+    /// Sends `command`, whose key is `key`, and returns the result of `read` for the
+    /// reply. A reply that `read` gives back is an error.
     pub(in crate::session) fn ask<T>(
         &self,
         key: &str,
@@ -84,8 +84,8 @@ impl Client {
         })
     }
 
-    /// Sends all of `commands`, which are about `key`, as one transaction and
-    /// returns their replies.
+    /// Sends all of `commands`, whose key is `key`, as one transaction and returns their
+    /// replies.
     pub(in crate::session) fn transaction(
         &self,
         key: &str,
@@ -95,7 +95,8 @@ impl Client {
     }
 
     /// Changes the value under `key`, of at most `limit` bytes. If another process
-    /// does so meanwhile, `step` is asked again. Returns whether it was changed.
+    /// changes it meanwhile, `step` is called again. Returns whether the value was
+    /// changed.
     pub(in crate::session) fn change(
         &self,
         key: &str,
@@ -126,7 +127,7 @@ impl Client {
             if let Some(changed) = self.attempt(|| self.on(key, talk)?)? {
                 return Ok(changed);
             }
-            // Processes that wait for different times do not meet again.
+            // With different times, the processes do not collide again.
             let turn = u64::from(std::process::id()) % 7;
             thread::sleep(Duration::from_micros(100 * (turn + tries)));
             tries = 10.min(tries + 1);
@@ -138,7 +139,7 @@ impl Client {
         )))
     }
 
-    /// Talks to the server that `key` is on.
+    /// Calls `talk` with a connection to the server that has `key`.
     fn on<T>(
         &self,
         key: &str,

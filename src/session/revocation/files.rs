@@ -71,8 +71,7 @@ impl RevocationFiles {
         }
     }
 
-    /// A damaged mark if something else is in its place; an error if that cannot be
-    /// known.
+    /// A damaged mark, if the file is not the program's own; otherwise the error.
     fn damaged_by(&self, problem: FileProblem) -> Result<Mark, StoreError> {
         match problem {
             FileProblem::System(_)
@@ -94,9 +93,9 @@ impl RevocationFiles {
         }
     }
 
-    /// Replaces a mark by what `next` makes of it; `None` leaves it. The new mark is
-    /// written in the folder `drafts`, then `before` is called, then the mark is
-    /// moved to its place.
+    /// Replaces a mark by the result of `next`; `None` leaves it unchanged. The new
+    /// mark is written in the folder `drafts`, then `before` is called, then the mark
+    /// is moved to its place.
     fn change<E: From<StoreError>>(
         &self,
         folder: &OwnedFd,
@@ -188,7 +187,7 @@ impl RevocationFiles {
         });
     }
 
-    /// Removes a mark that has expired. A locked one is being set again.
+    /// Removes an expired mark, unless it is locked: then another process sets it again.
     fn remove_expired(&self, folder: &OwnedFd, name: &str, now: u64) -> Result<(), FileProblem> {
         let Attempt::Locked(file) = lock::try_lock(folder, name, self.dir.euid())? else {
             return Ok(());

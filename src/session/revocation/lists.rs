@@ -26,11 +26,11 @@ use crate::session::moment::Moment;
 /// The folder of the lists, in that of the marks.
 const FOLDER: &str = "lists";
 
-/// Bytes of a line: 64 hex digits and a line feed.
+/// The bytes of a line: 64 hex digits and a line feed.
 const LINE: u64 = 65;
 
-/// Spans in the time for which a mark is stored. With more spans, marks are removed
-/// sooner after they expired, and more lists have to be counted.
+/// The number of spans in the time for which a mark is stored. With more spans, marks are
+/// removed sooner after they expired, and more lists have to be counted.
 const SPANS: u64 = 8;
 
 /// Seconds after which an unfinished file is taken to be left by a process that
@@ -61,7 +61,7 @@ pub(super) struct Lists {
     kept: u64,
 }
 
-/// What the name of a list's file says.
+/// The data in the name of a list's file.
 struct List {
     kind: Kind,
     last: u64,
@@ -138,7 +138,7 @@ impl Lists {
         Ok(!limited || position + self.lines(kind, now, Some(&list))? <= MAX_INVENTED)
     }
 
-    /// How many lines the lists of a kind have that have not expired, except the
+    /// The number of lines in the lists of a kind that have not expired, without the
     /// list `but`.
     fn lines(&self, kind: Kind, now: u64, but: Option<&str>) -> Result<u64, FileProblem> {
         let mut lines = 0;

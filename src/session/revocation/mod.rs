@@ -1,20 +1,20 @@
 //! Revocation marks, which end all sessions of a user, wherever they are stored.
 //!
-//! The server cannot delete a signed cookie. So a mark stores a moment: all
-//! sessions of the user that began before it have ended. One more mark is about
-//! the sessions of all users. Each mark is a small record of its own that expires
-//! by itself, so the marks of one visitor never block another one.
+//! The server cannot delete a signed cookie. So a mark stores a moment: all sessions of
+//! the user that began before it have ended. There is also a mark for the sessions of
+//! all users. Each mark is a small record of its own, which expires, so that the marks
+//! of one visitor never delay another one.
 //!
-//! A session that begins after a mark gets a later moment than the mark, also
-//! within the same second. A damaged mark ends all sessions that it may be about,
+//! A session that begins after a mark gets a later moment than the mark, also within
+//! the same second. A damaged mark ends all sessions of its user, or of all users,
 //! until one of these users logs in again.
 //!
-//! A session or a mark may be dated later than the clock says: by a minute, if
-//! another machine made it whose clock is ahead. A session dated further ahead is
-//! refused, unless it directly follows a mark. A mark dated further ahead was set
-//! while a clock was wrong: it counts as damaged. Its moment is stored beside the
-//! new one and counts again when the clock reaches it, because it may be this
-//! clock that is wrong.
+//! A session or a mark may be dated up to a minute in the future, if the clock of the
+//! machine that made it is ahead. A session dated further in the future is refused,
+//! unless it directly follows a mark. A mark dated further in the future was set while
+//! a clock was wrong, and counts as damaged. Its moment is stored beside the new one
+//! and is used again when the clock reaches it, because this clock may be the wrong
+//! one.
 
 mod files;
 mod lists;
@@ -36,16 +36,16 @@ pub const MAX_INVENTED: u64 = 100_000;
 /// between them, and a line feed.
 const MAX_MARK: usize = 64;
 
-/// Seconds that a mark may be dated in the future: its date may be ahead of a
-/// clock that is itself ahead of another.
+/// The most seconds by which a mark may be dated in the future: it may be ahead of a
+/// clock that is itself ahead of another one.
 const MAX_AHEAD: u64 = 2 * CLOCK_SKEW;
 
 /// The most expired marks that are removed whenever a mark is set.
 const MAX_CLEANED: usize = 16;
 
-/// Seconds for which a mark is stored after its moment: the lifetime of the sessions
-/// that it ends, and what the clocks of three machines may differ by: the one that
-/// dated a session, the one that set the mark and the one that reads it.
+/// The seconds for which a mark is stored after its moment: the lifetime of the
+/// sessions that it ends, and the most by which the clocks of three machines differ:
+/// those that dated the session, set the mark and read it.
 fn kept_for(lifetime: u64) -> u64 {
     lifetime.saturating_add(3 * CLOCK_SKEW)
 }
@@ -65,11 +65,11 @@ pub enum Users<'u> {
 /// Which sessions have ended.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Ended {
-    /// None, as there is no mark.
+    /// No session: there is no mark.
     Never,
     /// Those that began at this moment or before.
     UpTo(Moment),
-    /// All, until the mark, which is damaged, is written again.
+    /// All sessions, until the mark, which is damaged, is written again.
     Always,
 }
 
@@ -88,21 +88,21 @@ impl Ended {
 /// Why a mark was not set.
 #[derive(Debug, thiserror::Error)]
 pub enum EndError {
-    /// Too many invented names have one.
+    /// Too many invented names have a mark.
     #[error(
         "{MAX_INVENTED} invented names have a revocation mark, which is the limit; the session \
          was ended in one browser only"
     )]
     TooMany,
-    /// It could not be written.
+    /// The mark could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Revocation marks.
 ///
-/// A user of `None` stands for sessions without a username, which only the mark of
-/// all users ends. `now` is in Unix seconds.
+/// If the user is `None`, this means sessions without a username, which only the mark
+/// of all users ends. `now` is in Unix seconds.
 pub trait Revocations {
     /// Which sessions of `user` have ended, by the mark of that user and by that of
     /// all users.
@@ -158,7 +158,7 @@ pub trait Revocations {
     }
 }
 
-/// What is stored in the place of a mark.
+/// The stored value of a mark.
 ///
 /// The second moment, if there is one, is that of an earlier mark which was dated
 /// too far ahead when this one replaced it.
@@ -171,7 +171,7 @@ enum Mark {
 }
 
 impl Mark {
-    /// What is not a text of this program.
+    /// A text that this program did not write.
     const UNREADABLE: Self = Self::Damaged(None);
 
     /// Reads what [`Mark::text`] wrote.

@@ -1,4 +1,4 @@
-//! Marks in Redis, where several machines see them.
+//! Marks in Redis, for several machines.
 //!
 //! The mark of a user is under `PREFIXended:{a}bcd…`, where `abcd…` is the hash of
 //! the name, and that of all users is under each of `PREFIXended:{0}all` to
@@ -19,8 +19,8 @@ use crate::session::redis::values::Step;
 use crate::session::redis::{Client, RedisUrl, Reply};
 use crate::session::store::StoreError;
 
-/// Bytes of a value that are read. A mark is much shorter, and a longer value is a
-/// damaged mark.
+/// The most bytes of a value. A mark is much shorter, and a longer value is a damaged
+/// mark.
 const MAX_VALUE: usize = MAX_RECORD;
 
 /// The words in braces: the first digits of hashes.
@@ -86,7 +86,7 @@ impl RevocationRedis {
         }
     }
 
-    /// Replaces a mark by what `next` makes of it; `None` leaves it.
+    /// Replaces a mark by the result of `next`; `None` leaves it unchanged.
     fn change(
         &self,
         key: &str,
@@ -136,7 +136,7 @@ impl RevocationRedis {
             &[b"EXPIRE", key, seconds.as_bytes()],
         ];
         let replies = match self.client.transaction(&name, &commands) {
-            // The key holds something else than such a set.
+            // The value of the key is not such a set.
             Err(StoreError::Refused { .. }) => {
                 self.client.ask(&name, &[b"DEL", key], |_| Ok(()))?;
                 self.client.transaction(&name, &commands)?

@@ -27,12 +27,12 @@ pub enum StoreError {
     /// A file or folder of the store cannot be used.
     #[error("session store: {0}")]
     File(FileError),
-    /// Something else is in the place of a record. It is left alone.
+    /// The file or key is not a record. It is not changed.
     #[error("session store: {path}: {reason}")]
     Refused {
         /// The file, or the key.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Why it is not a record.
         reason: String,
     },
     /// A record is damaged.
@@ -40,7 +40,7 @@ pub enum StoreError {
     Damaged {
         /// The file, or the key.
         path: PathBuf,
-        /// That it is damaged.
+        /// The error.
         reason: DamagedRecord,
     },
     /// The session is larger than the limit; nothing was changed.
@@ -51,7 +51,7 @@ pub enum StoreError {
     IdInUse,
 }
 
-/// What becomes of a record.
+/// The change of a record.
 #[derive(Debug)]
 pub enum Change {
     /// It is replaced.
@@ -78,8 +78,8 @@ pub trait Store {
     /// depend on the number of sessions.
     fn create(&self, id: &SessionId, record: &Record) -> Result<(), StoreError>;
 
-    /// Reads the record under `id` and replaces it by what `change` makes of it, as one
-    /// atomic step. Returns `false` if there is none; then nothing is stored.
+    /// Reads the record under `id` and replaces it by the result of `change`, as one
+    /// atomic step. Returns `false` if there is no such record; then nothing is stored.
     fn update(
         &self,
         id: &SessionId,
@@ -87,7 +87,7 @@ pub trait Store {
         change: &mut Changing<'_>,
     ) -> Result<bool, StoreError>;
 
-    /// As [`Store::update`], but stores what `change` makes under `new` and deletes
+    /// As [`Store::update`], but stores the result of `change` under `new` and deletes
     /// `old`.
     fn renew(
         &self,
@@ -117,10 +117,10 @@ pub trait Store {
 /// What [`Store::for_each`] does next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Visit {
-    /// Goes on.
+    /// It continues.
     Next,
-    /// Removes this record and goes on.
+    /// It removes this record and continues.
     Delete,
-    /// Ends.
+    /// It ends.
     Stop,
 }

@@ -38,7 +38,7 @@ impl Redis {
         format!("{}{}", self.prefix, id.hash())
     }
 
-    /// What the bytes under `key` hold; `None` if that has expired at `now`.
+    /// The record in the bytes under `key`; `None` if it has expired at `now`.
     fn read(
         &self,
         bytes: Option<Vec<u8>>,
@@ -74,7 +74,7 @@ impl Redis {
         })
     }
 
-    /// Some keys of sessions, and where to go on; `None` at the end.
+    /// Some keys of sessions, and the cursor for the next ones; `None` at the end.
     fn scan(&self, cursor: &[u8]) -> Result<(Vec<String>, Option<Vec<u8>>), StoreError> {
         // Other keys, however long, are not sent.
         let pattern = format!("{}{}", escape(&self.prefix), "?".repeat(64));

@@ -1,5 +1,5 @@
-//! Flask's `TaggedJSONSerializer`: JSON that keeps tuples, bytes, markup,
-//! UUIDs and dates apart, each as an object with one key, the tag.
+//! Flask's `TaggedJSONSerializer`: JSON in which tuples, bytes, markup, UUIDs and dates
+//! are objects with one key, the tag.
 //!
 //! It is written as Flask writes it: keys sorted, ASCII only, no blanks. Values that
 //! Python wrote in another way, and those that signet cannot represent, keep their

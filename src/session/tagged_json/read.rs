@@ -1,8 +1,8 @@
 //! Reads tagged JSON with the same result as Flask.
 //!
 //! Values that no [`Value`] represents, and those that signet would write in another
-//! way, keep their text: contents of tags that are not understood, tags of an app's
-//! own, `NaN`, lone surrogates, and deep nesting.
+//! way, keep their text: unknown contents of tags, an application's own tags, `NaN`,
+//! lone surrogates, and deep nesting.
 
 use std::collections::BTreeMap;
 
@@ -228,8 +228,8 @@ fn is_false(value: &Value) -> bool {
     }
 }
 
-/// Base64 as Python's `b64decode` reads it: other characters are ignored, and so
-/// are spare bits and everything behind the padding.
+/// Base64 as Python's `b64decode` reads it: other characters, spare bits and everything
+/// after the padding are ignored.
 fn lenient_base64(text: &str) -> Option<Vec<u8>> {
     const WITHOUT_PADDING: GeneralPurpose = GeneralPurpose::new(
         &alphabet::STANDARD,
@@ -258,7 +258,7 @@ fn lenient_base64(text: &str) -> Option<Vec<u8>> {
     is_complete.then(|| WITHOUT_PADDING.decode(digits).ok())?
 }
 
-/// A UUID in one of the spellings that Python's `UUID` takes.
+/// A UUID in one of the spellings that Python's `UUID` accepts.
 fn uuid(text: &str) -> Option<[u8; 16]> {
     let digits = text.replace("urn:", "").replace("uuid:", "");
     let digits = digits.trim_matches(['{', '}']).replace('-', "");

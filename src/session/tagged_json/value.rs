@@ -78,7 +78,7 @@ impl Value {
     ///
     /// # Errors
     ///
-    /// When `T` has another shape.
+    /// The value cannot be deserialized as `T`.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_value(self.plain())
     }
@@ -87,7 +87,7 @@ impl Value {
     ///
     /// # Errors
     ///
-    /// When `value` has no JSON form (a map whose keys are no strings).
+    /// `value` has no JSON form, such as a map whose keys are not strings.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
         serde_json::to_value(value).map(Self::from_plain)
     }

@@ -240,8 +240,7 @@ fn remove(place: &Place) -> Result<(), StoreError> {
     }
 }
 
-/// The error of a problem with a record: it cannot be read, or something else is in
-/// its place.
+/// The error for a problem with a record: it cannot be read, or it is not a record.
 fn error(problem: FileProblem, path: &Path) -> StoreError {
     match problem {
         FileProblem::System(_) | FileProblem::Held => {
@@ -259,7 +258,7 @@ fn error(problem: FileProblem, path: &Path) -> StoreError {
     }
 }
 
-/// The error of a problem with the folder of the store.
+/// The error for a problem with the folder of the store.
 fn unusable(dir: &Path) -> impl Fn(FileProblem) -> StoreError {
     move |problem| StoreError::File(FileError::new(dir, problem))
 }

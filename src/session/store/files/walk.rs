@@ -1,4 +1,4 @@
-//! Looks at many records of a store: at some, to remove expired ones, or at all.
+//! Walks through the records of a store: some of them, to remove expired ones, or all.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -19,11 +19,11 @@ use crate::session::record::Record;
 /// was killed.
 const ABANDONED: u64 = 3600;
 
-/// The folders that are looked into for each new session. As each adds one record,
-/// about 4096 / 4 expired records are left in the long run.
+/// The number of folders that are searched for each new session. Each new session adds
+/// one record, so that about 4096 / 4 expired records are left in the long run.
 const SWEPT_FOLDERS: u8 = 4;
 
-/// The most names that are looked at for each new session.
+/// The most names that are checked for each new session.
 const SWEPT_NAMES: usize = 12;
 
 impl Files {
@@ -45,9 +45,9 @@ impl Files {
         Ok(true)
     }
 
-    /// Removes what lies under one name in a folder of records, if it is an expired
-    /// record or an abandoned unfinished file. Files that no store made, and those
-    /// that it may not read, are left alone.
+    /// Removes the file with one name in a folder of records, if it is an expired
+    /// record or an abandoned temporary file. Files that no store made, and those that
+    /// it may not read, are not changed.
     fn sweep_entry(&self, place: &Place, now: u64) -> Result<bool, StoreError> {
         let unfinished = place.name.starts_with(UNFINISHED);
         if !unfinished && !is_record_name(&place.name) {
@@ -69,7 +69,7 @@ impl Files {
             return Ok(age > ABANDONED);
         }
         // A record is written when it is saved, so it is no older than its file.
-        // To read it would cost more.
+        // Reading it would take longer.
         if age <= self.lifetime {
             return Ok(false);
         }
@@ -195,7 +195,7 @@ impl Files {
             match visit(&record, size) {
                 Visit::Next => {}
                 Visit::Stop => return Ok(false),
-                // Nobody waits here for a lock: there may be many.
+                // This does not wait for locks: there may be many.
                 Visit::Delete => {
                     match lock::try_lock(&place.folder, &place.name, self.dir.euid()) {
                         Ok(Attempt::Locked(_lock)) if remove(&place).is_ok() => {}
