@@ -20,9 +20,10 @@ logged in to both, and the application needs no restart. signet creates the key 
 first request; the application does not start before that.
 
 Limit: Flask does not know about "Log out everywhere", `signet sessions revoke` and
-SESSION_ABSOLUTE_LIFETIME. signet refuses a cookie that one of them ended; Flask accepts
-a copy of it until PERMANENT_SESSION_LIFETIME has passed. To log everybody out of both,
-delete retired_keys and secret_key, and open a page of signet, which creates a new key.
+SESSION_ABSOLUTE_LIFETIME. If one of them has ended a session, signet refuses its cookie,
+but Flask accepts a copy of it until PERMANENT_SESSION_LIFETIME has passed. To log
+everybody out of both, delete retired_keys and secret_key, and open a page of signet,
+which creates a new key.
 """
 
 import hashlib

@@ -67,8 +67,8 @@ recent() {
     printf '%s\n%s\n' "$wanted" "$have" | sort -C -V
 }
 
-# Sets cargo to a recent one. Debian 12 has a second Rust, as new as Firefox needs it.
-# RUSTC is set because an older one may come first in PATH.
+# Sets cargo to a recent one. Debian 12 has a second, newer Rust, which it needs to build
+# Firefox. RUSTC is set because an older one may come first in PATH.
 find_cargo() {
   # Rust links programs with cc.
   command -v cc >/dev/null || apt_install gcc libc6-dev || true

@@ -138,7 +138,7 @@ check_other_file() { # the first four bytes
   esac
 }
 
-# A script of settings, whose first line names the program.
+# A settings script, whose first line names the program.
 check_script() {
   read -r first <"$program"
   return_mark=$(printf '\r')

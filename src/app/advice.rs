@@ -343,7 +343,7 @@ pub(super) fn may_pass(err: &FileError) -> bool {
     matches!(err.problem, FileProblem::System(_) | FileProblem::Held)
 }
 
-/// Whether the kernel may start the file: then it is a script of settings.
+/// Whether the kernel may start the file: then it is a settings script.
 fn is_executable(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
 }

@@ -1,4 +1,4 @@
-//! A CGI program that sends the file `download.bin` beside it, however long it is.
+//! A CGI program that sends the file `download.bin` in its folder, of any size.
 
 use std::fs::File;
 use std::path::PathBuf;

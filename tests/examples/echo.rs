@@ -1,4 +1,4 @@
-//! A CGI program that says which method and body it was sent.
+//! A CGI program that shows the method and the body of the request.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! A CGI program with a bug, which `/bug` shows: what do others see of it?
+//! A CGI program with a bug in the page `/bug`. Other requests still get their response.
 
 use std::process::ExitCode;
 

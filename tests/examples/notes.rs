@@ -1,8 +1,8 @@
-//! A CGI program that keeps a list of notes for each address below it:
-//! `/shopping?milk` writes one down, `/shopping` shows them.
+//! A CGI program with a list of notes for each path: `/shopping?milk` adds a note,
+//! `/shopping` shows the list.
 //!
-//! Requests of one visitor at the same time lose nothing of different lists
-//! where sessions are kept on the server (`SESSION_TYPE = "filesystem"`).
+//! If one visitor changes two lists at the same time, no note is lost when sessions are
+//! stored on the server (`SESSION_TYPE = "filesystem"`).
 
 use std::process::ExitCode;
 

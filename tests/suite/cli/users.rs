@@ -369,7 +369,7 @@ fn a_site_that_cannot_be_found_is_not_taken_for_one_with_defaults() {
     found.done();
 }
 
-/// A script of settings (`#!/path/of/signet`) started in a shell, as its requests
+/// A settings script (`#!/path/of/signet`) started in a shell, as its requests
 /// are: what stands in it counts.
 #[test]
 fn a_script_of_settings_takes_commands() {

@@ -343,7 +343,7 @@ fn addresses_by_fastcgi() {
 }
 
 /// SetEnv sets parameters of each request there, which are no settings; the owner is
-/// told. A script of settings is read.
+/// told. A settings script is read.
 #[test]
 #[ignore = "needs Apache: run tests/run"]
 fn settings_under_mod_fcgid() {
