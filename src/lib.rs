@@ -49,6 +49,9 @@
 // Some code and imports are only used by the program signet.
 #![cfg_attr(not(feature = "program"), allow(dead_code, unused_imports))]
 
+#[macro_use]
+mod error_texts;
+
 #[cfg(feature = "program")]
 #[doc(hidden)]
 pub mod app;

@@ -14,45 +14,60 @@ use crate::session::key::{self, Key, KeyFileError, Keys, WeakKey};
 use crate::session::signing::Signer;
 
 /// Why there is no secret key.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum KeyError {
     /// `SECRET_KEY` is refused.
-    #[error("SECRET_KEY {0}")]
     Weak(WeakKey),
     /// The variable `SIGNET_SECRET_KEY` is refused.
-    #[error("SIGNET_SECRET_KEY {0}")]
     WeakVariable(WeakKey),
     /// `SECRET_KEY` is in a file that others can read.
-    #[error("SECRET_KEY is in {0}, which other users can read")]
     Exposed(PathBuf),
     /// The key file in the state folder is refused.
-    #[error(transparent)]
-    File(#[from] KeyFileError),
+    File(KeyFileError),
     /// The file that `SECRET_KEY_FILE` names is refused.
-    #[error(transparent)]
     NamedFile(KeyFileError),
     /// The file of retired keys is refused.
-    #[error(transparent)]
     Retired(KeyFileError),
     /// There is no state folder.
-    #[error(transparent)]
-    StateDir(#[from] StateDirError),
+    StateDir(StateDirError),
+}
+
+error_texts! { KeyError:
+    Self::Weak(err) => "SECRET_KEY {err}";
+    Self::WeakVariable(err) => "SIGNET_SECRET_KEY {err}";
+    Self::Exposed(path) => "SECRET_KEY is in {}, which other users can read", path.display();
+    Self::File(err) => "{err}";
+    Self::NamedFile(err) => "{err}";
+    Self::Retired(err) => "{err}";
+    Self::StateDir(err) => "{err}";
+}
+
+from_errors! { KeyError:
+    File(KeyFileError);
+    StateDir(StateDirError);
 }
 
 /// Why a key could not be rotated.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum RotateError {
     /// The settings name the key, so the program cannot change it.
-    #[error("the key is set by SECRET_KEY or SECRET_KEY_FILE, and not in the state folder")]
     NotOurs,
     /// There is no usable key, or the key files cannot be written.
-    #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(KeyError),
     /// There is no room for the old key among the retired ones.
-    #[error(transparent)]
     Full(retired::RotateError),
+}
+
+error_texts! { RotateError:
+    Self::NotOurs => "the key is set by SECRET_KEY or SECRET_KEY_FILE, and not in the state folder";
+    Self::Key(err) => "{err}";
+    Self::Full(err) => "{err}";
+}
+
+from_errors! { RotateError:
+    Key(KeyError);
 }
 
 /// The rules for paths of key files in commands.

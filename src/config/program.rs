@@ -89,9 +89,12 @@ impl ProgramName {
 }
 
 /// A text is not the name of a program.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("expected the name of a program: 1 to 64 ASCII letters, digits, - and _")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct WrongProgramName;
+
+error_texts! { WrongProgramName:
+    Self => "expected the name of a program: 1 to 64 ASCII letters, digits, - and _";
+}
 
 #[cfg(test)]
 mod tests {

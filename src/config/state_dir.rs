@@ -16,11 +16,10 @@ use crate::files::{FileError, FileProblem, accounts};
 use crate::gateway::Environment;
 
 /// Why the program has no folder in which it can store its files.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum StateDirError {
     /// The folder that a setting names cannot be used.
-    #[error("{setting} {error}")]
     Named {
         /// The setting.
         setting: &'static str,
@@ -28,8 +27,12 @@ pub enum StateDirError {
         error: FileError,
     },
     /// No setting names a folder, and none of the default ones can be used.
-    #[error("no state folder: {}; set STATE_DIR", Tried::list(.0))]
     NoneFound(Vec<Tried>),
+}
+
+error_texts! { StateDirError:
+    Self::Named { setting, error } => "{setting} {error}";
+    Self::NoneFound(tried) => "no state folder: {}; set STATE_DIR", Tried::list(tried);
 }
 
 /// A default state folder that cannot be used.

@@ -10,13 +10,21 @@ use crate::session::store::{Files, Store};
 use crate::session::{SessionInterface, Storage};
 
 /// Why sessions can be neither opened nor saved.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub(crate) enum NoSessions {
-    #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(KeyError),
     /// The folder of the sessions cannot be used.
-    #[error(transparent)]
-    StateDir(#[from] StateDirError),
+    StateDir(StateDirError),
+}
+
+error_texts! { NoSessions:
+    Self::Key(err) => "{err}";
+    Self::StateDir(err) => "{err}";
+}
+
+from_errors! { NoSessions:
+    Key(KeyError);
+    StateDir(StateDirError);
 }
 
 impl Config {

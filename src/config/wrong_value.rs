@@ -17,43 +17,56 @@ pub(crate) struct WrongValue {
 }
 
 /// What a value has to be. It does not contain any part of the value.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Expected {
-    #[error("expected text in quotes")]
     Text,
-    #[error("expected an absolute path, which begins with /")]
     AbsolutePath,
-    #[error("expected true or false")]
     Bool,
-    #[error("expected true, false or \"forwarded\"")]
     Proxy,
-    #[error("expected a whole number from {0} to {1}")]
     Integer(u64, u64),
-    #[error("expected a list of texts in quotes")]
     List,
     /// One of these words.
-    #[error("expected {}", listed(.0, "or"))]
     Word(Vec<&'static str>),
-    #[error(transparent)]
-    CookieName(#[from] CookieNameError),
-    #[error(transparent)]
-    CookieDomain(#[from] CookieDomainError),
-    #[error(transparent)]
-    CookiePath(#[from] CookiePathError),
-    #[error(transparent)]
-    ApplicationRoot(#[from] ApplicationRootError),
+    CookieName(CookieNameError),
+    CookieDomain(CookieDomainError),
+    CookiePath(CookiePathError),
+    ApplicationRoot(ApplicationRootError),
     #[cfg(feature = "redis")]
-    #[error(transparent)]
-    RedisUrl(#[from] RedisUrlError),
+    RedisUrl(RedisUrlError),
     #[cfg(feature = "redis")]
-    #[error("expected up to 256 bytes without control characters")]
     KeyPrefix,
     #[cfg(not(feature = "redis"))]
-    #[error("this program is built without Redis")]
     NoRedis,
     #[cfg(not(feature = "templates"))]
-    #[error("this program is built without templates")]
     NoTemplates,
+}
+
+error_texts! { Expected:
+    Self::Text => "expected text in quotes";
+    Self::AbsolutePath => "expected an absolute path, which begins with /";
+    Self::Bool => "expected true or false";
+    Self::Proxy => "expected true, false or \"forwarded\"";
+    Self::Integer(least, most) => "expected a whole number from {least} to {most}";
+    Self::List => "expected a list of texts in quotes";
+    Self::Word(words) => "expected {}", listed(words, "or");
+    Self::CookieName(err) => "{err}";
+    Self::CookieDomain(err) => "{err}";
+    Self::CookiePath(err) => "{err}";
+    Self::ApplicationRoot(err) => "{err}";
+    #[cfg(feature = "redis")] Self::RedisUrl(err) => "{err}";
+    #[cfg(feature = "redis")] Self::KeyPrefix =>
+        "expected up to 256 bytes without control characters";
+    #[cfg(not(feature = "redis"))] Self::NoRedis => "this program is built without Redis";
+    #[cfg(not(feature = "templates"))] Self::NoTemplates =>
+        "this program is built without templates";
+}
+
+from_errors! { Expected:
+    CookieName(CookieNameError);
+    CookieDomain(CookieDomainError);
+    CookiePath(CookiePathError);
+    ApplicationRoot(ApplicationRootError);
+    #[cfg(feature = "redis")] RedisUrl(RedisUrlError);
 }
 
 impl From<Expected> for WrongValue {
@@ -91,54 +104,60 @@ pub(crate) fn listed(words: &[&str], or: &str) -> String {
 }
 
 /// How a setting contradicts another one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Conflict {
-    #[error("cannot be set together with SESSION_COOKIE_OMIT_SAMESITE")]
     SameSite,
-    #[error("this prefix needs SESSION_COOKIE_HTTPONLY, which is set to false")]
     PrefixNeedsHttpOnly,
-    #[error("this prefix needs SESSION_COOKIE_SECURE, which is set to false")]
     PrefixNeedsSecure,
-    #[error("the __Host- prefix allows no SESSION_COOKIE_DOMAIN")]
     HostPrefixWithDomain,
-    #[error("the __Host- prefix allows no SESSION_COOKIE_PATH but \"/\"")]
     HostPrefixWithPath,
-    #[error("cannot be false with SESSION_COOKIE_SAMESITE \"None\" or SESSION_COOKIE_PARTITIONED")]
     NeedsSecure,
-    #[error(
-        "the file in the state folder cannot choose the folder. Remove the line; to use another \
-         folder, write SetEnv SIGNET_STATE_DIR /home/you/signet in .htaccess"
-    )]
     StateDirInItself,
 }
 
+error_texts! { Conflict:
+    Self::SameSite => "cannot be set together with SESSION_COOKIE_OMIT_SAMESITE";
+    Self::PrefixNeedsHttpOnly => "this prefix needs SESSION_COOKIE_HTTPONLY, which is set to false";
+    Self::PrefixNeedsSecure => "this prefix needs SESSION_COOKIE_SECURE, which is set to false";
+    Self::HostPrefixWithDomain => "the __Host- prefix allows no SESSION_COOKIE_DOMAIN";
+    Self::HostPrefixWithPath => "the __Host- prefix allows no SESSION_COOKIE_PATH but \"/\"";
+    Self::NeedsSecure =>
+        "cannot be false with SESSION_COOKIE_SAMESITE \"None\" or SESSION_COOKIE_PARTITIONED";
+    Self::StateDirInItself =>
+        "the file in the state folder cannot choose the folder. Remove the line; to use another \
+         folder, write SetEnv SIGNET_STATE_DIR /home/you/signet in .htaccess";
+}
+
 /// What to do about a line that is not TOML.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum SyntaxRemedy {
-    #[error("remove the line in brackets: this file has no sections")]
     Section,
-    #[error("this setting stands twice in the file; remove one of the lines")]
     Twice,
-    #[error("in a list, put each text in straight quotes and a comma between two texts")]
     List,
-    #[error("each line is NAME = VALUE, or begins with #")]
     NoEqualsSign,
-    #[error("a value is missing after the =")]
     NoValue,
-    #[error("write \"None\" in straight quotes; without the line, it is \"Lax\"")]
     SameSiteNone,
-    #[error("to leave the setting at its default, remove the line")]
     NoneIsDefault,
-    #[error("expected a whole number, digits only")]
     Integer,
-    #[error("write true or false in lower case")]
     LowerCase,
-    #[error("write true or false")]
     Bool,
-    #[error("text must be in straight quotes: NAME = \"text\"")]
     StraightQuotes,
-    #[error("write one setting on each line; is a quotation mark missing?")]
     OneOnEachLine,
-    #[error("text must be in quotes: NAME = \"text\"")]
     Quotes,
+}
+
+error_texts! { SyntaxRemedy:
+    Self::Section => "remove the line in brackets: this file has no sections";
+    Self::Twice => "this setting stands twice in the file; remove one of the lines";
+    Self::List => "in a list, put each text in straight quotes and a comma between two texts";
+    Self::NoEqualsSign => "each line is NAME = VALUE, or begins with #";
+    Self::NoValue => "a value is missing after the =";
+    Self::SameSiteNone => "write \"None\" in straight quotes; without the line, it is \"Lax\"";
+    Self::NoneIsDefault => "to leave the setting at its default, remove the line";
+    Self::Integer => "expected a whole number, digits only";
+    Self::LowerCase => "write true or false in lower case";
+    Self::Bool => "write true or false";
+    Self::StraightQuotes => "text must be in straight quotes: NAME = \"text\"";
+    Self::OneOnEachLine => "write one setting on each line; is a quotation mark missing?";
+    Self::Quotes => "text must be in quotes: NAME = \"text\"";
 }

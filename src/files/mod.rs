@@ -31,17 +31,12 @@ pub struct FileError {
 }
 
 /// Why a file or folder cannot be used.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum FileProblem {
     /// It does not exist.
-    #[error("does not exist")]
     Missing,
     /// It belongs to a user who is not trusted.
-    #[error(
-        "belongs to another user ({}; this program runs as {})",
-        user_name(*.owner), user_name(*.euid)
-    )]
     Owner {
         /// Who owns it.
         owner: u32,
@@ -49,7 +44,6 @@ pub enum FileProblem {
         euid: u32,
     },
     /// Users who are not trusted can write it.
-    #[error("can be written by other users (mode {mode:04o}): chmod {wanted:o}")]
     Writable {
         /// The mode that it has.
         mode: u32,
@@ -57,7 +51,6 @@ pub enum FileProblem {
         wanted: u32,
     },
     /// It is secret, and users who are not trusted can read it.
-    #[error("can be read by other users (mode {mode:04o}): chmod {wanted:o}")]
     Readable {
         /// The mode that it has.
         mode: u32,
@@ -65,12 +58,6 @@ pub enum FileProblem {
         wanted: u32,
     },
     /// The effective user may not read it.
-    #[error(
-        "cannot be read: permission denied for {}, as whom this program runs; \
-         it belongs to {} and has mode {mode:04o}{}",
-        user_name(*.euid), user_name(*.owner),
-        if owner == euid { ": chmod u+r" } else { "" }
-    )]
     Unreadable {
         /// Who owns it.
         owner: u32,
@@ -80,41 +67,52 @@ pub enum FileProblem {
         euid: u32,
     },
     /// It is not a folder.
-    #[error("is not a folder")]
     NotAFolder,
     /// It is a folder, a pipe, a socket or a device.
-    #[error("is not a regular file")]
     NotAFile,
     /// It is a symbolic link where none is allowed.
-    #[error("is a symbolic link")]
     Link,
     /// It has a second name (a hard link), which others may have made.
-    #[error("has more than one name (hard links)")]
     Names,
     /// It has more than this many bytes.
-    #[error("is larger than {0} bytes")]
     TooLarge(usize),
     /// Its content is wrong.
-    #[error("{0}")]
     Damaged(&'static str),
     /// Its file system has no locks (`flock`).
-    #[error(
-        "is on a file system without file locks, which sessions in files need: \
-         set SESSION_TYPE = \"cookie\", or SESSION_FILE_DIR to a folder elsewhere"
-    )]
     NoLocks,
     /// Another process held its lock for too long.
-    #[error("is locked by another process")]
     Held,
     /// The web server serves its contents.
-    #[error("is in a folder that the web server serves")]
     Served,
     /// It is a folder for temporary files such as `/tmp`, or in one.
-    #[error("is in a folder for temporary files")]
     Temporary,
     /// The system reports this error.
-    #[error("{}", std::io::Error::from(*.0))]
     System(Errno),
+}
+
+error_texts! { FileProblem:
+    Self::Missing => "does not exist";
+    Self::Owner { owner, euid } =>
+        "belongs to another user ({}; this program runs as {})", user_name(*owner), user_name(*euid);
+    Self::Writable { mode, wanted } =>
+        "can be written by other users (mode {mode:04o}): chmod {wanted:o}";
+    Self::Readable { mode, wanted } =>
+        "can be read by other users (mode {mode:04o}): chmod {wanted:o}";
+    Self::Unreadable { owner, mode, euid } =>
+        "cannot be read: permission denied for {}, as whom this program runs; \
+         it belongs to {} and has mode {mode:04o}{}", user_name(*euid), user_name(*owner), if owner == euid { ": chmod u+r" } else { "" };
+    Self::NotAFolder => "is not a folder";
+    Self::NotAFile => "is not a regular file";
+    Self::Link => "is a symbolic link";
+    Self::Names => "has more than one name (hard links)";
+    Self::TooLarge(number) => "is larger than {number} bytes";
+    Self::Damaged(word) => "{word}";
+    Self::NoLocks => "is on a file system without file locks, which sessions in files need: \
+         set SESSION_TYPE = \"cookie\", or SESSION_FILE_DIR to a folder elsewhere";
+    Self::Held => "is locked by another process";
+    Self::Served => "is in a folder that the web server serves";
+    Self::Temporary => "is in a folder for temporary files";
+    Self::System(err) => "{}", std::io::Error::from(*err);
 }
 
 impl FileError {

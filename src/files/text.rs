@@ -2,20 +2,24 @@
 //! another encoding.
 
 /// Why the bytes of a file are not text.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum NotText {
     /// A byte order mark of UTF-16 or UTF-32, or NUL bytes.
-    #[error("is not UTF-8 but UTF-16, or not text: save the file as UTF-8")]
     Utf16 {
         /// The line of the first mark or NUL, from 1.
         line: usize,
     },
     /// Bytes that are not UTF-8, such as a letter with an accent in Latin-1.
-    #[error("is not UTF-8 but another encoding, such as Latin-1: save the file as UTF-8")]
     OtherEncoding {
         /// The line of the first such byte, from 1.
         line: usize,
     },
+}
+
+error_texts! { NotText:
+    Self::Utf16 { .. } => "is not UTF-8 but UTF-16, or not text: save the file as UTF-8";
+    Self::OtherEncoding { .. } =>
+        "is not UTF-8 but another encoding, such as Latin-1: save the file as UTF-8";
 }
 
 impl NotText {

@@ -105,12 +105,19 @@ pub(super) fn log_unfinished(reason: impl Display) {
 }
 
 /// Why a response was not completely written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 enum WriteError {
-    #[error("{0}")]
     File(io::Error),
-    #[error("{0}")]
-    Output(#[from] Errno),
+    Output(Errno),
+}
+
+error_texts! { WriteError:
+    Self::File(err) => "{err}";
+    Self::Output(err) => "{err}";
+}
+
+from_errors! { WriteError:
+    Output(Errno);
 }
 
 fn write_all_parts(to: BorrowedFd<'_>, mut parts: &mut [IoSlice<'_>]) -> Result<(), Errno> {

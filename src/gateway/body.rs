@@ -81,15 +81,13 @@ pub struct FileRange {
 }
 
 /// Why a part of a file cannot be the body of a response.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum FileRangeError {
     /// It is a folder, a pipe or a device: its length is not known, and reading it may
     /// wait.
-    #[error("it is not a regular file")]
     NotRegular,
     /// The file ends before the range does.
-    #[error("{length} bytes from byte {start} on are not in a file of {size} bytes")]
     OutOfRange {
         /// The first byte of the range.
         start: u64,
@@ -99,8 +97,18 @@ pub enum FileRangeError {
         size: u64,
     },
     /// The metadata of the file cannot be read.
-    #[error(transparent)]
-    System(#[from] io::Error),
+    System(io::Error),
+}
+
+error_texts! { FileRangeError:
+    Self::NotRegular => "it is not a regular file";
+    Self::OutOfRange { start, length, size } =>
+        "{length} bytes from byte {start} on are not in a file of {size} bytes";
+    Self::System(err) => "{err}";
+}
+
+from_errors! { FileRangeError:
+    System(io::Error);
 }
 
 impl FileRange {

@@ -46,15 +46,18 @@ fn hash(name: &[u8]) -> usize {
 }
 
 /// A meta-variable that does not have the form of RFC 3875.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum MetaVariableError {
     /// `REQUEST_METHOD` is unset or not a token (RFC 3875, 4.1.12).
-    #[error("REQUEST_METHOD is missing or not a token")]
     Method,
     /// `CONTENT_LENGTH` contains other characters than digits (RFC 3875, 4.1.2).
-    #[error("CONTENT_LENGTH is not a number")]
     ContentLength,
+}
+
+error_texts! { MetaVariableError:
+    Self::Method => "REQUEST_METHOD is missing or not a token";
+    Self::ContentLength => "CONTENT_LENGTH is not a number";
 }
 
 impl<N: AsRef<OsStr>, V: AsRef<OsStr>> FromIterator<(N, V)> for MetaVariables {

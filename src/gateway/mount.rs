@@ -54,12 +54,13 @@ pub struct Mount {
 pub struct ApplicationRoot(String);
 
 /// A text that is not an [`ApplicationRoot`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error(
-    "must be a path such as \"/\" or \"/app\": no empty or dot segments, no encoded slash, \
-     backslash or control character"
-)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ApplicationRootError;
+
+error_texts! { ApplicationRootError:
+    Self => "must be a path such as \"/\" or \"/app\": no empty or dot segments, no encoded slash, \
+     backslash or control character";
+}
 
 impl std::str::FromStr for ApplicationRoot {
     type Err = ApplicationRootError;

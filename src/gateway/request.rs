@@ -13,15 +13,22 @@ use super::{MetaVariableError, MetaVariables, Mount};
 const MAX_HEADERS: usize = 1000;
 
 /// Why the head of a request cannot be served.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub(crate) enum RequestError {
     /// A meta-variable without the form it must have.
-    #[error(transparent)]
-    MetaVariable(#[from] MetaVariableError),
+    MetaVariable(MetaVariableError),
     /// The URL is longer than a URI can be (65 534 bytes).
-    #[error("URL is too long")]
     TooLong,
+}
+
+error_texts! { RequestError:
+    Self::MetaVariable(err) => "{err}";
+    Self::TooLong => "URL is too long";
+}
+
+from_errors! { RequestError:
+    MetaVariable(MetaVariableError);
 }
 
 /// Makes the request, without its body.

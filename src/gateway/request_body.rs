@@ -13,26 +13,21 @@ use rustix::io::Errno;
 use super::{MetaVariableError, MetaVariables};
 
 /// Why the body of a request was not read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum RequestBodyError {
     /// `CONTENT_LENGTH` is not a number.
-    #[error(transparent)]
-    Length(#[from] MetaVariableError),
+    Length(MetaVariableError),
     /// Neither `CONTENT_LENGTH` nor chunked transfer.
-    #[error("no CONTENT_LENGTH")]
     LengthRequired,
     /// A transfer coding other than `chunked`.
-    #[error("unknown transfer coding")]
     TransferCoding,
     /// More than `limit` bytes.
-    #[error("body is larger than {limit} bytes")]
     TooLarge {
         /// `MAX_CONTENT_LENGTH`, in bytes.
         limit: u64,
     },
     /// The body ended after `got` of `length` bytes.
-    #[error("body ended after {got} of {length} bytes")]
     Short {
         /// Bytes that were received.
         got: u64,
@@ -40,11 +35,23 @@ pub enum RequestBodyError {
         length: u64,
     },
     /// It was not received before the deadline.
-    #[error("body was not received in time")]
     TimedOut,
     /// Standard input cannot be read.
-    #[error("body cannot be read: {0}")]
     Read(io::Error),
+}
+
+error_texts! { RequestBodyError:
+    Self::Length(err) => "{err}";
+    Self::LengthRequired => "no CONTENT_LENGTH";
+    Self::TransferCoding => "unknown transfer coding";
+    Self::TooLarge { limit } => "body is larger than {limit} bytes";
+    Self::Short { got, length } => "body ended after {got} of {length} bytes";
+    Self::TimedOut => "body was not received in time";
+    Self::Read(err) => "body cannot be read: {err}";
+}
+
+from_errors! { RequestBodyError:
+    Length(MetaVariableError);
 }
 
 /// The length of a request's body.

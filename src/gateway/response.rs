@@ -10,22 +10,25 @@ use super::Body;
 const MAX_VALUE: usize = 4096;
 
 /// Why a response cannot be sent.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ResponseError {
     /// A header value contains a byte outside 0x20–0x7E.
-    #[error("header {0} has a control character or a byte that is not ASCII")]
     Value(HeaderName),
     /// A header value is too long.
-    #[error("header {0} is longer than {MAX_VALUE} bytes")]
     Length(HeaderName),
     /// A field of the connection (RFC 3875, 6.3.4), of the gateway (`Status`), or a
     /// reserved one (`X-CGI-*`).
-    #[error("header {0} may be set by the web server only")]
     Field(HeaderName),
     /// A field that may occur once is set several times.
-    #[error("header {0} is set more than once")]
     Repeated(HeaderName),
+}
+
+error_texts! { ResponseError:
+    Self::Value(name) => "header {name} has a control character or a byte that is not ASCII";
+    Self::Length(name) => "header {name} is longer than {MAX_VALUE} bytes";
+    Self::Field(name) => "header {name} may be set by the web server only";
+    Self::Repeated(name) => "header {name} is set more than once";
 }
 
 /// The header fields of `response` and the empty line after them.

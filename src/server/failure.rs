@@ -39,22 +39,26 @@ pub(crate) enum Failure {
 }
 
 /// Why a body is not used as a form.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum FormError {
     /// `Content-Type` is not `application/x-www-form-urlencoded`, or its charset
     /// is not UTF-8.
-    #[error("the body is no application/x-www-form-urlencoded form in UTF-8, but {0:?}")]
     ContentType(String),
     /// A form with `enctype="multipart/form-data"`.
-    #[error("multipart/form-data is not read: remove enctype from the form")]
     Multipart,
     /// A percent-encoded byte sequence is not UTF-8.
-    #[error("the form is not UTF-8")]
     NotUtf8,
     /// A field is missing, occurs twice or has another type than the program expects.
-    #[error("the form does not have the fields that are asked for: {0}")]
     Fields(String),
+}
+
+error_texts! { FormError:
+    Self::ContentType(text) =>
+        "the body is no application/x-www-form-urlencoded form in UTF-8, but {text:?}";
+    Self::Multipart => "multipart/form-data is not read: remove enctype from the form";
+    Self::NotUtf8 => "the form is not UTF-8";
+    Self::Fields(text) => "the form does not have the fields that are asked for: {text}";
 }
 
 impl Failure {
@@ -179,24 +183,14 @@ impl From<Failure> for Error {
     }
 }
 
-macro_rules! from {
-    ($($kind:ident($error:ty),)*) => {
-        $(impl From<$error> for Failure {
-            fn from(err: $error) -> Self {
-                Self::$kind(err)
-            }
-        })*
-    };
-}
-
-from! {
-    Request(RequestError),
-    CrossOrigin(CrossOrigin),
-    Body(RequestBodyError),
-    Form(FormError),
-    Store(StoreError),
-    Save(SaveError),
-    Response(ResponseError),
+from_errors! { Failure:
+    Request(RequestError);
+    CrossOrigin(CrossOrigin);
+    Body(RequestBodyError);
+    Form(FormError);
+    Store(StoreError);
+    Save(SaveError);
+    Response(ResponseError);
 }
 
 impl From<NoSessions> for Failure {

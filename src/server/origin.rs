@@ -3,13 +3,11 @@
 use crate::gateway::{Authority, MetaVariables, Site, TrustProxy};
 
 /// Another site's page made the browser send the request.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum CrossOrigin {
     /// `Sec-Fetch-Site` says so.
-    #[error("Sec-Fetch-Site \"{0}\" says that another site's page sent it")]
     Told(String),
     /// `Origin` is not the site's address.
-    #[error("Origin \"{origin}\" is not the site's address \"{site}\" ({field}). {}", hint(*trust))]
     Differs {
         /// `Origin`, as printable ASCII.
         origin: String,
@@ -20,6 +18,12 @@ pub(crate) enum CrossOrigin {
         /// What was believed.
         trust: TrustProxy,
     },
+}
+
+error_texts! { CrossOrigin:
+    Self::Told(text) => "Sec-Fetch-Site \"{text}\" says that another site's page sent it";
+    Self::Differs { origin, site, field, trust } =>
+        "Origin \"{origin}\" is not the site's address \"{site}\" ({field}). {}", hint(*trust);
 }
 
 /// What to do if the refused address was the site's own.

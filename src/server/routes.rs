@@ -45,21 +45,25 @@ impl fmt::Display for Methods {
 }
 
 /// Why there is no URL.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum UrlError {
     /// No route has this endpoint.
-    #[error("no page is called {0:?}; there are {1}")]
     UnknownEndpoint(String, String),
     /// The endpoint's path has a parameter that is not given, or that is empty, a
     /// dot segment, or (except for `{*rest}`) contains a slash.
-    #[error("the URL of {endpoint:?} needs a parameter {name:?} that fits into its path")]
     Parameter {
         /// The endpoint.
         endpoint: String,
         /// The parameter.
         name: String,
     },
+}
+
+error_texts! { UrlError:
+    Self::UnknownEndpoint(name, known) => "no page is called {name:?}; there are {known}";
+    Self::Parameter { endpoint, name } =>
+        "the URL of {endpoint:?} needs a parameter {name:?} that fits into its path";
 }
 
 /// One segment of a route's path.

@@ -27,8 +27,7 @@ const FUEL: u64 = 500_000;
 pub(super) type Template = (&'static str, &'static str);
 
 /// Why a template could not be rendered.
-#[derive(Debug, thiserror::Error)]
-#[error("{reason}")]
+#[derive(Debug)]
 pub(crate) struct TemplateError {
     /// The template with the mistake, which the page may include.
     pub(crate) file: String,
@@ -37,6 +36,10 @@ pub(crate) struct TemplateError {
     pub(crate) kind: ErrorKind,
     /// For the log only.
     reason: String,
+}
+
+error_texts! { TemplateError:
+    Self { reason, .. } => "{reason}";
 }
 
 impl TemplateError {

@@ -13,9 +13,12 @@ use super::signing::MAX_PAYLOAD;
 pub struct CookieName(Cow<'static, str>);
 
 /// A text that is not a [`CookieName`]: empty, too long or not a token.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("expected a cookie name: up to {MAX_NAME} letters, digits and !#$%&'*+-.^_`|~")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CookieNameError;
+
+error_texts! { CookieNameError:
+    Self => "expected a cookie name: up to {MAX_NAME} letters, digits and !#$%&'*+-.^_`|~";
+}
 
 /// The most bytes of a cookie's name. Browsers drop a cookie whose name and value are
 /// longer than 4096 together (RFC 6265bis, 5.6); an id has 43.
@@ -73,21 +76,25 @@ impl CookieName {
 pub struct CookieDomain(String);
 
 /// Why a text is not a [`CookieDomain`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CookieDomainError {
     /// It is not a host name in ASCII: labels of 1 to 63 letters, digits, `-` (not
     /// at an end) and `_` with dots between, 253 bytes in all (RFC 1123, 2.1).
-    #[error("expected a host name such as example.org (in ASCII, xn-- for other letters)")]
     NotAHostName,
     /// It is an IP address, which has no hosts below it.
-    #[error("expected a host name, not an IP address; without this setting the cookie works there")]
     IpAddress,
     /// It has one label: browsers treat it as a public suffix (`com`).
-    #[error(
-        "expected a host name with a dot in it; without this setting the cookie works at one host"
-    )]
     OneLabel,
+}
+
+error_texts! { CookieDomainError:
+    Self::NotAHostName =>
+        "expected a host name such as example.org (in ASCII, xn-- for other letters)";
+    Self::IpAddress =>
+        "expected a host name, not an IP address; without this setting the cookie works there";
+    Self::OneLabel =>
+        "expected a host name with a dot in it; without this setting the cookie works at one host";
 }
 
 impl std::str::FromStr for CookieDomain {
@@ -145,11 +152,13 @@ impl CookieDomain {
 pub struct CookiePath(String);
 
 /// A text that is not a [`CookiePath`]: browsers would never send the cookie back.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error(
-    "expected a path that begins with /, percent-encoded, without ; and dot segments, up to 1024 bytes"
-)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CookiePathError;
+
+error_texts! { CookiePathError:
+    Self =>
+        "expected a path that begins with /, percent-encoded, without ; and dot segments, up to 1024 bytes";
+}
 
 impl std::str::FromStr for CookiePath {
     type Err = CookiePathError;
@@ -267,12 +276,9 @@ pub struct CookieScope<'r> {
 }
 
 /// The session does not fit into a cookie. Nothing was changed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CookieTooLarge {
     /// The `Set-Cookie` value is larger than `MAX_COOKIE_SIZE`.
-    #[error(
-        "session cookie has {size} bytes, more than the limit {limit} (see MAX_COOKIE_SIZE); it was not sent"
-    )]
     Cookie {
         /// Bytes of the value.
         size: usize,
@@ -280,11 +286,17 @@ pub enum CookieTooLarge {
         limit: usize,
     },
     /// The session is larger than the limit of decompression when a cookie is read.
-    #[error("session has {size} bytes of JSON, more than {MAX_PAYLOAD}; its cookie was not sent")]
     Session {
         /// Bytes of the session as JSON.
         size: usize,
     },
+}
+
+error_texts! { CookieTooLarge:
+    Self::Cookie { size, limit } =>
+        "session cookie has {size} bytes, more than the limit {limit} (see MAX_COOKIE_SIZE); it was not sent";
+    Self::Session { size } =>
+        "session has {size} bytes of JSON, more than {MAX_PAYLOAD}; its cookie was not sent";
 }
 
 /// The values of all cookies called `name` in one `Cookie` header.

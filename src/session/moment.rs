@@ -113,9 +113,12 @@ impl From<Moment> for Value {
 }
 
 /// A text that is not a [`Moment`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("is not Unix seconds, or Unix seconds with up to six decimals")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NotAMoment;
+
+error_texts! { NotAMoment:
+    Self => "is not Unix seconds, or Unix seconds with up to six decimals";
+}
 
 impl FromStr for Moment {
     type Err = NotAMoment;

@@ -35,12 +35,15 @@ pub(crate) struct OpenedSession {
 
 /// A request had several cookies of the session's name, and at least one of them is
 /// valid: another program, or a page at another path, also sets such a cookie.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum DuplicateCookies {
-    #[error("one of them is used")]
     OneUsed,
-    #[error("as they differ or are too many, none is used")]
     NoneUsed,
+}
+
+error_texts! { DuplicateCookies:
+    Self::OneUsed => "one of them is used";
+    Self::NoneUsed => "as they differ or are too many, none is used";
 }
 
 impl SessionInterface {

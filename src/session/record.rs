@@ -24,16 +24,23 @@ pub struct Record {
 }
 
 /// Bytes that are not a record, or a changed one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("is damaged, or not a session record")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DamagedRecord;
 
+error_texts! { DamagedRecord:
+    Self => "is damaged, or not a session record";
+}
+
 /// A record has more than [`MAX_RECORD`] bytes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("session has {size} bytes, more than the limit of {MAX_RECORD}; it was not stored")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RecordTooLarge {
     /// Bytes of the record.
     pub size: usize,
+}
+
+error_texts! { RecordTooLarge:
+    Self { size } =>
+        "session has {size} bytes, more than the limit of {MAX_RECORD}; it was not stored";
 }
 
 impl Record {

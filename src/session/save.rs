@@ -19,27 +19,36 @@ use super::tagged_json::{self, MAX_NESTING, Value};
 const MAX_DATINGS: usize = 8;
 
 /// Why a session could not be saved. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub(crate) enum SaveError {
     /// It does not fit into a cookie.
-    #[error(transparent)]
-    Cookie(#[from] CookieTooLarge),
+    Cookie(CookieTooLarge),
     /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// It is nested too deeply to be read again.
-    #[error(
-        "the session has lists or objects nested in more than {MAX_NESTING} levels; it was not \
-         saved"
-    )]
     TooDeep,
     /// There is no place for a revocation mark.
-    #[error("sessions of a user cannot be ended: there is no state directory to mark it in")]
     NoRevocations,
     /// The system returns no random bytes.
-    #[error("no random bytes for a session id: {0}")]
-    Random(#[from] getrandom::Error),
+    Random(getrandom::Error),
+}
+
+error_texts! { SaveError:
+    Self::Cookie(err) => "{err}";
+    Self::Store(err) => "{err}";
+    Self::TooDeep =>
+        "the session has lists or objects nested in more than {MAX_NESTING} levels; it was not \
+         saved";
+    Self::NoRevocations =>
+        "sessions of a user cannot be ended: there is no state directory to mark it in";
+    Self::Random(err) => "no random bytes for a session id: {err}";
+}
+
+from_errors! { SaveError:
+    Cookie(CookieTooLarge);
+    Store(StoreError);
+    Random(getrandom::Error);
 }
 
 impl SessionInterface {

@@ -47,17 +47,14 @@ pub enum Digest {
 }
 
 /// Why a token was refused.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum VerifyError {
     /// It does not have the form `payload.timestamp.signature`.
-    #[error("cookie has not the form payload.timestamp.signature")]
     Malformed,
     /// The signature is not valid for any key.
-    #[error("signature does not match any key")]
     BadSignature,
     /// The signature is good, but the token is too old.
-    #[error("cookie is {age} s old, the limit is {max_age} s")]
     Expired {
         /// Seconds since it was signed.
         age: u64,
@@ -65,11 +62,17 @@ pub enum VerifyError {
         max_age: u64,
     },
     /// The signature is good, but the timestamp is in the future: check the clocks.
-    #[error("cookie is dated {ahead} s in the future")]
     FromFuture {
         /// Seconds between now and the timestamp.
         ahead: u64,
     },
+}
+
+error_texts! { VerifyError:
+    Self::Malformed => "cookie has not the form payload.timestamp.signature";
+    Self::BadSignature => "signature does not match any key";
+    Self::Expired { age, max_age } => "cookie is {age} s old, the limit is {max_age} s";
+    Self::FromFuture { ahead } => "cookie is dated {ahead} s in the future";
 }
 
 /// The payload of a token whose signature and age are good.

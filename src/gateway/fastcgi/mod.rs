@@ -54,9 +54,12 @@ pub(crate) fn web_server_addrs(
 }
 
 /// `FCGI_WEB_SERVER_ADDRS` contains an entry that is not an IP address.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("FCGI_WEB_SERVER_ADDRS: {0:?} is not an IP address")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct WebServerAddrsError(String);
+
+error_texts! { WebServerAddrsError:
+    Self(text) => "FCGI_WEB_SERVER_ADDRS: {text:?} is not an IP address";
+}
 
 /// Logs once that a parameter of a request has the name of a setting.
 ///

@@ -40,11 +40,10 @@ pub struct Keys {
 }
 
 /// Why a key file was refused.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum KeyFileError {
     /// The key in it is weak.
-    #[error("the key in {path} {reason}")]
     Weak {
         /// The key file.
         path: PathBuf,
@@ -52,11 +51,19 @@ pub enum KeyFileError {
         reason: WeakKey,
     },
     /// The file or its folder is refused.
-    #[error(transparent)]
-    File(#[from] FileError),
+    File(FileError),
     /// The system returns no random bytes.
-    #[error("no random bytes for a new key: {0}")]
     Random(getrandom::Error),
+}
+
+error_texts! { KeyFileError:
+    Self::Weak { path, reason } => "the key in {} {reason}", path.display();
+    Self::File(err) => "{err}";
+    Self::Random(err) => "no random bytes for a new key: {err}";
+}
+
+from_errors! { KeyFileError:
+    File(FileError);
 }
 
 impl Key {

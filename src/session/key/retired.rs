@@ -22,11 +22,10 @@ pub const RETIRED_FILE_NAME: &str = "retired_keys";
 const MAX_FILE: usize = 64 * 1024;
 
 /// Why the key in the state folder was not replaced.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum RotateError {
     /// The file of retired keys would be too large to be read.
-    #[error("{} has {keys} keys and no room for another; {}", path.display(), room(*until))]
     Full {
         /// The file.
         path: PathBuf,
@@ -36,8 +35,17 @@ pub enum RotateError {
         until: u64,
     },
     /// One of the files is refused or cannot be written.
-    #[error(transparent)]
-    File(#[from] KeyFileError),
+    File(KeyFileError),
+}
+
+error_texts! { RotateError:
+    Self::Full { path, keys, until } =>
+        "{} has {keys} keys and no room for another; {}", path.display(), room(*until);
+    Self::File(err) => "{err}";
+}
+
+from_errors! { RotateError:
+    File(KeyFileError);
 }
 
 fn room(until: u64) -> String {

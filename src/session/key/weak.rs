@@ -8,33 +8,36 @@ use super::MIN_LENGTH;
 use super::published_keys::PUBLISHED;
 
 /// Why a text is not accepted as a key.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum WeakKey {
     /// It has no bytes.
-    #[error("is empty")]
     Empty,
     /// Fewer than [`MIN_LENGTH`] bytes.
-    #[error("has {0} bytes, fewer than {MIN_LENGTH}")]
     Short(usize),
     /// It begins like an example key from documentation, a tutorial, or a program's
     /// defaults.
-    #[error("is a published example key")]
     Published,
     /// A text to be replaced: `<your key>`, `${SECRET_KEY}`, or words
     /// such as "secret" and "key" only.
-    #[error("is a placeholder, not a random key")]
     Placeholder,
     /// The path of a file, or a URL.
-    #[error("is a path or a URL, not a key (SECRET_KEY_FILE takes a path)")]
     Path,
     /// Neighbours in the alphabet or on the keyboard, a short text repeated, or
     /// few different bytes.
-    #[error("is a pattern: a run, a repetition, or few different characters")]
     Pattern,
     /// It begins with a byte order mark, which would be a part of the key for Flask.
-    #[error("begins with a byte order mark")]
     ByteOrderMark,
+}
+
+error_texts! { WeakKey:
+    Self::Empty => "is empty";
+    Self::Short(bytes) => "has {bytes} bytes, fewer than {MIN_LENGTH}";
+    Self::Published => "is a published example key";
+    Self::Placeholder => "is a placeholder, not a random key";
+    Self::Path => "is a path or a URL, not a key (SECRET_KEY_FILE takes a path)";
+    Self::Pattern => "is a pattern: a run, a repetition, or few different characters";
+    Self::ByteOrderMark => "begins with a byte order mark";
 }
 
 /// The words of placeholders: on the first line those that begin with `a`, on the

@@ -25,30 +25,33 @@ const FAST: Duration = Duration::from_millis(100);
 const MAX_REDIRECTS: usize = 3;
 
 /// Why Redis did not execute a command.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub(crate) enum RedisError {
     /// The connection failed, ended, or took too long.
-    #[error("{0}")]
     Io(io::Error),
     /// The reply is not one of Redis.
-    #[error("{0}")]
     Reply(String),
     /// A value is larger than any session.
-    #[error("a value has {0} bytes, more than a session has")]
     TooLarge(u64),
     /// Redis answered with an error.
-    #[error("answered {0:?}")]
     Refused(String),
     /// The key is on another server of the cluster.
-    #[error("redirected the client from server to server")]
     Moved(Endpoint),
     /// It failed a moment ago, for this reason.
-    #[error("{0}; signet waits for a moment before it tries again")]
     Paused(String),
     /// A kept connection is dead, and nothing was changed through it. [`Client::run`]
     /// starts again with a new one.
-    #[error("the connection was lost")]
     Stale,
+}
+
+error_texts! { RedisError:
+    Self::Io(err) => "{err}";
+    Self::Reply(text) => "{text}";
+    Self::TooLarge(bytes) => "a value has {bytes} bytes, more than a session has";
+    Self::Refused(text) => "answered {text:?}";
+    Self::Moved(..) => "redirected the client from server to server";
+    Self::Paused(text) => "{text}; signet waits for a moment before it tries again";
+    Self::Stale => "the connection was lost";
 }
 
 impl From<ReplyError> for RedisError {

@@ -53,17 +53,24 @@ impl Reply {
 }
 
 /// Why there is no reply.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub(super) enum ReplyError {
     /// The connection failed or ended.
-    #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// The reply is not RESP2.
-    #[error("sent a malformed reply: {0}")]
     Malformed(&'static str),
     /// The announced length is over the limit; nothing was allocated for it.
-    #[error("announced {0} bytes, more than a session has")]
     TooLarge(u64),
+}
+
+error_texts! { ReplyError:
+    Self::Io(err) => "{err}";
+    Self::Malformed(reason) => "sent a malformed reply: {reason}";
+    Self::TooLarge(bytes) => "announced {bytes} bytes, more than a session has";
+}
+
+from_errors! { ReplyError:
+    Io(io::Error);
 }
 
 /// A command as bytes: an array of bulk strings.

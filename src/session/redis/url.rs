@@ -38,44 +38,46 @@ pub(super) struct Login {
 }
 
 /// Why a text is not a [`RedisUrl`]. It is not repeated, as it may hold a password.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RedisUrlError {
     /// It has another scheme.
-    #[error("expected redis://HOST:PORT/DATABASE or unix:///PATH?db=DATABASE")]
     Scheme,
     /// `rediss://`, or an option of TLS.
-    #[error(
-        "{0} asks for TLS, which is not supported: use redis:// on a private network \
-         or through a tunnel (stunnel), or unix://"
-    )]
     Tls(&'static str),
     /// The host name is missing or has characters that no host name has.
-    #[error("has no valid host name")]
     Host,
     /// The port is not a number up to 65535.
-    #[error("has no valid port: expected HOST:PORT")]
     Port,
     /// The socket's path is not absolute, or stands after a host.
-    #[error("has no absolute path: expected unix:///PATH")]
     Path,
     /// The database is not a number.
-    #[error("has no valid database: expected a number, as in redis://HOST/1 or ?db=1")]
     Database,
     /// User or password are not percent-encoded UTF-8.
-    #[error("has a user or password that is not percent-encoded text")]
     Login,
     /// An `@` after the first of `/`, `?` and `#`, which was meant for the password.
-    #[error("has an @ after a /, ? or #: in a user or password write them as %2F, %3F, %23")]
     Unescaped,
     /// An option that is not one of `db`, `username` and `password`.
-    #[error(
-        "has the option {0:?}, which is not supported: remove it (supported are db, username, password)"
-    )]
     Option(String),
     /// Something after a `#`.
-    #[error("has a part after #, which is not supported: remove it")]
     Fragment,
+}
+
+error_texts! { RedisUrlError:
+    Self::Scheme => "expected redis://HOST:PORT/DATABASE or unix:///PATH?db=DATABASE";
+    Self::Tls(part) =>
+        "{part} asks for TLS, which is not supported: use redis:// on a private network \
+         or through a tunnel (stunnel), or unix://";
+    Self::Host => "has no valid host name";
+    Self::Port => "has no valid port: expected HOST:PORT";
+    Self::Path => "has no absolute path: expected unix:///PATH";
+    Self::Database => "has no valid database: expected a number, as in redis://HOST/1 or ?db=1";
+    Self::Login => "has a user or password that is not percent-encoded text";
+    Self::Unescaped =>
+        "has an @ after a /, ? or #: in a user or password write them as %2F, %3F, %23";
+    Self::Option(name) =>
+        "has the option {name:?}, which is not supported: remove it (supported are db, username, password)";
+    Self::Fragment => "has a part after #, which is not supported: remove it";
 }
 
 impl RedisUrl {

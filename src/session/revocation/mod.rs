@@ -86,17 +86,23 @@ impl Ended {
 }
 
 /// Why a mark was not set.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum EndError {
     /// Too many invented names have a mark.
-    #[error(
-        "{MAX_INVENTED} invented names have a revocation mark, which is the limit; the session \
-         was ended in one browser only"
-    )]
     TooMany,
     /// The mark could not be written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+}
+
+error_texts! { EndError:
+    Self::TooMany =>
+        "{MAX_INVENTED} invented names have a revocation mark, which is the limit; the session \
+         was ended in one browser only";
+    Self::Store(err) => "{err}";
+}
+
+from_errors! { EndError:
+    Store(StoreError);
 }
 
 /// Revocation marks.

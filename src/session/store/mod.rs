@@ -18,17 +18,14 @@ use super::record::{DamagedRecord, Record, RecordTooLarge};
 use crate::files::FileError;
 
 /// Why a store failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The store cannot be used at the moment.
-    #[error("session store: {0}")]
     Unavailable(String),
     /// A file or folder of the store cannot be used.
-    #[error("session store: {0}")]
     File(FileError),
     /// The file or key is not a record. It is not changed.
-    #[error("session store: {path}: {reason}")]
     Refused {
         /// The file, or the key.
         path: PathBuf,
@@ -36,7 +33,6 @@ pub enum StoreError {
         reason: String,
     },
     /// A record is damaged.
-    #[error("session store: {path} {reason}")]
     Damaged {
         /// The file, or the key.
         path: PathBuf,
@@ -44,11 +40,22 @@ pub enum StoreError {
         reason: DamagedRecord,
     },
     /// The session is larger than the limit; nothing was changed.
-    #[error(transparent)]
-    TooLarge(#[from] RecordTooLarge),
+    TooLarge(RecordTooLarge),
     /// A new session got an id that is in use: the system's random bytes repeat.
-    #[error("session store: the id of a new session is in use")]
     IdInUse,
+}
+
+error_texts! { StoreError:
+    Self::Unavailable(text) => "session store: {text}";
+    Self::File(err) => "session store: {err}";
+    Self::Refused { path, reason } => "session store: {}: {reason}", path.display();
+    Self::Damaged { path, reason } => "session store: {} {reason}", path.display();
+    Self::TooLarge(err) => "{err}";
+    Self::IdInUse => "session store: the id of a new session is in use";
+}
+
+from_errors! { StoreError:
+    TooLarge(RecordTooLarge);
 }
 
 /// The change of a record.

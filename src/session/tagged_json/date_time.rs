@@ -14,9 +14,12 @@ use crate::session::number;
 pub struct DateTime(UtcDateTime);
 
 /// Seconds outside the years that Python's `datetime` has.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not a date in the years 1 to 9999")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DateTimeRange;
+
+error_texts! { DateTimeRange:
+    Self => "not a date in the years 1 to 9999";
+}
 
 /// `IMF-fixdate` (RFC 9110, 5.6.7).
 const HTTP_DATE: &[BorrowedFormatItem<'_>] = format_description!(
