@@ -97,6 +97,8 @@ fn the_name_selects_the_state_folder() {
     std::fs::set_permissions(open.path(), mode).expect("chmod");
     let nowhere = load(&guestbook, &[("HOME", text(open.path()))]).expect("settings");
     let err = nowhere.keys(now()).expect_err("no folder").to_string();
+    // The folder of the tests may have any name.
+    let err = err.replace(text(open.path()), "");
     assert!(err.contains("/.guestbook: "), "{err}");
     assert!(err.contains("/var/lib/guestbook"), "{err}");
     assert!(!err.contains("signet"), "{err}");
