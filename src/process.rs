@@ -12,7 +12,6 @@ use std::cell::UnsafeCell;
 use std::ffi::{CStr, OsStr, OsString, c_char};
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dlmalloc::Dlmalloc;
@@ -155,9 +154,9 @@ impl Process {
 }
 
 impl Process {
-    /// Runs `server` in this process. Returns the exit code: 0, or 1 if it failed.
+    /// Runs `server` in this process. Returns the exit code of [`Server::run`].
     pub fn serve(self, server: &Server<'_>) -> u8 {
-        u8::from(server.run_as(self.interface, self.input) != ExitCode::SUCCESS)
+        server.run_as(self.interface, self.input)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::headers::last_resort;
@@ -13,7 +12,7 @@ use crate::gateway::{self, MetaVariables, ProcessInput, fastcgi};
 
 impl Server<'_> {
     /// One worker: see [`fastcgi`].
-    pub(super) fn serve_fastcgi(&self, input: ProcessInput) -> ExitCode {
+    pub(super) fn serve_fastcgi(&self, input: ProcessInput) -> u8 {
         // What `ps` and `top` call this process, however its file is called.
         let name = CString::new(self.program.name.as_str()).unwrap_or_default();
         let _ = rustix::thread::set_name(&name);
@@ -21,7 +20,7 @@ impl Server<'_> {
             Ok(allowed) => allowed,
             Err(err) => {
                 gateway::log(err);
-                return ExitCode::FAILURE;
+                return 1;
             }
         };
         let settings = RefCell::new(RecentConfig::new(self.program, input));
@@ -45,10 +44,10 @@ impl Server<'_> {
         };
         set_hook(Box::new(log_panic));
         match fastcgi::work(allowed.as_deref(), answer, limit) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => 0,
             Err(err) => {
                 gateway::log(format_args!("FastCGI socket: {err}"));
-                ExitCode::FAILURE
+                1
             }
         }
     }

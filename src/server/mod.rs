@@ -259,11 +259,12 @@ impl<'h> Server<'h> {
     /// exit code is 2.
     pub fn run(&self) -> ExitCode {
         let input = ProcessInput::of_this_process();
-        self.run_as(input.interface(), input)
+        ExitCode::from(self.run_as(input.interface(), input))
     }
 
     /// As [`Server::run`], if the caller has already read the input of this process.
-    pub fn run_as(&self, interface: Interface, input: ProcessInput) -> ExitCode {
+    /// Returns the exit code.
+    pub(crate) fn run_as(&self, interface: Interface, input: ProcessInput) -> u8 {
         crate::log::name_program(self.program.name.as_str());
         match interface {
             Interface::Cgi => {
@@ -273,20 +274,20 @@ impl<'h> Server<'h> {
                 let answer = exchange::answer_cgi(self, input, &mut stdin);
                 stdin.discard(length, rustix::stdio::stdout());
                 answer.write();
-                ExitCode::SUCCESS
+                0
             }
             #[cfg(feature = "fastcgi")]
             Interface::FastCgi => self.serve_fastcgi(input),
             #[cfg(not(feature = "fastcgi"))]
             Interface::FastCgi => {
                 gateway::log("this program is built without FastCGI: run it as CGI");
-                ExitCode::FAILURE
+                1
             }
             Interface::CommandLine => {
                 gateway::log(
                     "this is a CGI program: a web server starts it (or REQUEST_METHOD=GET)",
                 );
-                ExitCode::from(2)
+                2
             }
         }
     }

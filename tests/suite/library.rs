@@ -174,3 +174,15 @@ fn the_library_without_features_needs_at_most_fifty_crates() {
     assert!(crates.contains("signet-cgi"), "{output:?}");
     assert!(crates.len() - 1 <= 50, "{}: {crates:?}", crates.len() - 1);
 }
+
+/// `Server::run` and `signet::main!`, without a web server.
+#[test]
+fn a_program_that_a_person_starts_says_so_and_ends_with_code_two() {
+    for name in ["notes", "guestbook"] {
+        let mut program = Command::new(example(name));
+        let output = program.env_clear().output().expect("start it");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("this is a CGI program"), "{name}: {said}");
+        assert_eq!(output.status.code(), Some(2), "{name}");
+    }
+}

@@ -126,7 +126,7 @@ fn a_file_behind_mod_proxy_fcgi() {
     let ((site, bytes), state) = (site(server_user()), StateDir::new());
     let (_worker, port) = worker(&site, &state);
     let more = format!(
-        "Define DAEMON \"fcgi://127.0.0.1:{port}\"\nInclude \"{}\"\n{TRUST_LENGTH}",
+        "Define DAEMON \"fcgi://127.0.0.1:{port}\"\nDefine MOUNT /\nInclude \"{}\"\n{TRUST_LENGTH}",
         Site::shipped_path("apache/proxy-fcgi.conf").display(),
     );
     let (_server, port) = start_apache(&site, &["proxy", "proxy_fcgi"], &more);
