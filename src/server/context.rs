@@ -4,10 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use super::Request;
 use super::routes::{Routes, UrlError};
-#[cfg(feature = "templates")]
-use super::templates::Template;
 use crate::config::{Config, Program};
 use crate::gateway::{Environment, MetaVariables, Mount};
+
+/// A template of the program: file name and source.
+#[cfg(feature = "templates")]
+pub(super) type Template = (&'static str, &'static str);
 
 /// Data about a request, in the request's extensions.
 #[derive(Clone, Debug)]

@@ -85,7 +85,7 @@ pub struct Server<'h> {
     fallback: Option<Handler<'h>>,
     error_page: ErrorHandler<'h>,
     #[cfg(feature = "templates")]
-    templates: &'static [templates::Template],
+    templates: &'static [context::Template],
 }
 
 impl<'h> Server<'h> {

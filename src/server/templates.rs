@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 use minijinja::value::{Kwargs, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 
-use super::context::Context;
+use super::context::{Context, Template};
 use super::failure::Error;
 use super::reply::{escape, html};
 use super::{Request, Response};
@@ -22,9 +22,6 @@ const MAX_FILE: usize = 1024 * 1024;
 /// ends endless loops, and keeps a text that grows well below 64 MiB, the memory limit
 /// of some hosts.
 const FUEL: u64 = 500_000;
-
-/// A template of the program: file name and source.
-pub(super) type Template = (&'static str, &'static str);
 
 /// Why a template could not be rendered.
 #[derive(Debug)]

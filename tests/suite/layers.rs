@@ -28,10 +28,8 @@ fn imports(text: &str) -> Vec<Module> {
     let mut statements: Vec<String> = Vec::new();
     let mut rest = code;
     while let Some(at) = rest.find("use ") {
-        let begins_a_line = rest[..at]
-            .lines()
-            .last()
-            .is_none_or(|before| before.trim().is_empty() || before.trim().starts_with("pub"));
+        let before = rest[..at].rsplit('\n').next().unwrap_or_default().trim();
+        let begins_a_line = before.is_empty() || before.starts_with("pub");
         rest = &rest[at + 4..];
         if begins_a_line && let Some((statement, after)) = rest.split_once(';') {
             statements.push(statement.split_whitespace().collect());
