@@ -43,6 +43,10 @@ macro_rules! pages {
             ("style.css", include_str!("../../templates/style.css")),
         ];
 
+        /// The paths of the pages.
+        #[cfg(test)]
+        pub(crate) const PATHS: &[&str] = &[$($path),+];
+
         /// The variables of all pages in the table, with empty values: a template may
         /// include the template of another page.
         fn shared_variables() -> Value {

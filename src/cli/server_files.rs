@@ -126,7 +126,7 @@ impl Site {
                 "the folder with this URL, as .htaccess",
             );
             text.put(
-                "/login, /logout      its pages",
+                "/login and others    its pages",
                 "/page and others     its pages",
             );
             text.put("\"/\" or \"/folder\"", &format!("\"{}\"", self.root()));
@@ -249,4 +249,80 @@ impl Site {
 /// A path as a regular expression.
 fn regex(path: &str) -> String {
     path.replace('.', "\\.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::PATHS;
+
+    const REWRITE: &str = include_str!("../../deploy/lighttpd-rewrite.conf");
+
+    /// The names in a pattern such as `^/(login|logout)(/|$)`.
+    fn names<'t>(text: &'t str, before: &str, after: &str) -> Vec<&'t str> {
+        let (_, rest) = text.split_once(before).expect(before);
+        let (names, _) = rest.split_once(after).expect(after);
+        names.split('|').collect()
+    }
+
+    fn sites() -> [Site; 3] {
+        let site = |name: &str, mount: &str| Site {
+            program: Some(Program(name.to_owned())),
+            mount: Some(Mount(mount.to_owned())),
+        };
+        let shipped = Site {
+            program: None,
+            mount: None,
+        };
+        [shipped, site("guestbook", ""), site("guestbook", "/a/b")]
+    }
+
+    /// lighttpd shows its page for 404 at the path of a page that the pattern lacks.
+    #[test]
+    fn lighttpd_rewrite_has_every_page() {
+        let before = "\"/cgi-bin/signet.cgi/$1\",\n  \"^/(";
+        let known = names(
+            REWRITE,
+            before,
+            ")(\\?.*)?$\" => \"/cgi-bin/signet.cgi/$1$2\"",
+        );
+        for path in PATHS.iter().filter(|path| **path != "/") {
+            assert!(
+                known.contains(&path.trim_start_matches('/')),
+                "deploy/lighttpd-rewrite.conf: url.rewrite-repeat-if-not-file lacks {path}"
+            );
+        }
+        assert_eq!(known.len(), PATHS.len() - 1, "one of {known:?} is no page");
+    }
+
+    /// The other files send every URL below the program's to it.
+    #[test]
+    fn the_other_files_pass_on_every_page() {
+        for site in sites() {
+            let (name, mount) = (site.name(), site.mount());
+            for (text, rule) in [
+                (
+                    site.htaccess(),
+                    format!("\nRewriteRule ^(.+)$ {name}.cgi/$1 "),
+                ),
+                (site.nginx(), format!("location {mount}/ {{\n")),
+                (site.lighttpd(), format!("\nalias.url  = ( \"{mount}\" => ")),
+            ] {
+                assert!(text.contains(&rule), "no {rule:?} in {text}");
+            }
+        }
+    }
+
+    /// The names of files of signet are refused below the document root.
+    #[test]
+    fn no_page_has_the_name_of_a_refused_folder() {
+        let mut texts: Vec<(String, &str)> = vec![(REWRITE.to_owned(), "=~ \"^/(")];
+        texts.extend(sites().map(|site| (site.htaccess(), "RewriteRule ^(")));
+        for (text, before) in texts {
+            for name in names(&text, before, ")(/|$)") {
+                let path = format!("/{name}");
+                assert!(!PATHS.contains(&&*path), "{path} is refused in {text}");
+            }
+        }
+    }
 }
