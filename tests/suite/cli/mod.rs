@@ -92,6 +92,20 @@ impl Run {
     }
 }
 
+/// The names of the subcommands that `signet COMMAND --help` lists, but for `help`.
+#[track_caller]
+fn subcommands(command: &[&str]) -> Vec<String> {
+    let help = signet(&[command, &["--help"]].concat(), &[]).done();
+    let Some((_, list)) = help.split_once("\nCommands:\n") else {
+        return Vec::new();
+    };
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    // A description may have further lines, with a larger indent.
+    let names = lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let names = names.filter(|name| !name.is_empty() && *name != "help");
+    names.map(str::to_owned).collect()
+}
+
 /// A state directory as settings.
 fn state_dir(state: &StateDir) -> (&'static str, &str) {
     (

@@ -110,6 +110,35 @@ fn commands(cookie: &str) -> [Vec<&str>; 8] {
     ]
 }
 
+/// Commands that read nothing that requests left, each with its subcommands, and those
+/// that have rows of their own in these tests.
+const OTHERS: [&[&str]; 4] = [&["fastcgi"], &["key", "new"], &["print"], &["request"]];
+
+/// A command without a row would not be tested with the files of another user.
+#[test]
+fn every_command_has_a_row_here() {
+    let commands = commands("cookie");
+    let rows = || commands.iter().map(Vec::as_slice).chain(OTHERS);
+    let mut next: Vec<Vec<String>> = vec![Vec::new()];
+    while let Some(command) = next.pop() {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        if OTHERS.contains(&&*words) {
+            continue;
+        }
+        let inner = super::subcommands(&words);
+        assert!(
+            !inner.is_empty() || rows().any(|row| row.starts_with(&words)),
+            "signet {}: neither `commands` nor `OTHERS` has a row for it",
+            words.join(" ")
+        );
+        next.extend(
+            inner
+                .into_iter()
+                .map(|name| [&command[..], &[name]].concat()),
+        );
+    }
+}
+
 fn cookie() -> String {
     let signer = Signer::with_key("the-key-in-the-state-directory-0");
     signer.token(r#"{"username":"ada"}"#, now())
