@@ -99,7 +99,8 @@ state_root() {
   local root
   root=$(realpath target)
   case $root/ in
-    /tmp/* | /var/tmp/* | /dev/shm/* | */public_html/* | */public/* | */htdocs/* | */html/* | */www/* | */web/* | */docs/*)
+    /tmp/* | /var/tmp/* | /dev/shm/* | */public_html/* | */www/* | */htdocs/* | */httpdocs/* | \
+      */html/* | */web/* | */webroot/* | */public/* | */docs/*)
       root=${XDG_CACHE_HOME:-$HOME/.cache}
       ;;
   esac

@@ -45,7 +45,7 @@ pub use program::{Program, ProgramName, WrongProgramName};
 pub(crate) use recent::RecentConfig;
 pub(crate) use script::cgi_script;
 pub use served::ServedFolders;
-pub use state_dir::{StateDirError, StateDirSource, Tried};
+pub use state_dir::{SERVED_NAMES, StateDirError, StateDirSource, Tried};
 pub(crate) use storage::NoSessions;
 pub use table::{SETTINGS, Setting};
 pub(crate) use wrong_value::{Conflict, Expected, SyntaxRemedy, listed};

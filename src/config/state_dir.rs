@@ -79,9 +79,10 @@ impl fmt::Display for Tried {
 /// Folders for temporary files.
 const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
-/// Usual names of folders that the web serves.
+/// Usual names of folders that the web serves. `state_root` in `deploy/packages.sh` has
+/// them, too.
 #[rustfmt::skip]
-const SERVED_NAMES: [&str; 9] =
+pub const SERVED_NAMES: [&str; 9] =
     ["public_html", "www", "htdocs", "httpdocs", "html", "web", "webroot", "public", "docs"];
 
 /// The rules for the program's files: they may not be in a folder that the web server

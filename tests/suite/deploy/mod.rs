@@ -4,6 +4,7 @@
 mod build;
 mod checkout;
 mod machines;
+mod packages;
 mod probe;
 mod serve;
 mod service;

@@ -6,6 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process;
 
+use signet::config::SERVED_NAMES;
+
 use super::refusals::{page, set_mode, write};
 use super::{GOOD, assert_refused, assert_signed, login_at};
 use crate::support::StateDir;
@@ -109,17 +111,7 @@ fn folders_beside_the_served_one() {
 /// usual names count wherever they stand.
 #[test]
 fn folders_named_as_served_ones_are() {
-    for part in [
-        "public_html",
-        "htdocs",
-        "httpdocs",
-        "html",
-        "www",
-        "public",
-        "web",
-        "webroot",
-        "docs",
-    ] {
+    for part in SERVED_NAMES {
         let root = StateDir::new();
         let state = root.path().join(part).join("a/state");
         fs::DirBuilder::new()

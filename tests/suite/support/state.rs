@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, io, process};
 
 use sha2::{Digest, Sha256};
+use signet::config::SERVED_NAMES;
 
 /// A private place below which the program accepts a key: not in /tmp, in no
 /// folder that others may write, in none that a web server would serve.
@@ -37,21 +38,11 @@ fn find_state_root() -> PathBuf {
 }
 
 fn accepts_keys(path: &Path) -> bool {
-    const SERVED: [&str; 8] = [
-        "docs",
-        "htdocs",
-        "html",
-        "httpdocs",
-        "public",
-        "public_html",
-        "web",
-        "www",
-    ];
     let in_tmp = ["/tmp", "/var/tmp", "/dev/shm"]
         .iter()
         .any(|tmp| path.starts_with(tmp));
     let served = path.components().any(|part| match part {
-        Component::Normal(name) => SERVED.iter().any(|served| name == *served),
+        Component::Normal(name) => SERVED_NAMES.iter().any(|served| name == *served),
         _ => false,
     });
     // What does not exist yet is made 0700.
