@@ -61,6 +61,9 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("SESSION_COOKIE_DOMAIN",      "\"a b\"",          "a, b"),
     ("SESSION_COOKIE_DOMAIN",      "\"-a.org\"",       "a-.org"),
     ("SESSION_COOKIE_DOMAIN",      "\"a.-b.org\"",     ".-a.org"),
+    ("SESSION_ABSOLUTE_LIFETIME",  "0",                "a week"),
+    ("SESSION_FILE_DIR",           "\"sessions\"",     "sessions"),
+    ("SESSION_COOKIE_OMIT_SAMESITE", "\"yes\"",        "maybe"),
     ("SESSION_COOKIE_HTTPONLY",    "1.0",              "2"),
     ("SESSION_COOKIE_NAME",        "\"\"",             "-"),
     ("SESSION_KEY_PREFIX",         "1",                "a\u{7}b"),
@@ -102,6 +105,15 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("CONFIG",                     "\"/etc/signet.toml\"", "-"),
     ("SIGNET_DEBUG",               "true",             "true"),
 ];
+
+/// CONTRIBUTING.md: a wrong value of every setting names file, line and setting.
+#[test]
+fn every_setting_has_a_wrong_value_here() {
+    for setting in signet::config::SETTINGS {
+        let has_row = WRONG.iter().any(|row| row.0 == setting.name);
+        assert!(has_row, "WRONG has no row for {}", setting.name);
+    }
+}
 
 #[test]
 fn wrong_values_in_the_environment() {
