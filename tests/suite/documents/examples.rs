@@ -1,10 +1,14 @@
 //! Examples in documents that no other test compiles or renders.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use signet::config::SETTINGS;
+
 use super::{documents, root};
 use crate::support::{Cgi, StateDir};
+use crate::templates::PAGES;
 
 const DEPLOY: &str = include_str!("../../../deploy/README.md");
 const TESTS: &str = include_str!("../../README.md");
@@ -44,7 +48,7 @@ fn every_variable_of_a_template_is_defined() {
     let rows: Vec<&str> = rows
         .filter(|line| line.matches(" | ").count() == 1)
         .collect();
-    assert_eq!(rows.len(), 4, "{rows:?}");
+    let mut described = BTreeSet::new();
     for row in rows {
         let (templates, variables) = row.split_once(" | ").expect("two columns");
         let words = |cell: &str| -> Vec<String> {
@@ -61,15 +65,25 @@ fn every_variable_of_a_template_is_defined() {
         for template in words(templates) {
             let state = StateDir::new();
             state.write(&format!("templates/{template}"), &source, 0o644);
-            let path = match &*template {
-                "index.html" => "/",
-                "login.html" => "/login",
-                "logout.html" => "/logout",
-                _ => "/nowhere",
-            };
-            let out = Cgi::get(path).state(&state).run();
+            let page = PAGES.iter().find(|(name, _, _)| *name == template);
+            let (name, request, _) = page.unwrap_or_else(|| panic!("no page has {template}"));
+            let out = request().state(&state).run();
             assert_eq!(out.errors(), "", "{template}: {source}");
+            described.insert(*name);
         }
+    }
+    // The setting has a list of the templates, too.
+    let setting = SETTINGS.iter().find(|row| row.name == "TEMPLATES_DIR");
+    let about = setting.expect("the setting").about;
+    for (name, _, _) in PAGES {
+        assert!(
+            described.contains(name),
+            "deploy/README.md lacks the variables of {name}"
+        );
+        assert!(
+            about.contains(name),
+            "the row TEMPLATES_DIR in table.rs lacks {name}"
+        );
     }
 }
 

@@ -33,10 +33,10 @@ fn logged_in(name: &str) -> String {
 type Vars = &'static [(&'static str, &'static str)];
 
 /// A name, a request, the status it gets.
-type Row = (&'static str, fn() -> Cgi, u16);
+pub(crate) type Row = (&'static str, fn() -> Cgi, u16);
 
 /// Each page of the program, by its file's name, and the status it has.
-const PAGES: [Row; 4] = [
+pub(crate) const PAGES: [Row; 4] = [
     ("index.html", || Cgi::get("/"), 200),
     ("login.html", || Cgi::get("/login"), 200),
     (
