@@ -196,7 +196,7 @@ impl Config {
     /// Whether neither sessions nor revocation marks are in files.
     pub(crate) fn uses_no_files(&self) -> bool {
         match self.session_type {
-            SessionType::Stored(kind) => !kind.is_in_files(),
+            SessionType::Stored(kind) => !kind.is_in_files() && !self.marks_in().is_in_files(),
             SessionType::Cookie => false,
         }
     }

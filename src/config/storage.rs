@@ -78,9 +78,11 @@ impl Config {
     /// Where revocation marks are stored. Several machines with the same key need each
     /// other's marks: with signed cookies, the marks are in Redis if `SESSION_REDIS` is
     /// set.
-    fn marks_in(&self) -> StoreType {
+    pub(super) fn marks_in(&self) -> StoreType {
         match (self.session_type, self.overflow) {
-            (SessionType::Stored(kind), _) => kind,
+            (SessionType::Stored(StoreType::Filesystem), _) => StoreType::Filesystem,
+            #[cfg(feature = "redis")]
+            (SessionType::Stored(StoreType::Redis), _) => StoreType::Redis,
             #[cfg(feature = "redis")]
             (SessionType::Cookie, Some(StoreType::Redis)) => StoreType::Redis,
             #[cfg(feature = "redis")]
@@ -100,7 +102,7 @@ impl Config {
         let has_folder = given.is_some_and(|dir| dir.is_dir());
         let is_elsewhere = |kind: StoreType| !kind.is_in_files() || has_folder;
         match self.session_type {
-            SessionType::Stored(kind) => is_elsewhere(kind),
+            SessionType::Stored(kind) => is_elsewhere(kind) && is_elsewhere(self.marks_in()),
             SessionType::Cookie => {
                 !self.marks_in().is_in_files() && self.overflow.is_none_or(is_elsewhere)
             }
