@@ -6,7 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{BINARY, signet, state_dir};
+use signet::config::SETTINGS;
+
+use super::{BINARY, signet, state_dir, subcommands};
 use crate::support::html::words;
 use crate::support::response::Response;
 use crate::support::{Cgi, StateDir};
@@ -144,7 +146,7 @@ fn keys_are_made_and_checked_where_requests_accept_them() {
 #[test]
 fn files_are_printed_as_shipped() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (name, path) in [
+    let shipped = [
         ("htaccess", "deploy/apache/.htaccess"),
         ("lighttpd", "deploy/lighttpd.conf"),
         ("lighttpd-fastcgi", "deploy/lighttpd-fastcgi.conf"),
@@ -155,7 +157,17 @@ fn files_are_printed_as_shipped() {
         ("systemd-socket", "deploy/signet.socket"),
         ("probe", "deploy/probe.cgi"),
         ("flask", "deploy/flask_signet.py"),
-    ] {
+    ];
+    // The program makes these.
+    let made = ["toml", "templates", "man", "completions"];
+    for name in subcommands(&["print"]) {
+        let mut known = shipped.iter().map(|(name, _)| *name).chain(made);
+        assert!(
+            known.any(|known| known == name),
+            "print {name} is in no list here"
+        );
+    }
+    for (name, path) in shipped {
         let shipped = fs::read_to_string(root.join(path)).expect(path);
         assert_eq!(signet(&["print", name], &[]).done(), shipped, "{name}");
     }
@@ -218,15 +230,18 @@ fn templates_are_printed_one_by_one_and_together() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
     let state = StateDir::new();
     let all = signet(&["print", "templates"], &[]).done();
+    let names = all
+        .lines()
+        .filter_map(|line| line.strip_prefix("==> ")?.strip_suffix(" <=="));
+    let names: Vec<&str> = names.collect();
+    let printed: BTreeSet<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let files = fs::read_dir(&folder).expect("templates");
+    let files = files.map(|file| file.expect("a file").file_name().into_string());
+    let files = files.map(|name| name.expect("UTF-8"));
+    let is_template = |name: &String| name.ends_with(".html") || name.ends_with(".css");
+    assert_eq!(printed, files.filter(is_template).collect());
     let mut together = String::new();
-    for name in [
-        "base.html",
-        "error.html",
-        "index.html",
-        "login.html",
-        "logout.html",
-        "style.css",
-    ] {
+    for name in names {
         let source = fs::read_to_string(folder.join(name)).expect(name);
         let printed = signet(&["print", "templates", name], &[]).done();
         assert_eq!(printed, source, "{name}");
@@ -276,42 +291,15 @@ fn toml_is_a_configuration() {
         }
         uncommented.push('\n');
     }
-    // Those that have to be there, whatever comes to them.
-    for name in [
-        "APPLICATION_ROOT",
-        "DEBUG",
-        "MAX_CONTENT_LENGTH",
-        "MAX_COOKIE_SIZE",
-        "PERMANENT_SESSION_LIFETIME",
-        "SECRET_KEY",
-        "SECRET_KEY_FALLBACKS",
-        "SECRET_KEY_FILE",
-        "SESSION_ABSOLUTE_LIFETIME",
-        "SESSION_COOKIE_DOMAIN",
-        "SESSION_COOKIE_HTTPONLY",
-        "SESSION_COOKIE_NAME",
-        "SESSION_COOKIE_OMIT_SAMESITE",
-        "SESSION_COOKIE_PARTITIONED",
-        "SESSION_COOKIE_PATH",
-        "SESSION_COOKIE_SAMESITE",
-        "SESSION_COOKIE_SECURE",
-        "SESSION_DIGEST",
-        "SESSION_FILE_DIR",
-        "SESSION_KEY_PREFIX",
-        "SESSION_OVERFLOW",
-        "SESSION_PERMANENT",
-        "SESSION_REDIS",
-        "SESSION_REFRESH_EACH_REQUEST",
-        "SESSION_TYPE",
-        "STATE_DIR",
-        "TEMPLATES_DIR",
-        "TRUST_PROXY",
-    ] {
-        let wanted = format!("\n{name} = ");
-        assert!(uncommented.contains(&wanted), "{name}: {uncommented}");
-        settings -= 1;
+    for setting in SETTINGS {
+        let wanted = format!("\n{} = ", setting.name);
+        assert!(
+            uncommented.contains(&wanted),
+            "no {}: {uncommented}",
+            setting.name
+        );
     }
-    assert_eq!(settings, 0, "a setting that no list names");
+    assert_eq!(settings, SETTINGS.len(), "{uncommented}");
     assert_accepted("as it comes", &toml);
     assert_accepted("uncommented", &uncommented);
 }
@@ -338,14 +326,9 @@ fn assert_accepted(name: &str, toml: &str) {
 fn manual_page_names_every_command() {
     let page = signet(&["print", "man"], &[]).done();
     assert!(page.contains(".TH signet 1"), "{page}");
-    for word in [
-        "key",
-        "cookie",
-        "request",
-        "print",
-        concat!("signet ", env!("CARGO_PKG_VERSION")),
-    ] {
-        assert!(page.contains(word), "no {word}: {page}");
+    let version = concat!("signet ", env!("CARGO_PKG_VERSION")).to_owned();
+    for word in subcommands(&[]).into_iter().chain([version]) {
+        assert!(page.contains(&word), "no {word}: {page}");
     }
 }
 
