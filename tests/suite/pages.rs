@@ -78,6 +78,22 @@ fn pages() -> Vec<(&'static str, Cgi, u16)> {
     ]
 }
 
+/// Words of the sentence that the error page of each status has, and no other.
+const SENTENCES: [(u16, &str); 12] = [
+    (400, "could not be understood"),
+    (403, "came from another site"),
+    (404, "no page at this address"),
+    (405, "cannot be used that way"),
+    (408, "did not arrive in time"),
+    (410, "request was refused"),
+    (411, "did not say how long it is"),
+    (413, "request is too large"),
+    (414, "address is too long"),
+    (415, "form was sent in a way"),
+    (500, "went wrong"),
+    (503, "not ready yet"),
+];
+
 /// The text between `start` and `end`, the first time.
 fn between<'text>(text: &'text str, start: &str, end: &str) -> Option<&'text str> {
     text.split_once(start)?
@@ -344,6 +360,28 @@ fn error_documents_keep_their_status() {
             "{name}: {}",
             page.words()
         );
+    }
+}
+
+/// On the pages of signet's own errors and on those of an ErrorDocument.
+#[test]
+fn error_pages_have_the_sentence_of_their_status() {
+    let documents = SENTENCES.map(|(status, _)| {
+        let cgi = Cgi::get("/").var("REDIRECT_STATUS", status.to_string());
+        ("ErrorDocument", cgi, status)
+    });
+    let own = pages();
+    let own = own
+        .into_iter()
+        .filter(|(name, _, _)| *name != "refused name");
+    for (name, cgi, status) in documents.into_iter().chain(own) {
+        let words = checked(name, cgi, NOTHING).words();
+        let found = SENTENCES
+            .iter()
+            .filter(|(_, words_of)| words.contains(words_of));
+        let found: Vec<u16> = found.map(|(status, _)| *status).collect();
+        let wanted = if status == 200 { vec![] } else { vec![status] };
+        assert_eq!(found, wanted, "{name}: {status}: {words}");
     }
 }
 
