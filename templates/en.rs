@@ -84,13 +84,13 @@ texts! {
     expected_list = "expected a list of texts in quotes";
     expected_word(list: &str) = "expected {list}";
     or = "or";
-    expected_cookie_name = "expected a cookie name: up to 1024 letters, digits and !#$%&'*+-.^_`|~";
+    expected_cookie_name(most: usize) = "expected a cookie name: up to {most} letters, digits and !#$%&'*+-.^_`|~";
     expected_host_name = "expected a host name such as example.org (in ASCII, xn-- for other letters)";
     no_ip_address = "expected a host name, not an IP address; without this setting the cookie works there";
     expected_dot = "expected a host name with a dot in it; without this setting the cookie works at one host";
-    expected_cookie_path = "expected a path that begins with /, percent-encoded, without ; and dot segments, up to 1024 bytes";
+    expected_cookie_path(most: usize) = "expected a path that begins with /, percent-encoded, without ; and dot segments, up to {most} bytes";
     expected_root = "expected a path such as \"/\" or \"/app\": no empty or dot segments, no encoded slash, backslash or control character";
-    expected_key_prefix = "expected up to 256 bytes without control characters";
+    expected_key_prefix(most: usize) = "expected up to {most} bytes without control characters";
     redis_scheme = "expected redis://HOST:PORT/DATABASE or unix:///PATH?db=DATABASE";
     redis_tls(word: &str) = "{word} asks for TLS, which is not supported: use redis:// on a private network or through a tunnel (stunnel), or unix://";
     redis_host = "the address has no valid host name";

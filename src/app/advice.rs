@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::remedy::{Remedy, Steps};
 use super::texts::Texts;
+use crate::config::MAX_KEY_PREFIX;
 use crate::config::{ConfigError, ConfigProblem, Conflict, Expected, KeyError, Place};
 use crate::config::{StateDirError, StateDirSource, SyntaxRemedy, Tried, listed};
 use crate::files::accounts::user_name;
@@ -16,6 +17,7 @@ use crate::gateway::ApplicationRootError;
 use crate::server::TemplateError;
 use crate::session::RedisUrlError;
 use crate::session::cookie::{CookieDomainError, CookieNameError, CookiePathError};
+use crate::session::cookie::{MAX_NAME, MAX_PATH};
 use crate::session::key::{KeyFileError, MIN_LENGTH, WeakKey};
 
 /// Words for the owner, in one language.
@@ -86,20 +88,20 @@ impl Advice<'_> {
             Expected::Integer(least, most) => return (t.expected_integer)(*least, *most),
             Expected::Word(words) => return (t.expected_word)(&listed(words, t.or)),
             Expected::RedisUrl(err) => return self.redis_url(err),
+            Expected::CookieName(CookieNameError) => return (t.expected_cookie_name)(MAX_NAME),
+            Expected::CookiePath(CookiePathError) => return (t.expected_cookie_path)(MAX_PATH),
+            Expected::KeyPrefix => return (t.expected_key_prefix)(MAX_KEY_PREFIX),
             Expected::Text => t.expected_text,
             Expected::AbsolutePath => t.expected_path,
             Expected::Bool => t.expected_bool,
             Expected::Proxy => t.expected_proxy,
             Expected::List => t.expected_list,
-            Expected::CookieName(CookieNameError) => t.expected_cookie_name,
             Expected::CookieDomain(err) => match err {
                 CookieDomainError::NotAHostName => t.expected_host_name,
                 CookieDomainError::IpAddress => t.no_ip_address,
                 CookieDomainError::OneLabel => t.expected_dot,
             },
-            Expected::CookiePath(CookiePathError) => t.expected_cookie_path,
             Expected::ApplicationRoot(ApplicationRootError) => t.expected_root,
-            Expected::KeyPrefix => t.expected_key_prefix,
         };
         text.to_owned()
     }

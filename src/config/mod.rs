@@ -43,6 +43,8 @@ use load::Stamp;
 pub use program::{Program, ProgramName, WrongProgramName};
 #[cfg(feature = "fastcgi")]
 pub(crate) use recent::RecentConfig;
+#[cfg(feature = "redis")]
+pub(crate) use redis::MAX_KEY_PREFIX;
 pub(crate) use script::cgi_script;
 pub use served::ServedFolders;
 pub use state_dir::{SERVED_NAMES, StateDirError, StateDirSource, Tried};

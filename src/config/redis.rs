@@ -7,6 +7,9 @@ use crate::session::redis::{Client, RedisUrl};
 use crate::session::revocation::{RevocationRedis, Revocations};
 use crate::session::store::{Redis, Store};
 
+/// The most bytes of `SESSION_KEY_PREFIX`.
+pub(crate) const MAX_KEY_PREFIX: usize = 256;
+
 /// The address of Redis, and the prefix of the program's keys in it.
 #[derive(Clone, Debug)]
 pub(super) struct RedisSettings {

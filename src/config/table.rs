@@ -11,6 +11,8 @@ use std::sync::OnceLock;
 
 use cookie::SameSite;
 
+#[cfg(feature = "redis")]
+use super::redis::MAX_KEY_PREFIX;
 use super::wrong_value::{Expected, WrongValue};
 use super::{Config, KeyError, Program, SessionType, StateDirError, StoreType};
 use crate::files::trusted::TrustedFolder;
@@ -200,7 +202,7 @@ const REDIS_URL: Setter = WITHOUT_REDIS;
 
 #[cfg(feature = "redis")]
 const KEY_PREFIX: Setter = Setter::Text(|c, text| {
-    if text.len() > 256 || text.contains(char::is_control) {
+    if text.len() > MAX_KEY_PREFIX || text.contains(char::is_control) {
         return Err(Expected::KeyPrefix.into());
     }
     c.redis.key_prefix = text.to_owned().into();

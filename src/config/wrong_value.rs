@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+#[cfg(feature = "redis")]
+use super::redis::MAX_KEY_PREFIX;
 use crate::gateway::ApplicationRootError;
 #[cfg(feature = "redis")]
 use crate::session::RedisUrlError;
@@ -55,7 +57,7 @@ error_texts! { Expected:
     Self::ApplicationRoot(err) => "{err}";
     #[cfg(feature = "redis")] Self::RedisUrl(err) => "{err}";
     #[cfg(feature = "redis")] Self::KeyPrefix =>
-        "expected up to 256 bytes without control characters";
+        "expected up to {} bytes without control characters", MAX_KEY_PREFIX;
     #[cfg(not(feature = "redis"))] Self::NoRedis => "this program is built without Redis";
     #[cfg(not(feature = "templates"))] Self::NoTemplates =>
         "this program is built without templates";

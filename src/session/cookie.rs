@@ -24,7 +24,7 @@ error_texts! { CookieNameError:
 /// longer than 4096 together (RFC 6265bis, 5.6); an id has 43.
 ///
 /// The rest is for the longest path and domain, and for a small signed session.
-const MAX_NAME: usize = 1024;
+pub(crate) const MAX_NAME: usize = 1024;
 
 /// The most bytes of a header's value.
 const MAX_LINE: usize = 4096;
@@ -157,8 +157,11 @@ pub struct CookiePathError;
 
 error_texts! { CookiePathError:
     Self =>
-        "expected a path that begins with /, percent-encoded, without ; and dot segments, up to 1024 bytes";
+        "expected a path that begins with /, percent-encoded, without ; and dot segments, up to {MAX_PATH} bytes";
 }
+
+/// The most bytes of a cookie's path. Browsers ignore a longer attribute (RFC 6265bis, 5.6).
+pub(crate) const MAX_PATH: usize = 1024;
 
 impl std::str::FromStr for CookiePath {
     type Err = CookiePathError;
@@ -171,9 +174,8 @@ impl std::str::FromStr for CookiePath {
             let segment = segment.to_ascii_lowercase().replace("%2e", ".");
             segment == "." || segment == ".."
         };
-        // A longer attribute is ignored (RFC 6265bis, 5.6).
         let good = path.starts_with('/')
-            && path.len() <= 1024
+            && path.len() <= MAX_PATH
             && path.bytes().all(plain)
             && !path.split('/').any(is_dots);
         good.then(|| Self(path.to_owned())).ok_or(CookiePathError)
