@@ -18,6 +18,11 @@ use super::tagged_json::{self, MAX_NESTING, Value};
 /// logged out everywhere while it was saved.
 const MAX_DATINGS: usize = 8;
 
+/// How often a permanent session is refreshed during its lifetime. With each response, as in
+/// Flask, no page could be cached. For users, `SESSION_REFRESH_EACH_REQUEST` in
+/// `src/config/table.rs` says "a tenth".
+const REFRESHES: u64 = 10;
+
 /// Why a session could not be saved. Nothing was changed.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -78,13 +83,12 @@ impl SessionInterface {
 
     /// Saves `session` and returns the `Set-Cookie` values to send.
     ///
-    /// A cookie is sent if the session was modified; if it is permanent and a tenth of
-    /// its lifetime has passed (Flask sends one with every response, so that no page
-    /// can be cached); and, as a deletion, if it was emptied. A visitor whose session
-    /// is new and empty gets no cookie, nor does one whose session was ended while this
-    /// request ran. If the request had several valid cookies and the session ends or
-    /// gets a new user, the others are deleted: otherwise a signed one would still be
-    /// accepted.
+    /// A cookie is sent if the session was modified; if it is permanent and was not
+    /// refreshed for a part of its lifetime (see [`REFRESHES`]); and, as a deletion, if it
+    /// was emptied. A visitor whose session is new and empty gets no cookie, nor does one
+    /// whose session was ended while this request ran. If the request had several valid
+    /// cookies and the session ends or gets a new user, the others are deleted: otherwise a
+    /// signed one would still be accepted.
     ///
     /// # Errors
     ///
@@ -193,7 +197,7 @@ impl Saving<'_> {
     fn is_due(&self) -> bool {
         let settings = &self.interface.settings;
         let unsaved_for = self.now.saturating_sub(self.session.state().saved);
-        settings.refresh && unsaved_for >= (settings.lifetime / 10).max(1)
+        settings.refresh && unsaved_for >= (settings.lifetime / REFRESHES).max(1)
     }
 
     /// Deletes an emptied session. Returns whether its cookie has to be deleted: not if

@@ -20,7 +20,7 @@ from applied import Applied
 PROGRAM = Path(os.environ["PROGRAMS"]) / "examples/peer_session"
 
 REFRESHED_LATER = (
-    "signet refreshes a permanent session when a tenth of its lifetime has passed, not "
+    "signet refreshes a permanent session when a part of its lifetime has passed, not "
     "with every response: else no cache could keep any page"
 )
 DIFFERENCES = {
