@@ -2,8 +2,8 @@
 //
 // A text is `name = "text";`, or `name(place: type) = "text with {place}";`, where {mode:o} is
 // for permissions. A list has the text before, between and after what a template puts there.
-// The compiler refuses a text that is missing or that nothing shows, a place that is missing or
-// unknown, and < > & " in the texts of templates.
+// The compiler refuses a text that is missing, a place that is unknown, and < > & " in the texts
+// of templates. It warns of a text that nothing shows and of a place that is missing.
 
 texts! {
     // Texts of templates, also of a site's own: {{ t.welcome }}, {{ t.logged_in_as[0] }}.

@@ -1,8 +1,8 @@
 //! The texts of pages, in one language: `templates/en.rs`.
 //!
-//! For another language, copy that file. A second definition of the macro
-//! `texts`, before the file is included, makes another constant [`Texts`] of it,
-//! which the compiler compares with this one.
+//! For another language, copy that file. A second definition of the macro `texts`, between
+//! the two files that are included, makes another constant [`Texts`] of it. The compiler
+//! then names each text that is missing or unknown.
 
 use std::fmt;
 use std::sync::Arc;
