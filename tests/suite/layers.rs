@@ -77,7 +77,7 @@ fn branches(tree: &str) -> Vec<String> {
 }
 
 /// The files below `src` by module, with their texts.
-fn modules() -> BTreeMap<Module, String> {
+pub(crate) fn modules() -> BTreeMap<Module, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let (mut folders, mut found) = (vec![root.clone()], BTreeMap::new());
     while let Some(folder) = folders.pop() {

@@ -1,8 +1,11 @@
 //! `signet::Server` for other programs: those in `tests/examples`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
+use crate::layers::modules;
 use crate::support::invariants::{COOKIE, assert_holds};
 use crate::support::token::Signer;
 use crate::support::{Cgi, StateDir, example, now};
@@ -184,5 +187,71 @@ fn a_program_that_a_person_starts_says_so_and_ends_with_code_two() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("this is a CGI program"), "{name}: {said}");
         assert_eq!(output.status.code(), Some(2), "{name}");
+    }
+}
+
+/// The names of the library that exist only with a feature, each with the feature.
+fn names_with_features() -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for (module, text) in modules() {
+        if !["lib", "server", "session"].contains(&&*module[0]) {
+            continue;
+        }
+        for part in text.split("#[cfg(feature = \"").skip(1) {
+            let (feature, rest) = part.split_once("\")]").expect("one feature");
+            if let Some(item) = rest.trim_start().strip_prefix("pub ") {
+                let end = item.find(['(', ';', '<']).unwrap_or(item.len());
+                let paths = item[..end].split(|c: char| "{}, \n".contains(c));
+                let names = paths.filter_map(|path| path.rsplit("::").next());
+                let names = names
+                    .filter(|name| !matches!(*name, "" | "use" | "fn" | "mod" | "struct" | "enum"));
+                found.extend(names.map(|name| (name.to_owned(), feature.to_owned())));
+            }
+        }
+    }
+    assert_eq!(found.get("render").map(String::as_str), Some("templates"));
+    found
+}
+
+/// Cargo compiles no example without a row. One that lacks `required-features` does not
+/// compile without them, which only `tests/run` tries.
+#[test]
+fn every_example_has_rows_and_the_features_that_it_needs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).expect("Cargo.toml");
+    let rows = manifest.split("[[example]]\n").skip(1);
+    let rows: Vec<&str> = rows.filter_map(|row| row.split("\n\n").next()).collect();
+    let names = names_with_features();
+    for entry in fs::read_dir(root.join("tests/examples")).expect("a folder") {
+        let file = entry.expect("an entry").file_name();
+        let file = file.into_string().expect("UTF-8");
+        let Some(name) = file.strip_suffix(".rs") else {
+            continue;
+        };
+        let path = format!("tests/examples/{file}");
+        let lines = format!("name = \"{name}\"\npath = \"{path}\"");
+        let row = rows.iter().find(|row| row.starts_with(&lines));
+        let row = row.unwrap_or_else(|| panic!("Cargo.toml has no [[example]] for {path}"));
+        let required = row.split_once("required-features = ");
+        let required = required.map_or("", |(_, list)| list);
+        let readme = include_str!("../examples/README.md");
+        let link = format!("[`{file}`]({file})");
+        assert!(
+            readme.contains(&link),
+            "tests/examples/README.md lacks {link}"
+        );
+        let code = fs::read_to_string(root.join(&path)).expect("an example");
+        let code = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        for word in code.flat_map(|line| line.split(|c| !is_part(c))) {
+            if let Some(feature) = names.get(word) {
+                assert!(
+                    required.contains(&format!("\"{feature}\"")),
+                    "{path} uses {word}: its row needs required-features = [\"{feature}\"]"
+                );
+            }
+        }
     }
 }
