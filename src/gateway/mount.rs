@@ -34,6 +34,9 @@ pub(super) const RAW: &AsciiSet = &CONTROLS
     .add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{')
     .add(b'|').add(b'}');
 
+/// As `PATH`, for the value of a field in a query, where `&` ends it and `+` is a space.
+const IN_QUERY: &AsciiSet = &PATH.add(b'&').add(b'+');
+
 /// The most bytes of a URL to redirect to.
 const MAX_URL: usize = 4000;
 
@@ -176,7 +179,8 @@ impl Mount {
     /// base path and begins with a slash.
     pub fn url_for(&self, path: &str) -> String {
         if self.by_query {
-            return format!("{}?r={}", self.cookie_path(), encode(path.as_bytes()));
+            let path = percent_encode(path.as_bytes(), IN_QUERY);
+            return format!("{}?r={path}", self.cookie_path());
         }
         if self.bare_index && path == "/" && !self.base.is_empty() {
             return self.base.clone();

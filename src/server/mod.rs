@@ -147,10 +147,11 @@ impl<'h> Server<'h> {
     ///
     /// `path` begins with a slash and is relative to the URL path of the program. A
     /// segment `{name}` matches any segment, and a last segment `{*name}` matches the
-    /// rest of the path. [`parameter`] returns the matched value: decoded UTF-8, not
-    /// empty, without dot segments. If several routes match, a route without `{*name}`
-    /// comes before one with it; then the route with the fewest parameters is used, then
-    /// the one that was added first.
+    /// rest of the path. [`parameter`] returns the matched value: decoded UTF-8, without
+    /// NUL, CR and LF, without empty and dot segments (a slash may end it), so that it
+    /// can be joined to the path of a folder. If several routes match, a route without
+    /// `{*name}` comes before one with it; then the route with the fewest parameters is
+    /// used, then the one that was added first.
     ///
     /// HEAD is answered as GET, without the body. OPTIONS is answered with the methods
     /// of the path. Other methods get 405; a path without a route gets 404.

@@ -50,8 +50,8 @@ impl fmt::Display for Methods {
 pub enum UrlError {
     /// No route has this endpoint.
     UnknownEndpoint(String, String),
-    /// The endpoint's path has a parameter that is not given, or that is empty, a
-    /// dot segment, or (except for `{*rest}`) contains a slash.
+    /// The endpoint's path has a parameter that is not given, or that is empty, has an
+    /// empty or a dot segment, NUL, CR or LF, or (except for `{*rest}`) a slash.
     Parameter {
         /// The endpoint.
         endpoint: String,
@@ -296,7 +296,7 @@ fn weight(path: &str) -> usize {
 }
 
 /// The parameters of `path`, which is decoded; `None` if the route does not match. A
-/// parameter is UTF-8, not empty, and has no dot segments.
+/// parameter is UTF-8, and see [`is_plain`].
 fn parameters(route: &'static str, path: &[u8]) -> Option<Parameters> {
     let mut parameters = Parameters::new();
     let (mut route, mut path) = (route.strip_prefix('/')?, path.strip_prefix(b"/")?);
@@ -328,11 +328,16 @@ fn parameters(route: &'static str, path: &[u8]) -> Option<Parameters> {
     }
 }
 
-/// Whether a value is not empty and has no dot segments, which would lead out of
-/// a folder.
+/// Whether a value is a relative path that stays inside a folder: it has no empty and no
+/// dot segments, except that a slash may end it. NUL cannot be in the name of a file, and
+/// CR and LF not in a header field.
 fn is_plain(value: &[u8]) -> bool {
-    let mut segments = value.split(|byte| *byte == b'/');
-    !value.is_empty() && !segments.any(|segment| matches!(segment, b"." | b".."))
+    let mut segments = value
+        .strip_suffix(b"/")
+        .unwrap_or(value)
+        .split(|b| *b == b'/');
+    !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
+        && !segments.any(|segment| matches!(segment, b"" | b"." | b".."))
 }
 
 #[cfg(test)]
@@ -362,7 +367,7 @@ mod tests {
     fn a_request_finds_its_route_or_says_what_is_allowed() {
         type Found = Result<(usize, &'static [(&'static str, &'static str)]), &'static str>;
         #[rustfmt::skip]
-        let cases: [(&str, &[u8], Found); 21] = [
+        let cases: [(&str, &[u8], Found); 29] = [
             ("GET",     b"/",                 Ok((0, &[]))),
             ("HEAD",    b"/",                 Ok((0, &[]))),
             ("POST",    b"/",                 Err("GET, HEAD, OPTIONS")),
@@ -384,6 +389,14 @@ mod tests {
             ("GET",     b"/files/",           Err("")),
             ("GET",     b"/files/a/../../etc", Err("")),
             ("POST",    b"/files/a",          Err("GET, HEAD, PUT, OPTIONS")),
+            ("GET",     b"/files/a/",         Ok((3, &[("rest", "a/")]))),
+            ("GET",     b"/files//",          Err("")),
+            ("GET",     b"/files//etc/passwd", Err("")),
+            ("GET",     b"/files/a//b",       Err("")),
+            ("GET",     b"/files/a//",        Err("")),
+            ("GET",     b"/files/a\0b",       Err("")),
+            ("GET",     b"/notes/a\rb",       Err("")),
+            ("GET",     b"/notes/a\nb",       Err("")),
         ];
         let routes = notes();
         for (method, path, want) in cases {
@@ -413,7 +426,7 @@ mod tests {
         let by_query = mount(&[("SCRIPT_NAME", "/x.cgi"), ("QUERY_STRING", "r=/")]);
         type Parameters = &'static [(&'static str, &'static str)];
         #[rustfmt::skip]
-        let cases: [(&Mount, &str, Parameters, Option<&str>); 12] = [
+        let cases: [(&Mount, &str, Parameters, Option<&str>); 14] = [
             (&app, "index", &[],                           Some("/app/")),
             (&app, "index", &[("next", "/a b&c=1")],       Some("/app/?next=%2Fa%20b%26c%3D1")),
             (&app, "show",  &[("id", "\u{fc} ?#%")],       Some("/app/notes/%C3%BC%20%3F%23%25")),
@@ -424,7 +437,9 @@ mod tests {
             (&app, "show",  &[("id", "..")],               None),
             (&app, "file",  &[("rest", "a/b.txt")],        Some("/app/files/a/b.txt")),
             (&app, "file",  &[("rest", "a/../b")],         None),
+            (&app, "file",  &[("rest", "/etc/passwd")],    None),
             (&app, "none",  &[],                           None),
+            (&by_query, "show", &[("id", "a&b=c+d")],      Some("/x.cgi?r=/notes/a%26b=c%2Bd")),
             (&by_query, "show", &[("id", "7"), ("x", "1")], Some("/x.cgi?r=/notes/7&x=1")),
         ];
         for (mount, endpoint, parameters, want) in cases {
