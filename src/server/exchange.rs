@@ -97,9 +97,11 @@ pub(super) fn respond_by(
         vars,
         now,
     });
+    // Whether the handler used the session: then its error pages are also for one visitor.
+    let used = Cell::new(false);
     let outcome = match unusable {
         Some(failure) => Err(failure),
-        None => answer(server, &context, stdin),
+        None => answer(server, &context, stdin, &used),
     };
     if let Some(err) = context.config.refused_state_dir()
         && !outcome.as_ref().is_err_and(Failure::is_about_state_dir)
@@ -112,6 +114,9 @@ pub(super) fn respond_by(
     let failed = |failure: &Failure| error_page::respond(server, failure, &context);
     let finish = |mut response: Response| {
         protect(&mut response);
+        if used.get() {
+            keep_out_of_caches(&mut response);
+        }
         Answer::new(response, &method)
     };
     finish(outcome.unwrap_or_else(|failure| failed(&failure)))
@@ -123,6 +128,7 @@ fn answer(
     server: &Server<'_>,
     context: &Arc<Context>,
     stdin: &mut impl Read,
+    used: &Cell<bool>,
 ) -> Result<Response, Failure> {
     let Context {
         config,
@@ -186,6 +192,7 @@ fn answer(
         }
     });
     let outcome = handler(&request, &mut session);
+    used.set(session.accessed());
     let sessions = sessions.take().transpose()?;
     let mut response = outcome.map_err(|err| err.0)?;
     if let Some(sessions) = sessions {
@@ -244,10 +251,8 @@ fn save(
         }
         saved => saved?,
     };
-    if session.accessed() || !lines.is_empty() {
-        keep_out_of_caches(response);
-    }
     if !lines.is_empty() {
+        keep_out_of_caches(response);
         log_dropped_cookie(context);
     }
     for line in lines {

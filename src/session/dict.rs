@@ -107,6 +107,7 @@ pub(super) struct State {
 
 impl Clone for Session {
     fn clone(&self) -> Self {
+        self.accessed.set(true);
         Self {
             state: self.state().clone().into(),
             open: Cell::default(),
@@ -117,7 +118,11 @@ impl Clone for Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.state.get().fmt(f)
+        let state = self.state.get();
+        if state.is_some() {
+            self.accessed.set(true);
+        }
+        state.fmt(f)
     }
 }
 
@@ -360,12 +365,19 @@ impl Session {
 
     /// Whether the request had no valid session.
     pub fn is_new(&self) -> bool {
+        self.accessed.set(true);
         self.state().origin == Origin::New
     }
 
     /// When the session began, in Unix seconds; 0 for one that is new.
     pub fn started(&self) -> u64 {
+        self.accessed.set(true);
         self.state().started.second()
+    }
+
+    /// Whether it gets a new start time: there was none, or it gets a new id.
+    pub(super) fn begins(&self) -> bool {
+        self.state().origin == Origin::New || self.renewed()
     }
 
     /// The value of [`USERNAME`], without marking the session accessed.
@@ -468,12 +480,16 @@ mod tests {
     fn flags_follow_each_access_and_change() {
         type Step = fn(&mut Session);
         #[rustfmt::skip]
-        let cases: [(&str, Step, bool, bool); 10] = [
+        let cases: [(&str, Step, bool, bool); 14] = [
             // name                     step                                        accessed modified
             ("nothing",                 |_| (),                                     false, false),
             ("get",                     |s| { s.get("a"); },                        true,  false),
             ("contains_key, absent",    |s| { s.contains_key("b"); },               true,  false),
             ("is_empty",                |s| { s.is_empty(); },                      true,  false),
+            ("clone",                   |s| drop(s.clone()),                        true,  false),
+            ("is_new",                  |s| { s.is_new(); },                        true,  false),
+            ("started",                 |s| { s.started(); },                       true,  false),
+            ("Debug",                   |s| drop(format!("{s:?}")),                 true,  false),
             ("insert the same",         |s| { let a = s.get("a").cloned().unwrap(); s.insert("a", a); }, true, true),
             ("remove",                  |s| { s.remove("a"); },                     true,  true),
             ("remove, absent",          |s| { s.remove("b"); },                     true,  false),

@@ -117,7 +117,7 @@ impl SessionInterface {
             let line = is_deleted.then(|| cookie::deletion(&self.settings, scope, scope.path));
             return Ok(self.lines(session, scope, line));
         }
-        if session.is_new() || session.renewed() {
+        if session.begins() {
             saving.started = match &self.revocations {
                 Some(revocations) => revocations.begin(session.user(), now)?,
                 None => now.into(),
@@ -127,7 +127,7 @@ impl SessionInterface {
             Storage::Cookie(signer, store) => saving.in_cookie(signer, store.as_deref())?,
             Storage::Store(store) => saving.in_store(store.as_ref())?,
         };
-        if session.is_new() || session.renewed() {
+        if session.begins() {
             saving.date_again(&mut saved)?;
         }
         Ok(self.lines(session, scope, saved.cookie))

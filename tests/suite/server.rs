@@ -145,6 +145,73 @@ fn routes_have_parameters_and_urls() {
     assert_eq!(client.send(Method::HEAD, "/notes/7", &[], b"").text(), "");
 }
 
+/// `Path::join` with an absolute path is that path.
+#[test]
+fn a_parameter_can_be_joined_to_a_folder() {
+    let server = Server::named("program").get("/files/{*rest}", |request, _| {
+        parameter(request, "rest").unwrap_or_default().to_owned()
+    });
+    let mut client = Client::new(&server);
+    for (path, want) in [
+        ("/files/a/b", Some("a/b")),
+        ("/files/a/", Some("a/")),
+        ("/files//etc/passwd", None),
+        ("/files/%2Fetc/passwd", None),
+        ("/files/a//b", None),
+        ("/files//", None),
+        ("/files/a%00", None),
+        ("/files/a%0D%0Ab", None),
+    ] {
+        let answer = client.get(path);
+        let found = (answer.status == 200).then(|| answer.text());
+        assert_eq!(found.as_deref(), want, "{path}");
+        assert_eq!(answer.log, "", "{path}");
+    }
+}
+
+/// RFC 9111, 3: a cache may store a 200, and also a 404, that does not forbid it.
+#[test]
+fn a_response_is_kept_out_of_caches_if_the_session_was_used() {
+    let server = program()
+        .get("/public", |_, _| "for everybody")
+        .get("/clone", |_, session| {
+            session.clone().username().unwrap_or("nobody").to_owned()
+        })
+        .get("/new", |_, session| session.is_new().to_string())
+        .get("/started", |_, session| session.started().to_string())
+        .get("/debug", |_, session| {
+            session.open();
+            format!("{session:?}")
+        })
+        .get("/none", |_, session| match session.username() {
+            Some(name) => Ok(name.to_owned()),
+            None => Err(Error::with_status(StatusCode::NOT_FOUND)),
+        })
+        .get("/fails-late", |_, session| match session.username() {
+            Some(name) => Ok(name.to_owned()),
+            None => Err(Error::new("nobody")),
+        });
+    #[rustfmt::skip]
+    let cases = [
+        ("/public",     200, false),
+        ("/nothing",    404, false),
+        ("/forbidden",  403, false),
+        ("/clone",      200, true),
+        ("/new",        200, true),
+        ("/started",    200, true),
+        ("/debug",      200, true),
+        ("/none",       404, true),
+        ("/fails-late", 500, true),
+    ];
+    for (path, code, is_private) in cases {
+        let answer = Client::new(&server).get(path);
+        let private = (Some("no-store, no-cache"), Some("Cookie"));
+        let found = (answer.header("cache-control"), answer.header("vary"));
+        assert_eq!(answer.status, code, "{path}");
+        assert_eq!(found == private, is_private, "{path}: {found:?}");
+    }
+}
+
 #[test]
 fn a_form_is_checked_before_it_is_read() {
     let server = program();
