@@ -81,11 +81,11 @@ impl TemplateError {
 /// [`Server::templates`]: super::Server::templates
 pub fn render(request: &Request, file: &str, variables: Value) -> Result<Response, Error> {
     let context = Context::of(request);
-    let document = match render_own(context, file, &variables)? {
-        Some(document) => document,
-        None => shown(context, render_source(context, file, &variables)?),
+    let rendered = match own_folder(context, file, "")? {
+        Some(folder) => render_from(folder, context, file, &variables)?,
+        None => render_source(context, file, &variables)?,
     };
-    Ok(html(document))
+    Ok(html(shown(context, rendered)))
 }
 
 /// Renders the owner's file that replaces a template of the program; `None` if there
@@ -100,6 +100,20 @@ pub(crate) fn render_own(
     file: &str,
     variables: &Value,
 ) -> Result<Option<String>, TemplateError> {
+    let Some(folder) = own_folder(context, file, file)? else {
+        return Ok(None);
+    };
+    let rendered = render_from(folder, context, file, variables)?;
+    Ok(Some(shown(context, rendered)))
+}
+
+/// The owner's folder of templates; `None` if it does not exist, or does not have `name`.
+/// Most sites have no such folder: then nothing else is checked.
+fn own_folder(
+    context: &Context,
+    file: &str,
+    name: &str,
+) -> Result<Option<TrustedFolder>, TemplateError> {
     if let Some(dir) = context.config.missing_templates_dir() {
         log(format_args!(
             "TEMPLATES_DIR {} is not a folder; the built-in pages are shown",
@@ -109,27 +123,35 @@ pub(crate) fn render_own(
     let Some(dir) = context.config.templates_dir() else {
         return Ok(None);
     };
-    // Most sites do not have this file: then nothing else is checked.
-    if let Err(err) = std::fs::symlink_metadata(dir.join(file))
+    if let Err(err) = std::fs::symlink_metadata(dir.join(name))
         && let io::ErrorKind::NotFound | io::ErrorKind::NotADirectory = err.kind()
     {
         return Ok(None);
     }
-    let folder = TrustedFolder::find(&dir, context.config.euid(), &Anywhere).map_err(|err| {
-        TemplateError {
-            file: file.to_owned(),
-            line: None,
-            kind: ErrorKind::TemplateNotFound,
-            reason: format!("{file}: {err}"),
-        }
-    })?;
+    let folder = TrustedFolder::find(&dir, context.config.euid(), &Anywhere);
+    folder.map(Some).map_err(|err| TemplateError {
+        file: file.to_owned(),
+        line: None,
+        kind: ErrorKind::TemplateNotFound,
+        reason: format!("{file}: {err}"),
+    })
+}
+
+/// Renders a template of the owner or, if `folder` does not have it, of the program; and
+/// so each that it includes.
+fn render_from(
+    folder: TrustedFolder,
+    context: &Context,
+    file: &str,
+    variables: &Value,
+) -> Result<Rendered, TemplateError> {
     let built_in = context.templates;
-    let load = move |name: &str| match read(&folder, name)? {
-        Some(source) => Ok(Some(source)),
-        None => Ok(find(built_in, name)),
-    };
-    let rendered = render_with(context, file, variables, load)?;
-    Ok(Some(shown(context, rendered)))
+    render_with(context, file, variables, move |name| {
+        match read(&folder, name)? {
+            Some(source) => Ok(Some(source)),
+            None => Ok(find(built_in, name)),
+        }
+    })
 }
 
 /// Renders a template of the program.
