@@ -16,7 +16,7 @@ mod routes;
 mod templates;
 
 use std::io::Read;
-use std::panic::{PanicHookInfo, set_hook};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -269,12 +269,12 @@ impl<'h> Server<'h> {
         crate::log::name_program(self.program.name.as_str());
         match interface {
             Interface::Cgi => {
-                answer_panics();
-                let mut stdin = DeadlineReader::new(rustix::stdio::stdin(), BODY_TIME);
-                let length = gateway::max_body_length(input.vars.cgi_request());
-                let answer = exchange::answer_cgi(self, input, &mut stdin);
-                stdin.discard(length, rustix::stdio::stdout());
-                answer.write();
+                set_hook(Box::new(answer_panic));
+                // A panic that the handler caught has been logged, and no more.
+                let answer = || self.answer_cgi(input);
+                if catch_unwind(AssertUnwindSafe(answer)).is_err() && !gateway::answered() {
+                    last_resort().write();
+                }
                 0
             }
             #[cfg(feature = "fastcgi")]
@@ -291,6 +291,14 @@ impl<'h> Server<'h> {
                 2
             }
         }
+    }
+
+    fn answer_cgi(&self, input: ProcessInput) {
+        let mut stdin = DeadlineReader::new(rustix::stdio::stdin(), BODY_TIME);
+        let length = gateway::max_body_length(input.vars.cgi_request());
+        let answer = exchange::answer_cgi(self, input, &mut stdin);
+        stdin.discard(length, rustix::stdio::stdout());
+        answer.write();
     }
 
     /// The bytes of the response to the CGI request in `input`. Of `stdin`, no more than
@@ -382,15 +390,15 @@ fn bytes(answer: Answer) -> Vec<u8> {
 }
 
 /// By CGI, nothing has been written when a handler panics: the visitor gets an error
-/// page.
-fn answer_panics() {
-    set_hook(Box::new(|panic| {
-        log_panic(panic);
+/// page. If panics do not unwind, nothing runs after this.
+fn answer_panic(panic: &PanicHookInfo<'_>) {
+    log_panic(panic);
+    if cfg!(panic = "abort") {
         if !gateway::answered() {
             last_resort().write();
         }
         std::process::exit(0);
-    }));
+    }
 }
 
 fn log_panic(panic: &PanicHookInfo<'_>) {

@@ -53,6 +53,21 @@ fn a_page_that_looks_at_no_session_sets_no_cookie_and_may_be_cached() {
     assert!(response.cookies().is_empty(), "{out}");
 }
 
+#[test]
+fn a_panic_is_an_error_page_unless_the_handler_caught_it() {
+    for (path, status, text) in [
+        ("/bug", 500, "Something went wrong"),
+        ("/caught", 200, "caught true"),
+    ] {
+        let out = Cgi::get(path).program(example("faulty")).run();
+        let response = out.response();
+        assert_eq!(response.status, status, "{path}: {out}");
+        assert!(response.text().contains(text), "{path}: {out}");
+        let log = String::from_utf8_lossy(&out.stderr);
+        assert!(log.contains("faulty: error: panicked at "), "{path}: {log}");
+    }
+}
+
 /// RFC 9110, 9.3: a GET, HEAD or TRACE has no body that means anything. RFC
 /// 9110, 15.5.12: whoever has to send one has to say its length.
 #[test]
