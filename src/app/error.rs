@@ -104,7 +104,8 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
         | Failure::Body(_)
         | Failure::Form(_)
         | Failure::Save(SaveError::TooDeep | SaveError::Random(_))
-        | Failure::Response(_) => {}
+        | Failure::Response(_)
+        | Failure::ReplacedSession => {}
         Failure::CrossOrigin(CrossOrigin::Differs { .. }) => {
             t.hidden_by_proxy.clone_into(&mut words.fix)
         }

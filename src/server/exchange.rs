@@ -191,10 +191,21 @@ fn answer(
             }
         }
     });
+    let accessed = session.mark();
     let outcome = handler(&request, &mut session);
-    used.set(session.accessed());
+    let is_replaced = !accessed.is_of(&session);
+    used.set(accessed.get() || is_replaced);
     let sessions = sessions.take().transpose()?;
-    let mut response = outcome.map_err(|err| err.0)?;
+    if is_replaced {
+        return Err(Failure::ReplacedSession);
+    }
+    let mut response = match outcome.map_err(|err| err.0) {
+        // Flask also saves the session of `abort(404)`.
+        Err(failure) if failure.status() < StatusCode::INTERNAL_SERVER_ERROR => {
+            error_page::respond(server, &failure, context)
+        }
+        outcome => outcome?,
+    };
     if let Some(sessions) = sessions {
         save(context, &sessions, session, &mut response)?;
     }

@@ -32,6 +32,8 @@ pub(crate) enum Failure {
     Store(StoreError),
     Save(SaveError),
     Response(ResponseError),
+    /// The handler put another session into the place of the visitor's.
+    ReplacedSession,
     /// The handler returned this status.
     Status(StatusCode),
     /// The handler returned an error.
@@ -98,6 +100,7 @@ impl Failure {
             Self::Save(SaveError::NoRevocations) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Save(SaveError::Cookie(_) | SaveError::TooDeep | SaveError::Random(_))
             | Self::Response(_)
+            | Self::ReplacedSession
             | Self::Handler(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -119,6 +122,11 @@ impl Failure {
             Self::Store(err) => Some(err.to_string()),
             Self::Save(err) => Some(err.to_string()),
             Self::Response(err) => Some(err.to_string()),
+            Self::ReplacedSession => Some(
+                "the handler replaced its session by another one, which is not saved: to end a \
+                 session, call Session::clear"
+                    .to_owned(),
+            ),
             Self::Handler(err) => Some(with_sources(err.as_ref())),
         }
     }
@@ -145,6 +153,9 @@ fn with_sources(err: &dyn StdError) -> String {
 /// number while the visitor gets a page with status 500; or a status for the visitor.
 ///
 /// Every [`std::error::Error`] can be converted to it, so that `?` works in a handler.
+///
+/// With a status below 500, the session is saved, as with a response. With 500 and above,
+/// changes of the session are lost: the handler ended early.
 pub struct Error(pub(crate) Failure);
 
 impl Error {

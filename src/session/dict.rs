@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -76,11 +77,37 @@ impl Flash {
 ///
 /// Every access marks it *accessed*, so that no cache serves one visitor's page to
 /// another. Changes mark it *modified*, also those inside a value.
+///
+/// The session is saved if the handler returns a response, or an error with a status
+/// below 500, as [`Error::with_status`] makes it. Otherwise nothing of it changes. (Flask
+/// saves it in every case.)
+///
+/// [`Error::with_status`]: crate::Error::with_status
 #[derive(Default)]
 pub struct Session {
     state: OnceCell<State>,
     open: Cell<Option<Box<dyn FnOnce() -> Self>>>,
-    accessed: Cell<bool>,
+    accessed: Accessed,
+}
+
+/// Whether a session was accessed. It belongs to one session, so that the server notices
+/// if the handler replaced the session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Accessed(Rc<Cell<bool>>);
+
+impl Accessed {
+    pub(crate) fn get(&self) -> bool {
+        self.0.get()
+    }
+
+    fn set(&self, accessed: bool) {
+        self.0.set(accessed);
+    }
+
+    /// Whether it belongs to `session`.
+    pub(crate) fn is_of(&self, session: &Session) -> bool {
+        Rc::ptr_eq(&self.0, &session.accessed.0)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -111,7 +138,7 @@ impl Clone for Session {
         Self {
             state: self.state().clone().into(),
             open: Cell::default(),
-            accessed: self.accessed.clone(),
+            accessed: Accessed(Rc::new(true.into())),
         }
     }
 }
@@ -127,7 +154,9 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// An empty session, like that of a new visitor.
+    /// An empty session, like that of a new visitor, for a test of a handler. A handler
+    /// that ends the visitor's session calls [`Session::clear`]: if it replaces the
+    /// session by another one, that is an error of the program, with status 500.
     pub fn new() -> Self {
         Self::default()
     }
@@ -349,6 +378,11 @@ impl Session {
             self.remove(FLASHES);
         }
         taken.iter().filter_map(Flash::of).collect()
+    }
+
+    /// The mark that it was accessed, which is kept up to date.
+    pub(crate) fn mark(&self) -> Accessed {
+        self.accessed.clone()
     }
 
     /// Whether anything was read or changed.

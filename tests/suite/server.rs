@@ -212,6 +212,73 @@ fn a_response_is_kept_out_of_caches_if_the_session_was_used() {
     }
 }
 
+/// `Set-Cookie` goes to the session that was opened; nothing would save another one.
+#[test]
+fn a_handler_does_not_replace_its_session() {
+    let server = program()
+        .get("/new", |_, session| {
+            *session = Session::new();
+            "new"
+        })
+        .get("/take", |_, session| {
+            let taken = std::mem::take(session);
+            taken.username().unwrap_or_default().to_owned()
+        })
+        .get("/replaced", |_, session| {
+            let name = session.username().unwrap_or_default().to_owned();
+            *session = Session::new();
+            session.insert("name", name);
+            "replaced"
+        });
+    for path in ["/new", "/take", "/replaced"] {
+        let mut client = Client::new(&server);
+        client.post("/login", &[]);
+        let answer = client.get(path);
+        assert_eq!(answer.status, 500, "{path}");
+        assert!(
+            answer.log.contains("Session::clear"),
+            "{path}: {}",
+            answer.log
+        );
+        let cache = answer.header("cache-control");
+        assert_eq!(cache, Some("no-store, no-cache"), "{path}");
+        assert_eq!(client.get("/user").text(), "ada", "{path}");
+    }
+}
+
+/// Flask also saves the session of `abort(404)`; see `Error::with_status`.
+#[test]
+fn a_session_is_saved_with_an_error_of_the_visitor() {
+    let server = program()
+        .get("/tries/{code}", |request, session| {
+            session.insert("visits", session.get_or("visits", 0) + 1);
+            let code = parameter(request, "code").unwrap_or_default();
+            let status: StatusCode = code.parse().map_err(Error::new)?;
+            Err::<&str, _>(Error::with_status(status))
+        })
+        .get("/fails-late", |_, session| {
+            session.insert("visits", 9);
+            Err::<&str, _>(Error::new("late"))
+        })
+        .get("/refuses", |_, session| {
+            session.clear();
+            Err::<&str, _>(Error::with_status(StatusCode::FORBIDDEN))
+        });
+    let mut client = Client::new(&server);
+    for (path, code, visits) in [
+        ("/tries/404", 404, "1"),
+        ("/tries/422", 422, "2"),
+        ("/tries/503", 503, "2"),
+        ("/fails-late", 500, "2"),
+    ] {
+        assert_eq!(client.get(path).status, code, "{path}");
+        assert_eq!(client.get("/").text(), visits, "{path}");
+    }
+    client.post("/login", &[]);
+    assert_eq!(client.get("/refuses").status, 403);
+    assert_eq!(client.get("/user").text(), "nobody");
+}
+
 #[test]
 fn a_form_is_checked_before_it_is_read() {
     let server = program();
@@ -372,6 +439,16 @@ fn a_file_of_the_owner_replaces_a_template_of_the_program() {
     let server = templated();
     let mut client = Client::new(&server).state_dir(state.path());
     assert_eq!(client.get("/").text(), "own: &lt;b&gt;");
+    // Also a part of a page that is the program's.
+    std::fs::remove_file(state.path().join("templates/note.html")).expect("remove it");
+    state.write(
+        "templates/base.html",
+        "<div>{% block main %}{% endblock %}</div>",
+        0o644,
+    );
+    let page = client.get("/").text();
+    assert!(page.starts_with("<div><h1>&lt;b&gt;</h1>"), "{page}");
+    std::fs::remove_file(state.path().join("templates/base.html")).expect("remove it");
     // A part of a page that the owner has not replaced is the program's.
     let own = "{% extends 'base.html' %}{% block main %}{{ title }}{% endblock %}";
     state.write("templates/note.html", own, 0o644);
