@@ -163,13 +163,17 @@ impl Process {
 /// Defines `main` and the allocator of a CGI program, which then starts as fast as
 /// signet.
 ///
-/// The file must begin with `#![no_main]`. `signet::main!(handler)` calls
-/// `handler(request, session)` for every request; the program's name is that of its Cargo
-/// package. `signet::main!(server: EXPRESSION)` runs the [`Server`](crate::Server) that
-/// the expression returns.
+/// The file must begin with `#![cfg_attr(not(test), no_main)]`: without `no_main`, the
+/// compiler says that "`main` has invalid return type `i32`". In a test (`cargo test`), the
+/// macro defines neither the C `main` nor the allocator, so that unit tests can be in the
+/// same file.
+///
+/// `signet::main!(handler)` calls `handler(request, session)` for every request; the
+/// program's name is that of its Cargo package. `signet::main!(server: EXPRESSION)` runs the
+/// [`Server`](crate::Server) that the expression returns.
 ///
 /// ```no_run
-/// #![no_main]
+/// #![cfg_attr(not(test), no_main)]
 ///
 /// signet::main!(|_request, session| {
 ///     let visits = session.get_or("visits", 0) + 1;
@@ -177,17 +181,37 @@ impl Process {
 ///     signet::html(format!("<p>Visit number {visits}</p>"))
 /// });
 /// ```
+///
+/// A closure that uses `?` does not tell the compiler the type of its error. End it with
+/// `Ok::<_, signet::Error>(...)`, or pass a function:
+///
+/// ```no_run
+/// #![cfg_attr(not(test), no_main)]
+///
+/// use signet::{Error, Form, Request, Response, Session, escape, form, html};
+///
+/// fn greet(request: &Request, _session: &mut Session) -> Result<Response, Error> {
+///     let form: Form = form(request)?;
+///     let name = form.get("name").unwrap_or("world");
+///     Ok(html(format!("<p>Hello, {}</p>", escape(name))))
+/// }
+///
+/// signet::main!(greet);
+/// ```
 #[macro_export]
 macro_rules! main {
     (server: $server:expr $(,)?) => {
         $crate::main!(@main |process: $crate::process::Process| process.serve(&$server));
     };
     (@main $run:expr) => {
+        #[cfg(not(test))]
         #[global_allocator]
         static ALLOCATOR: $crate::process::Allocator = $crate::process::Allocator::new();
 
         // SAFETY: no other symbol of this name is linked, as `no_main` leaves out std's.
-        #[unsafe(no_mangle)]
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        // A unit test has the `main` of the test harness.
+        #[cfg_attr(test, allow(dead_code))]
         extern "C" fn main(
             _argc: ::std::ffi::c_int,
             argv: *const *const ::std::ffi::c_char,

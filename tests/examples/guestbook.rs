@@ -1,7 +1,7 @@
 //! A guestbook: a form, a message for the next page, and a page for each entry. The
 //! entries are a file in the program's state folder, `~/.guestbook`.
 
-#![no_main]
+#![cfg_attr(not(test), no_main)]
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -184,28 +184,66 @@ fn it_stays_below_three_mebibytes() {
     assert!((200..3 * 1024).contains(&peak), "{peak} KiB");
 }
 
+/// The text between two others in a file of the checkout.
+fn between(file: &str, before: &str, after: &str) -> String {
+    let text = fs::read_to_string(checkout().join(file)).expect("read");
+    let (_, rest) = text.split_once(before).expect(before);
+    let (found, _) = rest.split_once(after).expect(after);
+    found.to_owned()
+}
+
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A package that uses the library, with the same versions of the same crates, which are
+/// built already if the profile is the same.
+fn package(name: &str, profile: &str) -> StateDir {
+    let package = StateDir::new();
+    let settings = between("Cargo.toml", profile, "\n[");
+    let manifest = format!(
+        "[package]\nname = {name:?}\nedition = \"2024\"\n\n[dependencies]\n\
+         signet = {{ package = \"signet-cgi\", path = {:?} }}\n\n{profile}{settings}\n\
+         [workspace]\n",
+        checkout()
+    );
+    package.write("Cargo.toml", manifest, 0o644);
+    let lock = package.path().join("Cargo.lock");
+    fs::copy(checkout().join("Cargo.lock"), lock).expect("copy");
+    package
+}
+
+/// The programs of the two documents, with tests beside them in `src/main.rs`.
+#[test]
+fn a_program_with_unit_tests_runs_them() {
+    let package = package("tested", "[profile.dev]");
+    let first = between("README.md", "```rust,no_run\n", "```");
+    let first = first + "#[test]\nfn one() {}\n";
+    package.write("src/main.rs", first, 0o644);
+    let second = between("tests/examples/README.md", "```rust,no_run\n", "```");
+    package.write("src/bin/second.rs", second, 0o644);
+
+    let built = Path::new(env!("CARGO_BIN_EXE_signet")).ancestors().nth(2);
+    let mut test = Command::new(env!("CARGO"));
+    let output = run(test
+        .arg("--config")
+        .arg(checkout().join(".cargo/config.toml"))
+        .args(["test", "--quiet", "--offline", "--target-dir"])
+        .arg(built.expect("target"))
+        .current_dir(package.path()));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(said.matches("1 passed").count(), 2, "{said}");
+}
+
 /// The first program of README.md, as a package of its own.
 #[test]
 #[ignore = "needs the crates of the static program: run tests/run"]
 fn a_program_of_another_package_is_built() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(root.join("README.md")).expect("read");
-    let (_, rest) = readme.split_once("```rust,no_run\n").expect("a program");
-    let (source, _) = rest.split_once("```").expect("its end");
-    let manifest = fs::read_to_string(root.join("Cargo.toml")).expect("read");
-    let (_, rest) = manifest.split_once("[profile.release]").expect("a profile");
-    let (profile, _) = rest.split_once("\n[").expect("its end");
-
-    let package = StateDir::new();
-    let manifest = format!(
-        "[package]\nname = \"visits\"\nedition = \"2024\"\n\n[dependencies]\n\
-         signet = {{ package = \"signet-cgi\", path = {root:?} }}\n\n[profile.release]{profile}\n\
-         [workspace]\n"
-    );
-    package.write("Cargo.toml", manifest, 0o644);
+    let root = checkout();
+    let package = package("visits", "[profile.release]");
+    let source = between("README.md", "```rust,no_run\n", "```");
     package.write("src/main.rs", source, 0o644);
-    // The same versions of the same crates, which are built already.
-    fs::copy(root.join("Cargo.lock"), package.path().join("Cargo.lock")).expect("copy");
     symlink(root.join("target"), package.path().join("target")).expect("link");
 
     let mut build = Command::new(root.join("deploy/build"));
