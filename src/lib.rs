@@ -80,9 +80,9 @@ pub use server::{
     Error, ErrorPage, Form, FormError, IntoResponse, Request, Response, Server, UrlError, escape,
     form, html, meta_variables, mount, now, parameter, query, redirect, state_dir, url_for,
 };
-pub use session::{Flash, Session, USERNAME, Value};
 #[cfg(feature = "templates")]
-pub use {minijinja::context, server::render};
+pub use server::{Variables, render};
+pub use session::{Flash, Session, USERNAME, Value};
 
 /// The examples in the documents compile.
 #[cfg(doctest)]

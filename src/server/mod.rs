@@ -41,12 +41,12 @@ pub(crate) use origin::CrossOrigin;
 pub use reply::{IntoResponse, escape, html, redirect};
 use routes::Routes;
 pub use routes::UrlError;
-#[cfg(feature = "templates")]
-pub use templates::render;
 #[cfg(all(test, feature = "program"))]
 pub(crate) use templates::render_source;
 #[cfg(feature = "program")]
 pub(crate) use templates::{TemplateError, render_own};
+#[cfg(feature = "templates")]
+pub use templates::{Variables, render};
 
 /// A request: [`cgi::Request`], which is a type of the `http` crate.
 pub type Request = cgi::Request;

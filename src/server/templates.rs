@@ -4,8 +4,9 @@
 use std::io;
 use std::path::{Component, Path};
 
-use minijinja::value::{Kwargs, Value};
+use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use serde::Serialize;
 
 use super::context::{Context, Template};
 use super::failure::Error;
@@ -64,28 +65,100 @@ impl TemplateError {
 /// extends or includes are found in the same way. Values are escaped for HTML, whatever
 /// the file is called. `url_for('show', id=7)` calls [`url_for`](super::url_for).
 ///
+/// The variables are those of [`context!`](crate::context), or the fields of a struct or
+/// the keys of a map that serde can serialize. Values can be lists and structs, too:
+///
+/// ```
+/// use signet::{Error, Request, Response, Server, Session, context, render};
+///
+/// #[derive(serde::Serialize)]
+/// struct Note {
+///     title: &'static str,
+///     done: bool,
+/// }
+///
+/// fn list(request: &Request, session: &mut Session) -> Result<Response, Error> {
+///     let notes = vec![Note { title: "Milk & honey", done: true }];
+///     let flashes = session.take_flashes();
+///     render(request, "notes.html", context! { notes, flashes, title => "Notes" })
+/// }
+///
+/// let server = Server::named("notes")
+///     .templates(&[(
+///         "notes.html",
+///         "<h1>{{ title }}</h1>\
+///          {% for flash in flashes %}<p>{{ flash.message }}</p>{% endfor %}\
+///          {% for note in notes %}<li>{{ note.title }}{% if note.done %}: done{% endif %}{% endfor %}",
+///     )])
+///     .get("/", list);
+/// let page = signet::testing::Client::new(&server).get("/");
+/// assert_eq!(page.text(), "<h1>Notes</h1><li>Milk &amp; honey: done");
+/// ```
+///
 /// An undefined variable is rendered as nothing, as in Flask; the log names file, line
 /// and variable.
 ///
-/// ```
-/// # fn show(request: &signet::Request) -> Result<signet::Response, signet::Error> {
-/// signet::render(request, "note.html", signet::context! { title => "Milk" })
-/// # }
-/// ```
-///
 /// # Errors
 ///
-/// Status 500 if there is no such template, or if it contains a mistake. The log names
-/// file and line.
+/// Status 500 if there is no such template, if it contains a mistake, or if a variable
+/// cannot be serialized. The log names file and line.
 ///
 /// [`Server::templates`]: super::Server::templates
-pub fn render(request: &Request, file: &str, variables: Value) -> Result<Response, Error> {
+pub fn render(request: &Request, file: &str, variables: impl Serialize) -> Result<Response, Error> {
+    render_value(request, file, Value::from(Serde(variables)))
+}
+
+fn render_value(request: &Request, file: &str, variables: Value) -> Result<Response, Error> {
     let context = Context::of(request);
     let rendered = match own_folder(context, file, "")? {
         Some(folder) => render_from(folder, context, file, &variables)?,
         None => render_source(context, file, &variables)?,
     };
     Ok(html(shown(context, rendered)))
+}
+
+/// Variables for [`render`]: names, and values of any type that serde can serialize.
+/// `name` alone is short for `name => name`.
+///
+/// ```
+/// let visitor = "Ada";
+/// let variables = signet::context! {
+///     visitor,
+///     scores => vec![3, 5, 8],
+///     best => signet::context! { score => 8, day => "Monday" },
+/// };
+/// ```
+#[macro_export]
+macro_rules! context {
+    ($($name:ident $(=> $value:expr)?),* $(,)?) => {
+        $crate::Variables::new([
+            $((stringify!($name), $crate::Variables::value(&$crate::context!(@ $name $($value)?)))),*
+        ])
+    };
+    (@ $name:ident) => { $name };
+    (@ $name:ident $value:expr) => { $value };
+}
+
+/// The variables that [`context!`](crate::context) makes.
+#[derive(Clone, Debug)]
+pub struct Variables(Value);
+
+impl Variables {
+    #[doc(hidden)]
+    pub fn new<const N: usize>(variables: [(&'static str, Value); N]) -> Self {
+        Self(Value::from_pairs(variables))
+    }
+
+    #[doc(hidden)]
+    pub fn value(value: &(impl Serialize + ?Sized)) -> Value {
+        Value::from(Serde(value))
+    }
+}
+
+impl Serialize for Variables {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
 }
 
 /// Renders the owner's file that replaces a template of the program; `None` if there

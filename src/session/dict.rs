@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::id::SessionId;
 use super::moment::Moment;
@@ -43,6 +43,16 @@ pub struct Flash {
     pub category: String,
     /// The text, unescaped.
     pub message: String,
+}
+
+/// For templates: `flash.category` and `flash.message`.
+impl Serialize for Flash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut flash = serializer.serialize_struct("Flash", 2)?;
+        flash.serialize_field("category", &self.category)?;
+        flash.serialize_field("message", &self.message)?;
+        flash.end()
+    }
 }
 
 impl Flash {

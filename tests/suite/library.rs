@@ -157,6 +157,29 @@ fn a_guestbook_keeps_its_entries_in_its_state_folder() {
     assert_eq!(entries.expect("the file"), "<b>hello</b>\n");
 }
 
+/// Structs and messages in a template, and a form that is read into a struct.
+#[test]
+fn cards_are_shown_by_a_template() {
+    let state = StateDir::new();
+    let cards = |cgi: Cgi| cgi.program(example("cards")).state(&state).run();
+    let empty = cards(Cgi::get("/"));
+    assert!(empty.response().text().contains("Nothing to do"), "{empty}");
+    assert_eq!(empty.errors(), "");
+    let added = cards(Cgi::post("/", "title=%3Cb%3EMilk&days=3"));
+    assert_eq!(added.response().status, 303, "{added}");
+    let cookie = added.response().cookie("session").expect("a card").value;
+    let list = cards(Cgi::get("/").cookie(format!("session={cookie}")));
+    let text = list.response().text().to_owned();
+    for want in [
+        "<li>&lt;b&gt;Milk: 3 days",
+        "Added: &lt;b&gt;Milk",
+        "3 days in all",
+    ] {
+        assert!(text.contains(want), "{want}: {text}");
+    }
+    assert_eq!(list.errors(), "");
+}
+
 #[test]
 fn without_a_web_server_it_says_so() {
     let out = counter("/").bare().run();

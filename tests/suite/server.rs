@@ -432,6 +432,52 @@ fn a_template_of_the_program_is_rendered() {
     }
 }
 
+#[derive(serde::Serialize)]
+struct Note {
+    title: &'static str,
+    tags: BTreeMap<&'static str, f64>,
+    author: Option<String>,
+}
+
+/// Whatever serde can serialize: `context!` with such values, or a struct or a map.
+#[test]
+fn a_template_shows_structs_lists_maps_and_messages() {
+    const SOURCE: &str = "{% for note in notes %}{{ note.title }} {{ note.tags.a }} \
+        {{ note.author or 'nobody' }};{% endfor %}\
+        {% for flash in flashes %}{{ flash.category }}: {{ flash.message }}{% endfor %}";
+    fn notes() -> Vec<Note> {
+        let note = |title, author: Option<&str>| Note {
+            title,
+            tags: BTreeMap::from([("a", 1.5)]),
+            author: author.map(str::to_owned),
+        };
+        vec![note("<b>", None), note("two", Some("ada"))]
+    }
+    let server = Server::named("program")
+        .templates(&[("notes.html", SOURCE), ("title.html", "{{ title }}")])
+        .get("/", |request, session| {
+            session.flash("error", "<no>");
+            let flashes = session.take_flashes();
+            signet::render(
+                request,
+                "notes.html",
+                signet::context! { notes => notes(), flashes },
+            )
+        })
+        .get("/struct", |request, _| {
+            signet::render(request, "title.html", &notes()[1])
+        })
+        .get("/map", |request, _| {
+            let map = BTreeMap::from([("title", "<three>")]);
+            signet::render(request, "title.html", map)
+        });
+    let mut client = Client::new(&server);
+    let page = client.get("/").text();
+    assert_eq!(page, "&lt;b&gt; 1.5 nobody;two 1.5 ada;error: &lt;no&gt;");
+    assert_eq!(client.get("/struct").text(), "two");
+    assert_eq!(client.get("/map").text(), "&lt;three&gt;");
+}
+
 #[test]
 fn a_file_of_the_owner_replaces_a_template_of_the_program() {
     let state = StateDir::new();
