@@ -103,6 +103,7 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
         | Failure::CrossOrigin(CrossOrigin::Told(_))
         | Failure::Body(_)
         | Failure::Form(_)
+        | Failure::Query(_)
         | Failure::Save(SaveError::TooDeep | SaveError::Random(_))
         | Failure::Response(_)
         | Failure::ReplacedSession => {}

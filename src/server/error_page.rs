@@ -16,7 +16,7 @@ pub struct ErrorPage<'f> {
     pub(crate) failure: &'f Failure,
     pub(crate) context: &'f Context,
     id: &'f str,
-    reason: &'f str,
+    detail: &'f str,
 }
 
 impl ErrorPage<'_> {
@@ -35,14 +35,10 @@ impl ErrorPage<'_> {
         self.id
     }
 
-    /// The reason in the log, if `DEBUG` is set; otherwise empty. It may contain
-    /// confidential data.
+    /// The reason, if `DEBUG` is set; otherwise empty. It may contain confidential data.
+    /// It also says what is wrong with a form or a query.
     pub fn detail(&self) -> &str {
-        if self.context.config.debug {
-            self.reason
-        } else {
-            ""
-        }
+        self.detail
     }
 
     /// The URL of the program's first page, without scheme and host.
@@ -53,20 +49,23 @@ impl ErrorPage<'_> {
 
 /// The response to a request that failed.
 pub(super) fn respond(server: &Server<'_>, failure: &Failure, context: &Context) -> Response {
-    let reason = failure.reason().unwrap_or_default();
-    let id = match reason.as_str() {
-        "" => String::new(),
-        reason => {
+    let id = match failure.reason() {
+        None => String::new(),
+        Some(reason) => {
             let id = error_id(context.now);
             log(format_args!("error {id}: {reason}"));
             id
         }
     };
+    let detail = match context.config.debug {
+        true => failure.detail().unwrap_or_default(),
+        false => String::new(),
+    };
     let page = ErrorPage {
         failure,
         context,
         id: &id,
-        reason: &reason,
+        detail: &detail,
     };
     let mut response = (server.error_page)(&page).unwrap_or_else(|err| {
         if let Some(reason) = err.0.reason() {

@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     CrossOrigin(CrossOrigin),
     Body(RequestBodyError),
     Form(FormError),
+    /// The query is not what the handler asked for.
+    Query(FormError),
     Config(ConfigError),
     Key(KeyError),
     StateDir(StateDirError),
@@ -40,7 +42,8 @@ pub(crate) enum Failure {
     Handler(Box<dyn StdError + Send + Sync>),
 }
 
-/// Why a body is not used as a form.
+/// Why a body is not used as a form, or a query as fields: see
+/// [`Error::form_error`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum FormError {
@@ -82,7 +85,7 @@ impl Failure {
                 | RequestBodyError::Short { .. }
                 | RequestBodyError::Read(_) => StatusCode::BAD_REQUEST,
             },
-            Self::Form(err) => match err {
+            Self::Form(err) | Self::Query(err) => match err {
                 FormError::ContentType(_) | FormError::Multipart => {
                     StatusCode::UNSUPPORTED_MEDIA_TYPE
                 }
@@ -105,7 +108,8 @@ impl Failure {
         }
     }
 
-    /// The line for the log; `None` if only the client made a mistake.
+    /// The line for the log; `None` if only the client made a mistake. A form with other
+    /// fields, or sent as multipart/form-data, is the mistake of a page of the program.
     pub(crate) fn reason(&self) -> Option<String> {
         match self {
             Self::ErrorDocument(_)
@@ -113,8 +117,12 @@ impl Failure {
             | Self::MethodNotAllowed(_)
             | Self::Request(_)
             | Self::Body(_)
-            | Self::Form(_)
+            | Self::Form(FormError::ContentType(_) | FormError::NotUtf8)
+            | Self::Query(_)
             | Self::Status(_) => None,
+            Self::Form(err @ (FormError::Multipart | FormError::Fields(_))) => {
+                Some(err.to_string())
+            }
             Self::CrossOrigin(err) => Some(err.to_string()),
             Self::Config(err) => Some(err.to_string()),
             Self::Key(err) => Some(err.to_string()),
@@ -128,6 +136,21 @@ impl Failure {
                     .to_owned(),
             ),
             Self::Handler(err) => Some(with_sources(err.as_ref())),
+        }
+    }
+
+    /// The reason for the author of the program, who has set `DEBUG`.
+    pub(super) fn detail(&self) -> Option<String> {
+        self.form_error()
+            .map(FormError::to_string)
+            .or_else(|| self.reason())
+    }
+
+    fn form_error(&self) -> Option<&FormError> {
+        if let Self::Form(err) | Self::Query(err) = self {
+            Some(err)
+        } else {
+            None
         }
     }
 
@@ -173,6 +196,12 @@ impl Error {
     /// The status of the response.
     pub fn status(&self) -> StatusCode {
         self.0.status()
+    }
+
+    /// Why [`form`](crate::form) or [`query`](crate::query) failed; `None` for another
+    /// error.
+    pub fn form_error(&self) -> Option<&FormError> {
+        self.0.form_error()
     }
 }
 

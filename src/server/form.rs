@@ -47,10 +47,38 @@ impl<'de> Deserialize<'de> for Form {
 ///
 /// Status 415 if `Content-Type` is not `application/x-www-form-urlencoded`, or if it
 /// names another charset than UTF-8. Status 400 if the fields are not UTF-8, or if a
-/// field of `T` is missing or has another type.
+/// field of `T` is missing or has another type. With `DEBUG`, the error page says what is
+/// wrong. The log says it if the page with the form and the handler do not fit together:
+/// for wrong fields, and for `multipart/form-data`, which is not read.
+///
+/// [`Error::form_error`] returns the reason, for a page of the program's own:
+///
+/// ```
+/// use signet::{Error, FormError, IntoResponse, Request, Response, Session, form};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Order {
+///     count: u32,
+/// }
+///
+/// fn order(request: &Request, _session: &mut Session) -> Result<Response, Error> {
+///     match form(request) {
+///         Ok(Order { count }) => format!("{count} ordered").into_response(),
+///         Err(err) => match err.form_error() {
+///             Some(FormError::Fields(_)) => "How many? Write a number.".into_response(),
+///             _ => Err(err),
+///         },
+///     }
+/// }
+///
+/// let server = signet::Server::named("shop").post("/", order);
+/// let mut client = signet::testing::Client::new(&server);
+/// assert_eq!(client.post("/", &[("count", "7")]).text(), "7 ordered");
+/// assert_eq!(client.post("/", &[("count", "many")]).text(), "How many? Write a number.");
+/// ```
 pub fn form<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
     check_content_type(request.headers()).map_err(Failure::from)?;
-    fields(request.body())
+    fields(request.body()).map_err(|err| Failure::Form(err).into())
 }
 
 /// Reads the query of `request`, as [`form`] reads a body.
@@ -58,17 +86,17 @@ pub fn form<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
 /// # Errors
 ///
 /// Status 400 if the fields are not UTF-8, or if a field of `T` is missing or has
-/// another type.
+/// another type. Nothing is logged; with `DEBUG`, the error page says what is wrong.
 pub fn query<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
-    fields(Context::of(request).vars.query_string())
+    let query = Context::of(request).vars.query_string();
+    fields(query).map_err(|err| Failure::Query(err).into())
 }
 
-fn fields<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+fn fields<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FormError> {
     if percent_decode(bytes).decode_utf8().is_err() {
-        return Err(Failure::Form(FormError::NotUtf8).into());
+        return Err(FormError::NotUtf8);
     }
-    serde_urlencoded::from_bytes(bytes)
-        .map_err(|err| Failure::Form(FormError::Fields(err.to_string())).into())
+    serde_urlencoded::from_bytes(bytes).map_err(|err| FormError::Fields(err.to_string()))
 }
 
 /// Labels of UTF-8 (WHATWG Encoding, 4.2) and of ASCII, which is a part of it.
@@ -145,7 +173,7 @@ mod tests {
         assert_eq!(typed["b"], 2);
         for bytes in [&b"a=x"[..], b"a=256", b"a=%FF", b"a=%C0%AF"] {
             let outcome = fields::<std::collections::BTreeMap<String, u8>>(bytes);
-            let status = outcome.unwrap_err().status();
+            let status = Failure::Form(outcome.unwrap_err()).status();
             assert_eq!(status, http::StatusCode::BAD_REQUEST, "{bytes:?}");
         }
     }

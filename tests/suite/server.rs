@@ -302,6 +302,53 @@ fn a_form_is_checked_before_it_is_read() {
     );
 }
 
+/// A page whose form does not fit its handler is the program's mistake; another query
+/// or type is the client's. With `DEBUG`, the page says it for each of them.
+#[test]
+fn the_reason_of_a_wrong_form_is_logged_and_shown_with_debug() {
+    #[derive(serde::Deserialize)]
+    struct Order {
+        count: u32,
+    }
+    fn count(order: Result<Order, Error>) -> Result<String, Error> {
+        let err = order.as_ref().err();
+        assert!(err.is_none_or(|err| err.form_error().is_some()));
+        Ok(order?.count.to_string())
+    }
+    let server = Server::named("shop")
+        .get("/", |request, _| count(signet::query(request)))
+        .post("/", |request, _| count(signet::form(request)));
+    const FORM: &str = "application/x-www-form-urlencoded";
+    #[rustfmt::skip]
+    let cases = [
+        // method       path            type                   body           status  logged  reason
+        (Method::POST, "/",            FORM,                  "count=7",      200, false, ""),
+        (Method::POST, "/",            FORM,                  "count=many",   400, true,  "invalid digit"),
+        (Method::POST, "/",            FORM,                  "other=1",      400, true,  "missing field `count`"),
+        (Method::POST, "/",            FORM,                  "count=%FF",    400, false, "not UTF-8"),
+        (Method::POST, "/",            "multipart/form-data", "count=7",      415, true,  "remove enctype"),
+        (Method::POST, "/",            "application/json",    "{}",           415, false, "application/json"),
+        (Method::GET,  "/?count=many", "",                    "",             400, false, "invalid digit"),
+    ];
+    for (method, path, kind, body, status, logged, reason) in cases {
+        let name = format!("{method} {path} {kind} {body}");
+        let send = |debug| {
+            let mut client = Client::new(&server).setting("DEBUG", debug);
+            let kind = [("Content-Type", kind)];
+            client.send(method.clone(), path, &kind, body.as_bytes())
+        };
+        let answer = send("false");
+        assert_eq!(answer.status, status, "{name}");
+        assert_eq!(answer.log.lines().count(), usize::from(logged), "{name}");
+        let is_in_log = !reason.is_empty() && answer.log.contains(reason);
+        assert_eq!(is_in_log, logged, "{name}: {}", answer.log);
+        let is_shown = !reason.is_empty() && answer.text().contains(reason);
+        assert!(!is_shown, "{name}: {}", answer.text());
+        let text = send("true").text().replace("&#96;", "`");
+        assert!(text.contains(reason), "{name}: {text}");
+    }
+}
+
 #[test]
 fn a_handlers_error_is_logged_under_the_number_on_the_page() {
     let server = program();
