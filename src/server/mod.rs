@@ -51,8 +51,30 @@ pub use templates::{Variables, render};
 /// A request: [`cgi::Request`], which is a type of the `http` crate.
 pub type Request = cgi::Request;
 
-/// The response of a handler. A handler may also return a [`cgi::Response`]: see
+/// The response of a handler. A handler may also return other types: see
 /// [`IntoResponse`].
+///
+/// `http::Response::builder()` makes a response with a status and header fields. (The
+/// compiler does not find `signet::Response::builder()`.) Without a `Content-Type`, it is
+/// sent as `text/plain; charset=utf-8`.
+///
+/// ```
+/// use signet::http::{self, StatusCode, header};
+/// use signet::{Body, Error, Request, Response, Session};
+///
+/// fn created(_request: &Request, _session: &mut Session) -> Result<Response, Error> {
+///     let response = http::Response::builder()
+///         .status(StatusCode::CREATED)
+///         .header(header::CONTENT_TYPE, "application/json")
+///         .body(Body::from("{\"id\": 7}"))?;
+///     Ok(response)
+/// }
+///
+/// let server = signet::Server::named("items").post("/", created);
+/// let answer = signet::testing::Client::new(&server).post("/", &[]);
+/// assert_eq!(answer.status, 201);
+/// assert_eq!(answer.header("content-type"), Some("application/json"));
+/// ```
 pub type Response = http::Response<Body>;
 
 /// The time in which the body of a CGI request must be received, for web servers

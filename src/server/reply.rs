@@ -7,7 +7,11 @@ use super::Response;
 use super::failure::Error;
 use crate::gateway::Body;
 
-/// A type that a handler can return: a response, text, or a `Result` of one of them.
+/// A type that a handler can return: a response, text, a status, or a `Result` of one of
+/// them.
+///
+/// A closure that uses `?` ends with `Ok::<_, signet::Error>(...)`, because the compiler
+/// cannot find the type of its error.
 pub trait IntoResponse {
     /// The response.
     ///
@@ -41,6 +45,29 @@ impl IntoResponse for String {
 impl IntoResponse for &str {
     fn into_response(self) -> Result<Response, Error> {
         self.to_owned().into_response()
+    }
+}
+
+/// This status, without a body. [`Error::with_status`] returns an error page instead.
+impl IntoResponse for StatusCode {
+    fn into_response(self) -> Result<Response, Error> {
+        (self, ()).into_response()
+    }
+}
+
+/// The response of the second with the status of the first.
+impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
+    fn into_response(self) -> Result<Response, Error> {
+        let mut response = self.1.into_response()?;
+        *response.status_mut() = self.0;
+        Ok(response)
+    }
+}
+
+/// No body, status 200.
+impl IntoResponse for () {
+    fn into_response(self) -> Result<Response, Error> {
+        Ok(Response::default())
     }
 }
 

@@ -280,6 +280,33 @@ fn a_session_is_saved_with_an_error_of_the_visitor() {
 }
 
 #[test]
+fn a_handler_returns_a_status_a_text_with_a_status_or_nothing() {
+    let server = Server::named("program")
+        .get("/status", |_, _| StatusCode::ACCEPTED)
+        .get("/both", |_, _| (StatusCode::CREATED, signet::html("<p>7")))
+        .get("/nothing", |_, _| ())
+        .get("/error", |_, _| {
+            let outcome = || Err::<(), _>(Error::with_status(StatusCode::GONE));
+            (StatusCode::CREATED, outcome())
+        });
+    let mut client = Client::new(&server);
+    for (path, status, text) in [
+        ("/status", 202, ""),
+        ("/both", 201, "<p>7"),
+        ("/nothing", 200, ""),
+    ] {
+        let answer = client.get(path);
+        assert_eq!((answer.status.as_u16(), &*answer.text()), (status, text));
+    }
+    let kind = client.get("/both");
+    assert_eq!(
+        kind.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    assert_eq!(client.get("/error").status, 410);
+}
+
+#[test]
 fn a_form_is_checked_before_it_is_read() {
     let server = program();
     let mut client = Client::new(&server).without_redirects();
