@@ -89,7 +89,7 @@ impl<'s> Client<'s> {
     }
 
     /// Sets a setting, as in the environment but without the prefix `SIGNET_`:
-    /// `setting("SESSION_PERMANENT", "true")`.
+    /// `setting("SESSION_COOKIE_NAME", "id")`.
     pub fn setting(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         let name = OsString::from(format!("SIGNET_{name}"));
         self.settings.retain(|(set, _)| *set != name);

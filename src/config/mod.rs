@@ -75,7 +75,7 @@ pub struct Config {
     omit_same_site: bool,
     /// `SESSION_DIGEST`.
     pub digest: Digest,
-    /// `SESSION_PERMANENT`: whether a login lasts after the browser is closed.
+    /// `SESSION_PERMANENT`: whether a new session lasts after the browser is closed.
     pub session_permanent: bool,
     /// `APPLICATION_ROOT`; `None`: found from the request.
     pub application_root: Option<ApplicationRoot>,

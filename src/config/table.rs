@@ -128,7 +128,7 @@ pub const SETTINGS: &[Setting] = &[
         "Whether a request renews the lifetime of a permanent session (once a tenth of it has passed)."),
     row("SESSION_PERMANENT", Setter::Bool(|c, on| c.session_permanent = on),
         "false", "true",
-        "Whether a login lasts after the browser is closed."),
+        "Whether a new session, such as a login, lasts after the browser is closed."),
     row("SESSION_TYPE", Setter::Text(|c, text| {
             let choices = [
                 ("cookie", SessionType::Cookie),

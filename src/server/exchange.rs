@@ -181,7 +181,10 @@ fn answer(
     let mut session = Session::lazy({
         let (context, sessions) = (Arc::clone(context), Rc::clone(&sessions));
         move || match open(&context) {
-            Ok((interface, session)) => {
+            Ok((interface, mut session)) => {
+                if context.config.session_permanent {
+                    session.set_permanent_by_default();
+                }
                 sessions.set(Some(Ok(interface)));
                 session
             }
@@ -246,6 +249,7 @@ fn save(
         gateway::log(EndError::TooMany);
         session.flash(EVERYWHERE, ENDED_HERE_ONLY);
     }
+    session.apply_default_permanence();
     let path = config.cookie_path.as_ref().map(CookiePath::as_str);
     let scope = CookieScope {
         path: path.unwrap_or(context.mount.cookie_path()),

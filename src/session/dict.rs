@@ -139,7 +139,11 @@ pub(super) struct State {
     pub(super) ended_users: Vec<(String, Moment)>,
     modified: bool,
     renewed: bool,
+    cleared: bool,
     logged_in: bool,
+    /// Whether a session that begins with this request is permanent, unless the handler
+    /// decides.
+    permanent_by_default: bool,
 }
 
 impl Clone for Session {
@@ -295,6 +299,7 @@ impl Session {
     /// belong to a new session with a new id.
     pub fn clear(&mut self) {
         self.renew();
+        self.state_mut().cleared = true;
         self.state_mut().changed = Some(BTreeMap::new());
     }
 
@@ -316,10 +321,11 @@ impl Session {
     /// Whether the session outlives the browser window.
     pub fn permanent(&self) -> bool {
         self.accessed.set(true);
-        self.is_permanent()
+        self.is_permanent() || self.becomes_permanent()
     }
 
-    /// Sets whether the session outlives the browser window.
+    /// Sets whether the session outlives the browser window. If a program does not call
+    /// this, the setting `SESSION_PERMANENT` decides for each new session.
     pub fn set_permanent(&mut self, permanent: bool) {
         if permanent != self.permanent() {
             self.insert(PERMANENT, permanent);
@@ -446,7 +452,31 @@ impl Session {
         self.values().is_empty() && brought
     }
 
-    /// [`Session::permanent`], without marking the session accessed.
+    /// Applies `SESSION_PERMANENT`, as Flask-Session does for new sessions.
+    pub(crate) fn set_permanent_by_default(&mut self) {
+        self.state_mut().permanent_by_default = true;
+    }
+
+    /// Marks a session permanent that is so by default. Not one that has only flashed
+    /// messages: it ends when they have been shown.
+    pub(crate) fn apply_default_permanence(&mut self) {
+        if self.becomes_permanent() && self.modified() && has_more_than_flashes(self.values()) {
+            let permanent = Value::Bool(true);
+            self.values_mut().insert(PERMANENT.to_owned(), permanent);
+        }
+    }
+
+    /// Whether it is permanent by default: a session that begins with this request, for
+    /// which the handler has not decided. Messages that were flashed before do not count.
+    fn becomes_permanent(&self) -> bool {
+        let state = self.state();
+        state.permanent_by_default
+            && (state.cleared || !has_more_than_flashes(&state.loaded))
+            && !self.values().contains_key(PERMANENT)
+    }
+
+    /// Whether the values say that it outlives the browser window, without marking the
+    /// session accessed.
     pub(super) fn is_permanent(&self) -> bool {
         is_permanent(self.values())
     }
@@ -477,6 +507,10 @@ impl Session {
 /// Whether a session of these values outlives the browser window.
 pub(super) fn is_permanent(values: &BTreeMap<String, Value>) -> bool {
     values.get(PERMANENT) == Some(&Value::Bool(true))
+}
+
+fn has_more_than_flashes(values: &BTreeMap<String, Value>) -> bool {
+    values.keys().any(|key| key != FLASHES)
 }
 
 /// The user in a session's dict.

@@ -400,6 +400,56 @@ fn users_and_messages_are_in_the_session() {
     assert_eq!(client.get("/flashes").text(), "");
 }
 
+/// As in Flask-Session: a new session, or one that was cleared, is permanent by default.
+/// One with nothing but a flashed message ends when that has been shown.
+#[test]
+fn a_new_session_is_permanent_if_the_setting_says_so() {
+    let server = Server::named("program")
+        .get("/", |_, session| format!("{}", session.permanent()))
+        .get("/insert", |_, session| {
+            session.insert("a", 1);
+        })
+        .get("/not", |_, session| {
+            session.insert("a", 1);
+            session.set_permanent(false);
+        })
+        .get("/flash", |_, session| session.flash("message", "Hello."))
+        .get("/flashes", |_, session| {
+            session.take_flashes().len().to_string()
+        })
+        .get("/clear", |_, session| {
+            session.clear();
+            session.insert("b", 1);
+        });
+    #[rustfmt::skip]
+    let cases: [(&str, &[&str], Option<bool>); 8] = [
+        // setting  pages                      whether the last cookie expires later
+        ("true",  &["/insert"],                Some(true)),
+        ("false", &["/insert"],                Some(false)),
+        ("true",  &["/"],                      None),
+        ("true",  &["/not"],                   Some(false)),
+        ("true",  &["/not", "/insert"],        Some(false)),
+        ("true",  &["/not", "/clear"],         Some(true)),
+        ("true",  &["/flash"],                 Some(false)),
+        ("true",  &["/flash", "/insert"],      Some(true)),
+    ];
+    for (setting, pages, want) in cases {
+        let mut client = Client::new(&server).setting("SESSION_PERMANENT", setting);
+        let answers = pages.iter().map(|page| client.get(page));
+        let answer = answers.last().expect("a page");
+        let line = answer.header("set-cookie");
+        let expires = line.map(|line| line.contains("Expires="));
+        assert_eq!(expires, want, "{setting} {pages:?}: {line:?}");
+        let is_permanent = client.get("/").text() == "true";
+        let want = want.unwrap_or(setting == "true") || pages == ["/flash"];
+        assert_eq!(is_permanent, want, "{setting} {pages:?}");
+    }
+    let mut client = Client::new(&server).setting("SESSION_PERMANENT", "true");
+    client.get("/flash");
+    assert_eq!(client.get("/flashes").text(), "1");
+    assert_eq!(client.cookie("session"), None, "nothing is left");
+}
+
 #[test]
 fn a_program_has_a_folder_for_its_own_files() {
     let server = program();

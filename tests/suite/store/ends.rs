@@ -370,7 +370,7 @@ fn a_signed_cookie_says_when_its_session_began() {
     anonymous.visit(NOW, |session| session.insert("cart", 1));
     assert_eq!(
         read(&anonymous).0,
-        format!(r#"{{"_started":{NOW},"cart":1}}"#)
+        format!(r#"{{"_permanent":true,"_started":{NOW},"cart":1}}"#)
     );
 }
 
