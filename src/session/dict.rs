@@ -10,7 +10,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::id::SessionId;
 use super::moment::Moment;
-use super::tagged_json::{Error, Value};
+use super::tagged_json::{Error, Number, Value, Verbatim};
 
 /// Flask marks a permanent session by this key.
 pub(super) const PERMANENT: &str = "_permanent";
@@ -259,7 +259,9 @@ impl Session {
         user(self.dict())
     }
 
-    /// Stores `value` under `key` and returns the previous value.
+    /// Stores `value` under `key` and returns the previous value. A value is a text, a
+    /// number, a `bool`, a [`Value`] or a `Vec` of them. For any other type that serde can
+    /// serialize, such as a struct, use [`insert_as`](Self::insert_as).
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
         let key = key.into();
         self.state_mut().logged_in |= key == USERNAME;
@@ -539,9 +541,39 @@ impl From<bool> for Value {
     }
 }
 
-impl From<i64> for Value {
-    fn from(value: i64) -> Self {
-        Self::Number(value.into())
+macro_rules! from_integers {
+    ($($integer:ty)*) => {
+        $(impl From<$integer> for Value {
+            fn from(value: $integer) -> Self {
+                Self::Number(value.into())
+            }
+        })*
+    };
+}
+
+from_integers!(i8 i16 i32 i64 isize u8 u16 u32 u64 usize);
+
+impl From<f32> for Value {
+    fn from(value: f32) -> Self {
+        f64::from(value).into()
+    }
+}
+
+/// `NaN` and infinity are written as Python writes them.
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        match Number::from_f64(value) {
+            Some(number) => Self::Number(number),
+            None if value.is_nan() => Self::Verbatim(Verbatim::new("NaN", None)),
+            None if value > 0.0 => Self::Verbatim(Verbatim::new("Infinity", None)),
+            None => Self::Verbatim(Verbatim::new("-Infinity", None)),
+        }
+    }
+}
+
+impl<T: Into<Self>> From<Vec<T>> for Value {
+    fn from(values: Vec<T>) -> Self {
+        Self::List(values.into_iter().map(Into::into).collect())
     }
 }
 
@@ -552,6 +584,38 @@ mod tests {
     fn session() -> Session {
         let values = [("a".to_owned(), Value::List(vec![Value::from(1)]))].into();
         Session::opened(Origin::Cookie, values, 1_700_000_000.into(), 1_700_000_000)
+    }
+
+    #[test]
+    fn values_of_rusts_types_come_back_as_they_were() {
+        let mut session = Session::new();
+        session.insert("small", i8::MIN);
+        session.insert("large", u64::MAX);
+        session.insert("size", usize::MAX);
+        session.insert("half", 0.5_f64);
+        session.insert("list", vec!["a", "b"]);
+        session.insert("lists", vec![vec![1_u16], vec![]]);
+        session.insert("nan", f64::NAN);
+        session.insert("negative", f64::NEG_INFINITY);
+        assert_eq!(session.get_or("small", 0), i8::MIN);
+        assert_eq!(session.get_or("large", 0), u64::MAX);
+        assert_eq!(session.get_or("size", 0), usize::MAX);
+        assert_eq!(session.get_or("half", 0.0), 0.5);
+        assert_eq!(session.get_or("list", Vec::<String>::new()), ["a", "b"]);
+        assert_eq!(
+            session.get_or("lists", Vec::<Vec<u16>>::new()),
+            [vec![1], vec![]]
+        );
+        // As Python's json writes them, which Flask reads.
+        let json = super::super::tagged_json::dumps(session.values());
+        assert!(
+            json.contains(r#""nan":NaN"#) && json.contains(":-Infinity"),
+            "{json}"
+        );
+        assert_eq!(
+            super::super::tagged_json::loads(&json).as_ref(),
+            Some(session.values())
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::process::ExitCode;
 
-use signet::{Request, Server, Session, Value};
+use signet::{Request, Server, Session};
 
 fn main() -> ExitCode {
     Server::named("notes").get("/{list}", notes).run()
@@ -18,8 +18,7 @@ fn notes(request: &Request, session: &mut Session) -> String {
     let note = signet::meta_variables(request).query_string();
     if !note.is_empty() {
         notes.push(String::from_utf8_lossy(note).into_owned());
-        let value = notes.iter().map(|note| note.as_str().into()).collect();
-        session.insert(list, Value::List(value));
+        session.insert(list, notes.clone());
     }
     notes.join("\n")
 }

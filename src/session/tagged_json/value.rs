@@ -48,7 +48,7 @@ pub struct Verbatim {
 }
 
 impl Verbatim {
-    pub(super) fn new(json: &str, value: Option<Value>) -> Self {
+    pub(in crate::session) fn new(json: &str, value: Option<Value>) -> Self {
         Self {
             json: json.to_owned(),
             value: value.map(Box::new),
