@@ -3,8 +3,7 @@
 //! Without a web server:
 //!
 //! ```sh
-//! GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET SCRIPT_NAME=/counter.cgi \
-//!     SIGNET_SECRET_KEY=$(signet key new) cargo run -q --example counter
+//! REQUEST_METHOD=GET cargo run --example counter
 //! ```
 
 use std::process::ExitCode;

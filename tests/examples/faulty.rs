@@ -1,11 +1,14 @@
 //! A CGI program with a bug in the page `/bug`. Other requests still get their response,
-//! and so does `/caught`, which catches the panic of a library that it calls.
+//! and so does `/caught`, which catches the panic of a library that it calls. The file that
+//! `/cut` sends becomes shorter meanwhile.
 
+use std::fs::File;
 use std::hint::black_box;
 use std::panic::catch_unwind;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use signet::{Request, Response, Server, Session};
+use signet::{Error, FileRange, Request, Response, Server, Session};
 
 fn main() -> ExitCode {
     Server::named("faulty")
@@ -19,6 +22,15 @@ fn main() -> ExitCode {
             let outcome = catch_unwind(|| assert_ne!(black_box(1), 1, "a bug"));
             format!("caught {}", outcome.is_err())
         })
+        .get("/file", |_, _| file())
+        .get("/cut", |_, _| {
+            let response = file();
+            File::options()
+                .write(true)
+                .open(path()?)?
+                .set_len(150_000)?;
+            response
+        })
         .run()
 }
 
@@ -26,4 +38,12 @@ fn visits(_: &Request, session: &mut Session) -> Response {
     let visits = session.get_or("visits", 0) + 1;
     session.insert("visits", visits);
     signet::html(format!("<p>Visit number {visits}</p>"))
+}
+
+fn path() -> std::io::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("download.bin"))
+}
+
+fn file() -> Result<Response, Error> {
+    Ok(Response::new(FileRange::all(File::open(path()?)?)?.into()))
 }

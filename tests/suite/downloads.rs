@@ -317,6 +317,11 @@ fn each_byte_of_a_file_arrives_and_head_has_its_length_only() {
         for (gateway, seen) in [("CGI", cgi.response()), ("FastCGI", fastcgi)] {
             let name = format!("{method} by {gateway}");
             assert_eq!(seen.header("content-length"), Some("300000"), "{name}");
+            let disposition = seen.header("content-disposition");
+            let wanted = Some("attachment; filename=\"download.bin\"");
+            assert_eq!(disposition, wanted, "{name}");
+            let kind = seen.header("content-type");
+            assert_eq!(kind, Some("application/octet-stream"), "{name}");
             assert!(seen.body == want, "{name}: {} bytes", seen.body.len());
         }
     }

@@ -1,5 +1,5 @@
 //! A file as a response, by each server and each way in which it starts the program:
-//! the example `download`.
+//! the example `faulty`, which also makes a file shorter while it sends it.
 
 use std::process::Command;
 
@@ -28,7 +28,7 @@ fn site(owner: User) -> (Site, Vec<u8>) {
 
 /// Puts the program and the file into `cgi-bin`.
 fn install(site: &Site, owner: User) -> Vec<u8> {
-    site.copy(&example("download"), "cgi-bin/signet.cgi", owner);
+    site.copy(&example("faulty"), "cgi-bin/signet.cgi", owner);
     let bytes: Vec<u8> = (0..=250).cycle().take(2 * HALF).collect();
     site.file("cgi-bin/download.bin", &bytes, owner, 0o644);
     bytes

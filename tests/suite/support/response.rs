@@ -83,7 +83,9 @@ impl Response {
             }
         }
         let kind = self.header("Content-Type").ok_or("no Content-Type")?;
-        if !kind.to_ascii_lowercase().contains("; charset=") {
+        // Bytes have none (RFC 2046, 4.5.1).
+        let is_text = kind != "application/octet-stream";
+        if is_text && !kind.to_ascii_lowercase().contains("; charset=") {
             return Err(format!("Content-Type {kind:?} names no charset"));
         }
         // A HEAD's answer may state the length of the body that GET would have.
