@@ -35,6 +35,18 @@ error_texts! { StateDirError:
     Self::NoneFound(tried) => "no state folder: {}; set STATE_DIR", Tried::list(tried);
 }
 
+impl StateDirError {
+    /// The folder in `/var/lib` that an administrator could make, if no folder was found.
+    pub(crate) fn system_folder(&self) -> Option<&Path> {
+        let Self::NoneFound(tried) = self else {
+            return None;
+        };
+        let mut tried = tried.iter();
+        let system = tried.find(|tried| tried.source == StateDirSource::System)?;
+        (system.error.problem == FileProblem::Missing).then(|| system.error.at())
+    }
+}
+
 /// A default state folder that cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Tried {

@@ -1,5 +1,7 @@
 //! The response to a request that failed.
 
+use std::path::Path;
+
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 
@@ -8,6 +10,8 @@ use super::failure::Failure;
 use super::headers::set_allow;
 use super::reply::{escape, html};
 use super::{Response, Server};
+use crate::config::StateDirError;
+use crate::files::accounts;
 use crate::gateway::{log, reason_phrase};
 
 /// The data for an error page.
@@ -53,7 +57,10 @@ pub(super) fn respond(server: &Server<'_>, failure: &Failure, context: &Context)
         None => String::new(),
         Some(reason) => {
             let id = error_id(context.now);
-            log(format_args!("error {id}: {reason}"));
+            let remedy = failure.state_dir().and_then(StateDirError::system_folder);
+            let remedy = remedy.map(|folder| install(folder, context.config.euid()));
+            let remedy = remedy.unwrap_or_default();
+            log(format_args!("error {id}: {reason}{remedy}"));
             id
         }
     };
@@ -102,6 +109,15 @@ pub(super) fn plain(page: &ErrorPage<'_>) -> Response {
     }
     document.push_str("</html>\n");
     html(document)
+}
+
+/// How an administrator makes the state folder for the user of the program.
+fn install(folder: &Path, euid: u32) -> String {
+    let user = accounts::name(euid).unwrap_or_else(|| euid.to_string());
+    format!(
+        " (in the environment: SIGNET_STATE_DIR), or run as root: install -d -m 700 -o {user} {}",
+        folder.display()
+    )
 }
 
 /// The number of an error in the log. It does not have to be secret or unique.

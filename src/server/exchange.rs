@@ -104,7 +104,11 @@ pub(super) fn respond_by(
         None => answer(server, &context, stdin, &used),
     };
     if let Some(err) = context.config.refused_state_dir()
-        && !outcome.as_ref().is_err_and(Failure::is_about_state_dir)
+        && outcome
+            .as_ref()
+            .err()
+            .and_then(Failure::state_dir)
+            .is_none()
     {
         gateway::log(format_args!(
             "{err}; nothing in it is read, be it settings, pages, \

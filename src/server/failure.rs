@@ -154,9 +154,13 @@ impl Failure {
         }
     }
 
-    /// Whether its reason is the state folder.
-    pub(crate) fn is_about_state_dir(&self) -> bool {
-        matches!(self, Self::StateDir(_) | Self::Key(KeyError::StateDir(_)))
+    /// Why the state folder cannot be used, if that is the reason.
+    pub(super) fn state_dir(&self) -> Option<&StateDirError> {
+        if let Self::StateDir(err) | Self::Key(KeyError::StateDir(err)) = self {
+            Some(err)
+        } else {
+            None
+        }
     }
 }
 

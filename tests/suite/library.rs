@@ -180,6 +180,27 @@ fn cards_are_shown_by_a_template() {
     assert_eq!(list.errors(), "");
 }
 
+/// As www-data, which has no home folder: the log has the command that an administrator
+/// runs, with the program's name and this user.
+#[test]
+fn without_a_state_folder_the_log_says_how_to_make_one() {
+    let home = StateDir::new();
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(home.path(), everybody).expect("chmod");
+    let out = counter("/")
+        .without("SIGNET_SECRET_KEY")
+        .without("SIGNET_STATE_DIR")
+        .var("HOME", home.path())
+        .run();
+    assert_eq!(out.response().status, 503, "{out}");
+    let errors = out.errors();
+    let (_, command) = errors.split_once("run as root: ").expect(&errors);
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let start = ["install", "-d", "-m", "700", "-o"];
+    assert_eq!((&words[..5], words.len()), (&start[..], 7), "{command}");
+    assert_eq!(words[6], "/var/lib/counter");
+}
+
 #[test]
 fn without_a_web_server_it_says_so() {
     let out = counter("/").bare().run();
