@@ -37,7 +37,8 @@
 //!   or as pairs into a [`Form`].
 //! - [`testing::Client`] sends requests to a program in the process of a test.
 //! - [`main!`] defines a `main` that starts faster than Rust's own.
-//! - A program has the same settings and files as signet: see `deploy/README.md`.
+//! - A program has the same settings and files as signet, with the same prefix `SIGNET_` in
+//!   the environment: see `deploy/README.md`.
 //!
 //! [`Request`] is [`cgi::Request`], a type of the `http` crate. Both crates are
 //! re-exported.

@@ -137,9 +137,15 @@ impl<'h> Server<'h> {
         }
     }
 
-    /// Sets the program's own settings, as the text of a `signet.toml`. The owner's
-    /// settings file and the environment override them. If they contain a mistake, it is
-    /// logged, and every request gets 503.
+    /// Sets other defaults for the library's settings, as the text of a `signet.toml`. The
+    /// owner's settings file and the environment override them.
+    ///
+    /// `deploy/README.md` lists the settings. They have the same names in every program: the
+    /// file is `signet.toml` in the program's state folder, and variables of the environment
+    /// have the prefix `SIGNET_`, such as `SIGNET_SESSION_TYPE`.
+    ///
+    /// Any other name is a mistake, which is logged, and every request gets 503. So options
+    /// of the program itself cannot be here: keep them in a file in [`state_dir`].
     pub fn settings(mut self, toml: &'static str) -> Self {
         self.program.settings = toml;
         self
