@@ -73,9 +73,9 @@ pub mod session;
 pub mod testing;
 
 pub use cgi;
-pub use gateway::{
-    Body, Environment, FileRange, FileRangeError, Interface, MetaVariables, Mount, ProcessInput,
-};
+pub use gateway::{Body, FileRange, FileRangeError, MetaVariableError, MetaVariables, Mount};
+#[doc(hidden)]
+pub use gateway::{Environment, Interface, ProcessInput};
 pub use http;
 pub use server::{
     Error, ErrorPage, Form, FormError, IntoResponse, Request, Response, Server, UrlError, escape,

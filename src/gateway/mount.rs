@@ -103,6 +103,7 @@ impl Mount {
     /// `root` replaces the base path only. If the URL is that of the script itself, a
     /// query of the form `r=/login` names the path, for hosts that refuse
     /// `signet.cgi/login`; links then have the same form.
+    #[doc(hidden)]
     pub fn new(vars: &MetaVariables, root: Option<&ApplicationRoot>) -> Self {
         let script = vars
             .get("SCRIPT_NAME")

@@ -331,6 +331,7 @@ impl<'h> Server<'h> {
 
     /// The bytes of the response to the CGI request in `input`. Of `stdin`, no more than
     /// the body of the request is read.
+    #[doc(hidden)]
     pub fn respond(&self, input: ProcessInput, stdin: &mut impl Read) -> Vec<u8> {
         bytes(exchange::answer_cgi(self, input, stdin))
     }
