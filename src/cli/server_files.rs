@@ -130,6 +130,11 @@ impl Site {
                 "/page and others     its pages",
             );
             text.put("\"/\" or \"/folder\"", &format!("\"{}\"", self.root()));
+            let name = self.name();
+            text.put(
+                &format!("use /{name}.cgi/login"),
+                &format!("use {mount}/{name}.cgi/"),
+            );
         })
     }
 
@@ -209,9 +214,11 @@ impl Site {
             "# Purpose:  nginx in front of {name}, by FastCGI: http://host{mount}/\n\
              # Copy to:  /etc/nginx/{name}.conf, and write into the server block of your site:\n\
              #             include /etc/nginx/{name}.conf;\n\
-             # Change:   the socket, if it is elsewhere. For example, spawn-fcgi starts two\n\
-             #           workers on it:\n\
-             #             spawn-fcgi -s /run/{name}/socket -U www-data -F 2 -- /srv/{name}.cgi\n\
+             # Change:   the socket, if it is elsewhere. For example, these commands make the\n\
+             #           state folder, and start two workers on the socket:\n\
+             #             install -d -m 700 -o www-data /var/lib/{name} /run/{name}\n\
+             #             spawn-fcgi -s /run/{name}/socket -u www-data -U www-data -F 2 \\\n\
+             #               -- /srv/{name}.cgi\n\
              #\n\
              # Only nginx's user may connect to the socket: {name} trusts its peer to be the web\n\
              # server, including REMOTE_ADDR and HTTPS.\n\n\
@@ -242,6 +249,11 @@ impl Site {
     fn separate_state(&self, text: &mut Text) {
         if self.name() != "signet" {
             text.put("\"/state\"", &format!("\"/state/{}\"", self.name()));
+            let folder = format!("SITE/state/{}", self.name());
+            text.put(
+                "SITE/state                the",
+                &format!("{folder:<25} the"),
+            );
         }
     }
 }

@@ -189,6 +189,10 @@ fn server_files_are_printed_for_another_program() {
             let kept = text.replace("signet.toml", "").replace("signet\\.toml", "");
             assert!(!kept.contains("signet"), "{name}: {kept}");
             assert!(!text.contains("env.MOUNT"), "{name}: {text}");
+            // No page of signet, and the state folder is the one in the lines below.
+            assert!(!text.contains("login"), "{name}: {text}");
+            let has_folder = name == "htaccess" || text.contains("/guest-book_2 ");
+            assert!(has_folder, "{name}: {text}");
         }
         // Names that contain signet's own.
         let args = [&["print", name], &site("signet2.cgi", "/signet")[..]].concat();
