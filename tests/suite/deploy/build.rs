@@ -196,16 +196,16 @@ fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A package that uses the library, with the same versions of the same crates, which are
-/// built already if the profile is the same.
-fn package(name: &str, profile: &str) -> StateDir {
+/// A package with the manifest of README.md, and with the same versions of the same crates
+/// as the checkout.
+fn package(name: &str) -> StateDir {
     let package = StateDir::new();
-    let settings = between("Cargo.toml", profile, "\n[");
+    let manifest = between("README.md", "```toml\n", "```");
+    let manifest = manifest.replace("\"../signet\"", &format!("{:?}", checkout()));
+    let dev = between("Cargo.toml", "[profile.dev]", "\n[");
     let manifest = format!(
-        "[package]\nname = {name:?}\nedition = \"2024\"\n\n[dependencies]\n\
-         signet = {{ package = \"signet-cgi\", path = {:?} }}\n\n{profile}{settings}\n\
-         [workspace]\n",
-        checkout()
+        "[package]\nname = {name:?}\nedition = \"2024\"\n\n{manifest}\n\
+         [profile.dev]{dev}\n[workspace]\n"
     );
     package.write("Cargo.toml", manifest, 0o644);
     let lock = package.path().join("Cargo.lock");
@@ -213,10 +213,21 @@ fn package(name: &str, profile: &str) -> StateDir {
     package
 }
 
+/// A program is as small as signet only with the same profile.
+#[test]
+fn the_profile_in_the_readme_is_that_of_signet() {
+    let profile = |file: &str, end: &str| {
+        let text = between(file, "[profile.release]", end);
+        let (_, lines) = text.split_once('\n').expect("lines");
+        lines.trim().to_owned()
+    };
+    assert_eq!(profile("README.md", "```"), profile("Cargo.toml", "\n["));
+}
+
 /// The programs of the two documents, with tests beside them in `src/main.rs`.
 #[test]
 fn a_program_with_unit_tests_runs_them() {
-    let package = package("tested", "[profile.dev]");
+    let package = package("tested");
     let first = between("README.md", "```rust,no_run\n", "```");
     let first = first + "#[test]\nfn one() {}\n";
     package.write("src/main.rs", first, 0o644);
@@ -241,7 +252,7 @@ fn a_program_with_unit_tests_runs_them() {
 #[ignore = "needs the crates of the static program: run tests/run"]
 fn a_program_of_another_package_is_built() {
     let root = checkout();
-    let package = package("visits", "[profile.release]");
+    let package = package("visits");
     let source = between("README.md", "```rust,no_run\n", "```");
     package.write("src/main.rs", source, 0o644);
     symlink(root.join("target"), package.path().join("target")).expect("link");
