@@ -32,7 +32,8 @@
 //!   error page.
 //! - A handler returns text, [`html`], a [`redirect`], a [`Response`] with bytes or a part
 //!   of a file as its [`Body`], or a `Result` of one of them: see [`IntoResponse`].
-//! - [`render`] renders a Jinja template, which the site's owner can replace.
+//! - `render` renders a Jinja template, which the site's owner can replace (Cargo feature
+//!   `templates`).
 //! - [`form`] and [`query`] read the fields of a form or a query into a type of the program,
 //!   or as pairs into a [`Form`].
 //! - [`testing::Client`] sends requests to a program in the process of a test.
