@@ -1,6 +1,6 @@
 //! Counts a visitor's visits in signet's signed cookie.
 
-#![no_main]
+#![cfg_attr(not(test), no_main)]
 
 use signet::Server;
 

@@ -1,6 +1,6 @@
 //! The program of marty's README, with signet.
 
-#![no_main]
+#![cfg_attr(not(test), no_main)]
 
 use signet::Server;
 
