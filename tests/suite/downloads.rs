@@ -175,6 +175,40 @@ fn assert_page(client: &mut Client) {
     assert_eq!((page.status, page.text()), (200, PAGE));
 }
 
+#[test]
+fn a_download_that_a_worker_cuts_off_is_in_its_log() {
+    let download = Download::of(LONG);
+    let worker = download.worker();
+    let mut client = asked(&worker);
+    wait_until("it is being sent", || has_open(&worker, &download.file));
+    worker.signal(rustix::process::Signal::TERM);
+    let log = "download: an answer was cut off: this worker has to end";
+    assert_ended(&worker.wait(), &[log]);
+    assert!(!read_answer(&mut client).1);
+}
+
+/// A worker that ends waits for 5 seconds only, so it does not end yet.
+#[test]
+fn a_worker_whose_file_is_replaced_completes_a_download() {
+    let download = Download::of(LONG);
+    let worker = download.worker();
+    let mut client = asked(&worker);
+    let new = download.state.path().join("new");
+    fs::copy(example("download"), &new).expect("copy the program");
+    fs::rename(new, &download.program).expect("replace the program");
+    let (mut length, mut is_complete) = (0, false);
+    while let Some(record) = client.next() {
+        length += record.content.len() as u64;
+        is_complete |= record.kind == END_REQUEST;
+        // 12 seconds for the file.
+        let share = record.content.len() as f64 / LONG as f64;
+        thread::sleep(Duration::from_secs(12).mul_f64(share));
+    }
+    assert!(is_complete && length > LONG, "{length} bytes");
+    let log = "download: the file of this program was replaced: this worker ends";
+    assert_ended(&worker.wait(), &[log]);
+}
+
 /// Sends a file of this length by CGI and by FastCGI.
 #[track_caller]
 fn assert_needs_little_memory(length: u64) {

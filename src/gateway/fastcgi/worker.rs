@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::IpAddr;
@@ -48,6 +49,10 @@ const IDLE_TIME: Duration = Duration::from_secs(30);
 /// The time in which a worker that has to end still answers the requests that it has
 /// begun and the connections that wait.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
+/// The time in which a worker whose file was replaced first completes responses that the
+/// web server reads, while it serves on.
+const MAX_STAY: Duration = Duration::from_secs(60);
 
 /// How often time limits and the program's file are checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -193,6 +198,7 @@ impl Worker<'_> {
         let mut program = ProgramFile::of_this_process();
         let mut check_at = Instant::now() + CHECK_INTERVAL;
         let mut end_at: Option<Instant> = None;
+        let mut replaced_at: Option<Instant> = None;
         loop {
             if let Some(end_at) = end_at {
                 self.close_idle();
@@ -200,6 +206,9 @@ impl Worker<'_> {
                 if Instant::now() > end_at || is_done && !self.accept()? {
                     // Close the socket at once: connections from now on would be lost.
                     dup2_stdin(&self.asked_to_end)?;
+                    for peer in self.peers.values() {
+                        peer.log_if_sending("this worker has to end");
+                    }
                     return Ok(());
                 }
                 if is_done {
@@ -234,10 +243,22 @@ impl Worker<'_> {
                 check_at = now + CHECK_INTERVAL;
                 self.reused = [0, self.reused[0]];
                 self.has_logged_address = false;
-                self.peers.retain(|_, peer| now < peer.deadline());
+                self.peers.retain(|_, peer| {
+                    let is_kept = now < peer.deadline();
+                    if !is_kept {
+                        peer.log_if_sending(format_args!(
+                            "the web server read nothing for {} seconds",
+                            IDLE_TIME.as_secs()
+                        ));
+                    }
+                    is_kept
+                });
                 // The worker that was woken for a connection may have been killed.
                 may_accept = true;
-                if end_at.is_none() && program.as_mut().is_some_and(|file| file.is_to_end(now)) {
+                if end_at.is_none()
+                    && program.as_mut().is_some_and(|file| file.is_to_end(now))
+                    && (now >= *replaced_at.get_or_insert(now) + MAX_STAY || !self.is_sending(now))
+                {
                     log("the file of this program was replaced: this worker ends");
                     is_to_end = true;
                 }
@@ -254,6 +275,12 @@ impl Worker<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a response is sent of which bytes were read lately.
+    fn is_sending(&self, now: Instant) -> bool {
+        let mut peers = self.peers.values();
+        peers.any(|peer| peer.connection.phase() == Phase::Sending && now < peer.since + GRACE)
     }
 
     /// Accepts a connection, if one waits, and serves what it has sent. Returns whether
@@ -384,7 +411,9 @@ impl Worker<'_> {
             }
             let peer = self.peers.get(&number);
             if peer.is_none_or(|peer| peer.since == since) {
-                self.peers.remove(&number);
+                if let Some(peer) = self.peers.remove(&number) {
+                    peer.log_if_sending("all places for connections are taken");
+                }
                 return true;
             }
         }
@@ -437,6 +466,13 @@ impl Peer {
                 let seconds = self.connection.body() as u64 / BODY_RATE;
                 self.since + RECEIVE_TIME + Duration::from_secs(seconds)
             }
+        }
+    }
+
+    /// Logs that it is closed, if a response is then incomplete.
+    fn log_if_sending(&self, reason: impl Display) {
+        if self.connection.phase() == Phase::Sending {
+            log_unfinished(reason);
         }
     }
 
