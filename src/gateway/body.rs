@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
-use rustix::fs::sendfile;
+use rustix::fs::{OFlags, fcntl_getfl, sendfile};
 use rustix::io::Errno;
 
 /// The body of a response.
@@ -68,7 +68,8 @@ impl From<FileRange> for Body {
 /// In a response, the bytes are sent in pieces, with a `Content-Length` header. lighttpd
 /// and nginx pass this header on. Apache 2.4.59 and later pass it on only with
 /// `SetEnv ap_trust_cgilike_cl 1`; without it, a visitor does not notice that a download
-/// was cut off.
+/// was cut off. By FastCGI, it is cut off, and the log says so, if the web server reads
+/// nothing for 30 seconds, or if the worker has to end.
 ///
 /// Each read shortens the range at its front. The position of the file is neither used
 /// nor changed. If the file has become shorter than the range, reading fails with
@@ -87,6 +88,8 @@ pub enum FileRangeError {
     /// It is a folder, a pipe or a device: its length is not known, and reading it may
     /// wait.
     NotRegular,
+    /// It is not open for reading.
+    NotReadable,
     /// The file ends before the range does.
     OutOfRange {
         /// The first byte of the range.
@@ -102,6 +105,7 @@ pub enum FileRangeError {
 
 error_texts! { FileRangeError:
     Self::NotRegular => "it is not a regular file";
+    Self::NotReadable => "it is not open for reading";
     Self::OutOfRange { start, length, size } =>
         "{length} bytes from byte {start} on are not in a file of {size} bytes";
     Self::System(err) => "{err}";
@@ -116,7 +120,8 @@ impl FileRange {
     ///
     /// # Errors
     ///
-    /// [`FileRangeError`] if `file` is not a regular file or is too short.
+    /// [`FileRangeError`] if `file` is not a regular file, is not open for reading, or is
+    /// too short.
     pub fn new(file: File, start: u64, length: u64) -> Result<Self, FileRangeError> {
         let size = regular_size(&file)?;
         if start.checked_add(length).is_none_or(|end| end > size) {
@@ -137,7 +142,7 @@ impl FileRange {
     ///
     /// # Errors
     ///
-    /// [`FileRangeError`] if `file` is not a regular file.
+    /// [`FileRangeError`] if `file` is not a regular file, or is not open for reading.
     pub fn all(file: File) -> Result<Self, FileRangeError> {
         let length = regular_size(&file)?;
         Ok(Self {
@@ -190,10 +195,14 @@ impl FileRange {
 
 fn regular_size(file: &File) -> Result<u64, FileRangeError> {
     let meta = file.metadata()?;
-    match meta.is_file() {
-        true => Ok(meta.len()),
-        false => Err(FileRangeError::NotRegular),
+    if !meta.is_file() {
+        return Err(FileRangeError::NotRegular);
     }
+    let mode = fcntl_getfl(file).map_err(io::Error::from)?;
+    if mode.contains(OFlags::PATH) || mode & OFlags::RWMODE == OFlags::WRONLY {
+        return Err(FileRangeError::NotReadable);
+    }
+    Ok(meta.len())
 }
 
 impl Read for FileRange {
@@ -273,6 +282,20 @@ mod tests {
             let outcome = FileRange::new(other, 0, 0);
             assert!(
                 matches!(outcome, Err(FileRangeError::NotRegular)),
+                "{outcome:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_open_for_writing_only_has_no_range() {
+        let (_, writer) = unnamed_file("writer", b"0123456789");
+        for outcome in [
+            FileRange::new(writer.try_clone().unwrap(), 0, 1),
+            FileRange::all(writer),
+        ] {
+            assert!(
+                matches!(outcome, Err(FileRangeError::NotReadable)),
                 "{outcome:?}"
             );
         }

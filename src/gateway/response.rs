@@ -22,6 +22,8 @@ pub enum ResponseError {
     Field(HeaderName),
     /// A field that may occur once is set several times.
     Repeated(HeaderName),
+    /// The status is one of 100 to 199: such a response is followed by another one.
+    Informational(StatusCode),
 }
 
 error_texts! { ResponseError:
@@ -29,6 +31,7 @@ error_texts! { ResponseError:
     Self::Length(name) => "header {name} is longer than {MAX_VALUE} bytes";
     Self::Field(name) => "header {name} may be set by the web server only";
     Self::Repeated(name) => "header {name} is set more than once";
+    Self::Informational(status) => "a response cannot have the status {}", status.as_u16();
 }
 
 /// The header fields of `response` and the empty line after them.
@@ -39,6 +42,9 @@ error_texts! { ResponseError:
 /// and the web server adds the field.
 pub(super) fn serialize(response: &Response<Body>) -> Result<Vec<u8>, ResponseError> {
     let status = response.status();
+    if status.is_informational() {
+        return Err(ResponseError::Informational(status));
+    }
     let mut bytes = Vec::with_capacity(1024);
     bytes.extend_from_slice(b"Status: ");
     bytes.extend_from_slice(status.as_str().as_bytes());
@@ -75,10 +81,14 @@ pub(super) fn serialize(response: &Response<Body>) -> Result<Vec<u8>, ResponseEr
     Ok(bytes)
 }
 
-/// Whether a response of this status has content (RFC 9110, 6.4.1 and 8.6).
+/// Whether a response of this status has content (RFC 9110, 6.4.1, 8.6 and 15.3.6).
 pub(super) fn has_content(status: StatusCode) -> bool {
-    let without = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
-    !status.is_informational() && !without.contains(&status)
+    let without = [
+        StatusCode::NO_CONTENT,
+        StatusCode::RESET_CONTENT,
+        StatusCode::NOT_MODIFIED,
+    ];
+    !without.contains(&status)
 }
 
 fn line_end(bytes: &mut Vec<u8>, value: &[u8]) {

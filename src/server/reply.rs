@@ -100,7 +100,8 @@ fn document(status: StatusCode, kind: HeaderValue, text: String) -> Response {
 }
 
 /// A redirect to `url` that makes the next request a GET: 303 See Other.
-/// [`url_for`](crate::url_for) makes such a URL.
+/// [`url_for`](crate::url_for) makes such a URL. A URL with a control character or one
+/// that is not ASCII is an error of the program, with status 500.
 pub fn redirect(url: &str) -> Response {
     redirect_by(StatusCode::SEE_OTHER, url)
 }
@@ -112,6 +113,8 @@ pub(super) fn redirect_by(status: StatusCode, url: &str) -> Response {
         status,
         format!("<!doctype html><title>See other</title><a href=\"{link}\">{link}</a>\n"),
     );
+    // A tab in a field is refused, and logged, when the response is sent.
+    let url = url.replace(|c: char| c.is_ascii_control(), "\t");
     if let Ok(url) = HeaderValue::try_from(url) {
         response.headers_mut().insert(header::LOCATION, url);
     }

@@ -307,6 +307,33 @@ fn a_handler_returns_a_status_a_text_with_a_status_or_nothing() {
 }
 
 #[test]
+fn a_redirect_to_a_text_of_several_lines_is_an_error() {
+    let server = program().get("/go", |_, _| redirect("javascript:alert(1)//\r\n"));
+    let answer = Client::new(&server).get("/go");
+    assert_eq!(answer.status, 500);
+    assert!(answer.log.contains("location"), "{}", answer.log);
+    assert!(!answer.text().contains("javascript"), "{}", answer.text());
+}
+
+#[test]
+fn a_status_without_content_or_without_an_end_is_not_sent_with_a_body() {
+    let answer = |status: u16| {
+        let page = move |_: &Request, _: &mut Session| {
+            let mut response = signet::html("page");
+            *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+            response
+        };
+        let server = Server::named("program").get("/", page);
+        Client::new(&server).get("/")
+    };
+    let reset = answer(205);
+    assert_eq!((reset.status.as_u16(), &*reset.text()), (205, ""));
+    let switching = answer(101);
+    assert_eq!(switching.status, 500);
+    assert!(switching.log.contains("status 101"), "{}", switching.log);
+}
+
+#[test]
 fn a_form_is_checked_before_it_is_read() {
     let server = program();
     let mut client = Client::new(&server).without_redirects();
