@@ -2,7 +2,7 @@
 //!
 //! This is the lowest layer, because `files` logs modes that it corrects.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
@@ -37,7 +37,8 @@ pub(crate) fn name_program(name: &'static str) {
 /// they can cause log lines. If nobody reads the log, lines are dropped; the next
 /// written line says how many.
 pub fn log(message: impl Display) {
-    let program = PROGRAM.get().unwrap_or(&"signet");
+    let tested = TESTED.try_with(Cell::get).ok().flatten();
+    let program = tested.or(PROGRAM.get().copied()).unwrap_or("signet");
     let mut line = format!("{program}: ");
     for c in message.to_string().chars() {
         if line.len() > MAX_LINE - LONGEST_CHARACTER - "...\n".len() {
@@ -78,6 +79,16 @@ fn write_line(line: &str) -> bool {
 thread_local! {
     /// The lines of [`logged`], while it runs.
     static COLLECTED: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// The program whose lines these are, if it is not that of the process.
+    static TESTED: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// As [`logged`], for the lines of the program `name`.
+pub(crate) fn logged_as<T>(name: &'static str, run: impl FnOnce() -> T) -> (T, String) {
+    let before = TESTED.replace(Some(name));
+    let logged = logged(run);
+    TESTED.set(before);
+    logged
 }
 
 /// Calls `run` and returns the lines that this thread logged meanwhile, instead of

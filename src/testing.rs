@@ -26,7 +26,8 @@ use cookie::Cookie;
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::gateway::{Environment, ProcessInput, logged, variables_for};
+use crate::gateway::{Environment, ProcessInput, variables_for};
+use crate::log::logged_as;
 use crate::server::Server;
 use crate::session::key::generate;
 
@@ -97,7 +98,9 @@ impl<'s> Client<'s> {
         self
     }
 
-    /// Sets the state folder. Only this user may have the permission to write to it.
+    /// Sets the state folder. Only this user may have the permission to write to it, and it
+    /// must not be in a folder for temporary files: `env!("CARGO_TARGET_TMPDIR")` is one that
+    /// Cargo makes for integration tests.
     pub fn state_dir(self, path: impl Into<PathBuf>) -> Self {
         self.setting("STATE_DIR", path.into())
     }
@@ -137,7 +140,7 @@ impl<'s> Client<'s> {
         self.send(Method::POST, path, &form, body.as_bytes())
     }
 
-    /// Sends any request, and follows redirects.
+    /// Sends any request, and follows redirects as browsers do, but not to other hosts.
     pub fn send(
         &mut self,
         method: Method,
@@ -145,23 +148,26 @@ impl<'s> Client<'s> {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Response {
-        let mut response = self.exchange(&method, path, headers, body);
+        let (mut method, mut path) = (method, path.to_owned());
+        let (mut headers, mut body) = (headers, body);
+        let mut response = self.exchange(&method, &path, headers, body);
         for _ in 0..MAX_REDIRECTS {
-            let target = response
-                .headers
-                .get(LOCATION)
-                .filter(|_| self.follows_redirects);
-            let Some(target) = target.and_then(|target| target.to_str().ok()) else {
-                break;
+            let target = match self.follows_redirects {
+                true => target_of(&response, &path),
+                false => None,
             };
-            let target = target.to_owned();
-            // RFC 9110, 15.4: 307 and 308 keep the method and the body.
-            response = match response.status {
-                StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
-                    self.exchange(&method, &target, headers, body)
-                }
-                _ => self.exchange(&Method::GET, &target, &[], b""),
+            let Some(target) = target else { break };
+            path = target;
+            // RFC 9110, 15.4; and the Fetch standard, 4.4, for 301 and 302.
+            let becomes_get = match response.status {
+                StatusCode::SEE_OTHER => method != Method::HEAD,
+                StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method == Method::POST,
+                _ => false,
             };
+            if becomes_get && method != Method::GET {
+                (method, headers, body) = (Method::GET, &[], b"");
+            }
+            response = self.exchange(&method, &path, headers, body);
         }
         response
     }
@@ -206,7 +212,8 @@ impl<'s> Client<'s> {
             now: self.now,
             euid: rustix::process::geteuid().as_raw(),
         };
-        let (bytes, log) = logged(|| self.server.respond(input, &mut &*body));
+        let respond = || self.server.respond(input, &mut &*body);
+        let (bytes, log) = logged_as(self.server.name(), respond);
         let response = parse(&bytes, log);
         for line in response.headers.get_all(SET_COOKIE) {
             if let Some(cookie) = line.to_str().ok().and_then(|line| Cookie::parse(line).ok()) {
@@ -223,6 +230,54 @@ impl<'s> Client<'s> {
             self.cookies.push(cookie);
         }
     }
+}
+
+/// The path and query to which a response to a request for `path` redirects; `None` if it
+/// does not redirect, or to another host.
+fn target_of(response: &Response, path: &str) -> Option<String> {
+    match response.status.as_u16() {
+        301 | 302 | 303 | 307 | 308 => {}
+        _ => return None,
+    }
+    let location = response.headers.get(LOCATION)?.to_str().ok()?;
+    let (location, _fragment) = location.split_once('#').unwrap_or((location, ""));
+    let mut own = ["http://localhost", "https://localhost", "//localhost"].into_iter();
+    let own = own.find_map(|own| location.strip_prefix(own));
+    if let Some(rest) = own.filter(|rest| rest.is_empty() || rest.starts_with(['/', '?'])) {
+        let slash = if rest.starts_with('/') { "" } else { "/" };
+        return Some(format!("{slash}{rest}"));
+    }
+    let (base, _query) = path.split_once('?').unwrap_or((path, ""));
+    let end = location.find('?').unwrap_or(location.len());
+    let (target, query) = location.split_at(end);
+    let has_scheme = target
+        .split('/')
+        .next()
+        .is_some_and(|part| part.contains(':'));
+    if has_scheme || target.starts_with("//") {
+        return None;
+    }
+    if target.starts_with('/') {
+        return Some(location.to_owned());
+    }
+    // Relative to the path of the request (RFC 3986, 5.2).
+    if target.is_empty() {
+        return Some(match query {
+            "" => path.to_owned(),
+            query => format!("{base}{query}"),
+        });
+    }
+    let mut parts: Vec<&str> = base.split('/').collect();
+    parts.pop();
+    for part in target.split('/') {
+        match part {
+            "." => {}
+            ".." if parts.len() > 1 => drop(parts.pop()),
+            ".." => {}
+            part => parts.push(part),
+        }
+    }
+    Some(format!("{}{query}", parts.join("/")))
 }
 
 /// The response in the output of a CGI program (RFC 3875, section 6).

@@ -346,6 +346,11 @@ impl<'h> Server<'h> {
         bytes(exchange::answer_to(self, vars, input, stdin))
     }
 
+    /// The name of the program.
+    pub(crate) fn name(&self) -> &'static str {
+        self.program.name.as_str()
+    }
+
     /// The context of a request with these meta-variables.
     #[cfg(test)]
     pub(crate) fn context_of(&self, vars: MetaVariables) -> Context {

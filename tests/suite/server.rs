@@ -315,6 +315,52 @@ fn a_redirect_to_a_text_of_several_lines_is_an_error() {
     assert!(!answer.text().contains("javascript"), "{}", answer.text());
 }
 
+/// As browsers: RFC 9110, 15.4, and RFC 3986, 5.2.
+#[test]
+fn a_client_follows_redirects_to_the_program_only() {
+    fn to(
+        status: u16,
+        location: &'static str,
+    ) -> impl Fn(&Request, &mut Session) -> signet::Response {
+        move |_, _| {
+            let mut response = redirect(location);
+            *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+            response
+        }
+    }
+    const BOTH: &[Method] = &[Method::POST, Method::PUT];
+    let server = program()
+        .get("/a/page", |request, _| request.uri().to_string())
+        .post("/a/page", |_, _| "posted")
+        .route("/a/put", &[Method::PUT], |_, _| "put")
+        .post("/created", to(201, "/a/page"))
+        .route("/found", BOTH, to(302, "/a/put"))
+        .get("/a/relative", to(303, "page?x=1#top"))
+        .get("/a/query", |request, session| match request.uri().query() {
+            Some("x=2") => Ok(signet::html("query")),
+            _ => Ok::<_, Error>(to(302, "?x=2")(request, session)),
+        })
+        .get("/a/up", to(307, "./../a/page"))
+        .get("/a/away", to(302, "https://evil.example/a/page"))
+        .get("/a/beside", to(302, "//evil.example/a/page"))
+        .get("/a/here", to(301, "http://localhost/a/page"))
+        .route("/seen", BOTH, to(303, "/a/page"));
+    let mut client = Client::new(&server);
+    assert_eq!(client.post("/created", &[]).status, 201);
+    assert_eq!(client.post("/seen", &[]).text(), "/a/page");
+    assert_eq!(client.send(Method::PUT, "/found", &[], b"x").text(), "put");
+    assert_eq!(client.get("/a/relative").text(), "/a/page?x=1");
+    assert_eq!(client.get("/a/query?x=1").text(), "query");
+    assert_eq!(client.get("/a/here").text(), "/a/page");
+    assert_eq!(client.get("/a/up").text(), "/a/page");
+    for path in ["/a/away", "/a/beside"] {
+        let answer = client.get(path);
+        assert_eq!(answer.status, 302, "{path}");
+    }
+    let head = client.send(Method::HEAD, "/a/relative", &[], b"");
+    assert_eq!((head.status.as_u16(), &*head.text()), (200, ""));
+}
+
 #[test]
 fn a_status_without_content_or_without_an_end_is_not_sent_with_a_body() {
     let answer = |status: u16| {
@@ -331,6 +377,12 @@ fn a_status_without_content_or_without_an_end_is_not_sent_with_a_body() {
     let switching = answer(101);
     assert_eq!(switching.status, 500);
     assert!(switching.log.contains("status 101"), "{}", switching.log);
+}
+
+#[test]
+fn a_log_line_begins_with_the_name_of_the_program() {
+    let answer = Client::new(&program()).get("/fails");
+    assert!(answer.log.starts_with("program: error "), "{}", answer.log);
 }
 
 #[test]
