@@ -173,7 +173,8 @@ impl<'h> Server<'h> {
 
     /// Adds a page: a handler for some methods of a path.
     ///
-    /// `path` begins with a slash and is relative to the URL path of the program. A
+    /// `path` begins with a slash, is not percent-encoded, and is relative to the URL path
+    /// of the program. A
     /// segment `{name}` matches any segment, and a last segment `{*name}` matches the
     /// rest of the path. [`parameter`] returns the matched value: decoded UTF-8, without
     /// NUL, CR and LF, without empty and dot segments (a slash may end it), so that it
@@ -190,8 +191,10 @@ impl<'h> Server<'h> {
     ///
     /// # Panics
     ///
-    /// If `path` does not begin with a slash; if a parameter is not a complete segment,
-    /// or has no name or the name of another one; or if a segment follows `{*name}`.
+    /// If `path` does not begin with a slash or is percent-encoded; if a parameter is not
+    /// a complete segment, or has no name or the name of another one; if a segment follows
+    /// `{*name}`; or if the route can never be used: it has no methods, HEAD without GET,
+    /// or a method that the same path already has.
     #[track_caller]
     pub fn route<R: IntoResponse>(
         mut self,

@@ -95,7 +95,7 @@ impl Routes {
     /// last one `{*name}`.
     #[track_caller]
     pub(super) fn add(&mut self, path: &'static str, methods: &'static [Method]) {
-        let mistake = mistake_in(path);
+        let mistake = mistake_in(path).or_else(|| self.clash_of(path, methods));
         assert!(
             mistake.is_none(),
             "the route {path:?} {}",
@@ -107,6 +107,19 @@ impl Routes {
             endpoint: None,
             takes_form: false,
         });
+    }
+
+    /// Why a route for these methods could never be used.
+    fn clash_of(&self, path: &'static str, methods: &[Method]) -> Option<&'static str> {
+        if methods.is_empty() {
+            return Some("has no methods");
+        }
+        if methods.contains(&Method::HEAD) && !methods.contains(&Method::GET) {
+            return Some("has HEAD without GET: a HEAD request is answered as GET");
+        }
+        let mut same = self.0.iter().filter(|row| is_same(row.path, path));
+        same.any(|row| row.methods.iter().any(|method| methods.contains(method)))
+            .then_some("and one of its methods were added before")
     }
 
     /// Gives the route that was added last a name for [`Routes::url_for`].
@@ -260,11 +273,26 @@ impl Routes {
     }
 }
 
+/// Whether two routes match the same paths.
+fn is_same(one: &'static str, other: &'static str) -> bool {
+    let is_same =
+        |(one, other): (&'static str, &'static str)| match (Segment::of(one), Segment::of(other)) {
+            (Segment::Literal, Segment::Literal) => one == other,
+            (Segment::One(_), Segment::One(_)) | (Segment::Rest(_), Segment::Rest(_)) => true,
+            (Segment::Literal | Segment::One(_) | Segment::Rest(_), _) => false,
+        };
+    one.matches('/').count() == other.matches('/').count()
+        && one.split('/').zip(other.split('/')).all(is_same)
+}
+
 /// What is wrong with the path of a route.
 fn mistake_in(path: &'static str) -> Option<&'static str> {
     let Some(rest) = path.strip_prefix('/') else {
         return Some("does not begin with a slash");
     };
+    if percent_encoding::percent_decode_str(path).ne(path.bytes()) {
+        return Some("is percent-encoded: write the characters themselves");
+    }
     let mut names: Vec<&str> = Vec::new();
     let mut segments = rest.split('/').peekable();
     while let Some(segment) = segments.next() {
@@ -456,10 +484,47 @@ mod tests {
     #[test]
     fn a_mistake_in_the_table_is_refused() {
         assert_eq!(mistake_in("/a/{b}/{*c}"), None);
+        assert_eq!(mistake_in("/100%/caf\u{e9}"), None);
         for path in [
-            "", "a", "/a{b}", "/{}", "/{*}", "/{*a}/b", "/{a}/{a}", "/{a", "/{{a}}",
+            "",
+            "a",
+            "/caf%C3%A9",
+            "/a{b}",
+            "/{}",
+            "/{*}",
+            "/{*a}/b",
+            "/{a}/{a}",
+            "/{a",
+            "/{{a}}",
         ] {
             assert!(mistake_in(path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_route_that_can_never_be_used_is_refused() {
+        const GET: &[Method] = &[Method::GET];
+        const HEAD: &[Method] = &[Method::HEAD];
+        let routes = notes();
+        #[rustfmt::skip]
+        let cases: [(&'static str, &[Method], Option<&str>); 9] = [
+            ("/other",          &[],              Some("has no methods")),
+            ("/other",          HEAD,             Some("HEAD without GET")),
+            ("/other",          &[Method::GET, Method::HEAD], None),
+            ("/notes/new",      GET,              Some("added before")),
+            ("/notes/{number}", &[Method::POST, Method::DELETE], Some("added before")),
+            ("/notes/{number}", &[Method::POST],  None),
+            ("/notes/{*rest}",  GET,              None),
+            ("/{id}/new",       GET,              None),
+            ("/files/{*path}",  GET,              Some("added before")),
+        ];
+        for (path, methods, want) in cases {
+            let clash = routes.clash_of(path, methods);
+            let is_wanted = match (clash, want) {
+                (Some(clash), Some(want)) => clash.contains(want),
+                (clash, want) => clash == want,
+            };
+            assert!(is_wanted, "{path} {methods:?}: {clash:?}");
         }
     }
 
