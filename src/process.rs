@@ -224,7 +224,16 @@ macro_rules! main {
     };
     ($handler:expr $(,)?) => {
         $crate::main!(
-            server: $crate::Server::named(env!("CARGO_PKG_NAME")).fallback($handler)
+            server: {
+                // Cargo allows more names than fit into the name of a folder.
+                const NAME: &str = env!("CARGO_PKG_NAME");
+                const _: () = assert!(
+                    $crate::config::ProgramName::new(NAME).is_ok(),
+                    "the package's name is not 1 to 64 ASCII letters, digits, - and _: use \
+                     signet::main!(server: signet::Server::named(\"another-name\").fallback(...))"
+                );
+                $crate::Server::named(NAME).fallback($handler)
+            }
         );
     };
 }

@@ -32,8 +32,8 @@ impl Program {
     }
 }
 
-/// The name of a program: 1 to 64 ASCII letters, digits, `-` and `_`. (Names of
-/// Cargo packages are such names.)
+/// The name of a program: 1 to 64 ASCII letters, digits, `-` and `_`. (So are most names
+/// of Cargo packages.)
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ProgramName(&'static str);
 

@@ -136,7 +136,7 @@ pub const SETTINGS: &[Setting] = &[
                 #[cfg(feature = "redis")]
                 ("redis", SessionType::Stored(StoreType::Redis)),
             ];
-            choose(text, str::eq, &choices).map(|kind| c.session_type = kind)
+            choose_store(text, &choices).map(|kind| c.session_type = kind)
         }),
         "\"cookie\"", "\"filesystem\"",
         "Where sessions are stored: `cookie`, `filesystem` or `redis`. With the last two, the cookie holds only a session id."),
@@ -150,7 +150,7 @@ pub const SETTINGS: &[Setting] = &[
                 #[cfg(feature = "redis")]
                 ("redis", Some(StoreType::Redis)),
             ];
-            choose(text, str::eq, &choices).map(|kind| c.overflow = kind)
+            choose_store(text, &choices).map(|kind| c.overflow = kind)
         }),
         "\"error\"", "\"filesystem\"",
         "What happens to a session that is too large for a cookie: `error`, or it is stored in `filesystem` or `redis` until it fits into a cookie again."),
@@ -279,6 +279,15 @@ fn choose<T: Copy>(
     Err(WrongValue::from(Expected::Word(words)).found(text))
 }
 
+/// As [`choose`]. Without its Cargo feature, `redis` is a known word too.
+fn choose_store<T: Copy>(text: &str, choices: &[(&'static str, T)]) -> Result<T, WrongValue> {
+    #[cfg(not(feature = "redis"))]
+    if text == "redis" {
+        return Err(Expected::NoRedis.into());
+    }
+    choose(text, str::eq, choices)
+}
+
 impl Config {
     fn has_redis_password(&self) -> bool {
         #[cfg(feature = "redis")]
@@ -376,6 +385,23 @@ mod tests {
             }
         }
         format!("{config:?}")
+    }
+
+    #[cfg(not(feature = "redis"))]
+    #[test]
+    fn a_program_that_is_built_without_redis_says_so() {
+        for name in ["SESSION_TYPE", "SESSION_OVERFLOW", "SESSION_REDIS"] {
+            let mut config = Config::defaults(
+                &Program::SIGNET,
+                Err(StateDirError::NoneFound(Vec::new())),
+                0,
+            );
+            let text = format!("{name} = \"redis\"");
+            let raw = value::from_program(&text).expect(name);
+            let err = raw[0].apply(&mut config).expect_err(name);
+            let reason = err.to_string();
+            assert!(reason.contains("the Cargo feature \"redis\""), "{reason}");
+        }
     }
 
     fn is_built(name: &str) -> bool {

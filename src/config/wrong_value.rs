@@ -58,7 +58,7 @@ error_texts! { Expected:
     #[cfg(feature = "redis")] Self::RedisUrl(err) => "{err}";
     #[cfg(feature = "redis")] Self::KeyPrefix =>
         "expected up to {} bytes without control characters", MAX_KEY_PREFIX;
-    #[cfg(not(feature = "redis"))] Self::NoRedis => "this program is built without Redis";
+    #[cfg(not(feature = "redis"))] Self::NoRedis => "this program is built without Redis: it needs the Cargo feature \"redis\"";
     #[cfg(not(feature = "templates"))] Self::NoTemplates =>
         "this program is built without templates";
 }
