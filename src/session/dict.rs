@@ -262,13 +262,17 @@ impl Session {
     /// Stores `value` under `key` and returns the previous value. A value is a text, a
     /// number, a `bool`, a [`Value`] or a `Vec` of them. For any other type that serde can
     /// serialize, such as a struct, use [`insert_as`](Self::insert_as).
+    ///
+    /// The key `_started` is reserved: in a signed cookie, it has the time when the session
+    /// began. Flask reserves `_permanent` and `_flashes`.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
         let key = key.into();
         self.state_mut().logged_in |= key == USERNAME;
         self.touch().insert(key, value.into())
     }
 
-    /// Stores any serializable value under `key`.
+    /// Stores any serializable value under `key`. A number that is not finite, such as
+    /// NaN, is stored as null; [`insert`](Self::insert) stores it as Python does.
     ///
     /// # Errors
     ///
