@@ -35,7 +35,9 @@
 //! - `render` renders a Jinja template, which the site's owner can replace (Cargo feature
 //!   `templates`).
 //! - [`form`] and [`query`] read the fields of a form or a query into a type of the program,
-//!   or as pairs into a [`Form`].
+//!   or as pairs into a [`Form`]. A [`LocalPath`] is an address that stays on this host.
+//! - [`Server::users`], [`log_in`] and [`require_user`] are a login with the passwords of an
+//!   `htpasswd` file, with limits on failed attempts.
 //! - [`testing::Client`] sends requests to a program in the process of a test.
 //! - [`main!`] defines a `main` that starts faster than Rust's own.
 //! - A program has the same settings and files as signet, with the same prefix `SIGNET_` in
@@ -72,6 +74,9 @@ pub mod process;
 mod server;
 pub mod session;
 pub mod testing;
+#[cfg(feature = "users")]
+#[doc(hidden)]
+pub mod users;
 
 pub use cgi;
 pub use gateway::{Body, FileRange, FileRangeError, MetaVariableError, MetaVariables, Mount};
@@ -79,12 +84,18 @@ pub use gateway::{Body, FileRange, FileRangeError, MetaVariableError, MetaVariab
 pub use gateway::{Environment, Interface, ProcessInput};
 pub use http;
 pub use server::{
-    Error, ErrorPage, Form, FormError, IntoResponse, Request, Response, Server, UrlError, escape,
-    form, html, meta_variables, mount, now, parameter, query, redirect, state_dir, url_for,
+    Error, ErrorPage, Form, FormError, IntoResponse, LocalPath, NotLocalPath, Request, Response,
+    Server, UrlError, escape, form, html, meta_variables, mount, now, parameter, query, redirect,
+    state_dir, url_for,
 };
 #[cfg(feature = "templates")]
 pub use server::{Variables, render};
 pub use session::{Flash, Session, USERNAME, Value};
+#[cfg(feature = "users")]
+pub use users::{
+    Attempted,
+    library::{log_in, require_user},
+};
 
 /// The examples in the documents compile.
 #[cfg(doctest)]

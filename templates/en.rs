@@ -19,8 +19,17 @@ texts! {
         log_in = "Log in";
         login_button = "Login";
         your_name = "Your name";
+        password = "Password";
+        stay_logged_in = "Stay logged in";
+        demo_note = "Demo: any name is accepted.";
         log_out = "Log out";
         log_out_question = "Log out?";
+        change_password = "Change password";
+        old_password = "Old password";
+        new_password = "New password";
+        new_password_again = "New password again";
+        password_rule = ["At least ", " characters of any kind."];
+        ends_other_logins = "You stay logged in here. All other browsers are logged out.";
         back = "back";
         to_first_page = "to the first page";
         error_number = ["Error ", ", number ", ""];
@@ -30,8 +39,28 @@ texts! {
     logged_out_everywhere = "You are logged out everywhere.";
     logged_out_here_only = "You are logged out in this browser only. Other browsers could not be logged out: too many names use this at the moment.";
 
+    // What came of a change of the password.
+    password_changed = "Your password is changed. All other browsers are logged out.";
+    no_new_password = "Please type your new password twice.";
+    different_passwords = "The two new passwords differ. Please type the same one twice.";
+    short_password(fewest: usize, number: usize) = "The new password has {number} characters. Please use at least {fewest}.";
+    long_new_password(bytes: usize) = "The new password is too long. Please use at most {bytes} letters, fewer if it has other than English letters, digits and signs.";
+    common_password = "The new password is one of the most common ones, which attackers try first. Please use another.";
+    name_as_password = "The new password is your name. Please use another.";
+    unusable_password = "The new password has characters that cannot be used.";
+    no_password_change(reason: &str) = "Your password cannot be changed here at the moment. {reason}";
+    users_of_another(owner: &str, user: &str) = "This program runs as the user {user}, but only {owner} can change the users file. Please ask the owner of this site for another password.";
+    users_read_only(mode: u32) = "The users file is read-only (permissions {mode:o}). Please ask the owner of this site for another password.";
+
     // What is wrong with the name in the login form.
     no_name = "Please type your name.";
+    no_password = "Please type your password.";
+    long_password(bytes: usize) = "That password is too long. Passwords have at most {bytes} letters.";
+    wrong_login = "The name or the password is wrong. Upper and lower case matter.";
+    wait_for_login(time: &str) = "Too many attempts to log in. Please try again in {time}.";
+    one_second = "a second";
+    seconds(number: u64) = "{number} seconds";
+    minutes(number: u64) = "{number} minutes";
     two_names = "The form had two names; please type one.";
     long_name(letters: usize) = "That name is too long. Please use at most {letters} letters.";
     control_characters = "That name has characters that cannot be used.";
@@ -53,6 +82,7 @@ texts! {
     // Sentences for failures that the status does not tell.
     too_large_for_cookie = "This is too much to keep in a cookie. Nothing was changed; what was stored before is still there.";
     too_large_to_store = "This is too much to keep. Nothing was changed; what was stored before is still there.";
+    no_users = "Nobody can log in at the moment: this site cannot read its list of users. If you were logged in, you still are.";
     no_sessions = "This site cannot keep sessions at the moment.";
     store_unavailable = "What this site remembers about you cannot be reached at the moment. Nothing is lost; please try again in a minute.";
     hidden_by_proxy = "If you came from this very site, it is behind a proxy that hides its address. The web server's error log has both addresses and what to set.";
@@ -148,6 +178,9 @@ texts! {
     // Which folder cannot be used.
     secret_key = "its secret key";
     sessions = "its sessions";
+    users = "its users";
+    named_users_missing = "The users file that the setting USERS_FILE names does not exist. Upload it again, or remove the setting.";
+    users_missing = "The users file does not exist any more. Upload it again. If nobody needs a password any more, delete the file users.seen in the state folder: then anybody can log in by any name.";
     tried_folders(purpose: &str, list: &str) = "None of the folders that were tried for {purpose} can be used: {list}.";
     named_folder(purpose: &str, setting: &str, problem: &str) = "The folder for {purpose}, which the setting {setting} names, cannot be used. {problem}";
     in_state_directory = "the folder in $STATE_DIRECTORY";

@@ -9,8 +9,9 @@ use super::remedy::{Remedy, Steps};
 use super::texts::Texts;
 use crate::config::MAX_KEY_PREFIX;
 use crate::config::{ConfigError, ConfigProblem, Conflict, Expected, KeyError, Place};
-use crate::config::{StateDirError, StateDirSource, SyntaxRemedy, Tried, listed};
+use crate::config::{StateDirError, StateDirSource, SyntaxRemedy, Tried, UsersFileError, listed};
 use crate::files::accounts::user_name;
+use crate::files::shared::ChangeError;
 use crate::files::text::NotText;
 use crate::files::{FileError, FileProblem, program_owner};
 use crate::gateway::ApplicationRootError;
@@ -19,6 +20,7 @@ use crate::session::RedisUrlError;
 use crate::session::cookie::{CookieDomainError, CookieNameError, CookiePathError};
 use crate::session::cookie::{MAX_NAME, MAX_PATH};
 use crate::session::key::{KeyFileError, MIN_LENGTH, WeakKey};
+use crate::users::AccountsError;
 
 /// Words for the owner, in one language.
 pub(super) struct Advice<'t> {
@@ -171,6 +173,32 @@ impl Advice<'_> {
                 ..
             } if owner != euid => self.t.unreadable_settings.to_owned(),
             err => self.file(err),
+        }
+    }
+
+    /// What is wrong with the users file.
+    pub(super) fn accounts(&self, err: &AccountsError) -> String {
+        match err {
+            AccountsError::Place(UsersFileError::Named(err))
+            | AccountsError::File(err)
+            | AccountsError::Marker(err) => self.file(err),
+            AccountsError::Place(UsersFileError::StateDir(err)) => {
+                self.folder(err, self.t.users, &[]).0
+            }
+            AccountsError::NamedMissing(_) => self.t.named_users_missing.to_owned(),
+            AccountsError::Missing(_) => self.t.users_missing.to_owned(),
+        }
+    }
+
+    /// Why the users file cannot be changed, and who can.
+    pub(super) fn unchangeable_users(&self, err: &ChangeError) -> String {
+        let t = self.t;
+        match err {
+            ChangeError::Denied { who, euid, .. } => {
+                (t.users_of_another)(&user_name(*who), &user_name(*euid))
+            }
+            ChangeError::ReadOnly { mode, .. } => (t.users_read_only)(*mode),
+            ChangeError::File(err) => self.file(err),
         }
     }
 

@@ -97,6 +97,7 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
     match failure {
         Failure::ErrorDocument(_)
         | Failure::Status(_)
+        | Failure::LoginRequired(_)
         | Failure::NotFound
         | Failure::MethodNotAllowed(_)
         | Failure::Request(_)
@@ -113,6 +114,12 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
         Failure::Handler(err) => {
             if let Some(err) = err.downcast_ref() {
                 words.fix = advice.template(err);
+            }
+        }
+        Failure::Unavailable(err) => {
+            words.message = t.no_users;
+            if let Some(err) = err.downcast_ref() {
+                words.fix = advice.accounts(err);
             }
         }
         Failure::Config(err) => words.fix = advice.settings(err),

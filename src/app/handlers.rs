@@ -2,11 +2,14 @@
 
 use http::{Method, StatusCode};
 
+pub(super) use super::password::{CHANGED, change_password, password};
 use super::response::response;
 use super::texts::ENGLISH;
-use super::{Index, Login, Logout, username};
-use crate::server::{Context, Error, Form, Request, Response, form, redirect};
-use crate::session::{EVERYWHERE as EVERYWHERE_FLASH, Session, USERNAME, Value};
+use super::{Index, Login, Logout, attempt, username};
+use crate::server::{Context, Error, Failure, Form, LocalPath, Request, Response};
+use crate::server::{form, query, redirect};
+use crate::session::{EVERYWHERE as EVERYWHERE_FLASH, FINGERPRINT, Session, USERNAME, Value};
+use crate::users::{self, Accounts, Attempted};
 
 /// The category of the message that all sessions of the user were ended.
 const ENDED: &str = "logged_out_everywhere";
@@ -19,13 +22,20 @@ pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response
     let t = &ENGLISH;
     let ended_here_only = !session.take_flashes_of(EVERYWHERE_FLASH).is_empty();
     let ended_everywhere = !session.take_flashes_of(ENDED).is_empty();
+    let has_changed = !session.take_flashes_of(CHANGED).is_empty();
+    let username = username_in(session);
     let page = Index {
-        username: username_in(session),
-        message: match (ended_here_only, ended_everywhere) {
-            (true, _) => t.logged_out_here_only,
-            (false, true) => t.logged_out_everywhere,
-            (false, false) => "",
+        username,
+        message: match (ended_here_only, ended_everywhere, has_changed) {
+            (true, _, _) => t.logged_out_here_only,
+            (false, true, _) => t.logged_out_everywhere,
+            (false, false, true) => t.password_changed,
+            (false, false, false) => "",
         },
+        // Without a users file, no session has a fingerprint.
+        password_change: context.config.password_change
+            && !username.is_empty()
+            && session.contains_key(FINGERPRINT),
         everywhere: context.config.has_revocations(),
     };
     response(&page, context)
@@ -33,28 +43,90 @@ pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response
 
 pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
-    // If sessions cannot be opened, the form is not shown.
+    let t = &ENGLISH;
+    // Nobody types a name into a site that cannot keep it.
     session.open();
+    users::take_upload(context);
+    let accounts = Accounts::of(&context.config).map_err(Failure::from)?;
+    let has_password = match accounts {
+        Accounts::Demo => false,
+        Accounts::Users(_) => true,
+    };
+    let fields: Form = match request.method() == Method::POST {
+        true => form(request)?,
+        false => query(request).unwrap_or_default(),
+    };
+    let next = next(&fields);
+    let next = next.as_ref().map_or("", LocalPath::as_str);
+    let empty = Login {
+        next,
+        has_password,
+        remember: context.config.session_permanent,
+        demo_note: !has_password && context.config.demo_note,
+        ..Login::default()
+    };
     if request.method() != Method::POST {
-        return response(&Login::default(), context);
+        return response(&empty, context);
     }
-    match username::posted(&form(request)?, &ENGLISH) {
-        Ok(username) => {
+    let remember = fields.get("remember").is_some();
+    let again = |username: &str, error: &str, status: StatusCode| {
+        let page = Login {
+            username,
+            error,
+            remember,
+            ..empty
+        };
+        let mut form = response(&page, context)?;
+        *form.status_mut() = status;
+        Ok(form)
+    };
+    let username = match username::posted(&fields, t) {
+        Ok(username) => username,
+        Err((error, username)) => return again(&username, &error, StatusCode::BAD_REQUEST),
+    };
+    let home = context.mount.url_for("/");
+    let logged_in = redirect(if next.is_empty() { &home } else { next });
+    let users = match accounts {
+        Accounts::Demo => {
             session.insert(USERNAME, username);
-            // Also if the visitor is already logged in with this name.
+            // Also if the same user was logged in already.
             session.renew();
             if context.config.session_permanent {
                 session.set_permanent(true);
             }
-            Ok(redirect(&context.mount.url_for("/")))
+            return Ok(logged_in);
         }
-        Err((error, username)) => {
-            let (error, username) = (&error, &username);
-            let mut form = response(&Login { username, error }, context)?;
-            *form.status_mut() = StatusCode::BAD_REQUEST;
-            Ok(form)
+        Accounts::Users(users) => users,
+    };
+    let password = match attempt::posted_password(&fields, "password") {
+        Ok(password) => password,
+        Err(wrong) => {
+            let error = attempt::wrong_password(wrong, t);
+            return again(&username, &error, StatusCode::BAD_REQUEST);
+        }
+    };
+    match users::log_in(context, &users, session, &username, &password)? {
+        Attempted::LoggedIn => {
+            session.set_permanent(remember);
+            Ok(logged_in)
+        }
+        Attempted::Wrong => again(&username, t.wrong_login, attempt::WRONG),
+        Attempted::Limited { seconds } => {
+            let error = attempt::limited(seconds, t);
+            let form = again(&username, &error, StatusCode::TOO_MANY_REQUESTS)?;
+            Ok(attempt::retry_after(form, seconds))
         }
     }
+}
+
+/// Where to go after the login: the field `next`, unless it leads to the login or the
+/// logout again.
+fn next(fields: &Form) -> Option<LocalPath> {
+    let next: LocalPath = fields.get("next")?.parse().ok()?;
+    let returns = ["/login", "/logout"]
+        .iter()
+        .any(|page| next.can_lead_to(page));
+    (!returns).then_some(next)
 }
 
 /// A GET also logs out, as in Flask's quickstart, if it is a visitor's own click.
@@ -73,6 +145,7 @@ pub(super) fn logout(request: &Request, session: &mut Session) -> Result<Respons
     }
     // Remove the username from the session if it is there.
     session.remove(USERNAME);
+    session.remove(FINGERPRINT);
     // A session without values is deleted. So are the sessions of a request with two
     // different valid cookies, for which this session is empty.
     if session.iter().all(|(key, _)| key == "_permanent") {

@@ -1,9 +1,11 @@
 //! The program signet: its pages, their data, and its error page.
 
 mod advice;
+mod attempt;
 mod error;
 mod handlers;
 mod page;
+mod password;
 mod remedy;
 mod response;
 mod texts;
@@ -31,7 +33,10 @@ macro_rules! pages {
                     .endpoint(stringify!($handler))
                     $(.$takes_form())?
                 )+
+                // https://w3c.github.io/webappsec-change-password-url/
+                .get("/.well-known/change-password", handlers::change_password)
                 .templates(BUILT_IN)
+                .check_login(crate::users::check_login)
                 .error_page(error::page)
         }
 
@@ -58,12 +63,18 @@ macro_rules! pages {
 pages! {
     "/" [GET] index => "index.html"
         // `everywhere`: whether the button "Log out everywhere" works.
-        // `message`: the result of the last click on it.
-        Index { username: &'a str, everywhere: bool, message: &'a str }
+        // `message`: the result of the last click on it, or of a change of the password.
+        // `password_change`: whether the user has a password and can change it.
+        Index { username: &'a str, everywhere: bool, message: &'a str, password_change: bool }
     "/login" [GET, POST] login takes_form => "login.html"
-        Login { username: &'a str, error: &'a str }
+        // `next`: the page to return to. `remember`: the initial state of the box.
+        Login { username: &'a str, error: &'a str, next: &'a str, has_password: bool, remember: bool, demo_note: bool }
     "/logout" [GET, POST] logout => "logout.html"
         Logout { username: &'a str }
+    "/password" [GET, POST] password takes_form => "password.html"
+        // `error`: about the old password. `new_error`: about the new one. `problem`: why no
+        // password can be changed. `fewest`: characters of a new password.
+        ChangePassword { username: &'a str, error: &'a str, new_error: &'a str, problem: &'a str, fewest: u16 }
 }
 
 #[cfg(test)]
@@ -95,13 +106,16 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const PAGES: [&dyn Page; 6] = [
-        &Index { username: "", everywhere: true, message: "<b>&" },
-        &Index { username: "zq'\"><b>&{{7*7}}", everywhere: true, message: "" },
-        &Index { username: "ada", everywhere: false, message: "" },
-        &Login { username: "", error: "" },
-        &Login { username: "zq'\"><b>&", error: "no" },
+    const PAGES: [&dyn Page; 9] = [
+        &Index { username: "", everywhere: true, message: "<b>&", password_change: false },
+        &Index { username: "zq'\"><b>&{{7*7}}", everywhere: true, message: "", password_change: true },
+        &Index { username: "ada", everywhere: false, message: "", password_change: true },
+        &Login { username: "", error: "", next: "", has_password: false, remember: false, demo_note: true },
+        &Login { username: "zq'\"><b>&", error: "no", next: "/a?b=<b>&", has_password: true, remember: true, demo_note: false },
         &Logout { username: "ada" },
+        &ChangePassword { username: "zq'\"><b>&", error: "no", new_error: "", problem: "", fewest: 8 },
+        &ChangePassword { username: "ada", error: "", new_error: "<b>&", problem: "", fewest: 8 },
+        &ChangePassword { username: "ada", error: "", new_error: "", problem: "<b>&", fewest: 8 },
     ];
 
     /// Entities have several spellings; the two engines choose different ones.

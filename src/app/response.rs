@@ -13,7 +13,7 @@ use crate::server::{Context, Error, Response, html, keep_out_of_caches, render_o
 /// `no-store`. The other way to prevent it, `Clear-Site-Data: "cache"`, takes Chromium
 /// seconds. Images are allowed because browsers request `/favicon.ico` for every page.
 pub(super) const POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-E1/EOR+TcJZIlUZdcRzf3BadxLWZ78Uc3JHsxRQqoQk='; \
+    style-src 'sha256-IS+faNOoSgtCbAtX+UcLy+b2LFBrzgqJLenIm5vwPvg='; \
     script-src 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \
     img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
@@ -31,7 +31,7 @@ pub(super) const SITE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsa
 /// The site's own page cannot be rendered. The built-in page is not used instead, so that
 /// the owner sees the mistake.
 pub(super) fn response(page: &dyn Page, context: &Context) -> Result<Response, Error> {
-    if let Some(document) = render_own(context, page.file(), &page.variables())? {
+    if let Some(document) = render_own(context, page.file(), || page.variables())? {
         let policy = const { HeaderValue::from_static(SITE_POLICY) };
         return Ok(with_policy(document, policy));
     }

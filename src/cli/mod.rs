@@ -9,6 +9,10 @@ mod request;
 mod server_files;
 mod sessions;
 mod site;
+#[cfg(feature = "users")]
+mod terminal;
+#[cfg(feature = "users")]
+mod user;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -24,10 +28,11 @@ use rustix::stdio::{stderr, stdout};
 use crate::gateway::ProcessInput;
 use crate::log::write_all;
 
-/// Flask's signed session as one CGI program.
+/// A login page and Flask's signed sessions as one CGI program.
 ///
-/// Web servers start it without arguments. In a shell, these commands set it up and
-/// show its keys and sessions.
+/// Web servers start it without arguments. In a shell, these commands set it up
+/// and show its keys, sessions and users. Without a users file, the login page
+/// accepts any name without a password, and protects nothing.
 #[derive(Debug, Parser)]
 #[command(name = "signet", version, verbatim_doc_comment)]
 struct Arguments {
@@ -46,6 +51,10 @@ enum Command {
     /// List and end sessions
     #[command(subcommand)]
     Sessions(sessions::Command),
+    /// Add, change, remove and check users
+    #[cfg(feature = "users")]
+    #[command(subcommand)]
+    User(user::Command),
     /// Serve by FastCGI on a socket
     Fastcgi(fastcgi::Arguments),
     /// Run one request as a web server does and print the response
@@ -116,6 +125,8 @@ pub fn run(
         Command::Key(command) => key::run(command, &input),
         Command::Cookie(command) => cookie::run(command, &input),
         Command::Sessions(command) => sessions::run(command, &input),
+        #[cfg(feature = "users")]
+        Command::User(command) => user::run(command, &input),
         Command::Fastcgi(arguments) => fastcgi::run(arguments, sockets, &input),
         Command::Request(arguments) => request::run(arguments, &input),
         Command::Print(command) => print::run(command),

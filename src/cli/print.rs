@@ -101,8 +101,11 @@ fn templates(name: Option<&str>) -> String {
 
 /// All settings as comments, with description and default.
 fn toml() -> String {
-    let mut text =
-        String::from("# Settings of signet. To change one, remove the # before its name.\n");
+    let mut text = String::from(
+        "# Settings of signet. To change one, remove the # before its name.\n\
+         # Without a users file (USERS_FILE), the login page accepts any name without a\n\
+         # password, and protects nothing.\n",
+    );
     for setting in SETTINGS {
         text.push_str(&format!(
             "\n# {}\n# Default: {}\n#{} = {}\n",

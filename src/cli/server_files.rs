@@ -126,7 +126,8 @@ impl Site {
                 "the folder with this URL, as .htaccess",
             );
             text.put(
-                "/login and others    its pages",
+                "/login and others    its pages; if this is the folder of the whole site, password\n\
+                 #                        managers find /password by /.well-known/change-password",
                 "/page and others     its pages",
             );
             text.put("\"/\" or \"/folder\"", &format!("\"{}\"", self.root()));
@@ -298,13 +299,17 @@ mod tests {
             before,
             ")(\\?.*)?$\" => \"/cgi-bin/signet.cgi/$1$2\"",
         );
-        for path in PATHS.iter().filter(|path| **path != "/") {
+        let known: Vec<String> = known.iter().map(|name| name.replace('\\', "")).collect();
+        let others = [PATHS, &["/.well-known/change-password"]].concat();
+        for path in others.iter().filter(|path| **path != "/") {
             assert!(
-                known.contains(&path.trim_start_matches('/')),
+                known
+                    .iter()
+                    .any(|name| name == path.trim_start_matches('/')),
                 "deploy/lighttpd-rewrite.conf: url.rewrite-repeat-if-not-file lacks {path}"
             );
         }
-        assert_eq!(known.len(), PATHS.len() - 1, "one of {known:?} is no page");
+        assert_eq!(known.len(), others.len() - 1, "one of {known:?} is no page");
     }
 
     /// The other files send every URL below the program's to it.

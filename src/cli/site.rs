@@ -22,6 +22,8 @@ const ROOT: u32 = 0;
 pub(super) enum Subject {
     Key,
     Sessions,
+    #[cfg(feature = "users")]
+    Users,
     /// Keys and sessions.
     Site,
 }
@@ -134,6 +136,8 @@ fn check_owner(config: &Config, input: &ProcessInput) -> Result<(), Failure> {
 fn check_existence(config: &Config, input: &ProcessInput, subject: Subject) -> Result<(), Failure> {
     let is_elsewhere = match subject {
         Subject::Key => config.names_key(),
+        #[cfg(feature = "users")]
+        Subject::Users => config.names_users_file(),
         Subject::Sessions => config.keeps_sessions_elsewhere(),
         Subject::Site => {
             config.keeps_sessions_elsewhere() && (config.uses_no_files() || config.names_key())

@@ -185,7 +185,7 @@ impl Config {
     /// # Errors
     ///
     /// Every [`KeyError`], as [`Config::keys`].
-    pub(super) fn signer(&self, now: u64) -> Result<Arc<Signer>, KeyError> {
+    pub(crate) fn signer(&self, now: u64) -> Result<Arc<Signer>, KeyError> {
         if let Some(signer) = self.signer.get() {
             return Ok(Arc::clone(signer));
         }

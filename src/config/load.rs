@@ -110,6 +110,9 @@ impl Config {
         if let Some(dir) = &config.given_session_dir {
             config.session_file_dir = Some(places.folder("SESSION_FILE_DIR", dir));
         }
+        if let Some(path) = &config.given_users_file {
+            config.users_file = Some(places.users_file(path));
+        }
         if let Some(file) = file {
             config.file_stamp = file.content.as_ref().map(|content| content.stamp);
             config.file = Some(file.path);

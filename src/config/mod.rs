@@ -21,6 +21,7 @@ mod service;
 mod state_dir;
 mod storage;
 mod table;
+mod users;
 mod value;
 mod variable;
 mod wrong_value;
@@ -29,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::files::FileError;
+use crate::files::shared::SharedFile;
 use crate::files::trusted::{Readers, TrustedFile, TrustedFolder};
 use crate::gateway::{ApplicationRoot, TrustProxy};
 use crate::session::cookie::{CookiePath, CookieSettings};
@@ -50,6 +52,7 @@ pub use served::ServedFolders;
 pub use state_dir::{SERVED_NAMES, StateDirError, StateDirSource, Tried};
 pub(crate) use storage::NoSessions;
 pub use table::{SETTINGS, Setting};
+pub use users::UsersFileError;
 pub(crate) use wrong_value::{Conflict, Expected, SyntaxRemedy, listed};
 
 /// All settings of one process.
@@ -85,6 +88,10 @@ pub struct Config {
     pub trust_proxy: TrustProxy,
     /// `DEBUG`: whether error pages show the reasons that are otherwise only in the log.
     pub debug: bool,
+    /// `DEMO_NOTE`: whether the login page says that any name is accepted.
+    pub demo_note: bool,
+    /// `PASSWORD_CHANGE`: whether users can change their passwords.
+    pub password_change: bool,
     #[cfg(feature = "templates")]
     templates_dir: Option<PathBuf>,
     /// `SESSION_TYPE`.
@@ -96,6 +103,8 @@ pub struct Config {
     redis: redis::RedisSettings,
     given_session_dir: Option<PathBuf>,
     session_file_dir: Option<Result<TrustedFolder, StateDirError>>,
+    given_users_file: Option<PathBuf>,
+    users_file: Option<Result<SharedFile, FileError>>,
     /// The path of the settings file, which need not exist.
     file: Option<PathBuf>,
     file_stamp: Option<Stamp>,
@@ -171,7 +180,12 @@ impl Config {
         Some(self.state_dir.as_ref().ok()?.path())
     }
 
-    fn state_folder(&self) -> Result<&TrustedFolder, StateDirError> {
+    /// As [`Config::state_dir`].
+    ///
+    /// # Errors
+    ///
+    /// [`StateDirError`] if none can be used.
+    pub(crate) fn state_folder(&self) -> Result<&TrustedFolder, StateDirError> {
         self.state_dir.as_ref().map_err(Clone::clone)
     }
 

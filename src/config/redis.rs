@@ -42,6 +42,12 @@ impl RedisSettings {
         Box::new(RevocationRedis::new(self.client(), prefix, lifetime))
     }
 
+    /// The connection and the prefix of keys; `None` if `SESSION_REDIS` is not set.
+    pub(super) fn shared(&self) -> Option<(Arc<Client>, String)> {
+        self.url.as_ref()?;
+        Some((self.client(), self.key_prefix.clone().into_owned()))
+    }
+
     /// Starts the time limit of a request for Redis.
     pub(super) fn begin_request(&self) {
         if let Some(client) = self.client.get() {

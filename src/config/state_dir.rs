@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{ProgramName, ServedFolders};
+use crate::files::shared::SharedFile;
 use crate::files::trusted::{PathRules, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem, accounts};
 use crate::gateway::Environment;
@@ -96,6 +97,11 @@ const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 #[rustfmt::skip]
 pub const SERVED_NAMES: [&str; 9] =
     ["public_html", "www", "htdocs", "httpdocs", "html", "web", "webroot", "public", "docs"];
+
+/// Folders in which panels store users files, by the names of the folders that these
+/// protect: `/home/alice/.htpasswds/public_html/private/passwd` (cPanel),
+/// `/home/alice/domains/example.org/.htpasswd/public_html/.htpasswd` (DirectAdmin).
+const PANEL_NAMES: [&[u8]; 2] = [b".htpasswds", b".htpasswd"];
 
 /// The rules for the program's files: they may not be in a folder that the web server
 /// serves, nor in one for temporary files.
@@ -213,11 +219,18 @@ impl PrivatePlaces<'_> {
         TrustedFile::find(path, self.euid, self)
     }
 
+    /// The users file that a setting names, which need not exist.
+    pub(super) fn users_file(&self, path: &Path) -> Result<SharedFile, FileError> {
+        SharedFile::find(path, self.euid, self)
+    }
+
     /// Whether a part of the path is named like a document root. Parts of the home
-    /// folder's own path, and of `/var/www`, do not count.
+    /// folder's own path, and of `/var/www`, do not count, nor those in a panel's
+    /// folder of users files.
     fn has_served_name(&self, path: &Path) -> bool {
         let named = |path: &Path| {
-            let mut names = path.as_os_str().as_bytes().split(|b| *b == b'/');
+            let names = path.as_os_str().as_bytes().split(|b| *b == b'/');
+            let mut names = names.take_while(|name| !PANEL_NAMES.contains(name));
             names.any(|name| SERVED_NAMES.iter().any(|served| served.as_bytes() == name))
         };
         // Checked first, because finding the home folder takes longer.

@@ -2,9 +2,13 @@
 //! them.
 
 use std::borrow::Cow;
+#[cfg(feature = "redis")]
+use std::sync::Arc;
 
 use super::{Config, KeyError, SessionType, StateDirError, StoreType};
 use crate::files::trusted::TrustedFolder;
+#[cfg(feature = "redis")]
+use crate::session::redis::Client;
 use crate::session::revocation::{RevocationFiles, Revocations};
 use crate::session::store::{Files, Store};
 use crate::session::{SessionInterface, Storage};
@@ -137,6 +141,13 @@ impl Config {
             #[cfg(feature = "redis")]
             StoreType::Redis => Some(self.redis.revocations(lifetime)),
         }
+    }
+
+    /// The Redis that `SESSION_REDIS` names, and the prefix of the program's keys in it;
+    /// `None` if it is not set.
+    #[cfg(feature = "redis")]
+    pub(crate) fn shared_redis(&self) -> Option<(Arc<Client>, String)> {
+        self.redis.shared()
     }
 
     fn session_file_dir(&self) -> Result<TrustedFolder, StateDirError> {

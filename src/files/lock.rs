@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustix::fs::{AtFlags, statat};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use super::FileProblem;
 use super::private;
@@ -15,7 +16,7 @@ use super::trusted::Opened;
 
 /// How long [`lock`] waits. A process holds a lock only as long as it takes to
 /// write a small file, but many may want the same one at once.
-const MAX_WAIT: Duration = Duration::from_secs(10);
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// The pauses between two attempts. If all of them were short, fifty waiting processes
 /// would take the processor from the one that writes.
@@ -46,7 +47,21 @@ pub(crate) enum Attempt {
 ///
 /// As [`private::open`] and [`try_lock_file`].
 pub(crate) fn try_lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Attempt, FileProblem> {
-    let Some(file) = private::open(folder, name, true, euid)? else {
+    try_lock_opened(folder, name, private::open(folder, name, true, euid)?)
+}
+
+/// As [`try_lock`], for the file `name` that was opened just now; `None`: there is
+/// none.
+///
+/// # Errors
+///
+/// As [`try_lock_file`].
+pub(super) fn try_lock_opened(
+    folder: &OwnedFd,
+    name: impl Arg,
+    file: Option<Opened>,
+) -> Result<Attempt, FileProblem> {
+    let Some(file) = file else {
         return Ok(Attempt::Absent);
     };
     if !try_lock_file(&file.file)? {
@@ -69,12 +84,25 @@ pub(crate) fn try_lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Attemp
 ///
 /// As [`try_lock`], and [`FileProblem::Held`].
 pub(crate) fn lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Option<Opened>, FileProblem> {
+    wait(MAX_WAIT, || try_lock(folder, name, euid))
+}
+
+/// Repeats `attempt` for about as long as `most`, until it has locked the file or there
+/// is none.
+///
+/// # Errors
+///
+/// Those of `attempt`, and [`FileProblem::Held`].
+pub(super) fn wait(
+    most: Duration,
+    attempt: impl Fn() -> Result<Attempt, FileProblem>,
+) -> Result<Option<Opened>, FileProblem> {
     let (mut waited, mut pause) = (Duration::ZERO, SHORT_PAUSE);
     loop {
-        match try_lock(folder, name, euid)? {
+        match attempt()? {
             Attempt::Locked(file) => return Ok(Some(file)),
             Attempt::Absent => return Ok(None),
-            Attempt::Held | Attempt::Replaced if waited >= MAX_WAIT => {
+            Attempt::Held | Attempt::Replaced if waited >= most => {
                 return Err(FileProblem::Held);
             }
             Attempt::Held => thread::sleep(pause),
@@ -86,6 +114,27 @@ pub(crate) fn lock(folder: &OwnedFd, name: &str, euid: u32) -> Result<Option<Ope
             true => LONG_PAUSE.min(2 * pause),
             false => SHORT_PAUSE,
         };
+    }
+}
+
+/// Locks `file`; `false` if another process holds the lock for longer than
+/// `max_wait`. For locks that are held for microseconds.
+///
+/// # Errors
+///
+/// As [`try_lock_file`].
+pub(crate) fn lock_file(file: &File, max_wait: Duration) -> Result<bool, FileProblem> {
+    let (mut waited, mut pause) = (Duration::ZERO, SHORT_PAUSE);
+    loop {
+        if try_lock_file(file)? {
+            return Ok(true);
+        }
+        if waited >= max_wait {
+            return Ok(false);
+        }
+        thread::sleep(pause);
+        waited += pause;
+        pause = LONG_PAUSE.min(2 * pause);
     }
 }
 

@@ -3,9 +3,11 @@
 
 pub(crate) mod accounts;
 pub(crate) mod lock;
+mod old_drafts;
 mod open;
 mod owners;
 pub(crate) mod private;
+pub mod shared;
 pub(crate) mod text;
 pub(crate) mod trusted;
 mod walk;

@@ -38,7 +38,8 @@ pub(crate) enum TooOpen {
 }
 
 /// An open regular file, and its metadata when it was opened. The program never
-/// writes into a file that exists: it puts a new one in its place.
+/// writes into a file that exists: it puts a new one in its place. Files of
+/// [`make_writable`] are the exception.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) file: File,
@@ -79,6 +80,25 @@ pub(super) fn open(
         meta,
         was_readable,
     }))
+}
+
+/// Opens the program's own file `name` in `folder`, to read it and write into it. It
+/// is made, empty and of mode 0600, if it does not exist.
+pub(super) fn make_writable(
+    folder: impl AsFd,
+    name: impl Arg + Copy,
+    euid: u32,
+) -> Result<Opened, FileProblem> {
+    let rule = Rule::Own(TooOpen::Corrected);
+    if let Some(opened) = open(&folder, name, true, euid, rule)? {
+        return Ok(opened);
+    }
+    let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    match openat(&folder, name, flags, Mode::RUSR | Mode::WUSR) {
+        Ok(_) | Err(Errno::EXIST) => {}
+        Err(err) => return Err(err.into()),
+    }
+    open(folder, name, true, euid, rule)?.ok_or(FileProblem::Missing)
 }
 
 /// Refuses a file that breaks the rule. Returns whether its mode was corrected.

@@ -37,6 +37,16 @@ pub(crate) fn open(
     super::open::open(folder, name, write, euid, Rule::Own(TooOpen::Corrected))
 }
 
+/// Opens the program's own file `name` in `folder`, to lock it or write into it. It is
+/// made, empty and of mode 0600, if it does not exist; see [`open`] for one that does.
+pub(crate) fn make_writable(
+    folder: impl AsFd,
+    name: impl Arg + Copy,
+    euid: u32,
+) -> Result<Opened, FileProblem> {
+    super::open::make_writable(folder, name, euid)
+}
+
 /// What happens if a file with this name exists.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Placement {
@@ -77,6 +87,13 @@ pub(crate) fn put_synced(
     Draft::write_synced(&folder, bytes)?.place_synced(&folder, name, placement)
 }
 
+/// Removes a file, which does not come back after a power failure.
+#[cfg(feature = "users")]
+pub(crate) fn remove_synced(folder: impl AsFd, name: impl Arg) -> io::Result<()> {
+    unlinkat(&folder, name, AtFlags::empty())?;
+    sync(rustix::fs::fsync(folder))
+}
+
 /// The result of a sync. That a file system has no sync, or none for folders, is not an
 /// error.
 pub(super) fn sync(outcome: rustix::io::Result<()>) -> io::Result<()> {
@@ -99,7 +116,9 @@ impl<F: AsFd> Draft<F> {
         Self::write(folder, bytes, |file| sync(rustix::fs::fsync(file)))
     }
 
-    fn write(
+    /// Writes `bytes` into a new file in `folder`, of mode 0600, and calls `written`
+    /// with it.
+    pub(super) fn write(
         folder: F,
         bytes: &[u8],
         written: impl FnOnce(&File) -> io::Result<()>,

@@ -180,6 +180,14 @@ impl TrustedFolder {
         opened
     }
 
+    /// Opens the program's own file `name` in it, which nobody else may read, to write
+    /// into it. It is made, empty and of mode 0600, if it does not exist.
+    pub(crate) fn make_writable(&self, name: &str) -> Result<Opened, FileError> {
+        let path = self.path.join(name);
+        let opened = open::make_writable(CWD, &path, self.euid);
+        opened.map_err(|problem| FileError::new(&path, problem))
+    }
+
     /// Opens the file `name` in it, which everybody may read (settings); `None`
     /// if it does not exist. It may be a symbolic link.
     pub(crate) fn open_public(&self, name: &str) -> Result<Option<Opened>, FileError> {

@@ -11,9 +11,11 @@
 
 mod answer;
 mod body;
+mod client_address;
 mod environment;
 #[cfg(feature = "fastcgi")]
 pub(crate) mod fastcgi;
+mod forwarded;
 mod meta;
 mod mount;
 mod process_input;
@@ -24,10 +26,13 @@ mod site;
 
 pub use answer::answered;
 pub use body::{Body, FileRange, FileRangeError};
+pub use client_address::{ClientAddress, NoAddress};
 pub use environment::Environment;
 pub(crate) use environment::variables_for;
 pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
+#[cfg(feature = "users")]
+pub use process_input::uptime;
 pub use process_input::{Interface, ProcessInput, log, logged};
 pub use request_body::RequestBodyError;
 pub use response::ResponseError;
@@ -36,6 +41,7 @@ pub use site::TrustProxy;
 
 pub(crate) use answer::Answer;
 use answer::log_unfinished;
+pub(crate) use mount::path_in_query;
 #[cfg(feature = "program")]
 pub(crate) use process_input::is_listening;
 pub(crate) use process_input::now;

@@ -431,7 +431,7 @@ fn encode_more(path: &[u8]) -> String {
 
 /// The path in a query `r=/login`, decoded: the value of the first `r`, if it begins
 /// with a slash.
-fn path_in_query(query: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn path_in_query(query: &[u8]) -> Option<Vec<u8>> {
     let value = query
         .split(|b| *b == b'&')
         .find_map(|pair| pair.strip_prefix(b"r="))?;

@@ -4,9 +4,13 @@
 
 use std::ffi::OsString;
 use std::os::fd::AsFd;
+#[cfg(feature = "users")]
+use std::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::stdio::stdin;
+#[cfg(feature = "users")]
+use rustix::time::{ClockId, clock_gettime};
 
 use super::Environment;
 pub use crate::log::{log, logged};
@@ -76,4 +80,13 @@ pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
+}
+
+/// The time since the machine started, also that in which it slept. No setting of the
+/// wall clock changes it.
+#[cfg(feature = "users")]
+pub fn uptime() -> Duration {
+    clock_gettime(ClockId::Boottime)
+        .try_into()
+        .unwrap_or_default()
 }

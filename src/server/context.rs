@@ -3,9 +3,16 @@
 use std::sync::{Arc, OnceLock};
 
 use super::Request;
+use super::failure::Failure;
 use super::routes::{Routes, UrlError};
 use crate::config::{Config, Program};
-use crate::gateway::{Environment, MetaVariables, Mount};
+use crate::gateway::{Environment, Interface, MetaVariables, Mount, Site};
+use crate::session::Login;
+use crate::session::cookie::{CookiePath, CookieScope};
+
+/// Judges the login in a session: the text under
+/// [`FINGERPRINT`](crate::session::FINGERPRINT) proves that the user logged in.
+pub(crate) type CheckLogin = fn(&Context, &str, Option<&str>) -> Result<Login, Failure>;
 
 /// A template of the program: file name and source.
 #[cfg(feature = "templates")]
@@ -18,8 +25,11 @@ pub(crate) struct Context {
     pub(crate) routes: Arc<Routes>,
     #[cfg(feature = "templates")]
     pub(super) templates: &'static [Template],
+    pub(super) check_login: Option<CheckLogin>,
     pub(crate) vars: MetaVariables,
     pub(crate) mount: Mount,
+    /// How the request came.
+    pub(crate) interface: Interface,
     /// Unix seconds.
     pub(crate) now: u64,
 }
@@ -47,10 +57,29 @@ impl Context {
             routes,
             #[cfg(feature = "templates")]
             templates: &[],
+            check_login: None,
             mount: Mount::new(&vars, None),
             vars,
+            interface: Interface::Cgi,
             now: 0,
         }
+    }
+
+    /// Where browsers send the session's cookie.
+    pub(crate) fn cookie_scope(&self) -> CookieScope<'_> {
+        let (config, mount) = (&self.config, self.mount.cookie_path());
+        let path = config.cookie_path.as_ref().map(CookiePath::as_str);
+        let is_https = || Site::new(&self.vars, config.trust_proxy).is_https;
+        CookieScope {
+            path: path.unwrap_or(mount),
+            mount,
+            secure: config.cookie_secure.unwrap_or_else(is_https),
+        }
+    }
+
+    /// Whether the login in every session is judged.
+    pub(crate) fn checks_logins(&self) -> bool {
+        self.check_login.is_some()
     }
 
     /// See [`super::url_for`].

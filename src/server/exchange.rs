@@ -19,10 +19,11 @@ use super::reply::redirect_by;
 use super::routes::{Methods, NoRoute, Parameters};
 use super::{Request, Response, Server, error_page};
 use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
-use crate::gateway::{self, Answer, Body, BodyLength, MetaVariables, Mount, ProcessInput, Site};
-use crate::session::cookie::{CookiePath, CookieScope};
+use crate::gateway::{
+    self, Answer, Body, BodyLength, Interface, MetaVariables, Mount, ProcessInput, Site,
+};
 use crate::session::revocation::EndError;
-use crate::session::{EVERYWHERE, Session, SessionInterface};
+use crate::session::{CheckLogin, EVERYWHERE, Session, SessionInterface};
 
 /// The flashed message if [`Session::end_everywhere`] could end only this session.
 ///
@@ -40,7 +41,7 @@ pub(super) fn answer_cgi(
     let script = cgi_script(input.argument.as_deref(), request);
     let config = load(server, &input, script, &ServedFolders::of_cgi(request));
     let (vars, now) = (input.vars.into_cgi_request(), input.now);
-    respond_by(server, config, vars, now, stdin)
+    respond_by(server, config, vars, Interface::Cgi, now, stdin)
 }
 
 /// The response to a request that is not in the environment of `input`.
@@ -52,7 +53,7 @@ pub(super) fn answer_to(
 ) -> Answer {
     let script = input.argument.as_deref().map(Path::new);
     let config = load(server, input, script, &ServedFolders::of_cgi(&vars));
-    respond_by(server, config, vars, input.now, stdin)
+    respond_by(server, config, vars, Interface::Cgi, input.now, stdin)
 }
 
 /// The settings; or why they cannot be used, and the settings for the error page.
@@ -80,6 +81,7 @@ pub(super) fn respond_by(
     server: &Server<'_>,
     config: Loaded,
     vars: MetaVariables,
+    interface: Interface,
     now: u64,
     stdin: &mut impl Read,
 ) -> Answer {
@@ -94,7 +96,9 @@ pub(super) fn respond_by(
         routes: Arc::clone(&server.routes),
         #[cfg(feature = "templates")]
         templates: server.templates,
+        check_login: server.check_login,
         vars,
+        interface,
         now,
     });
     // Whether the handler used the session: then its error pages are also for one visitor.
@@ -207,6 +211,7 @@ fn answer(
         return Err(Failure::ReplacedSession);
     }
     let mut response = match outcome.map_err(|err| err.0) {
+        Err(Failure::LoginRequired(url)) => redirect_by(StatusCode::SEE_OTHER, &url),
         // Flask also saves the session of `abort(404)`.
         Err(failure) if failure.status() < StatusCode::INTERNAL_SERVER_ERROR => {
             error_page::respond(server, &failure, context)
@@ -226,7 +231,11 @@ fn open(context: &Context) -> Result<(SessionInterface, Session), Failure> {
         gateway::log(format_args!("{refused}; it is not used"));
     }
     let sessions = config.session_interface(*now)?;
-    let opened = sessions.open(context.vars.all("HTTP_COOKIE"), *now)?;
+    let check = context.check_login;
+    let check =
+        check.map(|check| move |user: &str, proof: Option<&str>| check(context, user, proof));
+    let check = check.as_ref().map(|check| check as CheckLogin<'_, Failure>);
+    let opened = sessions.open(context.vars.all("HTTP_COOKIE"), check, *now)?;
     for err in opened.refused {
         gateway::log(err);
     }
@@ -248,21 +257,13 @@ fn save(
     mut session: Session,
     response: &mut Response,
 ) -> Result<(), Failure> {
-    let Context { config, now, .. } = context;
+    let Context { now, .. } = context;
     if !sessions.end_everywhere(&session, *now)? {
         gateway::log(EndError::TooMany);
         session.flash(EVERYWHERE, ENDED_HERE_ONLY);
     }
     session.apply_default_permanence();
-    let path = config.cookie_path.as_ref().map(CookiePath::as_str);
-    let scope = CookieScope {
-        path: path.unwrap_or(context.mount.cookie_path()),
-        mount: context.mount.cookie_path(),
-        secure: config
-            .cookie_secure
-            .unwrap_or_else(|| Site::new(&context.vars, config.trust_proxy).is_https),
-    };
-    let lines = match sessions.save(&session, scope, *now) {
+    let mut lines = match sessions.save(&session, context.cookie_scope(), *now) {
         // Only the time of the last use was to be saved: the page does not need that.
         Err(err) if !session.modified() => {
             gateway::log(err);
@@ -270,6 +271,7 @@ fn save(
         }
         saved => saved?,
     };
+    lines.append(&mut session.take_cookies());
     if !lines.is_empty() {
         keep_out_of_caches(response);
         log_dropped_cookie(context);

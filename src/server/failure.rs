@@ -38,6 +38,10 @@ pub(crate) enum Failure {
     ReplacedSession,
     /// The handler returned this status.
     Status(StatusCode),
+    /// The visitor has to log in first, at this URL. The server redirects to it.
+    LoginRequired(String),
+    /// A part of the program cannot be used at the moment.
+    Unavailable(Box<dyn StdError + Send + Sync>),
     /// The handler returned an error.
     Handler(Box<dyn StdError + Send + Sync>),
 }
@@ -71,6 +75,7 @@ impl Failure {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::ErrorDocument(status) | Self::Status(status) => *status,
+            Self::LoginRequired(_) => StatusCode::SEE_OTHER,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Request(RequestError::MetaVariable(_)) => StatusCode::BAD_REQUEST,
@@ -91,7 +96,9 @@ impl Failure {
                 }
                 FormError::NotUtf8 | FormError::Fields(_) => StatusCode::BAD_REQUEST,
             },
-            Self::Config(_) | Self::Key(_) | Self::StateDir(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Config(_) | Self::Key(_) | Self::StateDir(_) | Self::Unavailable(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Store(err) | Self::Save(SaveError::Store(err)) => match err {
                 StoreError::TooLarge(_) => StatusCode::INTERNAL_SERVER_ERROR,
                 StoreError::Unavailable(_)
@@ -119,7 +126,8 @@ impl Failure {
             | Self::Body(_)
             | Self::Form(FormError::ContentType(_) | FormError::NotUtf8)
             | Self::Query(_)
-            | Self::Status(_) => None,
+            | Self::Status(_)
+            | Self::LoginRequired(_) => None,
             Self::Form(err @ (FormError::Multipart | FormError::Fields(_))) => {
                 Some(err.to_string())
             }
@@ -135,7 +143,7 @@ impl Failure {
                  session, call Session::clear"
                     .to_owned(),
             ),
-            Self::Handler(err) => Some(with_sources(err.as_ref())),
+            Self::Unavailable(err) | Self::Handler(err) => Some(with_sources(err.as_ref())),
         }
     }
 

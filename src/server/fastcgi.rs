@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::headers::last_resort;
 use super::{Server, exchange, log_panic};
 use crate::config::RecentConfig;
-use crate::gateway::{self, MetaVariables, ProcessInput, fastcgi};
+use crate::gateway::{self, Interface, MetaVariables, ProcessInput, fastcgi};
 
 impl Server<'_> {
     /// One worker: see [`fastcgi`].
@@ -38,7 +38,14 @@ impl Server<'_> {
                 let mut settings = settings.borrow_mut();
                 let config = settings.load(&vars, now);
                 let config = config.map_err(|err| (err, Arc::new(settings.unusable())));
-                exchange::respond_by(self, config, vars, now, &mut body.as_slice())
+                exchange::respond_by(
+                    self,
+                    config,
+                    vars,
+                    Interface::FastCgi,
+                    now,
+                    &mut body.as_slice(),
+                )
             }))
             .unwrap_or_else(|_| last_resort())
         };

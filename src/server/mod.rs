@@ -9,6 +9,9 @@ mod failure;
 mod fastcgi;
 mod form;
 mod headers;
+mod local_path;
+#[cfg(feature = "users")]
+mod login;
 mod origin;
 mod reply;
 mod routes;
@@ -37,6 +40,9 @@ pub use failure::{Error, FormError};
 pub use form::{Form, form, query};
 pub(crate) use headers::keep_out_of_caches;
 use headers::last_resort;
+pub use local_path::{LocalPath, NotLocalPath};
+#[cfg(feature = "users")]
+pub(crate) use login::login_required;
 pub(crate) use origin::CrossOrigin;
 pub use reply::{IntoResponse, escape, html, redirect};
 use routes::Routes;
@@ -108,6 +114,7 @@ pub struct Server<'h> {
     error_page: ErrorHandler<'h>,
     #[cfg(feature = "templates")]
     templates: &'static [context::Template],
+    check_login: Option<context::CheckLogin>,
 }
 
 impl<'h> Server<'h> {
@@ -134,6 +141,7 @@ impl<'h> Server<'h> {
             error_page: Box::new(|page| Ok(error_page::plain(page))),
             #[cfg(feature = "templates")]
             templates: &[],
+            check_login: None,
         }
     }
 
@@ -251,6 +259,12 @@ impl<'h> Server<'h> {
     /// is sent.
     pub fn error_page<R: IntoResponse>(mut self, page: impl Fn(&ErrorPage<'_>) -> R + 'h) -> Self {
         self.error_page = Box::new(move |error| page(error).into_response());
+        self
+    }
+
+    /// Has the login in every session judged by this function.
+    pub(crate) fn check_login(mut self, check: context::CheckLogin) -> Self {
+        self.check_login = Some(check);
         self
     }
 

@@ -205,6 +205,11 @@ impl Routes {
         Some(Methods(methods))
     }
 
+    /// Whether a route answers GET at `path`.
+    pub(super) fn has_page(&self, path: &[u8]) -> bool {
+        self.find(&Method::GET, path).is_ok()
+    }
+
     /// Whether a route matches `path`.
     pub(super) fn matches(&self, path: &[u8]) -> bool {
         self.matching(path).next().is_some()

@@ -171,12 +171,12 @@ impl Serialize for Variables {
 pub(crate) fn render_own(
     context: &Context,
     file: &str,
-    variables: &Value,
+    variables: impl FnOnce() -> Value,
 ) -> Result<Option<String>, TemplateError> {
     let Some(folder) = own_folder(context, file, file)? else {
         return Ok(None);
     };
-    let rendered = render_from(folder, context, file, variables)?;
+    let rendered = render_from(folder, context, file, &variables())?;
     Ok(Some(shown(context, rendered)))
 }
 

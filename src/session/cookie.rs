@@ -250,6 +250,18 @@ const MAX_VERIFIED: usize = 16 * 1024;
 const MAX_VERIFIED_UNLIMITED: usize = 64 * 1024;
 
 impl CookieSettings {
+    /// The settings of another cookie for the same pages: its name is the session's and
+    /// `suffix`, which is of letters, digits and `_`. Scripts of a page cannot read it,
+    /// whatever `SESSION_COOKIE_HTTPONLY` says, and `MAX_COOKIE_SIZE` is of sessions only.
+    pub(crate) fn beside(&self, suffix: &'static str) -> Self {
+        Self {
+            name: CookieName(format!("{}{suffix}", self.name.as_str()).into()),
+            http_only: true,
+            max_size: 0,
+            ..self.clone()
+        }
+    }
+
     /// The most bytes of signed cookies that are verified in one request.
     pub(super) fn max_verified(&self) -> usize {
         match self.max_size {
@@ -306,7 +318,7 @@ error_texts! { CookieTooLarge:
 /// `;` separates pairs, also inside quotes, and blanks and tabs around a pair are
 /// trimmed. Nothing else is trimmed: with other white space of Unicode a different
 /// name would count as this one.
-pub(super) fn values_of<'h>(name: &CookieName, header: &'h [u8]) -> impl Iterator<Item = &'h str> {
+pub(crate) fn values_of<'h>(name: &CookieName, header: &'h [u8]) -> impl Iterator<Item = &'h str> {
     let name = name.as_str();
     header.split(|b| *b == b';').filter_map(move |pair| {
         let start = pair.iter().position(|b| !matches!(b, b' ' | b'\t'))?;
@@ -324,7 +336,7 @@ pub(super) fn values_of<'h>(name: &CookieName, header: &'h [u8]) -> impl Iterato
 /// # Errors
 ///
 /// [`CookieTooLarge`], counted as Werkzeug does: a browser would silently drop it.
-pub(super) fn line(
+pub(crate) fn line(
     settings: &CookieSettings,
     scope: CookieScope<'_>,
     value: String,
@@ -467,6 +479,13 @@ mod tests {
             secure: true,
         };
         let token = "t".repeat(500);
-        line(&settings, scope, token, Some(1_800_000_000)).unwrap();
+        line(&settings, scope, token.clone(), Some(1_800_000_000)).unwrap();
+        line(
+            &settings.beside("_known"),
+            scope,
+            token,
+            Some(1_800_000_000),
+        )
+        .unwrap();
     }
 }

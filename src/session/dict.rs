@@ -137,6 +137,8 @@ pub(super) struct State {
     /// The users whose sessions all have to end, and the latest moment at which one of
     /// their sessions in this request began.
     pub(super) ended_users: Vec<(String, Moment)>,
+    /// `Set-Cookie` values of other cookies.
+    cookies: Vec<String>,
     modified: bool,
     renewed: bool,
     cleared: bool,
@@ -347,6 +349,16 @@ impl Session {
         self.state_mut().renewed = true;
     }
 
+    /// Sends another cookie with the session's own; `line` is its `Set-Cookie` value.
+    pub(crate) fn add_cookie(&mut self, line: String) {
+        self.state_mut().cookies.push(line);
+    }
+
+    /// The `Set-Cookie` values of [`Session::add_cookie`].
+    pub(crate) fn take_cookies(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.state_mut().cookies)
+    }
+
     /// Logs the user out in every browser: ends all sessions of the same [`USERNAME`]
     /// that began before now, in signed cookies and in a store.
     ///
@@ -439,6 +451,11 @@ impl Session {
     /// The value of [`USERNAME`], without marking the session accessed.
     pub(super) fn user(&self) -> Option<&str> {
         user(self.values())
+    }
+
+    /// Leaves out [`USERNAME`], as if the session had been loaded without it.
+    pub(super) fn forget_user(&mut self) {
+        self.state_mut().loaded.remove(USERNAME);
     }
 
     /// Whether it gets a new id.

@@ -15,6 +15,7 @@ pub mod store;
 mod dict;
 mod id;
 mod interface;
+mod login;
 mod merge;
 mod moment;
 mod open;
@@ -25,6 +26,8 @@ mod save;
 pub use dict::{EVERYWHERE, Flash, Session, USERNAME};
 pub use id::SessionId;
 pub(crate) use interface::{SessionInterface, Storage};
+pub use login::FINGERPRINT;
+pub(crate) use login::{CheckLogin, Login};
 pub use moment::{Moment, NotAMoment};
 #[cfg(feature = "redis")]
 pub use redis::{RedisUrl, RedisUrlError};

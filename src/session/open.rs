@@ -6,6 +6,7 @@ use super::cookie;
 use super::dict::{Origin, Session};
 use super::id::SessionId;
 use super::interface::{STARTED, SessionInterface, Storage};
+use super::login::{CheckLogin, checked};
 use super::moment::Moment;
 use super::record::Record;
 use super::revocation::Ended;
@@ -55,14 +56,18 @@ impl SessionInterface {
     /// order of cookies has no meaning (RFC 6265, 4.2.2). It is also empty if there are
     /// too many cookies to verify.
     ///
+    /// `check` judges the login of each session; without it, every name is one.
+    ///
     /// # Errors
     ///
-    /// [`StoreError`] if the store or the revocation marks cannot be read.
-    pub(crate) fn open<'h>(
+    /// [`StoreError`] if the store or the revocation marks cannot be read, and the
+    /// errors of `check`.
+    pub(crate) fn open<'h, E: From<StoreError>>(
         &self,
         headers: impl Iterator<Item = &'h [u8]>,
+        check: Option<CheckLogin<'_, E>>,
         now: u64,
-    ) -> Result<OpenedSession, StoreError> {
+    ) -> Result<OpenedSession, E> {
         let mut refused = Vec::new();
         let (mut tried, mut count, mut bytes) = ([("", false); MAX_COOKIES], 0, 0);
         let mut has_copies = false;
@@ -100,6 +105,9 @@ impl SessionInterface {
             if ended.covers(started, now) || self.settings.is_too_old(started, now) {
                 continue;
             }
+            let Some(session) = checked(session, check)? else {
+                continue;
+            };
             tried[count - 1].1 = true;
             let Some((newest, _)) = &found else {
                 found = Some((session, ended));

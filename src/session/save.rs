@@ -451,7 +451,10 @@ mod tests {
     use std::collections::HashMap;
     use std::rc::Rc;
 
+    use super::super::login::CheckLogin;
     use super::*;
+
+    const NO_CHECK: Option<CheckLogin<'static, StoreError>> = None;
     use crate::session::cookie::CookieSettings;
     use crate::session::key::{Key, Keys};
     use crate::session::revocation::{Ended, Revocations};
@@ -597,7 +600,9 @@ mod tests {
                     clicks.left.set(count);
                     let line = interface.save(&session, scope, NOW).unwrap().remove(0);
                     let (pair, _) = line.split_once(';').unwrap();
-                    let opened = interface.open([pair.as_bytes()].into_iter(), NOW).unwrap();
+                    let opened = interface
+                        .open([pair.as_bytes()].into_iter(), NO_CHECK, NOW)
+                        .unwrap();
                     let case = format!("storage {kind}, {size} bytes, {count} clicks");
                     assert_eq!(opened.session.user(), Some("ada"), "{case}");
                     assert_eq!(clicks.left.get(), 0, "{case}");

@@ -97,12 +97,42 @@ impl Signer {
         let (signing, fallbacks) = keys.into_parts();
         let salted = |key| SaltedKey {
             digest,
+            salt: SALT,
             key,
             hmac: OnceLock::new(),
         };
         Self {
             signing: salted(signing),
             fallbacks: fallbacks.into_iter().map(salted).collect(),
+        }
+    }
+
+    /// The key that signs.
+    pub(crate) fn key(&self) -> &Key {
+        &self.signing.key
+    }
+
+    /// For each key, newest first, a key for another purpose: HMAC-SHA256(key, salt).
+    pub(crate) fn derived_keys(&self, salt: &'static [u8]) -> impl Iterator<Item = [u8; 32]> {
+        let newest_first = std::iter::once(&self.signing).chain(&self.fallbacks);
+        newest_first.map(move |key| {
+            let hmac = keyed::<Hmac<Sha256>>(key.key.as_bytes());
+            hmac.chain_update(salt).finalize().into_bytes().into()
+        })
+    }
+
+    /// A signer by the same keys for tokens of another purpose: with another salt, and
+    /// SHA-256. Neither accepts the other's tokens.
+    pub(crate) fn with_salt(&self, salt: &'static [u8]) -> Self {
+        let salted = |key: &SaltedKey| SaltedKey {
+            digest: Digest::Sha256,
+            salt,
+            key: key.key.clone(),
+            hmac: OnceLock::new(),
+        };
+        Self {
+            signing: salted(&self.signing),
+            fallbacks: self.fallbacks.iter().map(salted).collect(),
         }
     }
 
@@ -180,6 +210,7 @@ impl Signer {
 #[derive(Clone, Debug)]
 struct SaltedKey {
     digest: Digest,
+    salt: &'static [u8],
     key: Key,
     hmac: OnceLock<SaltedHmac>,
 }
@@ -194,8 +225,8 @@ enum SaltedHmac {
 impl SaltedKey {
     fn hmac(&self) -> &SaltedHmac {
         self.hmac.get_or_init(|| match self.digest {
-            Digest::Sha1 => SaltedHmac::Sha1(salted(&self.key)),
-            Digest::Sha256 => SaltedHmac::Sha256(salted(&self.key)),
+            Digest::Sha1 => SaltedHmac::Sha1(salted(&self.key, self.salt)),
+            Digest::Sha256 => SaltedHmac::Sha256(salted(&self.key, self.salt)),
         })
     }
 }
@@ -209,8 +240,10 @@ impl SaltedHmac {
     }
 }
 
-fn salted<M: Mac + KeyInit>(key: &Key) -> M {
-    let derived = keyed::<M>(key.as_bytes()).chain_update(SALT).finalize();
+/// An HMAC whose key is derived from `key` and `salt`, before its message. One with
+/// another salt says nothing about it.
+pub(crate) fn salted<M: Mac + KeyInit>(key: &Key, salt: &[u8]) -> M {
+    let derived = keyed::<M>(key.as_bytes()).chain_update(salt).finalize();
     keyed(&derived.into_bytes())
 }
 

@@ -7,7 +7,7 @@
 
 use crate::deploy::static_program;
 use crate::support::strace::calls;
-use crate::support::{Cgi, StateDir};
+use crate::support::{Cgi, Output, StateDir};
 
 /// How much a compiler's next release, or a longer path, may change, in
 /// percent.
@@ -51,8 +51,8 @@ fn logged_in(state: &StateDir, kind: &str) -> Cgi {
     with_key_file(Cgi::get("/"), state, kind).cookie(format!("session={cookie}"))
 }
 
-/// The instructions in user mode, as valgrind counts them.
-fn instructions(request: Cgi) -> u64 {
+/// The instructions in user mode, as valgrind counts them, and what the program answered.
+pub(crate) fn instructions(request: Cgi) -> (u64, Output) {
     let out = request
         .through(&[
             "/usr/bin/valgrind",
@@ -65,7 +65,8 @@ fn instructions(request: Cgi) -> u64 {
         .lines()
         .find_map(|line| line.split_once("Collected : "));
     let (_, collected) = collected.unwrap_or_else(|| panic!("callgrind: {errors}"));
-    collected.trim().parse().expect("a number")
+    let count = collected.trim().parse().expect("a number");
+    (count, out)
 }
 
 /// A row of `cost.tsv`: a request, its system calls, its instructions.
@@ -99,7 +100,7 @@ fn a_request_costs_what_is_recorded() {
         // each folder on the way, of which every machine has others.
         let folders = state.path().components().count();
         let (request, _state) = fresh();
-        let now = ((seen.len() - 1 - folders) as u64, instructions(request));
+        let now = ((seen.len() - 1 - folders) as u64, instructions(request).0);
         let before = recorded(name);
         measured += &format!("{name}\t{}\t{}\n", now.0, now.1);
         differs |= now.0 != before.0 || now.1.abs_diff(before.1) * 100 > before.1 * TOLERANCE;

@@ -202,6 +202,51 @@ fn without_a_state_folder_the_log_says_how_to_make_one() {
 }
 
 #[test]
+fn members_log_in_and_out() {
+    let state = StateDir::new();
+    // `htpasswd -nbBC 4 ada 'old secret 1'`
+    let ada = "ada:$2y$04$AJ4T..S3XeAXHEw3UVH5GOx.GKdUVUgywtLSKmRnv4s5Ov4ekJK4C\n";
+    state.write("users", ada, 0o600);
+    let members = |cgi: Cgi| cgi.program(example("members")).state(&state).run();
+    let login = "/app/login?next=%2Fapp%2F%3Fpage%3D2";
+    let sent = members(Cgi::get("/?page=2"));
+    assert_eq!(sent.response().header("location"), Some(login), "{sent}");
+    let page = members(Cgi::get("/login?next=%2Fapp%2F%3Fpage%3D2"));
+    let field = "name=\"next\" value=\"/app/?page=2\"";
+    assert!(page.response().text().contains(field), "{page}");
+    let form = |password: &str| {
+        let body = format!("next=%2Fapp%2F%3Fpage%3D2&username=ada&password={password}");
+        members(Cgi::post("/login", &body))
+    };
+    let wrong = form("wrong+secret");
+    let response = wrong.response();
+    assert_eq!(response.status, 403, "{wrong}");
+    assert!(response.text().contains(field), "{wrong}");
+    assert!(response.text().contains("value=\"ada\""), "{wrong}");
+    assert!(!response.text().contains("wrong secret"), "{wrong}");
+    let right = form("old+secret+1");
+    assert_eq!(right.response().header("location"), Some("/app/?page=2"));
+    let cookie = right.response().cookie("session").expect("a session");
+    let cookie = format!("session={}", cookie.value);
+    let page = members(Cgi::get("/").cookie(&cookie));
+    assert!(page.response().text().contains("Hello ada"), "{page}");
+    let out = members(Cgi::post("/logout", "").cookie(&cookie));
+    assert_eq!(
+        out.response().header("location"),
+        Some("/app/login"),
+        "{out}"
+    );
+    let cookie = out.response().cookie("session").expect("its end");
+    assert_eq!(cookie.value, "", "{out}");
+    for _ in 0..5 {
+        form("wrong");
+    }
+    let limited = form("old+secret+1");
+    assert_eq!(limited.response().status, 429, "{limited}");
+    assert!(limited.response().header("retry-after").is_some());
+}
+
+#[test]
 fn without_a_web_server_it_says_so() {
     let out = counter("/").bare().run();
     assert_eq!(out.errors().lines().count(), 1, "{out}");

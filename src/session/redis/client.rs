@@ -162,7 +162,7 @@ impl Client {
 
     /// Calls `attempt`. If it returns `None`, because another process was faster, the
     /// server works, and the time is given back.
-    pub(super) fn attempt<T, E>(
+    pub(crate) fn attempt<T, E>(
         &self,
         attempt: impl FnOnce() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
@@ -449,7 +449,7 @@ impl Connection {
 
 /// Whether a command may be sent twice, as it changes nothing.
 fn is_repeatable(words: &[&[u8]]) -> bool {
-    const READING: [&[u8]; 3] = [b"GET", b"WATCH", b"SCAN"];
+    const READING: [&[u8]; 4] = [b"GET", b"WATCH", b"SCAN", b"TIME"];
     words.first().is_some_and(|name| READING.contains(name))
 }
 

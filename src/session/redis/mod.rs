@@ -11,7 +11,7 @@ mod pause;
 mod resp;
 mod socket;
 mod url;
-pub(super) mod values;
+pub(crate) mod values;
 
 pub(crate) use client::{Client, Connection, RedisError};
 pub(crate) use resp::Reply;

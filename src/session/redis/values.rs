@@ -161,7 +161,10 @@ impl Client {
 
 /// Sends all of `commands` as one transaction and returns their replies; `None`
 /// if a watched key was changed.
-fn exec(redis: &mut Connection, commands: &[&[&[u8]]]) -> Result<Option<Vec<Reply>>, RedisError> {
+pub(crate) fn exec(
+    redis: &mut Connection,
+    commands: &[&[&[u8]]],
+) -> Result<Option<Vec<Reply>>, RedisError> {
     let (begin, end): (&[&[u8]], &[&[u8]]) = (&[b"MULTI"], &[b"EXEC"]);
     let mut replies = redis.all(&[&[begin], commands, &[end]].concat(), MAX_SHORT_REPLY)?;
     let done = match replies.pop() {
@@ -178,7 +181,7 @@ fn exec(redis: &mut Connection, commands: &[&[&[u8]]]) -> Result<Option<Vec<Repl
     }
 }
 
-fn value(reply: Option<Reply>) -> Result<Option<Vec<u8>>, RedisError> {
+pub(crate) fn value(reply: Option<Reply>) -> Result<Option<Vec<u8>>, RedisError> {
     match reply {
         Some(Reply::Bulk(value)) => Ok(value),
         other => Err(unexpected(other.as_ref())),
@@ -186,11 +189,11 @@ fn value(reply: Option<Reply>) -> Result<Option<Vec<u8>>, RedisError> {
 }
 
 /// A reply of a kind that Redis does not give to the command that was sent.
-fn unexpected(reply: Option<&Reply>) -> RedisError {
+pub(crate) fn unexpected(reply: Option<&Reply>) -> RedisError {
     let kind = reply.map_or("nothing", Reply::kind);
     RedisError::Reply(format!("answered by {kind}, as Redis does not"))
 }
 
-pub(in crate::session) fn milliseconds(seconds: u64) -> String {
+pub(crate) fn milliseconds(seconds: u64) -> String {
     seconds.saturating_mul(1000).to_string()
 }

@@ -173,6 +173,18 @@ fn files_are_printed_as_shipped() {
     }
 }
 
+/// Whoever sets it up learns that the login is a demo at first.
+#[test]
+fn help_settings_and_manual_page_say_that_any_name_is_accepted() {
+    for args in [&["--help"][..], &["print", "toml"], &["print", "man"]] {
+        let text = signet(args, &[]).done().replace("# ", "");
+        let text: Vec<&str> = text.split_whitespace().collect();
+        let text = text.join(" ");
+        let says = "the login page accepts any name without a password, and protects nothing";
+        assert!(text.contains(says), "{args:?}: {text}");
+    }
+}
+
 /// For another program there is its name in the place of signet's, and its URL path;
 /// what is the same for every program stays.
 #[test]

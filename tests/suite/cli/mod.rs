@@ -134,7 +134,7 @@ fn help_is_an_answer() {
         );
     }
     #[rustfmt::skip]
-    let commands: [(&[&str], &[&str]); 9] = [
+    let commands: [(&[&str], &[&str]); 11] = [
         (&["key", "--help"],             &["new"]),
         (&["key", "new", "--help"],      &["--file"]),
         (&["cookie", "-h"],              &["decode"]),
@@ -142,6 +142,8 @@ fn help_is_an_answer() {
         (&["help", "cookie", "decode"],  &["COOKIE", "--unverified"]),
         (&["request", "--help"],         &["METHOD", "PATH", "--cookie", "--form", "--header"]),
         (&["help", "request"],           &["METHOD", "PATH"]),
+        (&["user", "--help"],            &["add", "passwd", "remove", "list", "check"]),
+        (&["user", "add", "--help"],     &["NAME", "--stdin"]),
         (&["print", "--help"],           &["htaccess", "lighttpd", "fcgid", "proxy-fcgi", "nginx", "systemd", "toml", "templates", "probe", "man", "completions"]),
         (&["help", "print", "completions"], &["SHELL", "bash", "zsh", "fish"]),
     ];
@@ -187,7 +189,9 @@ fn help_and_version_need_no_settings() {
 #[test]
 fn what_is_not_understood() {
     #[rustfmt::skip]
-    let cases: [(&[&str], &[&str]); 18] = [
+    let cases: [(&[&str], &[&str]); 20] = [
+        (&["user", "add"],               &["<NAME>"]),
+        (&["user", "del", "ada"],        &["'del'"]),
         (&["cookies"],                   &["'cookies'", "'cookie'"]),
         (&["requst", "GET", "/"],        &["'requst'", "'request'"]),
         (&["frobnicate"],                &["'frobnicate'", "--help"]),

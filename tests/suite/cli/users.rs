@@ -112,7 +112,13 @@ fn commands(cookie: &str) -> [Vec<&str>; 8] {
 
 /// Commands that read nothing that requests left, each with its subcommands, and those
 /// that have rows of their own in these tests.
-const OTHERS: [&[&str]; 4] = [&["fastcgi"], &["key", "new"], &["print"], &["request"]];
+const OTHERS: [&[&str]; 5] = [
+    &["fastcgi"],
+    &["key", "new"],
+    &["print"],
+    &["request"],
+    &["user"],
+];
 
 /// A command without a row would not be tested with the files of another user.
 #[test]
@@ -339,6 +345,9 @@ fn commands_about_sessions_never_make_the_state_folder() {
         &["sessions", "list"],
         &["sessions", "clean"],
         &["key", "rotate"],
+        &["user", "add", "ada", "--stdin"],
+        &["user", "list"],
+        &["user", "check"],
     ] {
         let vars = [
             ("SIGNET_STATE_DIR", &*missing),

@@ -3,6 +3,7 @@
 
 mod build;
 mod checkout;
+mod fail2ban;
 mod machines;
 mod packages;
 mod probe;

@@ -139,8 +139,10 @@ fn a_script_of_settings_may_be_the_application() {
         let program = env!("CARGO_BIN_EXE_signet");
         format!("#!{program}\nSESSION_COOKIE_NAME = \"{name}\"\n")
     };
-    let script = state.write("signet.fcgi", text("by_script"), 0o700);
-    let other = state.write("other.fcgi", text("by_other"), 0o700);
+    // Not in the state folder, as the folder of the script counts as served.
+    let scripts = StateDir::new();
+    let script = scripts.write("signet.fcgi", text("by_script"), 0o700);
+    let other = scripts.write("other.fcgi", text("by_other"), 0o700);
     let worker = Application::worker(&mut at(&script, &state));
     let named = |path: &Path| -> Params {
         with(login(FORM), "SCRIPT_FILENAME", path.display().to_string())

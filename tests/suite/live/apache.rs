@@ -27,7 +27,7 @@ const COMMON: [&str; 9] = [
 /// The two ways in which Apache starts a CGI program: by a process for that
 /// purpose, or by the one that serves the request.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Started {
+pub(crate) enum Started {
     ByDaemon,
     ByServer,
 }
@@ -51,7 +51,7 @@ pub(super) fn server_user() -> User {
 
 /// A configuration with no more in it than Apache needs to start: what stands
 /// in `site` is for the set-up to say, in `more`.
-pub(super) fn configuration(
+pub(crate) fn configuration(
     site: &Path,
     port: u16,
     started: Started,
@@ -78,7 +78,7 @@ pub(super) fn configuration(
 }
 
 /// Starts Apache, in the foreground, by the configuration in `site`.
-pub(super) fn start(mut apache: Command, site: &Path, port: u16) -> Server {
+pub(crate) fn start(mut apache: Command, site: &Path, port: u16) -> Server {
     let log = File::create(site.join("start.log")).expect("make a log of the start");
     apache
         .args(["-D", "FOREGROUND", "-f"])
@@ -200,6 +200,23 @@ fn log_in_and_out_behind_apache() {
         walk::follow_every_link(mount);
         walk::spell_the_base_path_otherwise(mount);
     });
+}
+
+/// By `.htaccess`, in a folder, and by `signet.conf`, which all set-ups here share.
+#[test]
+#[ignore = "needs Apache: run tests/run"]
+fn password_managers_find_the_page_behind_apache() {
+    let live = set_up(Started::ByDaemon);
+    for (base, status, target) in [
+        ("/app", 303, "/app/password"),
+        ("", 302, "/signet/password"),
+    ] {
+        let url = format!("{base}/.well-known/change-password");
+        let reply = http::get(live.mounts[0].port, &url, &[]);
+        assert_eq!(reply.status, status, "{reply:?}");
+        let location = reply.header("location").unwrap_or_default();
+        assert!(location.ends_with(target), "{reply:?}");
+    }
 }
 
 #[test]

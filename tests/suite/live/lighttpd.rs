@@ -94,6 +94,25 @@ fn log_in_and_out_behind_lighttpd() {
 
 #[test]
 #[ignore = "needs lighttpd: run tests/run"]
+fn password_managers_find_the_page_behind_lighttpd() {
+    each(|mount| {
+        if mount.base.is_empty() {
+            let reply = http::get(mount.port, "/.well-known/change-password", &[]);
+            let target = reply.header("location");
+            assert_eq!(
+                (reply.status, target),
+                (303, Some("/password")),
+                "{reply:?}"
+            );
+            // In the demo there is no such page.
+            let reply = http::get(mount.port, "/password", &[]);
+            assert!(reply.status == 404 && is_ours(&reply), "{reply:?}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs lighttpd: run tests/run"]
 fn answers_behind_lighttpd() {
     each(answers::all);
 }

@@ -10,7 +10,7 @@
 
 mod advice;
 mod answers;
-mod apache;
+pub(crate) mod apache;
 mod beside;
 mod busybox;
 mod daemon;

@@ -1,0 +1,50 @@
+//! Passwords in forms, and what is said about an attempt to log in.
+
+use http::StatusCode;
+use http::header::{self, HeaderValue};
+
+use super::texts::Texts;
+use crate::server::{Form, Response};
+use crate::users::password::{LONGEST, Password, WrongPassword};
+
+/// The status for a wrong name or password. Browsers do not offer to save a password
+/// after a status of 400 and above.
+pub(super) const WRONG: StatusCode = StatusCode::FORBIDDEN;
+
+/// The one password in this field of a form.
+pub(super) fn posted_password(fields: &Form, name: &str) -> Result<Password, WrongPassword> {
+    let mut typed = fields.all(name);
+    match (typed.next(), typed.next()) {
+        (Some(password), None) => Password::new(password.as_bytes()),
+        (None, _) | (_, Some(_)) => Err(WrongPassword::Empty),
+    }
+}
+
+/// Why a text is nobody's password.
+pub(super) fn wrong_password(wrong: WrongPassword, t: &Texts) -> String {
+    match wrong {
+        WrongPassword::Empty => t.no_password.to_owned(),
+        WrongPassword::TooLong => (t.long_password)(LONGEST),
+    }
+}
+
+/// That the next attempt has to wait.
+pub(super) fn limited(seconds: u64, t: &Texts) -> String {
+    (t.wait_for_login)(&in_words(seconds, t))
+}
+
+/// The response with `Retry-After`.
+pub(super) fn retry_after(mut response: Response, seconds: u64) -> Response {
+    let after = HeaderValue::from(seconds);
+    response.headers_mut().insert(header::RETRY_AFTER, after);
+    response
+}
+
+/// A time to wait, rounded up.
+fn in_words(seconds: u64, t: &Texts) -> String {
+    match seconds {
+        0 | 1 => t.one_second.to_owned(),
+        2..=99 => (t.seconds)(seconds),
+        _ => (t.minutes)(seconds.div_ceil(60)),
+    }
+}

@@ -1,0 +1,141 @@
+//! The page where users change their passwords.
+
+use http::{Method, StatusCode};
+
+use super::ChangePassword;
+use super::advice::Advice;
+use super::attempt::{self, posted_password};
+use super::response::response;
+use super::texts::{ENGLISH, Texts};
+use crate::files::shared::ChangeError;
+use crate::gateway::log;
+use crate::server::{Context, Error, Failure, Form, Request, Response};
+use crate::server::{form, redirect};
+use crate::session::Session;
+use crate::users::library::require_user;
+use crate::users::new_password::{FEWEST_CHARACTERS, MOST_BYTES, RefusedPassword, check_new};
+use crate::users::password::{Password, WrongPassword};
+use crate::users::{self, Accounts, PasswordChange};
+
+/// The category of the message that the password was changed.
+pub(super) const CHANGED: &str = "password_changed";
+
+/// Of the values in the form, the username is for password managers only: the user is
+/// that of the session.
+pub(super) fn password(request: &Request, session: &mut Session) -> Result<Response, Error> {
+    let context = Context::of(request);
+    let (config, t) = (&context.config, &ENGLISH);
+    let users = match Accounts::of(config).map_err(Failure::from)? {
+        Accounts::Users(users) if config.password_change => users,
+        Accounts::Users(_) | Accounts::Demo => return Err(Failure::NotFound.into()),
+    };
+    let username = require_user(request, session)?;
+    let empty = ChangePassword {
+        username: &username,
+        fewest: FEWEST_CHARACTERS as u16,
+        ..ChangePassword::default()
+    };
+    let unchangeable = |err: &ChangeError| {
+        log(format_args!(
+            "no password can be changed: users file: {err}"
+        ));
+        let advice = Advice {
+            t,
+            euid: config.euid(),
+        };
+        let problem = (t.no_password_change)(&advice.unchangeable_users(err));
+        let page = ChangePassword {
+            problem: &problem,
+            ..empty
+        };
+        with_status(response(&page, context)?, StatusCode::SERVICE_UNAVAILABLE)
+    };
+    if let Err(err) = users::check_changeable(config)? {
+        return unchangeable(&err);
+    }
+    if request.method() != Method::POST {
+        return response(&empty, context);
+    }
+    let fields: Form = form(request)?;
+    let again = |error: &str, status: StatusCode| {
+        let page = ChangePassword { error, ..empty };
+        with_status(response(&page, context)?, status)
+    };
+    // First what costs no attempt.
+    let new = match new_password(&fields, &username, t) {
+        Ok(new) => new,
+        Err(new_error) => {
+            let page = ChangePassword {
+                new_error: &new_error,
+                ..empty
+            };
+            return with_status(response(&page, context)?, StatusCode::BAD_REQUEST);
+        }
+    };
+    let old = match posted_password(&fields, "password") {
+        Ok(old) => old,
+        Err(wrong) => {
+            let error = attempt::wrong_password(wrong, t);
+            return again(&error, StatusCode::BAD_REQUEST);
+        }
+    };
+    match users::change_password(context, &users, session, &username, &old, &new)? {
+        PasswordChange::Changed => {
+            session.flash(CHANGED, "");
+            Ok(redirect(&context.mount.url_for("/")))
+        }
+        PasswordChange::Wrong => again(t.wrong_login, attempt::WRONG),
+        PasswordChange::Limited { seconds } => {
+            let error = attempt::limited(seconds, t);
+            let form = again(&error, StatusCode::TOO_MANY_REQUESTS)?;
+            Ok(attempt::retry_after(form, seconds))
+        }
+        // The next request finds that this session has ended.
+        PasswordChange::Superseded => Ok(redirect(&context.url_for("password", &[])?)),
+        PasswordChange::Unchangeable(err) => unchangeable(&err),
+    }
+}
+
+/// `/.well-known/change-password`, which password managers open.
+pub(super) fn change_password(request: &Request, _: &mut Session) -> Result<Response, Error> {
+    Ok(redirect(&Context::of(request).url_for("password", &[])?))
+}
+
+/// The new password, typed twice; or what is wrong with it.
+fn new_password(fields: &Form, username: &str, t: &Texts) -> Result<Password, String> {
+    let mut typed =
+        ["new_password", "new_password_again"].map(|name| posted_password(fields, name));
+    if typed
+        .iter()
+        .any(|typed| matches!(typed, Err(WrongPassword::Empty)))
+    {
+        return Err(t.no_new_password.to_owned());
+    }
+    let [first, second] = &mut typed;
+    let (Ok(new), Ok(again)) = (first, second) else {
+        return Err((t.long_new_password)(MOST_BYTES));
+    };
+    if new.as_typed() != again.as_typed() {
+        return Err(t.different_passwords.to_owned());
+    }
+    match check_new(new, username) {
+        Ok(()) => Ok(new.clone()),
+        Err(refused) => Err(refused_password(refused, t)),
+    }
+}
+
+fn refused_password(refused: RefusedPassword, t: &Texts) -> String {
+    match refused {
+        RefusedPassword::TooShort(number) => return (t.short_password)(FEWEST_CHARACTERS, number),
+        RefusedPassword::TooLong(_) => return (t.long_new_password)(MOST_BYTES),
+        RefusedPassword::Common => t.common_password,
+        RefusedPassword::Name => t.name_as_password,
+        RefusedPassword::Nul | RefusedPassword::NotUtf8 => t.unusable_password,
+    }
+    .to_owned()
+}
+
+fn with_status(mut response: Response, status: StatusCode) -> Result<Response, Error> {
+    *response.status_mut() = status;
+    Ok(response)
+}

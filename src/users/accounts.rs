@@ -1,0 +1,109 @@
+//! Who can log in: anybody by any name, as in the demo, or the users of the users file.
+
+use std::path::PathBuf;
+
+use super::store;
+use crate::config::{Config, StateDirError, UsersFileError};
+use crate::files::FileError;
+use crate::files::private::TooOpen;
+use crate::files::trusted::{Readers, TrustedFolder};
+use crate::server::Failure;
+
+/// An empty file in the state folder which records that there was a users file. If the
+/// users file is missing later, an upload may have deleted it before writing it anew,
+/// and nobody may log in by any name meanwhile.
+const MARKER: &str = "users.seen";
+
+/// Who can log in.
+pub(crate) enum Accounts {
+    /// Anybody, by any name: there is no users file, and there never was one.
+    Demo,
+    /// The users in a file of these bytes.
+    Users(Vec<u8>),
+}
+
+/// Why it is not known who can log in.
+#[derive(Debug)]
+pub(crate) enum AccountsError {
+    /// There is no trusted place for the file.
+    Place(UsersFileError),
+    /// The file cannot be read.
+    File(FileError),
+    /// It does not exist, although `USERS_FILE` names it.
+    NamedMissing(PathBuf),
+    /// It does not exist any more.
+    Missing(PathBuf),
+    /// It cannot be recorded that there is a users file.
+    Marker(FileError),
+}
+
+error_texts! { AccountsError:
+    Self::Place(err) => "users file: {err}";
+    Self::File(err) => "users file: {err}";
+    Self::NamedMissing(path) =>
+        "users file: {} does not exist, but USERS_FILE names it: restore it, or remove the \
+         setting", path.display();
+    Self::Missing(path) =>
+        "users file: {} does not exist any more: restore it, or delete {MARKER} in the same \
+         folder to let anybody log in by any name", path.display();
+    Self::Marker(err) => "users file: {err}; set USERS_FILE to the path of the users file";
+}
+
+impl From<AccountsError> for Failure {
+    fn from(err: AccountsError) -> Self {
+        Self::Unavailable(Box::new(err))
+    }
+}
+
+impl Accounts {
+    /// Who can log in by these settings.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountsError`]: then nobody can log in, and no session is a login.
+    pub(crate) fn of(config: &Config) -> Result<Self, AccountsError> {
+        let file = match config.users_file() {
+            Ok(file) => file,
+            // Where no state folder exists, there is no users file in it.
+            Err(UsersFileError::StateDir(StateDirError::NoneFound(_))) => return Ok(Self::Demo),
+            Err(err) => return Err(AccountsError::Place(err)),
+        };
+        let users = store::read(&file).map_err(AccountsError::File)?;
+        let users = users.map(|content| Self::Users(content.bytes));
+        if config.names_users_file() {
+            let users = users.ok_or_else(|| AccountsError::NamedMissing(file.path().to_owned()))?;
+            // The setting may be missing later, such as while signet.toml is uploaded anew.
+            // Until then it stands in for a marker that cannot be written.
+            if let Ok(folder) = config.state_folder()
+                && is_marked(folder).is_ok_and(|is_marked| !is_marked)
+            {
+                let _ = mark(folder);
+            }
+            return Ok(users);
+        }
+        let folder = config
+            .state_folder()
+            .map_err(|err| AccountsError::Place(UsersFileError::StateDir(err.clone())))?;
+        let is_marked = is_marked(folder).map_err(AccountsError::Marker)?;
+        match users {
+            None if is_marked => Err(AccountsError::Missing(file.path().to_owned())),
+            None => Ok(Self::Demo),
+            Some(users) => {
+                if !is_marked {
+                    mark(folder).map_err(AccountsError::Marker)?;
+                }
+                Ok(users)
+            }
+        }
+    }
+}
+
+fn is_marked(folder: &TrustedFolder) -> Result<bool, FileError> {
+    Ok(folder.open_own(MARKER, TooOpen::Corrected)?.is_some())
+}
+
+fn mark(folder: &TrustedFolder) -> Result<(), FileError> {
+    folder.make(Readers::Anybody)?;
+    folder.make_writable(MARKER)?;
+    Ok(())
+}

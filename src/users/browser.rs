@@ -1,0 +1,214 @@
+//! Browsers in which users have logged in before, known by a cookie.
+//!
+//! Whoever tries passwords for a name must not keep its owner out: attempts from a
+//! browser in which the owner has logged in have a limit of their own
+//! ([`limits`](super::limits)). The cookie of such a browser is `session_known` if the
+//! session's is `session`. It is no session and opens no page. It stays after a logout.
+//!
+//! Its token is `payload.timestamp.signature` as
+//! [`signing`](crate::session::signing) writes it, with a salt of its own. The payload
+//! is base64url of 16 random bytes, the browser's id, and a mark of 16 bytes for each
+//! user, the latest first. A mark is the first half of HMAC-SHA256 over the browser's id,
+//! the user's name, a zero byte and the user's hash. So it ends with the password, it says
+//! nothing about the name to others who see it, and it is of no use in another browser's
+//! token.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::hash::PasswordHash;
+use crate::session::cookie::{self, CookieScope, CookieSettings};
+use crate::session::signing::Signer;
+
+/// The end of the cookie's name, after that of the session's cookie.
+const SUFFIX: &str = "_known";
+
+/// The salt of the signature.
+const TOKEN_SALT: &[u8] = b"signet.known-browser";
+
+/// The salt of the marks. Their key is HMAC-SHA256(secret key, salt).
+const MARK_SALT: &[u8] = b"signet.known-user";
+
+/// Seconds that a browser is known after a login: 400 days, for which browsers keep a
+/// cookie at most (RFC 6265bis, 5.5).
+const MAX_AGE: u64 = 400 * 24 * 60 * 60;
+
+/// The most users that a browser is known by.
+const MAX_USERS: usize = 5;
+
+/// Cookies of the name that are read: one, and one of another path or domain.
+const MAX_TOKENS: usize = 2;
+
+/// The most bytes of a token that is verified; ours have 179.
+const MAX_TOKEN: usize = 400;
+
+/// The bytes of an id, and of a mark.
+const PART: usize = 16;
+
+type Part = [u8; PART];
+
+/// What the cookies of a request say about its browser. Debugging output has no ids.
+#[derive(Clone, Default)]
+pub struct KnownBrowser {
+    /// Those that are valid, in the order of the request.
+    tokens: Vec<Token>,
+}
+
+/// What stands in one token.
+#[derive(Clone)]
+struct Token {
+    id: Part,
+    marks: Vec<Part>,
+}
+
+impl fmt::Debug for KnownBrowser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KnownBrowser(..)")
+    }
+}
+
+impl KnownBrowser {
+    /// What the `Cookie` headers of a request say. `session` are the settings of the
+    /// session's cookie, `now` is in Unix seconds.
+    ///
+    /// Of cookies with this name, the first two are read. One whose signature is not valid
+    /// by any key, or that is older than 400 days, counts as absent.
+    pub fn parse<'h>(
+        headers: impl Iterator<Item = &'h [u8]>,
+        session: &CookieSettings,
+        keys: &Signer,
+        now: u64,
+    ) -> Self {
+        let name = session.beside(SUFFIX).name;
+        let values = headers.flat_map(|header| cookie::values_of(&name, header));
+        let mut signer = None;
+        let tokens = values
+            .take(MAX_TOKENS)
+            .filter(|value| value.len() <= MAX_TOKEN)
+            .filter_map(|value| {
+                let signer = signer.get_or_insert_with(|| keys.with_salt(TOKEN_SALT));
+                Token::read(signer.verify(value, MAX_AGE, now).ok()?.payload)
+            });
+        Self {
+            tokens: tokens.collect(),
+        }
+    }
+
+    /// The id of this user in this browser, for the limits of attempts; `None` if the user
+    /// has not logged in here since the password was changed.
+    ///
+    /// It is the user's mark, so that each user has a counter: with one for the whole
+    /// browser, a login by one name would take back the failures of another.
+    pub fn id_for(&self, name: &str, hash: &PasswordHash, keys: &Signer) -> Option<&[u8]> {
+        let mut tokens = self.tokens.iter();
+        tokens.find_map(|token| Some(token.marks[token.find(name, hash, keys)?].as_slice()))
+    }
+
+    /// The browser after a login: this user is its latest, and of more than five the first
+    /// ones are forgotten. It keeps its id, so that its users keep their marks.
+    ///
+    /// # Errors
+    ///
+    /// [`getrandom::Error`] if the browser needs an id and the system returns no random
+    /// bytes.
+    pub fn with_user(
+        &self,
+        name: &str,
+        hash: &PasswordHash,
+        keys: &Signer,
+    ) -> Result<Self, getrandom::Error> {
+        let knows_user = |token: &&Token| token.find(name, hash, keys).is_some();
+        let token = self.tokens.iter().find(knows_user);
+        let mut token = match token.or(self.tokens.first()) {
+            Some(token) => token.clone(),
+            None => Token::new()?,
+        };
+        if let Some(at) = token.find(name, hash, keys) {
+            token.marks.remove(at);
+        }
+        let mark = token.marks_of(name, hash, keys).next().map(short);
+        token.marks.splice(..0, mark);
+        token.marks.truncate(MAX_USERS);
+        Ok(Self {
+            tokens: vec![token],
+        })
+    }
+
+    /// The `Set-Cookie` value of a browser with a user, signed by the newest key at `now`
+    /// (Unix seconds), with the attributes of the session's cookie; `None` if there is no
+    /// user.
+    pub fn set_cookie(
+        &self,
+        session: &CookieSettings,
+        scope: CookieScope<'_>,
+        keys: &Signer,
+        now: u64,
+    ) -> Option<String> {
+        let token = self.tokens.first()?;
+        let token = keys.with_salt(TOKEN_SALT).sign(&token.write(), now);
+        let expires = Some(now.saturating_add(MAX_AGE));
+        // It always fits: session/cookie.rs tests the longest one.
+        cookie::line(&session.beside(SUFFIX), scope, token, expires).ok()
+    }
+}
+
+impl Token {
+    fn new() -> Result<Self, getrandom::Error> {
+        let mut id = [0; PART];
+        getrandom::fill(&mut id)?;
+        Ok(Self {
+            id,
+            marks: Vec::new(),
+        })
+    }
+
+    fn read(payload: &str) -> Option<Self> {
+        let mut bytes = [0; PART * (1 + MAX_USERS)];
+        let length = URL_SAFE_NO_PAD.decode_slice(payload, &mut bytes).ok()?;
+        let (parts, rest) = bytes[..length].as_chunks();
+        let (id, marks) = parts.split_first()?;
+        let is_whole = rest.is_empty() && !marks.is_empty();
+        is_whole.then(|| Self {
+            id: *id,
+            marks: marks.to_vec(),
+        })
+    }
+
+    fn write(&self) -> String {
+        let parts = std::iter::once(&self.id).chain(&self.marks);
+        URL_SAFE_NO_PAD.encode(parts.flatten().copied().collect::<Vec<u8>>())
+    }
+
+    /// Where the user's mark is, by any key.
+    fn find(&self, name: &str, hash: &PasswordHash, keys: &Signer) -> Option<usize> {
+        self.marks_of(name, hash, keys).find_map(|wanted| {
+            let is_wanted = |mark: &Part| wanted.clone().verify_truncated_left(mark).is_ok();
+            self.marks.iter().position(is_wanted)
+        })
+    }
+
+    /// The user's mark by each key, newest first, before its end.
+    fn marks_of<'m>(
+        &'m self,
+        name: &'m str,
+        hash: &'m PasswordHash,
+        keys: &'m Signer,
+    ) -> impl Iterator<Item = Hmac<Sha256>> {
+        keys.derived_keys(MARK_SALT).filter_map(move |key| {
+            let hmac = <Hmac<Sha256> as KeyInit>::new_from_slice(&key).ok()?;
+            let user = hmac.chain_update(self.id).chain_update(name);
+            Some(user.chain_update([0]).chain_update(hash.as_str()))
+        })
+    }
+}
+
+/// The first half of it.
+fn short(hmac: Hmac<Sha256>) -> Part {
+    let mut mark = [0; PART];
+    mark.copy_from_slice(&hmac.finalize().into_bytes()[..PART]);
+    mark
+}

@@ -1,0 +1,120 @@
+//! Users with passwords for programs that have their own pages.
+
+use std::path::PathBuf;
+
+use super::accounts::AccountsError;
+use super::login::{self, Attempted, judge, take_upload};
+use super::password::Password;
+use super::store;
+use crate::config::Config;
+use crate::server::{Context, Error, Failure, Request, Server, login_required};
+use crate::session::Session;
+
+/// There is no users file.
+#[derive(Debug)]
+struct NoUsersFile(PathBuf);
+
+error_texts! { NoUsersFile:
+    Self(path) =>
+        "users file: {} does not exist: make it with htpasswd -c -B, or name another in USERS_FILE",
+        path.display();
+}
+
+impl Server<'_> {
+    /// Has every session's login checked by the users file: that of `USERS_FILE`, or
+    /// `users` in the state folder, in the format of Apache's `htpasswd`. Then
+    /// [`Session::username`] is a user who logged in with [`log_in`] and whose password
+    /// is still the same. For other sessions it is `None`.
+    ///
+    /// A request with a login gets status 503, with the reason in the log, as long as
+    /// the users file is missing or cannot be read.
+    ///
+    /// The example program `tests/examples/members.rs` has a login page, a page for
+    /// members and a logout.
+    pub fn users(self) -> Self {
+        self.check_login(|context, username, claimed| {
+            judge(context, &users(&context.config)?, username, claimed)
+        })
+    }
+}
+
+/// Logs a user of the users file in: if the password is right, the session is that of
+/// this user, with a new id. To log out, use [`Session::clear`].
+///
+/// Failures are counted by name and address. After some, the next attempt has to wait,
+/// and its password is not verified. Set the status 429 and `Retry-After` then, and 403
+/// for a wrong name or password: browsers do not offer to save a password after these.
+/// Do not tell which of the two is wrong.
+///
+/// Users of an uploaded `add_users.txt` are taken into the users file before that, as
+/// signet does.
+///
+/// # Errors
+///
+/// Status 503, with the reason in the log, if there is no users file, if it or the state
+/// folder cannot be used, or if there is not enough memory for a hash. Status 500 if
+/// [`Server::users`] was not called.
+pub fn log_in(
+    request: &Request,
+    session: &mut Session,
+    name: &str,
+    password: &str,
+) -> Result<Attempted, Error> {
+    let context = Context::of(request);
+    if !context.checks_logins() {
+        return Err(Error::new("log_in needs Server::users"));
+    }
+    // An attempt whose session cannot be kept is not counted.
+    session.open();
+    take_upload(context);
+    let users = users(&context.config)?;
+    match Password::new(password.as_bytes()) {
+        Ok(password) => Ok(login::log_in(context, &users, session, name, &password)?),
+        // No user has such a password.
+        Err(_) => Ok(Attempted::Wrong),
+    }
+}
+
+/// The user who is logged in. A handler that returns the error redirects other visitors
+/// to the login page, the route whose endpoint is `login`, with status 303:
+///
+/// ```
+/// use signet::{Error, Request, Server, Session};
+///
+/// fn members(request: &Request, session: &mut Session) -> Result<String, Error> {
+///     let user = signet::require_user(request, session)?;
+///     Ok(format!("Hello {user}"))
+/// }
+///
+/// let server = Server::named("club")
+///     .users()
+///     .get("/members", members)
+///     .get("/login", |_: &Request, _: &mut Session| "the login form")
+///     .endpoint("login");
+/// let mut client = signet::testing::Client::new(&server).without_redirects();
+/// let response = client.get("/members");
+/// assert_eq!(response.header("location"), Some("/login?next=%2Fmembers"));
+/// ```
+///
+/// The parameter `next` is the URL of the request, for a redirect after the login: read
+/// it as a [`LocalPath`](crate::LocalPath). It is left out if the URL has no page for
+/// GET.
+///
+/// # Errors
+///
+/// Status 303, with which the server redirects. Status 500 if no route has the endpoint
+/// `login`.
+pub fn require_user(request: &Request, session: &Session) -> Result<String, Error> {
+    match session.username() {
+        Some(name) => Ok(name.to_owned()),
+        None => Err(login_required(request)),
+    }
+}
+
+/// The bytes of the users file, without which there are no users.
+fn users(config: &Config) -> Result<Vec<u8>, Failure> {
+    let file = config.users_file().map_err(AccountsError::Place)?;
+    let content = store::read(&file).map_err(AccountsError::File)?;
+    let missing = || Failure::Unavailable(Box::new(NoUsersFile(file.path().to_owned())));
+    Ok(content.ok_or_else(missing)?.bytes)
+}

@@ -1,0 +1,291 @@
+//! Logging in by a password.
+
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use super::accounts::Accounts;
+use super::browser::KnownBrowser;
+use super::file::{Entry, UsersFile};
+use super::fingerprint;
+use super::hash::{HashError, PasswordHash};
+use super::limits::{Address, Attempt, Limits, Name, Now, PATIENCE, WORKER_PATIENCE};
+use super::password::Password;
+use super::slots::Slots;
+use super::store::Stored;
+use super::upload::{self, Budget, UploadError};
+use crate::gateway::{ClientAddress, Interface, log, uptime};
+use crate::server::{Context, Failure};
+use crate::session::{FINGERPRINT, Login, Session, USERNAME};
+
+/// The result of an attempt to log in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Attempted {
+    /// The session is the user's.
+    LoggedIn,
+    /// There is no such user, or the password is wrong.
+    Wrong,
+    /// Too many attempts failed, or are made at the moment.
+    Limited {
+        /// Seconds until the next attempt may succeed.
+        seconds: u64,
+    },
+}
+
+/// Judges the username of a session by its fingerprint. Without a users file, every
+/// name is valid.
+pub(crate) fn check_login(
+    context: &Context,
+    username: &str,
+    claimed: Option<&str>,
+) -> Result<Login, Failure> {
+    let users = match Accounts::of(&context.config)? {
+        Accounts::Demo => return Ok(Login::Valid),
+        Accounts::Users(users) => users,
+    };
+    judge(context, &users, username, claimed)
+}
+
+/// Judges the username of a session by its fingerprint and the bytes of the users file.
+pub(super) fn judge(
+    context: &Context,
+    users: &[u8],
+    username: &str,
+    claimed: Option<&str>,
+) -> Result<Login, Failure> {
+    let Some(claimed) = claimed else {
+        return Ok(Login::Unproven);
+    };
+    let Some(user) = UsersFile::find_in(users, username) else {
+        return Ok(Login::Ended);
+    };
+    let signer = context.config.signer(context.now).map_err(Failure::Key)?;
+    Ok(match fingerprint::matches(claimed, &user, &signer) {
+        true => Login::Valid,
+        false => Login::Ended,
+    })
+}
+
+/// How long the hashes of uploaded users may take, in a process of one request.
+const UPLOAD_TIME: Duration = Duration::from_secs(2);
+
+/// The same in a worker that has other visitors: one hash.
+const WORKER_UPLOAD_TIME: Duration = Duration::from_millis(1);
+
+/// Takes users from an uploaded `add_users.txt`, if there is one, and logs their names.
+pub(crate) fn take_upload(context: &Context) {
+    let began = Instant::now();
+    let budget = Budget {
+        elapsed: &|| began.elapsed(),
+        limit: match context.interface {
+            Interface::FastCgi => WORKER_UPLOAD_TIME,
+            Interface::Cgi | Interface::CommandLine => UPLOAD_TIME,
+        },
+    };
+    let upload = match upload::take(&context.config, context.now, &budget, PasswordHash::make) {
+        Ok(Some(upload)) => upload,
+        Ok(None) => return,
+        // Without a folder there is no upload. Where one is needed, its fault is logged.
+        Err(UploadError::StateDir(_)) => return,
+        Err(err) if err.may_pass() => return,
+        Err(err) => return log(format_args!("{}: {err}", upload::FILE_NAME)),
+    };
+    for (name, stored) in upload.stored {
+        let name = name.as_str();
+        log(match stored {
+            Stored::Added => format!("{}: added the user {name:?}", upload::FILE_NAME),
+            Stored::Changed => format!("{}: changed the password of {name:?}", upload::FILE_NAME),
+        });
+    }
+    for (line, reason) in upload.refused {
+        log(format_args!("{}, line {line}: {reason}", upload::FILE_NAME));
+    }
+}
+
+/// The result of an attempt whose password was verified, unless it was limited.
+pub(super) enum Verdict<T> {
+    /// The password is right.
+    Right(T),
+    /// There is no such user, or the password is wrong.
+    Wrong,
+    /// As [`Attempted::Limited`].
+    Limited {
+        /// As there.
+        seconds: u64,
+    },
+}
+
+/// Makes the session that of the user `name` if the password is right.
+///
+/// # Errors
+///
+/// As those of [`attempt`].
+pub(crate) fn log_in(
+    context: &Context,
+    users: &[u8],
+    session: &mut Session,
+    name: &str,
+    password: &Password,
+) -> Result<Attempted, Failure> {
+    let verdict = attempt(context, users, name, password, |user, who| {
+        session.insert(USERNAME, user.name.as_str());
+        log(format_args!("login of {who}"));
+        match &user.hash {
+            Ok(hash) => prove(context, session, user.name.as_str(), hash),
+            // Nobody's password is right.
+            Err(_) => Ok(()),
+        }
+    })?;
+    Ok(match verdict {
+        Verdict::Right(proved) => {
+            proved?;
+            Attempted::LoggedIn
+        }
+        Verdict::Wrong => Attempted::Wrong,
+        Verdict::Limited { seconds } => Attempted::Limited { seconds },
+    })
+}
+
+/// Binds the session to the user's password, and gives it a new id and beginning. From
+/// now on the browser is known.
+pub(super) fn prove(
+    context: &Context,
+    session: &mut Session,
+    name: &str,
+    hash: &PasswordHash,
+) -> Result<(), Failure> {
+    let signer = context.config.signer(context.now).map_err(Failure::Key)?;
+    if let Some(proof) = fingerprint::of(name, hash, &signer) {
+        session.insert(FINGERPRINT, proof);
+    }
+    // Also if the same user was logged in already.
+    session.renew();
+    let cookie = &context.config.cookie;
+    let cookies = context.vars.all("HTTP_COOKIE");
+    let browser = KnownBrowser::parse(cookies, cookie, &signer, context.now);
+    // Without random bytes it is not known.
+    if let Ok(browser) = browser.with_user(name, hash, &signer)
+        && let Some(line) = browser.set_cookie(cookie, context.cookie_scope(), &signer, context.now)
+    {
+        session.add_cookie(line);
+    }
+    Ok(())
+}
+
+/// Verifies the password of the user `name`. If it is right, calls `when_right` with the
+/// user and with name and address for the log, before other passwords are verified in
+/// its place.
+///
+/// An attempt is counted before its password is verified, and none is verified while
+/// the name or the address has to wait. An attempt that fails computes one hash for
+/// each kind and cost in the file, at most three: so its time does not tell whether
+/// there is such a user, or what the user's hash is.
+///
+/// # Errors
+///
+/// The key or the state folder cannot be used, or there is not enough memory.
+pub(super) fn attempt<T>(
+    context: &Context,
+    users: &[u8],
+    name: &str,
+    password: &Password,
+    when_right: impl FnOnce(&Entry, &str) -> T,
+) -> Result<Verdict<T>, Failure> {
+    let config = &context.config;
+    let users = UsersFile::parse(users);
+    let user = users.find(name);
+    let address = ClientAddress::new(&context.vars, config.trust_proxy);
+    if let ClientAddress::Unknown(reason) = &address {
+        log(format_args!(
+            "failed logins are not counted by address: {reason}"
+        ));
+    }
+    // People type passwords into the field of the name: only known names are logged.
+    let who = match user {
+        Some(user) => format!("{:?} from {address}", user.name.as_str()),
+        None => format!("from {address}"),
+    };
+    let of = if user.is_some() { "of " } else { "" };
+    let own = user.and_then(|user| user.hash.as_ref().ok());
+    let signer = config.signer(context.now).map_err(Failure::Key)?;
+    let cookies = context.vars.all("HTTP_COOKIE");
+    let browser = KnownBrowser::parse(cookies, &config.cookie, &signer, context.now);
+    let attempt = Attempt {
+        name: match user {
+            Some(user) => Name::Known(user.name.as_str()),
+            None => Name::Invented(name),
+        },
+        address: address.counts_as().map(Address::from),
+        browser: own.and_then(|own| browser.id_for(name, own, &signer)),
+    };
+    let limited = |seconds| {
+        let colon = if user.is_some() { ":" } else { "" };
+        log(format_args!("login limited for {seconds} s{colon} {who}"));
+        Ok(Verdict::Limited { seconds })
+    };
+    // A worker has other visitors, who would wait as well.
+    let (lock_wait, slot_wait) = match context.interface {
+        Interface::FastCgi => (WORKER_PATIENCE, Duration::ZERO),
+        Interface::Cgi | Interface::CommandLine => (PATIENCE, PATIENCE),
+    };
+    let now = || Now {
+        unix: context.now,
+        uptime: uptime(),
+    };
+    let limits = Limits::of(config, signer.key(), lock_wait).map_err(Failure::StateDir)?;
+    let admitted = match limits.begin(&attempt, now()) {
+        Ok(admitted) => admitted,
+        Err(wait) => return limited(wait.seconds),
+    };
+    let processors = available_parallelism().map_or(1, usize::from);
+    let slots = Slots::of(config, processors).map_err(Failure::StateDir)?;
+    let _slot = match slots.take(&admitted, slot_wait) {
+        Ok(slot) => slot,
+        Err(busy) => {
+            admitted.cancel(now());
+            return limited(busy.seconds);
+        }
+    };
+    if let Some(Entry {
+        hash: Err(reason),
+        line,
+        ..
+    }) = user
+    {
+        log(format_args!("users file, line {line}: {reason}"));
+    }
+    match (is_right(&users, own, password), user) {
+        (Ok(true), Some(user)) => {
+            admitted.succeed(now());
+            Ok(Verdict::Right(when_right(user, &who)))
+        }
+        (Ok(_), _) => {
+            admitted.fail();
+            log(format_args!("failed login {of}{who}"));
+            Ok(Verdict::Wrong)
+        }
+        (Err(err), _) => {
+            admitted.cancel(now());
+            Err(Failure::Unavailable(Box::new(err)))
+        }
+    }
+}
+
+/// Whether the password is the user's. If it is not, all hashes have been computed that
+/// an attempt costs with this file.
+fn is_right(
+    users: &UsersFile,
+    own: Option<&PasswordHash>,
+    password: &Password,
+) -> Result<bool, HashError> {
+    if let Some(own) = own
+        && own.verify(password)?
+    {
+        return Ok(true);
+    }
+    for work in users.works() {
+        if own.is_none_or(|own| own.work() != work) {
+            work.decoy().verify(password)?;
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,27 @@
+//! Users with passwords: the users file, password hashes, limits on failed logins, and
+//! what a session proves about its user.
+
+mod accounts;
+pub mod browser;
+mod change;
+pub mod common;
+pub mod edit;
+pub mod file;
+mod fingerprint;
+pub mod hash;
+pub mod library;
+pub mod limits;
+mod line;
+mod login;
+pub mod name;
+pub mod new_password;
+pub mod password;
+pub mod slots;
+pub mod store;
+pub mod upload;
+
+pub(crate) use accounts::{Accounts, AccountsError};
+#[cfg(feature = "program")]
+pub(crate) use change::{PasswordChange, change_password, check_changeable};
+pub use login::Attempted;
+pub(crate) use login::{check_login, log_in, take_upload};

@@ -1,0 +1,49 @@
+//! Decoys cost what a wrong password costs.
+
+use std::collections::BTreeSet;
+
+use signet::users::password::Password;
+
+use super::recorded::RECORDED;
+use super::{hash, password_hash};
+
+#[test]
+fn a_decoy_has_the_work_of_its_hash_and_matches_nothing() {
+    for (name, password, text) in RECORDED {
+        let hash = hash(text);
+        let decoy = hash.work().decoy();
+        assert_eq!(decoy.work(), hash.work(), "{name}");
+        assert_eq!(decoy.is_weak(), hash.is_weak(), "{name}");
+        let password = Password::new(password.as_bytes()).expect("a password");
+        assert_eq!(decoy.verify(&password), Ok(false), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs valgrind: run tests/run"]
+fn a_decoy_takes_the_instructions_of_a_wrong_password() {
+    let valgrind = [
+        "/usr/bin/valgrind",
+        "--tool=callgrind",
+        "--callgrind-out-file=/dev/null",
+    ];
+    let mut seen = BTreeSet::new();
+    for (name, _, text) in RECORDED {
+        if !seen.insert(hash(text).work()) {
+            continue;
+        }
+        let [verify, decoy] = ["verify", "decoy"].map(|how| {
+            let out = password_hash(&valgrind, &[how, text], b"a wrong password");
+            assert_eq!(out.stdout, b"false\n", "{name}: {out:?}");
+            let log = String::from_utf8_lossy(&out.stderr);
+            let collected = log.lines().find_map(|line| line.split_once("Collected : "));
+            let (_, collected) = collected.unwrap_or_else(|| panic!("callgrind: {log}"));
+            collected.trim().parse::<u64>().expect("a number")
+        });
+        let difference = verify.abs_diff(decoy);
+        assert!(
+            difference * 100 <= verify,
+            "{name}: {verify}, decoy {decoy}"
+        );
+    }
+}

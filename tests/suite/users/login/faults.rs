@@ -1,0 +1,234 @@
+//! A users file that cannot be used: nobody gets in, and nobody is logged out.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use signet::testing::Response;
+
+use super::{ADA, PASSWORD, attempt, browser, log_in, post, server, state_of, user};
+use crate::live::site::{Site, User};
+use crate::support::html::words;
+use crate::support::{Cgi, StateDir};
+
+const ALICE: User = User {
+    uid: 61_234,
+    gid: 61_234,
+};
+const MALLORY: User = User {
+    uid: 61_235,
+    gid: 61_235,
+};
+const ROOT: User = User { uid: 0, gid: 0 };
+
+type Break = fn(&Path);
+
+fn write(path: &Path, text: &str, mode: u32) {
+    fs::write(path, text).expect("write");
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("chmod");
+}
+
+#[rustfmt::skip]
+const FAULTS: [(&str, Break, &str); 7] = [
+    ("absent",        |_| {},                                                         "does not exist any more"),
+    ("a folder",      |path| fs::create_dir(path).expect("mkdir"),                    "not a regular file"),
+    ("a pipe",        |path| mknodat(CWD, path, FileType::Fifo, Mode::RUSR, 0).expect("mkfifo"), "not a regular file"),
+    ("too large",     |path| fs::File::create(path).expect("make").set_len(17 << 20).expect("grow"), "larger than 16777216 bytes"),
+    ("writable",      |path| write(path, ADA, 0o602),                                 "written by other users"),
+    ("a loop",        |path| symlink("users", path).expect("link"),                   "users"),
+    ("a broken link", |path| symlink("nowhere", path).expect("link"),                 "users"),
+];
+
+/// A 503 that tells the owner why, and takes no cookie.
+#[track_caller]
+fn assert_unavailable(name: &str, response: &Response, reason: &str) {
+    let text = response.text();
+    assert_eq!(response.status, 503, "{name}: {text}");
+    assert!(
+        response.log.contains("users file: "),
+        "{name}: {}",
+        response.log
+    );
+    assert!(response.log.contains(reason), "{name}: {}", response.log);
+    assert_eq!(response.log.lines().count(), 1, "{name}: {}", response.log);
+    assert_eq!(response.headers.get("set-cookie"), None, "{name}");
+    let text = words(&text);
+    assert!(
+        text.contains("cannot read its list of users"),
+        "{name}: {text}"
+    );
+    assert!(!text.contains("ogged in as"), "{name}: {text}");
+    assert!(!text.contains("not logged in"), "{name}: {text}");
+    assert!(!text.contains("any name is accepted"), "{name}: {text}");
+}
+
+#[test]
+fn a_users_file_that_cannot_be_read_ends_no_session() {
+    for kind in ["cookie", "filesystem"] {
+        for (name, make, reason) in FAULTS {
+            let name = format!("{kind}: {name}");
+            let (server, state) = (server(), state_of(ADA));
+            let users = state.path().join("users");
+            let mut ada = browser(&server, &state).setting("SESSION_TYPE", kind);
+            log_in(&mut ada, "ada", PASSWORD);
+            fs::remove_file(&users).expect("remove it");
+            make(&users);
+
+            let mut stranger = browser(&server, &state).setting("SESSION_TYPE", kind);
+            for response in [
+                ada.get("/"),
+                ada.get("/login"),
+                ada.get("/logout"),
+                post(&mut ada, &[("username", "ada")]),
+                attempt(&mut ada, "ada", PASSWORD),
+                stranger.get("/login"),
+                post(&mut stranger, &[("username", "ada")]),
+                attempt(&mut stranger, "ada", PASSWORD),
+                attempt(&mut stranger, "", ""),
+            ] {
+                assert_unavailable(&name, &response, reason);
+            }
+            assert_eq!(user(&mut stranger), None, "{name}");
+
+            match users.is_dir() {
+                true => fs::remove_dir(&users).expect("rmdir"),
+                false => drop(fs::remove_file(&users)),
+            }
+            state.write("users", ADA, 0o600);
+            assert_eq!(user(&mut ada).as_deref(), Some("ada"), "{name}");
+        }
+    }
+}
+
+/// `USERS_FILE` says by itself that there is to be a file.
+#[test]
+fn a_file_that_a_setting_names_has_to_exist() {
+    let (server, state) = (server(), StateDir::new());
+    let path = state.path().join("passwd");
+    let mut browser = browser(&server, &state).setting("USERS_FILE", &path);
+    let reason = "does not exist, but USERS_FILE names it";
+    for response in [
+        browser.get("/login"),
+        post(&mut browser, &[("username", "ada")]),
+        attempt(&mut browser, "ada", PASSWORD),
+    ] {
+        assert_unavailable("missing", &response, reason);
+        let text = words(&response.text());
+        assert!(
+            text.contains("that the setting USERS_FILE names does not exist"),
+            "{text}"
+        );
+    }
+    state.write("passwd", ADA, 0o644);
+    log_in(&mut browser, "ada", PASSWORD);
+    fs::remove_file(&path).expect("remove it");
+    assert_unavailable("removed", &browser.get("/"), reason);
+}
+
+/// An upload of the settings may delete them before it writes them.
+#[test]
+fn without_the_setting_a_named_file_is_no_reason_for_the_demo() {
+    let (server, state) = (server(), StateDir::new());
+    let path = state.write("passwd", ADA, 0o644);
+    let mut ada = browser(&server, &state).setting("USERS_FILE", path);
+    log_in(&mut ada, "ada", PASSWORD);
+    let mut eve = browser(&server, &state);
+    let response = post(&mut eve, &[("username", "eve")]);
+    assert_unavailable("no setting", &response, "does not exist any more");
+}
+
+/// The one in the state folder is not used instead.
+#[test]
+fn a_setting_takes_the_place_of_the_file_in_the_state_folder() {
+    let (server, state) = (server(), state_of(ADA));
+    let path = state.write("passwd", "bob:{SHA}x\n", 0o644);
+    let mut browser = browser(&server, &state).setting("USERS_FILE", path);
+    assert_eq!(attempt(&mut browser, "ada", PASSWORD).status, 403);
+}
+
+#[test]
+fn a_marker_that_cannot_be_used_is_a_fault() {
+    for users in [Some(ADA), None] {
+        let (server, state) = (server(), StateDir::new());
+        fs::create_dir(state.path().join("users.seen")).expect("mkdir");
+        if let Some(text) = users {
+            state.write("users", text, 0o600);
+        }
+        let response = browser(&server, &state).get("/login");
+        assert_unavailable("a folder", &response, "users.seen: is not a regular file");
+        assert!(response.log.contains("set USERS_FILE"), "{}", response.log);
+    }
+}
+
+/// What the program answers as `user`.
+fn run_as(user: User, site: &Site, request: Cgi) -> crate::support::Output {
+    let (uid, gid) = (
+        format!("--reuid={}", user.uid),
+        format!("--regid={}", user.gid),
+    );
+    request
+        .program(site.path().join("signet"))
+        .var("SIGNET_STATE_DIR", site.path().join("state"))
+        .through(&["/usr/bin/setpriv", &uid, &gid, "--clear-groups"])
+        .run()
+}
+
+fn site(folder: User, folder_mode: u32, users: User, mode: u32) -> Site {
+    let site = Site::new();
+    site.program("signet", ROOT);
+    site.folder("state", folder, folder_mode);
+    site.file("state/users", ADA, users, mode);
+    site
+}
+
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn a_file_of_another_user_is_a_fault() {
+    let (server, state) = (server(), state_of(ADA));
+    let mut ada = browser(&server, &state);
+    log_in(&mut ada, "ada", PASSWORD);
+    let cookie = format!("session={}", ada.cookie("session").expect("a cookie"));
+    let cookie = &cookie;
+    #[rustfmt::skip]
+    let cases = [
+        // name                  folder  mode   users    mode   words
+        ("mallory's",            ALICE,  0o700, MALLORY, 0o644, "belongs to another user"),
+        ("unreadable",           ALICE,  0o700, ALICE,   0o200, "cannot be read"),
+        ("root's, not readable", ALICE,  0o700, ROOT,    0o600, "ermission"),
+        ("no marker",            ALICE,  0o500, ALICE,   0o600, "set USERS_FILE to the path"),
+        ("another's folder",     ROOT,   0o755, ROOT,    0o644, "belongs to another user"),
+    ];
+    for (name, folder, folder_mode, users, mode, reason) in cases {
+        let site = site(folder, folder_mode, users, mode);
+        let form = format!("username=ada&password={}", PASSWORD.replace(' ', "+"));
+        for request in [
+            Cgi::get("/login"),
+            Cgi::get("/").cookie(cookie),
+            Cgi::post("/login", "username=ada"),
+            Cgi::post("/login", form),
+        ] {
+            let out = run_as(ALICE, &site, request);
+            let log = out.errors();
+            let response = out.response();
+            assert_eq!(response.status, 503, "{name}: {out}");
+            assert!(log.contains(reason), "{name}: {log}");
+            assert!(response.cookies().is_empty(), "{name}");
+        }
+    }
+}
+
+/// Where the folder cannot be written, the setting stands in for the marker.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn without_a_writable_folder_a_setting_makes_logins_work() {
+    let site = site(ALICE, 0o500, ALICE, 0o600);
+    let form = format!("username=ada&password={}", PASSWORD.replace(' ', "+"));
+    let request =
+        Cgi::post("/login", form).var("SIGNET_USERS_FILE", site.path().join("state/users"));
+    let out = run_as(ALICE, &site, request);
+    assert_eq!(out.response().status, 303, "{out}");
+    let log = out.errors();
+    assert!(log.contains("login of \"ada\" from 192.0.2.7"), "{log}");
+    assert!(log.contains("failed logins cannot be counted"), "{log}");
+}
