@@ -8,6 +8,7 @@ mod differences;
 mod exchange;
 mod headers;
 mod shared;
+mod users;
 mod walk;
 
 use std::cell::Cell;

@@ -251,7 +251,7 @@ fn log_out_everywhere_is_known_to_signet_only() {
 }
 
 /// What Flask does with these lines, in a folder where flask_signet.py lies.
-fn python(lines: &str) -> std::process::Output {
+pub(super) fn python(lines: &str) -> std::process::Output {
     let root = env!("CARGO_MANIFEST_DIR");
     Command::new(format!("{root}/target/venv/bin/python"))
         .args(["-B", "-c", lines])
