@@ -359,7 +359,7 @@ def the_walk(driver, url):
 def the_picture(driver, url, path):
     """The three screens in a row, each as wide as a small phone, at twice the pixels."""
     walk = Walk(driver, url)
-    width, height, gap = 340, 380, 20
+    width, height, gap = 340, 420, 20
     walk.view({"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True}, "light")
     screens = []
 
