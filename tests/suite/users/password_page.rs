@@ -401,6 +401,7 @@ fn as_alice(
         .envs(request.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("start setpriv");
     let mut stdin = signet.stdin.take().expect("a pipe");
