@@ -448,6 +448,13 @@ impl Session {
         self.state().origin == Origin::New || self.renewed()
     }
 
+    /// The values, without marking the session accessed: for a handler that passes them
+    /// on to another program, which tells whether it used them.
+    #[doc(hidden)]
+    pub fn unmarked(&self) -> &BTreeMap<String, Value> {
+        self.values()
+    }
+
     /// The value of [`USERNAME`], without marking the session accessed.
     pub(super) fn user(&self) -> Option<&str> {
         user(self.values())
