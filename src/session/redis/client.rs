@@ -3,6 +3,7 @@
 
 use std::io::{self, BufReader, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
@@ -160,18 +161,30 @@ impl Client {
         kept.request += 1;
     }
 
-    /// Calls `attempt`. If it returns `None`, because another process was faster, the
-    /// server works, and the time is given back.
-    pub(crate) fn attempt<T, E>(
+    /// Repeats `attempt` while it returns `None`, because another process was faster,
+    /// but not for longer than `most`: then it returns `None`. The server works, so the
+    /// time of these attempts is given back.
+    pub(crate) fn repeat<T, E>(
         &self,
-        attempt: impl FnOnce() -> Result<Option<T>, E>,
+        most: Duration,
+        mut attempt: impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
-        let before = *self.budget.spent();
-        let outcome = attempt();
-        if let Ok(None) = outcome {
+        let began = Instant::now();
+        let mut tries = 0;
+        loop {
+            let before = *self.budget.spent();
+            if let Some(done) = attempt()? {
+                return Ok(Some(done));
+            }
             *self.budget.spent() = before;
+            if began.elapsed() >= most {
+                return Ok(None);
+            }
+            // With different times, the processes do not collide again.
+            let turn = u64::from(std::process::id()) % 7;
+            thread::sleep(Duration::from_micros(100 * (turn + tries)));
+            tries = 10.min(tries + 1);
         }
-        outcome
     }
 
     /// Calls `talk` with a connection to the server that has its keys. It is called

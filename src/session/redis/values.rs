@@ -5,8 +5,7 @@
 //! repeated. Each transaction is about one key, which is all that a Redis Cluster
 //! allows.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Client, Connection, RedisError, Reply};
 use crate::session::store::StoreError;
@@ -103,40 +102,32 @@ impl Client {
         limit: usize,
         mut step: impl FnMut(Option<Vec<u8>>) -> Result<Step, StoreError>,
     ) -> Result<bool, StoreError> {
-        let began = Instant::now();
-        let mut tries = 0;
-        while began.elapsed() < MAX_REPEATING {
-            let talk = |redis: &mut Connection| {
-                let watch: &[&[u8]] = &[b"WATCH", key.as_bytes()];
-                let get: &[&[u8]] = &[b"GET", key.as_bytes()];
-                let found = value(redis.all(&[watch, get], limit)?.pop())?;
-                let (bytes, lifetime);
-                let command: &[&[u8]] = match step(found) {
-                    Ok(Step::Put(put, seconds)) => {
-                        (bytes, lifetime) = (put, milliseconds(seconds));
-                        &[b"SET", key.as_bytes(), &bytes, b"PX", lifetime.as_bytes()]
-                    }
-                    Ok(Step::Delete) => &[b"DEL", key.as_bytes()],
-                    outcome @ (Ok(Step::Leave) | Err(_)) => {
-                        redis.one(&[b"UNWATCH"], MAX_SHORT_REPLY)?;
-                        return Ok(outcome.map(|_| Some(false)));
-                    }
-                };
-                Ok(Ok(exec(redis, &[command])?.map(|_| true)))
+        let mut talk = |redis: &mut Connection| {
+            let watch: &[&[u8]] = &[b"WATCH", key.as_bytes()];
+            let get: &[&[u8]] = &[b"GET", key.as_bytes()];
+            let found = value(redis.all(&[watch, get], limit)?.pop())?;
+            let (bytes, lifetime);
+            let command: &[&[u8]] = match step(found) {
+                Ok(Step::Put(put, seconds)) => {
+                    (bytes, lifetime) = (put, milliseconds(seconds));
+                    &[b"SET", key.as_bytes(), &bytes, b"PX", lifetime.as_bytes()]
+                }
+                Ok(Step::Delete) => &[b"DEL", key.as_bytes()],
+                outcome @ (Ok(Step::Leave) | Err(_)) => {
+                    redis.one(&[b"UNWATCH"], MAX_SHORT_REPLY)?;
+                    return Ok(outcome.map(|_| Some(false)));
+                }
             };
-            if let Some(changed) = self.attempt(|| self.on(key, talk)?)? {
-                return Ok(changed);
-            }
-            // With different times, the processes do not collide again.
-            let turn = u64::from(std::process::id()) % 7;
-            thread::sleep(Duration::from_micros(100 * (turn + tries)));
-            tries = 10.min(tries + 1);
-        }
-        Err(StoreError::Unavailable(format!(
-            "{}: other processes changed {key} again and again for {} s",
-            self.place(),
-            MAX_REPEATING.as_secs()
-        )))
+            Ok(Ok(exec(redis, &[command])?.map(|_| true)))
+        };
+        let changed = self.repeat(MAX_REPEATING, || self.on(key, &mut talk)?)?;
+        changed.ok_or_else(|| {
+            StoreError::Unavailable(format!(
+                "{}: other processes changed {key} again and again for {} s",
+                self.place(),
+                MAX_REPEATING.as_secs()
+            ))
+        })
     }
 
     /// Calls `talk` with a connection to the server that has `key`.

@@ -6,8 +6,7 @@
 //! counters in a file; the time is that of Redis, which is one for all machines.
 
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::bucket::Bucket;
 use super::counter::{Damaged, LIFETIME};
@@ -104,24 +103,14 @@ impl RedisCounters {
 impl Counters for RedisCounters {
     fn change(&self, places: &[Place], _: Now, step: &mut Step<'_>) -> Result<State, Unavailable> {
         let keys: Vec<Vec<u8>> = places.iter().map(|place| self.key(place)).collect();
-        let began = Instant::now();
-        let mut tries: u64 = 0;
-        let failed = loop {
-            let outcome = self.client.attempt(|| {
-                self.client
-                    .run(|redis| self.try_to_change(redis, places, &keys, step))
-            });
-            match outcome {
-                Ok(Some(state)) => return Ok(state),
-                Ok(None) if began.elapsed() >= self.max_wait => return Err(Unavailable::Held),
-                Ok(None) => {
-                    // Processes that wait for different times do not meet again.
-                    let turn = u64::from(std::process::id()) % 7;
-                    thread::sleep(Duration::from_micros(100 * (turn + tries)));
-                    tries = 10.min(tries + 1);
-                }
-                Err(err) => break err,
-            }
+        let changed = self.client.repeat(self.max_wait, || {
+            self.client
+                .run(|redis| self.try_to_change(redis, places, &keys, step))
+        });
+        let failed = match changed {
+            Ok(Some(state)) => return Ok(state),
+            Ok(None) => return Err(Unavailable::Held),
+            Err(err) => err,
         };
         let is_no_bucket = match &failed {
             RedisError::TooLarge(_) => true,
