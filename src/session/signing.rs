@@ -95,12 +95,7 @@ impl Signer {
     /// A signer with Flask's salt and key derivation.
     pub fn new(digest: Digest, keys: Keys) -> Self {
         let (signing, fallbacks) = keys.into_parts();
-        let salted = |key| SaltedKey {
-            digest,
-            salt: SALT,
-            key,
-            hmac: OnceLock::new(),
-        };
+        let salted = |key| SaltedKey::new(digest, SALT, key);
         Self {
             signing: salted(signing),
             fallbacks: fallbacks.into_iter().map(salted).collect(),
@@ -112,24 +107,19 @@ impl Signer {
         &self.signing.key
     }
 
-    /// For each key, newest first, a key for another purpose: HMAC-SHA256(key, salt).
-    pub(crate) fn derived_keys(&self, salt: &'static [u8]) -> impl Iterator<Item = [u8; 32]> {
-        let newest_first = std::iter::once(&self.signing).chain(&self.fallbacks);
-        newest_first.map(move |key| {
-            let hmac = keyed::<Hmac<Sha256>>(key.key.as_bytes());
-            hmac.chain_update(salt).finalize().into_bytes().into()
-        })
+    /// For each key, newest first, an HMAC for another purpose: see [`salted`].
+    pub(crate) fn macs(&self, salt: &'static [u8]) -> impl Iterator<Item = Hmac<Sha256>> {
+        self.newest_first().map(move |key| salted(&key.key, salt))
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = &SaltedKey> {
+        std::iter::once(&self.signing).chain(&self.fallbacks)
     }
 
     /// A signer by the same keys for tokens of another purpose: with another salt, and
     /// SHA-256. Neither accepts the other's tokens.
     pub(crate) fn with_salt(&self, salt: &'static [u8]) -> Self {
-        let salted = |key: &SaltedKey| SaltedKey {
-            digest: Digest::Sha256,
-            salt,
-            key: key.key.clone(),
-            hmac: OnceLock::new(),
-        };
+        let salted = |key: &SaltedKey| SaltedKey::new(Digest::Sha256, salt, key.key.clone());
         Self {
             signing: salted(&self.signing),
             fallbacks: self.fallbacks.iter().map(salted).collect(),
@@ -188,8 +178,8 @@ impl Signer {
             Err(DecodeSliceError::DecodeError(_)) => return Err(VerifyError::Malformed),
         };
         let signature = &bytes[..length];
-        let mut newest_first = std::iter::once(&self.signing).chain(&self.fallbacks);
-        if !newest_first.any(|key| key.hmac().matches(signed, signature)) {
+        let matches = |key: &SaltedKey| key.hmac().matches(signed, signature);
+        if !self.newest_first().any(matches) {
             return Err(VerifyError::BadSignature);
         }
         let signed_at = timestamp(date).ok_or(VerifyError::Malformed)?;
@@ -223,6 +213,15 @@ enum SaltedHmac {
 }
 
 impl SaltedKey {
+    fn new(digest: Digest, salt: &'static [u8], key: Key) -> Self {
+        Self {
+            digest,
+            salt,
+            key,
+            hmac: OnceLock::new(),
+        }
+    }
+
     fn hmac(&self) -> &SaltedHmac {
         self.hmac.get_or_init(|| match self.digest {
             Digest::Sha1 => SaltedHmac::Sha1(salted(&self.key, self.salt)),

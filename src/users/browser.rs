@@ -17,9 +17,10 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use super::fingerprint;
 use super::hash::PasswordHash;
 use crate::session::cookie::{self, CookieScope, CookieSettings};
 use crate::session::signing::Signer;
@@ -198,11 +199,8 @@ impl Token {
         hash: &'m PasswordHash,
         keys: &'m Signer,
     ) -> impl Iterator<Item = Hmac<Sha256>> {
-        keys.derived_keys(MARK_SALT).filter_map(move |key| {
-            let hmac = <Hmac<Sha256> as KeyInit>::new_from_slice(&key).ok()?;
-            let user = hmac.chain_update(self.id).chain_update(name);
-            Some(user.chain_update([0]).chain_update(hash.as_str()))
-        })
+        keys.macs(MARK_SALT)
+            .map(move |mac| fingerprint::over(mac.chain_update(self.id), name, hash))
     }
 }
 

@@ -6,21 +6,20 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use super::file::Entry;
 use super::hash::PasswordHash;
-use crate::session::signing::Signer;
+use crate::session::signing::{Signer, salted};
 
 /// The key of the HMAC is HMAC-SHA256(secret key, salt).
 const SALT: &[u8] = b"signet.fingerprint";
 
-/// The fingerprint of a user, by the newest key.
-pub(crate) fn of(name: &str, hash: &PasswordHash, keys: &Signer) -> Option<String> {
-    let key = keys.derived_keys(SALT).next()?;
-    let fingerprint = over(&key, name, hash.as_str())?;
-    Some(URL_SAFE_NO_PAD.encode(fingerprint.finalize().into_bytes()))
+/// The fingerprint of a user, by the key that signs.
+pub(crate) fn of(name: &str, hash: &PasswordHash, keys: &Signer) -> String {
+    let fingerprint = over(salted(keys.key(), SALT), name, hash);
+    URL_SAFE_NO_PAD.encode(fingerprint.finalize().into_bytes())
 }
 
 /// Whether `claimed` is the fingerprint of a user by any key that is still accepted.
@@ -28,14 +27,14 @@ pub(crate) fn matches(claimed: &str, user: &Entry, keys: &Signer) -> bool {
     let (Ok(hash), Ok(claimed)) = (&user.hash, URL_SAFE_NO_PAD.decode(claimed)) else {
         return false;
     };
-    keys.derived_keys(SALT).any(|key| {
-        over(&key, user.name.as_str(), hash.as_str())
-            .is_some_and(|fingerprint| fingerprint.verify_slice(&claimed).is_ok())
-    })
+    let is_claimed = |mac| over(mac, user.name.as_str(), hash).verify_slice(&claimed);
+    keys.macs(SALT).any(|mac| is_claimed(mac).is_ok())
 }
 
-/// HMAC before its end. The name has no NUL, so the two texts have one boundary.
-fn over(key: &[u8], name: &str, hash: &str) -> Option<Hmac<Sha256>> {
-    let hmac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).ok()?;
-    Some(hmac.chain_update(name).chain_update([0]).chain_update(hash))
+/// `mac` over name and hash, before its end. The name has no NUL, so the two texts have
+/// one boundary.
+pub(super) fn over(mac: Hmac<Sha256>, name: &str, hash: &PasswordHash) -> Hmac<Sha256> {
+    mac.chain_update(name)
+        .chain_update([0])
+        .chain_update(hash.as_str())
 }

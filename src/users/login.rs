@@ -15,6 +15,7 @@ use super::store::Stored;
 use super::upload::{self, Budget, UploadError};
 use crate::gateway::{ClientAddress, Interface, log, uptime};
 use crate::server::{Context, Failure};
+use crate::session::signing::Signer;
 use crate::session::{FINGERPRINT, Login, Session, USERNAME};
 
 /// The result of an attempt to log in.
@@ -154,21 +155,22 @@ pub(super) fn prove(
     hash: &PasswordHash,
 ) -> Result<(), Failure> {
     let signer = context.config.signer(context.now).map_err(Failure::Key)?;
-    if let Some(proof) = fingerprint::of(name, hash, &signer) {
-        session.insert(FINGERPRINT, proof);
-    }
+    session.insert(FINGERPRINT, fingerprint::of(name, hash, &signer));
     // Also if the same user was logged in already.
     session.renew();
-    let cookie = &context.config.cookie;
-    let cookies = context.vars.all("HTTP_COOKIE");
-    let browser = KnownBrowser::parse(cookies, cookie, &signer, context.now);
+    let (cookie, scope) = (&context.config.cookie, context.cookie_scope());
     // Without random bytes it is not known.
-    if let Ok(browser) = browser.with_user(name, hash, &signer)
-        && let Some(line) = browser.set_cookie(cookie, context.cookie_scope(), &signer, context.now)
+    if let Ok(browser) = known_browser(context, &signer).with_user(name, hash, &signer)
+        && let Some(line) = browser.set_cookie(cookie, scope, &signer, context.now)
     {
         session.add_cookie(line);
     }
     Ok(())
+}
+
+fn known_browser(context: &Context, signer: &Signer) -> KnownBrowser {
+    let cookies = context.vars.all("HTTP_COOKIE");
+    KnownBrowser::parse(cookies, &context.config.cookie, signer, context.now)
 }
 
 /// Verifies the password of the user `name`. If it is right, calls `when_right` with the
@@ -207,8 +209,7 @@ pub(super) fn attempt<T>(
     let of = if user.is_some() { "of " } else { "" };
     let own = user.and_then(|user| user.hash.as_ref().ok());
     let signer = config.signer(context.now).map_err(Failure::Key)?;
-    let cookies = context.vars.all("HTTP_COOKIE");
-    let browser = KnownBrowser::parse(cookies, &config.cookie, &signer, context.now);
+    let browser = known_browser(context, &signer);
     let attempt = Attempt {
         name: match user {
             Some(user) => Name::Known(user.name.as_str()),
