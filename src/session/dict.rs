@@ -448,13 +448,6 @@ impl Session {
         self.state().origin == Origin::New || self.renewed()
     }
 
-    /// The values, without marking the session accessed: for a handler that passes them
-    /// on to another program, which tells whether it used them.
-    #[doc(hidden)]
-    pub fn unmarked(&self) -> &BTreeMap<String, Value> {
-        self.values()
-    }
-
     /// The value of [`USERNAME`], without marking the session accessed.
     pub(super) fn user(&self) -> Option<&str> {
         user(self.values())
@@ -511,8 +504,10 @@ impl Session {
         is_permanent(self.values())
     }
 
-    /// The values, without marking the session accessed.
-    pub(super) fn values(&self) -> &BTreeMap<String, Value> {
+    /// The values, without marking the session accessed: also for a handler that passes
+    /// them on to another program, which tells whether it used them.
+    #[doc(hidden)]
+    pub fn values(&self) -> &BTreeMap<String, Value> {
         let state = self.state();
         state.changed.as_ref().unwrap_or(&state.loaded)
     }

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 }
 
 fn converse(_: &Request, session: &mut Session) -> Result<cgi::Response, Error> {
-    let held: BTreeMap<_, _> = session.unmarked().clone();
+    let held: BTreeMap<_, _> = session.values().clone();
     writeln!(stdout(), "{}", dumps(&held))?;
 
     let mut line = String::new();
