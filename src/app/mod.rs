@@ -81,7 +81,7 @@ pages! {
 mod tests {
     use super::page::Page;
     use super::*;
-    use crate::server::{Context, render_source};
+    use crate::server::{Context, render_from};
     use base64::Engine;
     use sha2::Digest;
 
@@ -160,7 +160,7 @@ mod tests {
     fn both_engines_render_the_built_in_sources_alike() {
         let context = context();
         for page in examples() {
-            let own = render_source(&context, page.file(), &page.variables())
+            let own = render_from(None, &context, page.file(), &page.variables())
                 .unwrap()
                 .document;
             assert_eq!(

@@ -48,7 +48,7 @@ pub use reply::{IntoResponse, escape, html, redirect};
 use routes::Routes;
 pub use routes::UrlError;
 #[cfg(all(test, feature = "program"))]
-pub(crate) use templates::render_source;
+pub(crate) use templates::render_from;
 #[cfg(feature = "program")]
 pub(crate) use templates::{TemplateError, render_own};
 #[cfg(feature = "templates")]

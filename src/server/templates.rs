@@ -8,7 +8,7 @@ use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 
-use super::context::{Context, Template};
+use super::context::Context;
 use super::failure::Error;
 use super::reply::{escape, html};
 use super::{Request, Response};
@@ -110,10 +110,8 @@ pub fn render(request: &Request, file: &str, variables: impl Serialize) -> Resul
 
 fn render_value(request: &Request, file: &str, variables: Value) -> Result<Response, Error> {
     let context = Context::of(request);
-    let rendered = match own_folder(context, file, "")? {
-        Some(folder) => render_from(folder, context, file, &variables)?,
-        None => render_source(context, file, &variables)?,
-    };
+    let own = own_folder(context, file, "")?;
+    let rendered = render_from(own, context, file, &variables)?;
     Ok(html(shown(context, rendered)))
 }
 
@@ -173,10 +171,11 @@ pub(crate) fn render_own(
     file: &str,
     variables: impl FnOnce() -> Value,
 ) -> Result<Option<String>, TemplateError> {
-    let Some(folder) = own_folder(context, file, file)? else {
+    let own = own_folder(context, file, file)?;
+    if own.is_none() {
         return Ok(None);
-    };
-    let rendered = render_from(folder, context, file, &variables())?;
+    }
+    let rendered = render_from(own, context, file, &variables())?;
     Ok(Some(shown(context, rendered)))
 }
 
@@ -210,40 +209,6 @@ fn own_folder(
     })
 }
 
-/// Renders a template of the owner or, if `folder` does not have it, of the program; and
-/// so each that it includes.
-fn render_from(
-    folder: TrustedFolder,
-    context: &Context,
-    file: &str,
-    variables: &Value,
-) -> Result<Rendered, TemplateError> {
-    let built_in = context.templates;
-    render_with(context, file, variables, move |name| {
-        match read(&folder, name)? {
-            Some(source) => Ok(Some(source)),
-            None => Ok(find(built_in, name)),
-        }
-    })
-}
-
-/// Renders a template of the program.
-pub(crate) fn render_source(
-    context: &Context,
-    file: &str,
-    variables: &Value,
-) -> Result<Rendered, TemplateError> {
-    let built_in = context.templates;
-    render_with(context, file, variables, move |name| {
-        Ok(find(built_in, name))
-    })
-}
-
-fn find(templates: &[Template], name: &str) -> Option<String> {
-    let found = templates.iter().find(|(file, _)| *file == name);
-    found.map(|(_, source)| (*source).to_owned())
-}
-
 /// The document. An undefined variable is logged and, with `DEBUG`, named at its end.
 fn shown(context: &Context, rendered: Rendered) -> String {
     let mut document = rendered.document;
@@ -266,11 +231,13 @@ pub(crate) struct Rendered {
     undefined: Option<String>,
 }
 
-fn render_with(
+/// Renders a template, and each that it includes: from the owner's folder `own`, or, if
+/// that does not have it, from the templates of the program.
+pub(crate) fn render_from(
+    own: Option<TrustedFolder>,
     context: &Context,
     file: &str,
     variables: &Value,
-    load: impl Fn(&str) -> Result<Option<String>, minijinja::Error> + Send + Sync + 'static,
 ) -> Result<Rendered, TemplateError> {
     let mut jinja = Environment::new();
     // HTML is escaped whatever the name of a file is: values can be a visitor's input.
@@ -279,7 +246,12 @@ fn render_with(
     jinja.set_debug(true);
     jinja.set_fuel(Some(FUEL));
     jinja.set_recursion_limit(50);
-    jinja.set_loader(load);
+    let of_program = context.templates;
+    jinja.set_loader(move |name| {
+        let own = own.as_ref().map(|folder| read(folder, name)).transpose()?;
+        let find = || of_program.iter().find(|(file, _)| *file == name);
+        Ok(own.flatten().or_else(|| Some(find()?.1.to_owned())))
+    });
     let urls = context.clone();
     jinja.add_function("url_for", move |endpoint: &str, parameters: Kwargs| {
         url_for(&urls, endpoint, &parameters)
