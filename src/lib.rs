@@ -92,10 +92,7 @@ pub use server::{
 pub use server::{Variables, render};
 pub use session::{Flash, Session, USERNAME, Value};
 #[cfg(feature = "users")]
-pub use users::{
-    Attempted,
-    library::{log_in, require_user},
-};
+pub use users::library::{Attempted, log_in, require_user};
 
 /// The examples in the documents compile.
 #[cfg(doctest)]

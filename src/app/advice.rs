@@ -15,7 +15,7 @@ use crate::files::shared::ChangeError;
 use crate::files::text::NotText;
 use crate::files::{FileError, FileProblem, program_owner};
 use crate::gateway::ApplicationRootError;
-use crate::server::TemplateError;
+use crate::server::{Context, TemplateError};
 use crate::session::RedisUrlError;
 use crate::session::cookie::{CookieDomainError, CookieNameError, CookiePathError};
 use crate::session::cookie::{MAX_NAME, MAX_PATH};
@@ -29,7 +29,12 @@ pub(super) struct Advice<'t> {
     pub(super) euid: u32,
 }
 
-impl Advice<'_> {
+impl<'t> Advice<'t> {
+    pub(super) fn new(t: &'t Texts, context: &Context) -> Self {
+        let euid = context.config.euid();
+        Self { t, euid }
+    }
+
     pub(super) fn template(&self, err: &TemplateError) -> String {
         match err.line {
             Some(line) => (self.t.template_mistake)(&err.file, line, &err.kind.to_string()),

@@ -4,12 +4,9 @@ use http::StatusCode;
 use http::header::{self, HeaderValue};
 
 use super::texts::Texts;
-use crate::server::{Form, Response};
+use crate::server::{Error, Form, Response};
+use crate::users::Refused;
 use crate::users::password::{LONGEST, Password, WrongPassword};
-
-/// The status for a wrong name or password. Browsers do not offer to save a password
-/// after a status of 400 and above.
-pub(super) const WRONG: StatusCode = StatusCode::FORBIDDEN;
 
 /// The one password in this field of a form.
 pub(super) fn posted_password(fields: &Form, name: &str) -> Result<Password, WrongPassword> {
@@ -28,16 +25,23 @@ pub(super) fn wrong_password(wrong: WrongPassword, t: &Texts) -> String {
     }
 }
 
-/// That the next attempt has to wait.
-pub(super) fn limited(seconds: u64, t: &Texts) -> String {
-    (t.wait_for_login)(&in_words(seconds, t))
-}
-
-/// The response with `Retry-After`.
-pub(super) fn retry_after(mut response: Response, seconds: u64) -> Response {
-    let after = HeaderValue::from(seconds);
-    response.headers_mut().insert(header::RETRY_AFTER, after);
-    response
+/// The form again, by `again`, with the words and the status for an attempt that was
+/// refused. Browsers do not offer to save a password after a status of 400 and above.
+pub(super) fn refused(
+    refused: Refused,
+    t: &Texts,
+    again: impl FnOnce(&str, StatusCode) -> Result<Response, Error>,
+) -> Result<Response, Error> {
+    match refused {
+        Refused::Wrong => again(t.wrong_login, StatusCode::FORBIDDEN),
+        Refused::Limited { seconds } => {
+            let error = (t.wait_for_login)(&in_words(seconds, t));
+            let mut response = again(&error, StatusCode::TOO_MANY_REQUESTS)?;
+            let after = HeaderValue::from(seconds);
+            response.headers_mut().insert(header::RETRY_AFTER, after);
+            Ok(response)
+        }
+    }
 }
 
 /// A time to wait, rounded up.

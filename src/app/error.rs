@@ -49,10 +49,7 @@ struct Words {
 /// The error page: the site's own, if it exists and can be rendered.
 pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
     let context = error.context;
-    let advice = Advice {
-        t: &ENGLISH,
-        euid: context.config.euid(),
-    };
+    let advice = Advice::new(&ENGLISH, context);
     let words = words(error.failure, &advice);
     let page = ErrorPage {
         status: error.status().as_u16(),

@@ -3,13 +3,13 @@
 use http::{Method, StatusCode};
 
 pub(super) use super::password::{CHANGED, change_password, password};
-use super::response::response;
+use super::response::{response, response_with};
 use super::texts::ENGLISH;
 use super::{Index, Login, Logout, attempt, username};
 use crate::server::{Context, Error, Failure, Form, LocalPath, Request, Response};
 use crate::server::{form, query, redirect};
 use crate::session::{EVERYWHERE as EVERYWHERE_FLASH, FINGERPRINT, Session, USERNAME, Value};
-use crate::users::{self, Accounts, Attempted};
+use crate::users::{self, Accounts};
 
 /// The category of the message that all sessions of the user were ended.
 const ENDED: &str = "logged_out_everywhere";
@@ -76,9 +76,7 @@ pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response
             remember,
             ..empty
         };
-        let mut form = response(&page, context)?;
-        *form.status_mut() = status;
-        Ok(form)
+        response_with(status, &page, context)
     };
     let username = match username::posted(&fields, t) {
         Ok(username) => username,
@@ -106,15 +104,12 @@ pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response
         }
     };
     match users::log_in(context, &users, session, &username, &password)? {
-        Attempted::LoggedIn => {
+        Ok(()) => {
             session.set_permanent(remember);
             Ok(logged_in)
         }
-        Attempted::Wrong => again(&username, t.wrong_login, attempt::WRONG),
-        Attempted::Limited { seconds } => {
-            let error = attempt::limited(seconds, t);
-            let form = again(&username, &error, StatusCode::TOO_MANY_REQUESTS)?;
-            Ok(attempt::retry_after(form, seconds))
+        Err(refused) => {
+            attempt::refused(refused, t, |error, status| again(&username, error, status))
         }
     }
 }

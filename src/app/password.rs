@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 use super::ChangePassword;
 use super::advice::Advice;
 use super::attempt::{self, posted_password};
-use super::response::response;
+use super::response::{response, response_with};
 use super::texts::{ENGLISH, Texts};
 use crate::files::shared::ChangeError;
 use crate::gateway::log;
@@ -39,16 +39,13 @@ pub(super) fn password(request: &Request, session: &mut Session) -> Result<Respo
         log(format_args!(
             "no password can be changed: users file: {err}"
         ));
-        let advice = Advice {
-            t,
-            euid: config.euid(),
-        };
+        let advice = Advice::new(t, context);
         let problem = (t.no_password_change)(&advice.unchangeable_users(err));
         let page = ChangePassword {
             problem: &problem,
             ..empty
         };
-        with_status(response(&page, context)?, StatusCode::SERVICE_UNAVAILABLE)
+        response_with(StatusCode::SERVICE_UNAVAILABLE, &page, context)
     };
     if let Err(err) = users::check_changeable(config)? {
         return unchangeable(&err);
@@ -59,7 +56,7 @@ pub(super) fn password(request: &Request, session: &mut Session) -> Result<Respo
     let fields: Form = form(request)?;
     let again = |error: &str, status: StatusCode| {
         let page = ChangePassword { error, ..empty };
-        with_status(response(&page, context)?, status)
+        response_with(status, &page, context)
     };
     // First what costs no attempt.
     let new = match new_password(&fields, &username, t) {
@@ -69,7 +66,7 @@ pub(super) fn password(request: &Request, session: &mut Session) -> Result<Respo
                 new_error: &new_error,
                 ..empty
             };
-            return with_status(response(&page, context)?, StatusCode::BAD_REQUEST);
+            return response_with(StatusCode::BAD_REQUEST, &page, context);
         }
     };
     let old = match posted_password(&fields, "password") {
@@ -84,12 +81,7 @@ pub(super) fn password(request: &Request, session: &mut Session) -> Result<Respo
             session.flash(CHANGED, "");
             Ok(redirect(&context.mount.url_for("/")))
         }
-        PasswordChange::Wrong => again(t.wrong_login, attempt::WRONG),
-        PasswordChange::Limited { seconds } => {
-            let error = attempt::limited(seconds, t);
-            let form = again(&error, StatusCode::TOO_MANY_REQUESTS)?;
-            Ok(attempt::retry_after(form, seconds))
-        }
+        PasswordChange::Refused(refused) => attempt::refused(refused, t, again),
         // The next request finds that this session has ended.
         PasswordChange::Superseded => Ok(redirect(&context.url_for("password", &[])?)),
         PasswordChange::Unchangeable(err) => unchangeable(&err),
@@ -133,9 +125,4 @@ fn refused_password(refused: RefusedPassword, t: &Texts) -> String {
         RefusedPassword::Nul | RefusedPassword::NotUtf8 => t.unusable_password,
     }
     .to_owned()
-}
-
-fn with_status(mut response: Response, status: StatusCode) -> Result<Response, Error> {
-    *response.status_mut() = status;
-    Ok(response)
 }

@@ -1,5 +1,6 @@
 //! A page as a response: the built-in page, or the site's own.
 
+use http::StatusCode;
 use http::header::{self, HeaderValue};
 
 use super::page::Page;
@@ -36,6 +37,17 @@ pub(super) fn response(page: &dyn Page, context: &Context) -> Result<Response, E
         return Ok(with_policy(document, policy));
     }
     Ok(built_in_response(page, context))
+}
+
+/// As [`response`], with this status.
+pub(super) fn response_with(
+    status: StatusCode,
+    page: &dyn Page,
+    context: &Context,
+) -> Result<Response, Error> {
+    let mut response = response(page, context)?;
+    *response.status_mut() = status;
+    Ok(response)
 }
 
 /// The built-in page as a response.

@@ -2,7 +2,7 @@
 
 use super::accounts::AccountsError;
 use super::hash::PasswordHash;
-use super::login::{Verdict, attempt, prove};
+use super::login::{Refused, attempt, prove};
 use super::password::Password;
 use super::store::{self, StoreError};
 use crate::config::Config;
@@ -16,13 +16,8 @@ use crate::session::Session;
 pub(crate) enum PasswordChange {
     /// It is changed. This session stays the user's; the user's others have ended.
     Changed,
-    /// The old password is wrong.
-    Wrong,
-    /// Too many attempts failed, or are made at the moment.
-    Limited {
-        /// Seconds until the next attempt may succeed.
-        seconds: u64,
-    },
+    /// The old password is wrong, or the attempt was limited.
+    Refused(Refused),
     /// The user was removed or got another password meanwhile, so the session has ended.
     Superseded,
     /// The users file cannot be changed.
@@ -53,14 +48,13 @@ pub(crate) fn change_password(
     new: &Password,
 ) -> Result<PasswordChange, Failure> {
     // The new hash costs as much as the old one, so it is made in the same slot.
-    let verdict = attempt(context, users, name, old, |user, who| {
+    let made = attempt(context, users, name, old, |user, who| {
         let made = PasswordHash::make(new);
         made.map(|hash| (user.clone(), hash, who.to_owned()))
     })?;
-    let (user, hash, who) = match verdict {
-        Verdict::Right(made) => made.map_err(|err| Failure::Unavailable(Box::new(err)))?,
-        Verdict::Wrong => return Ok(PasswordChange::Wrong),
-        Verdict::Limited { seconds } => return Ok(PasswordChange::Limited { seconds }),
+    let (user, hash, who) = match made {
+        Ok(made) => made.map_err(|err| Failure::Unavailable(Box::new(err)))?,
+        Err(refused) => return Ok(PasswordChange::Refused(refused)),
     };
     let file = users_file(&context.config)?;
     match store::replace(&file, Patience::Short, &user, &hash) {

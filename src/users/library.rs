@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::accounts::AccountsError;
-use super::login::{self, Attempted, judge, take_upload};
+use super::login::{self, Refused, judge, take_upload};
 use super::password::Password;
 use super::store;
 use crate::config::Config;
@@ -18,6 +18,20 @@ error_texts! { NoUsersFile:
     Self(path) =>
         "users file: {} does not exist: make it with htpasswd -c -B, or name another in USERS_FILE",
         path.display();
+}
+
+/// The result of an attempt to log in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Attempted {
+    /// The session is the user's.
+    LoggedIn,
+    /// There is no such user, or the password is wrong.
+    Wrong,
+    /// Too many attempts failed, or are made at the moment.
+    Limited {
+        /// Seconds until the next attempt may succeed.
+        seconds: u64,
+    },
 }
 
 impl Server<'_> {
@@ -68,11 +82,17 @@ pub fn log_in(
     session.open();
     take_upload(context);
     let users = users(&context.config)?;
-    match Password::new(password.as_bytes()) {
-        Ok(password) => Ok(login::log_in(context, &users, session, name, &password)?),
-        // No user has such a password.
-        Err(_) => Ok(Attempted::Wrong),
-    }
+    // No user has such a password.
+    let Ok(password) = Password::new(password.as_bytes()) else {
+        return Ok(Attempted::Wrong);
+    };
+    Ok(
+        match login::log_in(context, &users, session, name, &password)? {
+            Ok(()) => Attempted::LoggedIn,
+            Err(Refused::Wrong) => Attempted::Wrong,
+            Err(Refused::Limited { seconds }) => Attempted::Limited { seconds },
+        },
+    )
 }
 
 /// The user who is logged in. A handler that returns the error redirects other visitors

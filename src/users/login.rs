@@ -18,11 +18,9 @@ use crate::server::{Context, Failure};
 use crate::session::signing::Signer;
 use crate::session::{FINGERPRINT, Login, Session, USERNAME};
 
-/// The result of an attempt to log in.
+/// Why an attempt to log in does not succeed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Attempted {
-    /// The session is the user's.
-    LoggedIn,
+pub(crate) enum Refused {
     /// There is no such user, or the password is wrong.
     Wrong,
     /// Too many attempts failed, or are made at the moment.
@@ -102,19 +100,6 @@ pub(crate) fn take_upload(context: &Context) {
     }
 }
 
-/// The result of an attempt whose password was verified, unless it was limited.
-pub(super) enum Verdict<T> {
-    /// The password is right.
-    Right(T),
-    /// There is no such user, or the password is wrong.
-    Wrong,
-    /// As [`Attempted::Limited`].
-    Limited {
-        /// As there.
-        seconds: u64,
-    },
-}
-
 /// Makes the session that of the user `name` if the password is right.
 ///
 /// # Errors
@@ -126,8 +111,8 @@ pub(crate) fn log_in(
     session: &mut Session,
     name: &str,
     password: &Password,
-) -> Result<Attempted, Failure> {
-    let verdict = attempt(context, users, name, password, |user, who| {
+) -> Result<Result<(), Refused>, Failure> {
+    let proved = attempt(context, users, name, password, |user, who| {
         session.insert(USERNAME, user.name.as_str());
         log(format_args!("login of {who}"));
         match &user.hash {
@@ -136,13 +121,9 @@ pub(crate) fn log_in(
             Err(_) => Ok(()),
         }
     })?;
-    Ok(match verdict {
-        Verdict::Right(proved) => {
-            proved?;
-            Attempted::LoggedIn
-        }
-        Verdict::Wrong => Attempted::Wrong,
-        Verdict::Limited { seconds } => Attempted::Limited { seconds },
+    Ok(match proved {
+        Ok(proved) => Ok(proved?),
+        Err(refused) => Err(refused),
     })
 }
 
@@ -191,7 +172,7 @@ pub(super) fn attempt<T>(
     name: &str,
     password: &Password,
     when_right: impl FnOnce(&Entry, &str) -> T,
-) -> Result<Verdict<T>, Failure> {
+) -> Result<Result<T, Refused>, Failure> {
     let config = &context.config;
     let users = UsersFile::parse(users);
     let user = users.find(name);
@@ -221,7 +202,7 @@ pub(super) fn attempt<T>(
     let limited = |seconds| {
         let colon = if user.is_some() { ":" } else { "" };
         log(format_args!("login limited for {seconds} s{colon} {who}"));
-        Ok(Verdict::Limited { seconds })
+        Ok(Err(Refused::Limited { seconds }))
     };
     // A worker has other visitors, who would wait as well.
     let (lock_wait, slot_wait) = match context.interface {
@@ -257,12 +238,12 @@ pub(super) fn attempt<T>(
     match (is_right(&users, own, password), user) {
         (Ok(true), Some(user)) => {
             admitted.succeed(now());
-            Ok(Verdict::Right(when_right(user, &who)))
+            Ok(Ok(when_right(user, &who)))
         }
         (Ok(_), _) => {
             admitted.fail();
             log(format_args!("failed login {of}{who}"));
-            Ok(Verdict::Wrong)
+            Ok(Err(Refused::Wrong))
         }
         (Err(err), _) => {
             admitted.cancel(now());

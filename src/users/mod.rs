@@ -23,5 +23,5 @@ pub mod upload;
 pub(crate) use accounts::{Accounts, AccountsError};
 #[cfg(feature = "program")]
 pub(crate) use change::{PasswordChange, change_password, check_changeable};
-pub use login::Attempted;
-pub(crate) use login::{check_login, log_in, take_upload};
+#[cfg(feature = "program")]
+pub(crate) use login::{Refused, check_login, log_in, take_upload};
