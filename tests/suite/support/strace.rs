@@ -40,28 +40,31 @@ pub(crate) fn injected(request: Cgi, inject: &[&str]) -> Output {
     strace(request, &options)
 }
 
+/// The system calls in lines of strace. A call in two parts has no bracket.
+pub(crate) fn calls_in<'l>(lines: impl Iterator<Item = &'l str>) -> Vec<Call> {
+    let mut calls: Vec<Call> = Vec::new();
+    for (name, arguments) in lines.filter_map(|line| line.split_once('(')) {
+        let number = calls.iter().filter(|call| call.name == name).count() + 1;
+        let (name, arguments) = (name.to_owned(), arguments.to_owned());
+        calls.push(Call {
+            name,
+            number,
+            arguments,
+        });
+    }
+    calls
+}
+
 /// Every system call of the request, in order, and its answer.
 #[track_caller]
 pub(crate) fn calls(request: Cgi) -> (Vec<Call>, Output) {
     let trace = StateDir::new();
     let log = trace.path().join("calls");
     let out = strace(request, &["-o", log.to_str().expect("a path in UTF-8")]);
-    let mut calls: Vec<Call> = Vec::new();
-    for line in fs::read_to_string(&log).expect("strace's log").lines() {
-        // A process id stands in front; a call in two parts has no bracket.
-        let call = line
-            .split_once(' ')
-            .map_or("", |(_, call)| call.trim_start());
-        if let Some((name, arguments)) = call.split_once('(') {
-            let number = calls.iter().filter(|call| call.name == name).count() + 1;
-            let (name, arguments) = (name.to_owned(), arguments.to_owned());
-            calls.push(Call {
-                name,
-                number,
-                arguments,
-            });
-        }
-    }
+    let log = fs::read_to_string(&log).expect("strace's log");
+    // A process id stands in front.
+    let lines = log.lines().filter_map(|line| line.split_once(' '));
+    let calls = calls_in(lines.map(|(_, call)| call.trim_start()));
     assert!(calls.len() > 10, "strace saw too little: {out}");
     (calls, out)
 }

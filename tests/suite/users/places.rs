@@ -15,7 +15,7 @@ pub(super) const ALICE: User = User {
     uid: 61_234,
     gid: 61_234,
 };
-const MALLORY: User = User {
+pub(super) const MALLORY: User = User {
     uid: 61_235,
     gid: 61_235,
 };

@@ -8,13 +8,7 @@ use signet::users::limits::{FILE_NAME, Name};
 use super::swarm::{Arguments, Process};
 use super::{Files, Place, address, attempt, in_files};
 use crate::support::StateDir;
-
-/// A system call: its name, its number among those of the name, its arguments.
-struct Call {
-    name: String,
-    number: usize,
-    arguments: String,
-}
+use crate::support::strace::{Call, calls_in};
 
 /// An attempt of `ada` with strace's options, until its end or its death: what it says
 /// and what it logs.
@@ -24,17 +18,7 @@ fn traced(state: &StateDir, outcome: &str, options: &[&str]) -> (String, String)
         options,
     ]
     .concat();
-    let mut process = Process::through(
-        &command,
-        Arguments {
-            place: "files",
-            folder: state.path(),
-            name: "ada",
-            address: "192.0.2.1",
-            second: 0,
-            outcome,
-        },
-    );
+    let mut process = Process::through(&command, Arguments::of_ada(state.path(), outcome));
     process.go_on();
     let said = process.outcome();
     (said, process.end())
@@ -46,18 +30,8 @@ fn calls(state: &StateDir, outcome: &str) -> (Vec<Call>, Vec<Call>) {
     let log = trace.path().join("calls");
     let (said, logged) = traced(state, outcome, &["-o", log.to_str().expect("UTF-8")]);
     assert_eq!(logged, "", "{said}");
-    let mut calls: Vec<Call> = Vec::new();
-    for line in fs::read_to_string(&log).expect("strace's log").lines() {
-        if let Some((name, arguments)) = line.split_once('(') {
-            let number = calls.iter().filter(|call| call.name == name).count() + 1;
-            let (name, arguments) = (name.to_owned(), arguments.to_owned());
-            calls.push(Call {
-                name,
-                number,
-                arguments,
-            });
-        }
-    }
+    let log = fs::read_to_string(&log).expect("strace's log");
+    let mut calls = calls_in(log.lines());
     let at = |marker: &str| {
         let found = calls
             .iter()
@@ -254,14 +228,7 @@ fn a_limit_on_file_sizes_is_like_a_full_disk() {
     for kilobytes in ["0", "4", "1024"] {
         let mut process = Process::through(
             &["/bin/sh", "-c", "ulimit -f $0; exec \"$@\"", kilobytes],
-            Arguments {
-                place: "files",
-                folder: state.path(),
-                name: "ada",
-                address: "192.0.2.1",
-                second: 0,
-                outcome: "succeed",
-            },
+            Arguments::of_ada(state.path(), "succeed"),
         );
         process.go_on();
         assert_eq!(process.outcome(), "admitted", "{kilobytes}");

@@ -93,12 +93,9 @@ fn of_fifty_processes_one_computes_a_hash_with_two_processors() {
         .iter()
         .zip(&names)
         .map(|(address, name)| Arguments {
-            place: "files",
-            folder: state.path(),
             name,
             address,
-            second: 0,
-            outcome: "slot",
+            ..Arguments::of_ada(state.path(), "slot")
         });
     let (outcomes, _) = at_once(all);
     assert_eq!(admitted(&outcomes), 1, "{outcomes:?}");

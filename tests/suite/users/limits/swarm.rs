@@ -30,6 +30,20 @@ pub(super) struct Arguments<'a> {
     pub(super) outcome: &'a str,
 }
 
+impl<'a> Arguments<'a> {
+    /// An attempt of ada, counted in files.
+    pub(super) fn of_ada(folder: &'a Path, outcome: &'a str) -> Self {
+        Self {
+            place: "files",
+            folder,
+            name: "ada",
+            address: "192.0.2.1",
+            second: 0,
+            outcome,
+        }
+    }
+}
+
 impl Process {
     pub(super) fn start(arguments: Arguments<'_>) -> Self {
         Self::through(&[], arguments)
@@ -170,12 +184,10 @@ fn of_fifty_processes_only_the_free_attempts_are_admitted_in_files() {
     // After each wait it is one of them.
     for (second, wait) in [(1, "2"), (3, "4"), (7, "8")] {
         let (outcomes, _) = at_once((0..PROCESSES).map(|_| Arguments {
-            place: "files",
-            folder: state.path(),
             name: "ada0",
             address: "192.0.2.0",
             second,
-            outcome: "fail",
+            ..Arguments::of_ada(state.path(), "fail")
         }));
         assert_eq!(admitted(&outcomes), 1, "{outcomes:?}");
         let waiting = outcomes.iter().filter(|outcome| *outcome == wait).count();
@@ -192,14 +204,8 @@ fn fifty_logins_at_once_leave_no_failure() {
             let guess = attempt(Name::Known("ada"), numbered(number));
             assert_eq!(files.fail(&guess), Ok(()), "{outcome}");
         }
-        let (outcomes, _) = at_once((0..PROCESSES).map(|_| Arguments {
-            place: "files",
-            folder: files.state.path(),
-            name: "ada",
-            address: "192.0.2.1",
-            second: 0,
-            outcome,
-        }));
+        let base = Arguments::of_ada(files.state.path(), outcome);
+        let (outcomes, _) = at_once((0..PROCESSES).map(|_| base));
         // As many as may be under way at the same time.
         assert_eq!(admitted(&outcomes), 5, "{outcomes:?}");
         let ada = attempt(Name::Known("ada"), address("192.0.2.1"));
@@ -222,12 +228,8 @@ fn fifty_logins_at_once_leave_no_failure() {
 fn a_killed_attempt_counts() {
     let files = Files::new();
     let base = Arguments {
-        place: "files",
-        folder: files.state.path(),
-        name: "ada",
         address: "10.0.0.1",
-        second: 0,
-        outcome: "succeed",
+        ..Arguments::of_ada(files.state.path(), "succeed")
     };
     for _ in 0..5 {
         let mut process = Process::start(base);

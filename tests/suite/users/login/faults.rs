@@ -7,20 +7,11 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use signet::testing::Response;
 
+use super::super::places::{ALICE, MALLORY, ROOT};
 use super::{ADA, PASSWORD, attempt, browser, log_in, post, server, state_of, user};
 use crate::live::site::{Site, User};
 use crate::support::html::words;
 use crate::support::{Cgi, StateDir};
-
-const ALICE: User = User {
-    uid: 61_234,
-    gid: 61_234,
-};
-const MALLORY: User = User {
-    uid: 61_235,
-    gid: 61_235,
-};
-const ROOT: User = User { uid: 0, gid: 0 };
 
 type Break = fn(&Path);
 
