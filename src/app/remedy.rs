@@ -50,11 +50,11 @@ impl Steps {
 }
 
 impl Remedy {
-    /// If there is no folder for the key.
+    /// The remedies if the key has no folder.
     pub(super) const FOR_THE_KEY: &[Self] =
         &[Self::KeyInHtaccess, Self::OwnFolder, Self::SystemFolder];
 
-    /// If there is no folder for sessions.
+    /// The remedies if sessions have no folder.
     pub(super) const FOR_SESSIONS: &[Self] =
         &[Self::SignedCookies, Self::OwnFolder, Self::SystemFolder];
 

@@ -58,8 +58,8 @@ pub(super) fn built_in_response(page: &dyn Page, context: &Context) -> Response 
 
 fn with_policy(document: String, policy: HeaderValue) -> Response {
     let mut response = html(document);
-    // Every page is for one visitor: it shows who is logged in, or is a step of a login
-    // or a logout.
+    // Each page shows who is logged in, or is a part of a login or logout: no cache may
+    // send it to another visitor.
     keep_out_of_caches(&mut response);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);

@@ -309,7 +309,11 @@ mod tests {
                 "deploy/lighttpd-rewrite.conf: url.rewrite-repeat-if-not-file lacks {path}"
             );
         }
-        assert_eq!(known.len(), others.len() - 1, "one of {known:?} is no page");
+        assert_eq!(
+            known.len(),
+            others.len() - 1,
+            "{known:?}: one of these names is not the path of a page"
+        );
     }
 
     /// The other files send every URL below the program's to it.

@@ -19,8 +19,8 @@ static HASHES: &[u8] = include_bytes!("common_passwords.bin");
 /// SP 800-63B-4, 3.1.1.2, wants the whole password compared, not words in it, and says nothing
 /// of case: attackers try `Password1` as soon as `password1`.
 ///
-/// The list has hashes because the words have more than twice the size. So one of half a million
-/// other passwords is refused, too.
+/// The list holds hashes, because the words need more than twice the space. About one in
+/// 500 000 other passwords has a hash on the list and is also refused.
 pub fn is_common(password: &[u8]) -> bool {
     let mut digest = Sha256::new();
     for byte in password {

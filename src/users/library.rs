@@ -95,8 +95,9 @@ pub fn log_in(
     )
 }
 
-/// The user who is logged in. A handler that returns the error redirects other visitors
-/// to the login page, the route whose endpoint is `login`, with status 303:
+/// Returns the name of the user who is logged in. If nobody is logged in, return the
+/// error from the handler: the server then redirects to the login page, the route whose
+/// endpoint is `login`, with status 303:
 ///
 /// ```
 /// use signet::{Error, Request, Server, Session};

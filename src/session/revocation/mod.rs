@@ -65,7 +65,7 @@ pub enum Users<'u> {
 /// Which sessions have ended.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Ended {
-    /// No session: there is no mark.
+    /// There is no mark, so no session has ended.
     Never,
     /// Those that began at this moment or before.
     UpTo(Moment),
