@@ -114,10 +114,11 @@ impl Lists {
     /// Adds the mark `name` of this moment to its list. With `limited` it returns
     /// `false` if there are [`MAX_INVENTED`] others of its kind.
     ///
-    /// The limit is exact, however many processes do this at once: each learns from
-    /// the position of its line how many came before it in the same list, and counts
-    /// the other lists afterwards. The line of a refused mark stays, so ask
-    /// [`Lists::is_full`] before.
+    /// However many processes do this at once, the limit is not exceeded: each learns
+    /// from the position of its line how many came before it in the same list, and
+    /// counts the other lists afterwards. Processes that add to different lists at the
+    /// same time may count each other and all be refused. The line of a refused mark
+    /// stays, so ask [`Lists::is_full`] before.
     pub(super) fn add(
         &self,
         kind: Kind,

@@ -355,9 +355,10 @@ pub(super) fn the_limit_holds_at_one_second(place: &dyn Place) {
 }
 
 /// The marks expire at different times, so that they are counted in different
-/// lists.
+/// lists. Between lists there is no order: visitors who click at the same time may
+/// all be refused, but no more of them succeed than there is room for.
 pub(super) fn the_limit_holds_at_different_seconds(place: &dyn Place) {
     place.fill(MAX_INVENTED - 5, NOW + KEPT);
     let marked = marked(place, |number| NOW + 97 * (number % 3));
-    assert!((1..=5).contains(&marked), "{marked} marks in the room of 5");
+    assert!(marked <= 5, "{marked} marks in the room of 5");
 }
