@@ -68,6 +68,9 @@ pub mod config;
 pub mod files;
 #[doc(hidden)]
 pub mod gateway;
+#[cfg(feature = "users")]
+#[doc(hidden)]
+pub mod guard;
 mod log;
 #[doc(hidden)]
 pub mod process;

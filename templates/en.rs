@@ -83,6 +83,8 @@ texts! {
     too_large_for_cookie = "This is too much to keep in a cookie. Nothing was changed; what was stored before is still there.";
     too_large_to_store = "This is too much to keep. Nothing was changed; what was stored before is still there.";
     no_users = "Nobody can log in at the moment: this site cannot read its list of users. If you were logged in, you still are.";
+    nothing_protected = "This page is protected, but anybody can log in here by any name. So it is not shown.";
+    make_users = "The owner of this site can upload a file add_users.txt to the state folder, with a line NAME:PASSWORD for each user, and open the login page.";
     no_sessions = "This site cannot keep sessions at the moment.";
     store_unavailable = "What this site remembers about you cannot be reached at the moment. Nothing is lost; please try again in a minute.";
     hidden_by_proxy = "If you came from this very site, it is behind a proxy that hides its address. The web server's error log has both addresses and what to set.";

@@ -15,6 +15,7 @@ use super::response;
 use super::texts::{ENGLISH, Texts};
 use crate::config::KeyError;
 use crate::gateway::log;
+use crate::guard::user::NoPasswords;
 use crate::server::{self, CrossOrigin, Error, Failure, Response};
 use crate::session::SaveError;
 use crate::session::store::StoreError;
@@ -117,6 +118,10 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
             words.message = t.no_users;
             if let Some(err) = err.downcast_ref() {
                 words.fix = advice.accounts(err);
+            }
+            if err.is::<NoPasswords>() {
+                words.message = t.nothing_protected;
+                t.make_users.clone_into(&mut words.fix);
             }
         }
         Failure::Config(err) => words.fix = advice.settings(err),

@@ -143,6 +143,8 @@ pub(super) struct State {
     renewed: bool,
     cleared: bool,
     logged_in: bool,
+    /// Whether the loaded user has logged in with the password that is valid now.
+    proved: bool,
     /// Whether a session that begins with this request is permanent, unless the handler
     /// decides.
     permanent_by_default: bool,
@@ -451,6 +453,18 @@ impl Session {
     /// The value of [`USERNAME`], without marking the session accessed.
     pub(super) fn user(&self) -> Option<&str> {
         user(self.values())
+    }
+
+    /// Records that the loaded user has logged in with the password that is valid now.
+    pub(super) fn prove_user(&mut self) {
+        self.state_mut().proved = true;
+    }
+
+    /// As [`Session::username`], if the request's cookie proves that the user has logged in
+    /// with the password that is valid now.
+    pub(crate) fn proved_username(&self) -> Option<&str> {
+        let name = self.username();
+        name.filter(|name| self.state().proved && user(&self.state().loaded) == Some(*name))
     }
 
     /// Leaves out [`USERNAME`], as if the session had been loaded without it.

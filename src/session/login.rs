@@ -12,6 +12,8 @@ pub const FINGERPRINT: &str = "_fingerprint";
 pub(crate) enum Login {
     /// The user has logged in with the password that is valid now.
     Valid,
+    /// Nobody needs a password: anybody can log in by any name.
+    AnyName,
     /// There is no fingerprint: the session began before users had passwords, or
     /// another program stored the name. The name is ignored, the rest is kept.
     Unproven,
@@ -38,7 +40,11 @@ pub(super) fn checked<E>(
         None => None,
     };
     match check(username, fingerprint)? {
-        Login::Valid => Ok(Some(session)),
+        Login::Valid => {
+            session.prove_user();
+            Ok(Some(session))
+        }
+        Login::AnyName => Ok(Some(session)),
         Login::Unproven => {
             session.forget_user();
             Ok(Some(session))

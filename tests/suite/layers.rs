@@ -6,11 +6,12 @@ use std::fs;
 use std::path::Path;
 
 /// The layers from the top down. Those in one row do not know each other.
-const LAYERS: [&[&str]; 10] = [
+const LAYERS: [&[&str]; 11] = [
     &["main"],
     &["cli"],
     &["app"],
     &["lib", "testing", "process"],
+    &["guard"],
     &["users"],
     &["server"],
     &["config"],
