@@ -71,6 +71,9 @@ impl From<FileRange> for Body {
 /// was cut off. By FastCGI, it is cut off, and the log says so, if the web server reads
 /// nothing for 30 seconds, or if the worker has to end.
 ///
+/// The response is sent with the `Content-Type` that it has: for a file, no charset is
+/// added to `text/html`.
+///
 /// Each read shortens the range at its front. The position of the file is neither used
 /// nor changed. If the file has become shorter than the range, reading fails with
 /// [`io::ErrorKind::UnexpectedEof`].

@@ -55,7 +55,8 @@ pub(super) fn serialize(response: &Response<Body>) -> Result<Vec<u8>, ResponseEr
     );
 
     let headers = response.headers();
-    push_content_type(&mut bytes, headers.get(header::CONTENT_TYPE))?;
+    let is_ours = matches!(response.body(), Body::Bytes(_));
+    push_content_type(&mut bytes, headers.get(header::CONTENT_TYPE), is_ours)?;
     let mut before = None;
     for (name, value) in headers {
         // The values of one name follow each other.
@@ -120,13 +121,16 @@ fn check(name: &HeaderName, value: &HeaderValue) -> Result<(), ResponseError> {
     Ok(())
 }
 
-/// One content type, with a charset if it is text. A response without one is not
-/// guessed to be HTML (CVE-2020-24553).
+/// One content type, with a charset if it is text that the program made, which is UTF-8.
+/// The text of a file may be in another encoding, which HTML names itself. A response
+/// without a type is not guessed to be HTML (CVE-2020-24553).
 fn push_content_type(
     bytes: &mut Vec<u8>,
     value: Option<&HeaderValue>,
+    is_ours: bool,
 ) -> Result<(), ResponseError> {
     bytes.extend_from_slice(b"Content-Type: ");
+    let is_known = is_ours || value.is_none();
     let value = match value {
         Some(value) => {
             check(&header::CONTENT_TYPE, value)?;
@@ -143,7 +147,7 @@ fn push_content_type(
         parts.next_back();
         parts.any(|part| is(part.last_chunk::<7>().map(|end| &end[..]), b"charset"))
     };
-    if is(value.get(..5), b"text/") && !has_charset() {
+    if is_known && is(value.get(..5), b"text/") && !has_charset() {
         bytes.extend_from_slice(b"; charset=utf-8");
     }
     bytes.extend_from_slice(b"\r\n");
@@ -172,6 +176,8 @@ fn push_title_case(bytes: &mut Vec<u8>, name: &HeaderName) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::FileRange;
+    use super::super::body::unnamed_file;
     use super::*;
 
     fn with(headers: &[(&str, &[u8])]) -> Response<Body> {
@@ -203,6 +209,24 @@ mod tests {
         for (name, value, ok) in cases {
             let outcome = serialize(&with(&[(name, value)]));
             assert_eq!(outcome.is_ok(), ok, "{name}: {:?}", value.get(..20));
+        }
+    }
+
+    #[test]
+    fn the_encoding_of_a_file_is_not_guessed() {
+        for (kind, want) in [
+            (Some("text/html"), "text/html"),
+            (None, "text/plain; charset=utf-8"),
+        ] {
+            let (file, _) = unnamed_file("charset", b"<meta charset=latin1>");
+            let mut response = Response::new(FileRange::all(file).unwrap().into());
+            if let Some(kind) = kind {
+                let kind = HeaderValue::from_static(kind);
+                response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            }
+            let head = String::from_utf8(serialize(&response).unwrap()).unwrap();
+            let want = format!("\r\nContent-Type: {want}\r\n");
+            assert!(head.contains(&want), "{head}");
         }
     }
 

@@ -44,8 +44,33 @@ pub(super) fn set_allow(response: &mut Response, methods: &Methods) {
     }
 }
 
-/// Marks a response as made for one visitor.
+/// The mark of a response that is a file, in its extensions.
+#[derive(Clone, Copy, Debug)]
+struct OfFile;
+
+/// Marks a response as a file for one visitor, whose browser may store it and asks again
+/// before each use. It gets none of the policies for pages.
+///
+/// The mark counts only as long as the body is a file or empty: a page that is made of
+/// such a response is a page.
+#[cfg(feature = "users")]
+pub(crate) fn mark_as_file(response: &mut Response) {
+    response.extensions_mut().insert(OfFile);
+}
+
+fn is_file(response: &Response) -> bool {
+    let is_marked = response.extensions().get::<OfFile>().is_some();
+    let has_text = matches!(response.body(), Body::Bytes(bytes) if !bytes.is_empty());
+    is_marked && !has_text
+}
+
+/// Marks a response as made for one visitor. Browsers do not store it, unless it is a
+/// file.
 pub(crate) fn keep_out_of_caches(response: &mut Response) {
+    let control = match is_file(response) {
+        true => const { HeaderValue::from_static("private, no-cache") },
+        false => const { HeaderValue::from_static(private!()) },
+    };
     let headers = response.headers_mut();
     let names_cookie = headers.get_all(header::VARY).iter().any(|vary| {
         vary.to_str().is_ok_and(|vary| {
@@ -58,22 +83,25 @@ pub(crate) fn keep_out_of_caches(response: &mut Response) {
         let cookie = const { HeaderValue::from_static("Cookie") };
         headers.append(header::VARY, cookie);
     }
-    let private = const { HeaderValue::from_static(private!()) };
-    headers.insert(header::CACHE_CONTROL, private);
+    headers.insert(header::CACHE_CONTROL, control);
 }
 
-/// Headers that every response has unless its page set its own.
+/// Headers that every response has unless its page set its own; those of a file.
 pub(super) fn protect(response: &mut Response) {
+    let nosniff = const { HeaderValue::from_static("nosniff") };
+    if is_file(response) {
+        let headers = response.headers_mut();
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+        keep_out_of_caches(response);
+        return;
+    }
     const OPENER: &str = "cross-origin-opener-policy";
     const NO_FRAMES: &str =
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
     // Constants, because checking each byte of a name or value takes time.
     let same_origin = || const { HeaderValue::from_static("same-origin") };
     let defaults = [
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            const { HeaderValue::from_static("nosniff") },
-        ),
+        (header::X_CONTENT_TYPE_OPTIONS, nosniff),
         // Not no-referrer: with that, browsers send `Origin: null` with our own forms.
         (header::REFERRER_POLICY, same_origin()),
         (
@@ -89,5 +117,45 @@ pub(super) fn protect(response: &mut Response) {
     let headers = response.headers_mut();
     for (name, value) in defaults {
         headers.entry(name).or_insert(value);
+    }
+}
+
+#[cfg(all(test, feature = "users"))]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn finished(mut response: Response) -> HeaderMap {
+        protect(&mut response);
+        keep_out_of_caches(&mut response);
+        response.into_parts().0.headers
+    }
+
+    #[test]
+    fn a_file_has_none_of_the_policies_for_pages() {
+        let mut response = Response::default();
+        mark_as_file(&mut response);
+        let headers = finished(response);
+        let mut fields: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+            .collect();
+        fields.sort_unstable();
+        let want = [
+            ("cache-control", "private, no-cache"),
+            ("vary", "Cookie"),
+            ("x-content-type-options", "nosniff"),
+        ];
+        assert_eq!(fields, want);
+    }
+
+    #[test]
+    fn a_page_that_was_made_of_a_file_is_a_page() {
+        let mut response = Response::default();
+        mark_as_file(&mut response);
+        let headers = finished(response.map(|_| Body::from("a page")));
+        assert_eq!(headers[header::CACHE_CONTROL], private!());
+        assert!(headers.contains_key(header::CONTENT_SECURITY_POLICY));
     }
 }

@@ -40,6 +40,8 @@ pub use failure::{Error, FormError};
 pub use form::{Form, form, query};
 pub(crate) use headers::keep_out_of_caches;
 use headers::last_resort;
+#[cfg(feature = "users")]
+pub(crate) use headers::mark_as_file;
 pub use local_path::{LocalPath, NotLocalPath};
 #[cfg(feature = "users")]
 pub(crate) use login::login_required;

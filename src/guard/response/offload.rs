@@ -1,0 +1,62 @@
+//! A response whose file the web server sends (`X-Sendfile`).
+
+use http::header::{self, HeaderName, HeaderValue};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
+use super::{content_type, disposition};
+use crate::gateway::Body;
+use crate::server::{Response, mark_as_file};
+
+/// A web server that sends a file which a program names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FileServer {
+    /// lighttpd with `x-sendfile`: a path on the disk, percent-encoded. The decoded path
+    /// must be UTF-8.
+    Lighttpd,
+    /// Apache with mod_xsendfile: a path on the disk, percent-encoded.
+    Apache,
+    /// nginx: a percent-encoded URL path of an `internal` location. nginx drops other
+    /// fields of the response than type, disposition, cookies and caching: the location
+    /// has to add `nosniff` and `Vary`.
+    Nginx,
+}
+
+/// What may stand in a path as it is.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The longest value of a header field that every web server accepts.
+const MAX_VALUE: usize = 4096;
+
+/// The response that asks `server` to send the file at `path`, whose last name on the disk
+/// is `name`. The server answers conditions and ranges itself.
+///
+/// `path` is absolute and has no `.` and `..`; for nginx it is a URL path, not yet encoded.
+///
+/// `None` if `server` cannot be given this path; then the program sends the file itself.
+pub fn respond_by_server(server: FileServer, path: &[u8], name: &[u8]) -> Option<Response> {
+    let field = match server {
+        FileServer::Lighttpd | FileServer::Apache => "x-sendfile",
+        FileServer::Nginx => "x-accel-redirect",
+    };
+    let is_possible = match server {
+        FileServer::Lighttpd => std::str::from_utf8(path).is_ok(),
+        FileServer::Apache | FileServer::Nginx => true,
+    };
+    let value = percent_encode(path, ENCODED).to_string();
+    if !is_possible || value.len() > MAX_VALUE {
+        return None;
+    }
+    let mut response = Response::new(Body::default());
+    let fields = response.headers_mut();
+    let value = HeaderValue::try_from(value).ok()?;
+    fields.insert(HeaderName::from_static(field), value);
+    fields.insert(header::CONTENT_TYPE, content_type(name));
+    fields.insert(header::CONTENT_DISPOSITION, disposition(name));
+    mark_as_file(&mut response);
+    Some(response)
+}
