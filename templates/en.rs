@@ -114,6 +114,9 @@ texts! {
     expected_proxy = "expected true, false or \"forwarded\"";
     expected_integer(least: u64, most: u64) = "expected a whole number from {least} to {most}";
     expected_list = "expected a list of texts in quotes";
+    expected_table = "expected a table of texts in quotes";
+    expected_url_prefix = "expected URL paths such as \"/private\": not \"/\", no empty or dot segments, no encoded slash, backslash or control character";
+    expected_one_prefix = "expected each URL path once";
     expected_word(list: &str) = "expected {list}";
     or = "or";
     expected_cookie_name(most: usize) = "expected a cookie name: up to {most} letters, digits and !#$%&'*+-.^_`|~";
@@ -140,6 +143,7 @@ texts! {
     host_prefix_with_path = "the __Host- prefix allows no SESSION_COOKIE_PATH but \"/\"";
     needs_secure = "cannot be false with SESSION_COOKIE_SAMESITE \"None\" or SESSION_COOKIE_PARTITIONED";
     state_dir_in_itself = "the file in the state folder cannot choose the folder. Remove the line; to use another folder, write SetEnv SIGNET_STATE_DIR /home/you/signet in .htaccess";
+    guard_outside_cookie = "browsers would not send the cookie of the login to all of these addresses. Set SESSION_COOKIE_PATH = \"/\"";
     no_sections = "remove the line in brackets: this file has no sections";
     setting_twice = "this setting stands twice in the file; remove one of the lines";
     write_a_list = "in a list, put each text in straight quotes and a comma between two texts";

@@ -14,7 +14,7 @@ use crate::files::accounts::user_name;
 use crate::files::shared::ChangeError;
 use crate::files::text::NotText;
 use crate::files::{FileError, FileProblem, program_owner};
-use crate::gateway::ApplicationRootError;
+use crate::gateway::{ApplicationRootError, UrlPrefixError};
 use crate::server::{Context, TemplateError};
 use crate::session::RedisUrlError;
 use crate::session::cookie::{CookieDomainError, CookieNameError, CookiePathError};
@@ -103,6 +103,9 @@ impl<'t> Advice<'t> {
             Expected::Bool => t.expected_bool,
             Expected::Proxy => t.expected_proxy,
             Expected::List => t.expected_list,
+            Expected::Table => t.expected_table,
+            Expected::UrlPrefix(UrlPrefixError) => t.expected_url_prefix,
+            Expected::OnePrefix => t.expected_one_prefix,
             Expected::CookieDomain(err) => match err {
                 CookieDomainError::NotAHostName => t.expected_host_name,
                 CookieDomainError::IpAddress => t.no_ip_address,
@@ -141,6 +144,7 @@ impl<'t> Advice<'t> {
             Conflict::HostPrefixWithPath => t.host_prefix_with_path,
             Conflict::NeedsSecure => t.needs_secure,
             Conflict::StateDirInItself => t.state_dir_in_itself,
+            Conflict::GuardOutsideCookie => t.guard_outside_cookie,
         }
     }
 

@@ -104,6 +104,7 @@ impl Config {
             config.state_dir = places.find(config.given_state_dir.as_deref());
         }
         config.check_cookie(&given)?;
+        config.check_guard(&given)?;
         if let (None, Some(path)) = (&config.secret_key, &config.given_key_file) {
             config.secret_key_file = Some(places.key_file(path));
         }

@@ -8,6 +8,7 @@
 
 mod cookie_rules;
 mod error;
+mod guard;
 mod keys;
 mod load;
 mod program;
@@ -39,6 +40,7 @@ use crate::session::signing::{Digest, Signer};
 
 pub use error::ConfigError;
 pub(crate) use error::{ConfigProblem, Place};
+pub use guard::{GuardSettings, XSendfile};
 pub use keys::{KeyError, RotateError};
 pub(crate) use keys::{create_key_file, read_key_file};
 use load::Stamp;
@@ -92,6 +94,8 @@ pub struct Config {
     pub demo_note: bool,
     /// `PASSWORD_CHANGE`: whether users can change their passwords.
     pub password_change: bool,
+    /// `GUARD_DIR`, `GUARD_DIRS`, `GUARD_LISTING`, `X_SENDFILE`.
+    pub guard: GuardSettings,
     #[cfg(feature = "templates")]
     templates_dir: Option<PathBuf>,
     /// `SESSION_TYPE`.

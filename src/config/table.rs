@@ -14,7 +14,9 @@ use cookie::SameSite;
 #[cfg(feature = "redis")]
 use super::redis::MAX_KEY_PREFIX;
 use super::wrong_value::{Expected, WrongValue};
-use super::{Config, KeyError, Program, SessionType, StateDirError, StoreType};
+use super::{
+    Config, GuardSettings, KeyError, Program, SessionType, StateDirError, StoreType, XSendfile,
+};
 use crate::files::trusted::TrustedFolder;
 use crate::gateway::TrustProxy;
 use crate::session::cookie::CookieSettings;
@@ -49,8 +51,13 @@ pub(super) enum Setter {
     Integer(u64, u64, fn(&mut Config, u64)),
     /// A list of texts.
     List(fn(&mut Config, Vec<&str>)),
+    /// Names and texts.
+    Table(fn(&mut Config, &Table<'_>) -> Result<(), WrongValue>),
     Proxy(fn(&mut Config, TrustProxy)),
 }
+
+/// Names and texts, in the order of the names.
+pub(super) type Table<'t> = [(&'t str, &'t str)];
 
 /// Whether a setting's value must stay secret. If so, it is refused in a file
 /// that other users can read, and in a program's own settings.
@@ -192,6 +199,25 @@ pub const SETTINGS: &[Setting] = &[
     row("PASSWORD_CHANGE", Setter::Bool(|c, on| c.password_change = on),
         "true", "false",
         "Whether users can change their passwords, on the page `/password`. Set it to false if several machines have copies of the users file: the change would be made in one copy only."),
+    row("GUARD_DIR", Setter::Path(|c, path| c.guard.dir = Some(path)),
+        "no folder", "\"/home/alice/private\"",
+        "A folder whose files only logged-in users see, under `/files/`. Keep it outside every served folder: in one, the web server shows the files to everybody, unless its configuration forbids that."),
+    row("GUARD_DIRS", Setter::Table(|c, rows| c.guard.set_dirs(rows)),
+        "no folders", "{ \"/private\" = \"/home/alice/public_html/private\" }",
+        "More such folders, as a table: the path with which the URLs begin, percent-encoded, and the folder. The web server has to pass these URLs to signet, as `apache/private.htaccess` does, and `SESSION_COOKIE_PATH` or `APPLICATION_ROOT` has to cover them."),
+    row("GUARD_LISTING", Setter::Bool(|c, on| c.guard.listing = on),
+        "false", "true",
+        "Whether a protected folder without `index.html` shows the names of its files."),
+    row("X_SENDFILE", Setter::Text(|c, text| {
+            let choices = [
+                ("lighttpd", XSendfile::Lighttpd),
+                ("apache", XSendfile::Apache),
+                ("nginx", XSendfile::Nginx),
+            ];
+            choose(text, str::eq, &choices).map(|server| c.guard.x_sendfile = Some(server))
+        }),
+        "signet sends files itself", "\"lighttpd\"",
+        "The web server that sends protected files in place of signet: `lighttpd`, `apache` or `nginx`. Set it only if that is configured there: otherwise visitors get an empty file and its path."),
     row("TEMPLATES_DIR", TEMPLATES_DIR,
         "`templates` in the state folder, if it exists", "\"/home/alice/pages\"",
         "The folder of your own pages: `index.html`, `login.html`, `logout.html`, `password.html`, `error.html`."),
@@ -357,6 +383,7 @@ impl Config {
             debug: false,
             demo_note: true,
             password_change: true,
+            guard: GuardSettings::default(),
             #[cfg(feature = "templates")]
             templates_dir: None,
             session_type: SessionType::default(),

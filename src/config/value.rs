@@ -97,6 +97,7 @@ impl Raw<'_> {
                 self.integer(least, most).map(|value| set(config, value))
             }
             Setter::List(set) => self.list().map(|list| set(config, list)),
+            Setter::Table(set) => self.table().and_then(|rows| set(config, &rows)),
             Setter::Proxy(set) => self.proxy().map(|trust| set(config, trust)),
         };
         outcome.map_err(|wrong| self.error(ConfigProblem::Value(Box::new(wrong))))
@@ -221,6 +222,19 @@ impl Raw<'_> {
         }
         Ok(texts)
     }
+
+    fn table(&self) -> Result<Vec<(&str, &str)>, WrongValue> {
+        let wrong = WrongValue::from(Expected::Table);
+        let Json::Object(rows) = &self.value else {
+            return Err(wrong.found(kind(&self.value)));
+        };
+        let mut texts = Vec::new();
+        for (name, value) in rows {
+            let other = || wrong.clone().found(format!("{} in it", kind(value)));
+            texts.push((name.as_str(), value.as_str().ok_or_else(other)?));
+        }
+        Ok(texts)
+    }
 }
 
 /// The error that the variable `name` contains a relative path.
@@ -302,9 +316,11 @@ fn read_text(text: &str, setting: &Setting) -> Json {
     let json = match setting.setter {
         _ if is_null(text.as_bytes()) => return Json::Null,
         Setter::Text(_) | Setter::Path(_) => None,
-        Setter::Bool(_) | Setter::Integer(..) | Setter::List(_) | Setter::Proxy(_) => {
-            serde_json::from_str(text).ok()
-        }
+        Setter::Bool(_)
+        | Setter::Integer(..)
+        | Setter::List(_)
+        | Setter::Table(_)
+        | Setter::Proxy(_) => serde_json::from_str(text).ok(),
     };
     json.unwrap_or_else(|| text.into())
 }
@@ -353,7 +369,10 @@ fn from_toml<'s>(
         let offset = key.span().start;
         let source = source(offset);
         let name = key.get_ref();
-        if let DeValue::Table(_) | DeValue::Array(_) = value.get_ref()
+        let setting = Setting::named(name.as_bytes());
+        let is_table = setting.is_some_and(|setting| matches!(setting.setter, Setter::Table(_)));
+        if !is_table
+            && let DeValue::Table(_) | DeValue::Array(_) = value.get_ref()
             && text[..offset].trim_end_matches([' ', '\t']).ends_with('[')
         {
             return Err(ConfigError {
@@ -365,7 +384,6 @@ fn from_toml<'s>(
                 },
             });
         }
-        let setting = Setting::named(name.as_bytes());
         Ok(Raw {
             setting: setting.ok_or_else(|| ConfigError::unknown(source.into(), name))?,
             source,
@@ -462,6 +480,13 @@ fn to_json(value: DeValue<'_>) -> Json {
             .into_iter()
             .map(|item| to_json(item.into_inner()))
             .collect(),
-        DeValue::Datetime(_) | DeValue::Table(_) => Json::Object(serde_json::Map::new()),
+        DeValue::Table(rows) => {
+            let row = |(key, value): (Spanned<Cow<'_, str>>, Spanned<DeValue<'_>>)| {
+                (key.into_inner().into_owned(), to_json(value.into_inner()))
+            };
+            Json::Object(rows.into_iter().map(row).collect())
+        }
+        // No table that a setting takes.
+        DeValue::Datetime(_) => Json::Object([(String::new(), Json::Null)].into_iter().collect()),
     }
 }

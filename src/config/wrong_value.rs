@@ -5,7 +5,7 @@ use std::fmt;
 
 #[cfg(feature = "redis")]
 use super::redis::MAX_KEY_PREFIX;
-use crate::gateway::ApplicationRootError;
+use crate::gateway::{ApplicationRootError, UrlPrefixError};
 #[cfg(feature = "redis")]
 use crate::session::RedisUrlError;
 use crate::session::cookie::{CookieDomainError, CookieNameError, CookiePathError};
@@ -27,12 +27,16 @@ pub(crate) enum Expected {
     Proxy,
     Integer(u64, u64),
     List,
+    Table,
     /// One of these words.
     Word(Vec<&'static str>),
     CookieName(CookieNameError),
     CookieDomain(CookieDomainError),
     CookiePath(CookiePathError),
     ApplicationRoot(ApplicationRootError),
+    UrlPrefix(UrlPrefixError),
+    /// One folder for each prefix.
+    OnePrefix,
     #[cfg(feature = "redis")]
     RedisUrl(RedisUrlError),
     #[cfg(feature = "redis")]
@@ -50,11 +54,14 @@ error_texts! { Expected:
     Self::Proxy => "expected true, false or \"forwarded\"";
     Self::Integer(least, most) => "expected a whole number from {least} to {most}";
     Self::List => "expected a list of texts in quotes";
+    Self::Table => "expected a table of texts in quotes";
     Self::Word(words) => "expected {}", listed(words, "or");
     Self::CookieName(err) => "{err}";
     Self::CookieDomain(err) => "{err}";
     Self::CookiePath(err) => "{err}";
     Self::ApplicationRoot(err) => "{err}";
+    Self::UrlPrefix(err) => "{err}";
+    Self::OnePrefix => "expected each URL path once";
     #[cfg(feature = "redis")] Self::RedisUrl(err) => "{err}";
     #[cfg(feature = "redis")] Self::KeyPrefix =>
         "expected up to {} bytes without control characters", MAX_KEY_PREFIX;
@@ -68,6 +75,7 @@ from_errors! { Expected:
     CookieDomain(CookieDomainError);
     CookiePath(CookiePathError);
     ApplicationRoot(ApplicationRootError);
+    UrlPrefix(UrlPrefixError);
     #[cfg(feature = "redis")] RedisUrl(RedisUrlError);
 }
 
@@ -115,6 +123,7 @@ pub(crate) enum Conflict {
     HostPrefixWithPath,
     NeedsSecure,
     StateDirInItself,
+    GuardOutsideCookie,
 }
 
 error_texts! { Conflict:
@@ -128,6 +137,9 @@ error_texts! { Conflict:
     Self::StateDirInItself =>
         "the file in the state folder cannot choose the folder. Remove the line; to use another \
          folder, write SetEnv SIGNET_STATE_DIR /home/you/signet in .htaccess";
+    Self::GuardOutsideCookie =>
+        "browsers would not send the cookie of the login to all of these URLs: set \
+         SESSION_COOKIE_PATH = \"/\"";
 }
 
 /// What to do about a line that is not TOML.

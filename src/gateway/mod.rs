@@ -23,6 +23,7 @@ mod request;
 mod request_body;
 mod response;
 mod site;
+mod url_prefix;
 
 pub use answer::answered;
 pub use body::{Body, FileRange, FileRangeError};
@@ -38,6 +39,7 @@ pub use request_body::RequestBodyError;
 pub use response::ResponseError;
 pub(crate) use response::reason_phrase;
 pub use site::TrustProxy;
+pub use url_prefix::{UrlPrefix, UrlPrefixError};
 
 pub(crate) use answer::Answer;
 use answer::log_unfinished;

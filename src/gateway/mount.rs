@@ -97,6 +97,13 @@ impl std::str::FromStr for ApplicationRoot {
     }
 }
 
+impl ApplicationRoot {
+    /// See [`Mount::base`].
+    pub(crate) fn base(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Mount {
     /// Finds the base path of a request and the path below it.
     ///
