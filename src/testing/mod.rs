@@ -19,12 +19,15 @@
 //! assert_eq!(client.get("/nothing").status, 404);
 //! ```
 
+mod jar;
+
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use cookie::Cookie;
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use jar::Jar;
 
 use crate::gateway::{Environment, ProcessInput, variables_for};
 use crate::log::logged_as;
@@ -34,7 +37,8 @@ use crate::session::key::generate;
 /// Redirects that are followed, as by browsers.
 const MAX_REDIRECTS: usize = 20;
 
-/// A test client that keeps cookies. The program is at the root of the host.
+/// A test client that keeps cookies as a browser does: it obeys their paths and expiry, and
+/// ignores those for another domain. The program is at the root of `http://localhost`.
 ///
 /// The clock is fixed at 2026-01-01 00:00 UTC. [`Client::set_now`] sets another time.
 /// Every client has its own secret key, and no state folder unless [`Client::state_dir`]
@@ -44,7 +48,7 @@ const MAX_REDIRECTS: usize = 20;
 pub struct Client<'s> {
     server: &'s Server<'s>,
     settings: Vec<(OsString, OsString)>,
-    cookies: Vec<Cookie<'static>>,
+    cookies: Jar,
     now: u64,
     follows_redirects: bool,
 }
@@ -82,7 +86,7 @@ impl<'s> Client<'s> {
         let client = Self {
             server,
             settings: Vec::new(),
-            cookies: Vec::new(),
+            cookies: Jar::default(),
             now: 1_767_225_600,
             follows_redirects: true,
         };
@@ -118,13 +122,12 @@ impl<'s> Client<'s> {
 
     /// The value of a cookie that the client has.
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        let found = self.cookies.iter().find(|cookie| cookie.name() == name);
-        found.map(Cookie::value)
+        self.cookies.value(name, self.now)
     }
 
-    /// Adds a cookie, or replaces the one with this name.
+    /// Adds a cookie for all paths, in place of all cookies with this name.
     pub fn set_cookie(&mut self, name: &str, value: &str) {
-        self.keep(Cookie::new(name.to_owned(), value.to_owned()));
+        self.cookies.set(name, value);
     }
 
     /// Requests a page. The path may have a query.
@@ -198,13 +201,8 @@ impl<'s> Client<'s> {
                 _ => set(&format!("HTTP_{name}"), value.as_ref()),
             }
         }
-        if !self.cookies.is_empty() {
-            let pairs: Vec<String> = self
-                .cookies
-                .iter()
-                .map(|cookie| format!("{}={}", cookie.name(), cookie.value()))
-                .collect();
-            set("HTTP_COOKIE", pairs.join("; ").as_ref());
+        if let Some(cookies) = self.cookies.field(route, self.now) {
+            set("HTTP_COOKIE", cookies.as_ref());
         }
         let input = ProcessInput {
             vars: Environment::of_test(vars.into_iter().collect()),
@@ -216,19 +214,11 @@ impl<'s> Client<'s> {
         let (bytes, log) = logged_as(self.server.name(), respond);
         let response = parse(&bytes, log);
         for line in response.headers.get_all(SET_COOKIE) {
-            if let Some(cookie) = line.to_str().ok().and_then(|line| Cookie::parse(line).ok()) {
-                self.keep(cookie.into_owned());
+            if let Ok(line) = line.to_str() {
+                self.cookies.receive(line, route, self.now);
             }
         }
         response
-    }
-
-    /// Stores a cookie, or removes the one that it deletes.
-    fn keep(&mut self, cookie: Cookie<'static>) {
-        self.cookies.retain(|other| other.name() != cookie.name());
-        if cookie.max_age().is_none_or(|age| age.is_positive()) {
-            self.cookies.push(cookie);
-        }
     }
 }
 
