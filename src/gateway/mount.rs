@@ -9,6 +9,8 @@
 //! base path in another way, it is redirected: browsers compare the path of a cookie
 //! with the URL byte by byte.
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode, percent_encode};
 
 use super::MetaVariables;
@@ -36,6 +38,9 @@ pub(super) const RAW: &AsciiSet = &CONTROLS
 
 /// As `PATH`, for the value of a field in a query, where `&` ends it and `+` is a space.
 const IN_QUERY: &AsciiSet = &PATH.add(b'&').add(b'+');
+
+/// The field of a query that names the path.
+const PATH_FIELD: &[u8] = b"r=";
 
 /// The most bytes of a URL to redirect to.
 const MAX_URL: usize = 4000;
@@ -173,6 +178,19 @@ impl Mount {
     /// Whether the query named the path: `?r=/login`.
     pub fn by_query(&self) -> bool {
         self.by_query
+    }
+
+    /// The fields of the query `query` that are the program's own: all but the one that
+    /// named the path.
+    pub(crate) fn own_query<'q>(&self, query: &'q [u8]) -> Cow<'q, [u8]> {
+        if !self.by_query {
+            return query.into();
+        }
+        let mut pairs: Vec<&[u8]> = query.split(|b| *b == b'&').collect();
+        if let Some(at) = pairs.iter().position(|pair| pair.starts_with(PATH_FIELD)) {
+            pairs.remove(at);
+        }
+        pairs.join(&b'&').into()
     }
 
     /// The path and query to redirect to, if the URL spells the base path in another
@@ -441,7 +459,7 @@ fn encode_more(path: &[u8]) -> String {
 pub(crate) fn path_in_query(query: &[u8]) -> Option<Vec<u8>> {
     let value = query
         .split(|b| *b == b'&')
-        .find_map(|pair| pair.strip_prefix(b"r="))?;
+        .find_map(|pair| pair.strip_prefix(PATH_FIELD))?;
     let path = decode(value);
     path.starts_with(b"/").then_some(path)
 }

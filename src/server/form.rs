@@ -83,13 +83,19 @@ pub fn form<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
 
 /// Reads the query of `request`, as [`form`] reads a body.
 ///
+/// On hosts without `PATH_INFO`, the first field `r` of a query names the path:
+/// `/x.cgi?r=/search&q=milk`. Then this field is left out. (A browser replaces the query of
+/// a form's `action` by the fields of a GET form: such a form needs the hidden field `r`
+/// with the path.)
+///
 /// # Errors
 ///
 /// Status 400 if the fields are not UTF-8, or if a field of `T` is missing or has
 /// another type. Nothing is logged; with `DEBUG`, the error page says what is wrong.
 pub fn query<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
-    let query = Context::of(request).vars.query_string();
-    fields(query).map_err(|err| Failure::Query(err).into())
+    let context = Context::of(request);
+    let query = context.mount.own_query(context.vars.query_string());
+    fields(&query).map_err(|err| Failure::Query(err).into())
 }
 
 fn fields<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FormError> {
@@ -135,6 +141,8 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use http::HeaderValue;
 
@@ -161,6 +169,30 @@ mod tests {
             assert_eq!(check_content_type(&headers).is_ok(), want, "{value}");
         }
         assert!(check_content_type(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn the_field_of_a_query_that_names_the_path_is_left_out() {
+        let cases = [
+            // PATH_INFO, query                       fields
+            ("", "r=/search&q=milk&r=2", "q=milk&r=2"),
+            ("", "q=milk&r=%2Fsearch", "q=milk"),
+            ("", "r=/", ""),
+            ("", "r=2&q=milk", "r=2&q=milk"),
+            ("/search", "r=/search&q=milk", "r=/search&q=milk"),
+        ];
+        for (path, text, wanted) in cases {
+            let vars = [
+                ("SCRIPT_NAME", "/x.cgi"),
+                ("PATH_INFO", path),
+                ("QUERY_STRING", text),
+            ];
+            let context = Context::without_settings(vars.into_iter().collect(), Arc::default());
+            let mut request = Request::default();
+            request.extensions_mut().insert(Arc::new(context));
+            let seen: Form = query(&request).unwrap();
+            assert_eq!(seen, fields(wanted.as_bytes()).unwrap(), "{path} {text}");
+        }
     }
 
     #[test]
