@@ -64,6 +64,8 @@ impl TemplateError {
 /// otherwise the template of this name from [`Server::templates`]. Files that it
 /// extends or includes are found in the same way. Values are escaped for HTML, whatever
 /// the file is called. `url_for('show', id=7)` calls [`url_for`](super::url_for).
+/// `{{ value|tojson }}` is JSON for a script or for an attribute in single quotes, as in
+/// Flask.
 ///
 /// The variables are those of [`context!`](crate::context), or the fields of a struct or
 /// the keys of a map that serde can serialize. Values can be lists and structs, too:
