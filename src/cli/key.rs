@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use super::site::{self, Subject};
 use super::{Failure, note, print, utc};
-use crate::config::{RotateError, create_key_file, read_key_file};
+use crate::config::{KeyError, RotateError, create_key_file, read_key_file};
+use crate::files::FileProblem;
 use crate::gateway::ProcessInput;
-use crate::session::key;
+use crate::session::key::{self, KeyFileError};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -62,7 +63,7 @@ fn rotate(input: &ProcessInput) -> Result<(), Failure> {
             .hint("set the new key there, and add the old one to the list SECRET_KEY_FALLBACKS"),
         RotateError::Full(_) => Failure::new(err)
             .hint("nothing was changed; to rotate now, delete that file; users who logged in before the last rotation then have to log in again"),
-        RotateError::Key(_) => Failure::new(err),
+        RotateError::Key(err) => failure(err),
     })?;
     let end = utc(input.now.saturating_add(config.cookie.lifetime));
     note(format_args!(
@@ -71,9 +72,20 @@ fn rotate(input: &ProcessInput) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The failure of a command that needs the site's key.
+fn failure(err: KeyError) -> Failure {
+    let failure = Failure::new(&err);
+    if let KeyError::File(KeyFileError::File(file)) = &err
+        && file.problem == FileProblem::Missing
+    {
+        return failure.hint("the first request that uses a session creates the key");
+    }
+    failure
+}
+
 fn check(input: &ProcessInput) -> Result<(), Failure> {
     let config = site::settings(input, Subject::Key)?;
-    let keys = config.existing_keys(input.now).map_err(Failure::new)?;
+    let keys = config.existing_keys(input.now).map_err(failure)?;
     for refused in &config.refused_fallbacks {
         note(format_args!("{refused}; it is not used"));
     }

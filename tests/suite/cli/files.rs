@@ -71,6 +71,28 @@ fn new_keys_are_written() {
     );
 }
 
+/// The state folder exists, so that the command belongs to a site, but no request made its
+/// key yet.
+#[test]
+fn before_the_first_request_a_hint_says_what_creates_the_key() {
+    let state = StateDir::new();
+    let vars = [state_dir(&state)];
+    for command in ["check", "rotate"] {
+        let run = signet(&["key", command], &vars);
+        let hint = "hint: the first request that uses a session creates the key";
+        run.failed(1, &["secret_key: does not exist", hint]);
+    }
+    // It does not create a file that SECRET_KEY_FILE names.
+    let named = state.path().join("named");
+    let named = named.to_str().expect("UTF-8");
+    let run = signet(
+        &["key", "check"],
+        &[vars[0], ("SIGNET_SECRET_KEY_FILE", named)],
+    );
+    assert!(!run.err.contains("hint"), "{run:?}");
+    run.failed(1, &["does not exist"]);
+}
+
 /// Where `SECRET_KEY_FILE` may not be, no key is made or called good: requests would
 /// refuse it.
 #[test]
