@@ -93,6 +93,7 @@ pub use server::{
 };
 #[cfg(feature = "templates")]
 pub use server::{Variables, render};
+#[doc(inline)]
 pub use session::{Flash, Session, USERNAME, Value};
 #[cfg(feature = "users")]
 pub use users::library::{Attempted, log_in, require_user};

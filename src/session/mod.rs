@@ -3,14 +3,17 @@
 //!
 //! Nothing here reads the environment or the wall clock: they are parameters.
 
+#[doc(hidden)]
 pub mod cookie;
 pub mod key;
-pub mod signing;
-pub mod tagged_json;
-
+#[doc(hidden)]
 pub mod record;
+#[doc(hidden)]
 pub mod revocation;
+pub mod signing;
+#[doc(hidden)]
 pub mod store;
+pub mod tagged_json;
 
 mod dict;
 mod id;
@@ -24,12 +27,16 @@ pub(crate) mod redis;
 mod save;
 
 pub use dict::{EVERYWHERE, Flash, Session, USERNAME};
+#[doc(hidden)]
 pub use id::SessionId;
 pub(crate) use interface::{SessionInterface, Storage};
+#[doc(hidden)]
 pub use login::FINGERPRINT;
 pub(crate) use login::{CheckLogin, Login};
+#[doc(hidden)]
 pub use moment::{Moment, NotAMoment};
 #[cfg(feature = "redis")]
+#[doc(hidden)]
 pub use redis::{RedisUrl, RedisUrlError};
 pub(crate) use save::SaveError;
 pub use tagged_json::{DateTime, Value, Verbatim};

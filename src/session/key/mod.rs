@@ -4,6 +4,7 @@
 //! line ending at the end is not a part of it, as editors add one.
 
 mod published_keys;
+#[doc(hidden)]
 pub mod retired;
 mod weak;
 
@@ -22,6 +23,7 @@ pub use weak::WeakKey;
 pub const MIN_LENGTH: usize = 16;
 
 /// The name of the key file in the state folder.
+#[doc(hidden)]
 pub const FILE_NAME: &str = "secret_key";
 
 /// The most bytes of a key file.
@@ -41,6 +43,7 @@ pub struct Keys {
 
 /// Why a key file was refused.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 #[non_exhaustive]
 pub enum KeyFileError {
     /// The key in it is weak.
