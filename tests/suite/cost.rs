@@ -1,16 +1,24 @@
-//! What a request takes from the machine: system calls, and instructions of
-//! the static program.
+//! What a request takes from the machine: system calls, page faults, and
+//! instructions of the static program; by FastCGI, instructions.
 //!
-//! Unlike times, both are the same at each run, so that what makes a request
+//! Unlike times, they are the same at each run, so that what makes a request
 //! dearer is seen at once. Whoever does so on purpose puts the new numbers
 //! into `cost.tsv`; the failing test prints them.
 
+use std::path::Path;
+
+use rustix::process::Signal;
+
 use crate::deploy::static_program;
+use crate::fastcgi::{answered, asks, login as login_params, with};
+use crate::support::application::{Application, at};
+use crate::support::cgi::compiled;
+use crate::support::fastcgi::request;
 use crate::support::strace::calls;
 use crate::support::{Cgi, Output, StateDir};
 
-/// How much a compiler's next release, or a longer path, may change, in
-/// percent.
+/// How much a compiler's next release, or a longer path, may change the page
+/// faults and the instructions, in percent.
 const TOLERANCE: u64 = 5;
 
 type Request = fn(&StateDir) -> Cgi;
@@ -51,35 +59,53 @@ fn logged_in(state: &StateDir, kind: &str) -> Cgi {
     with_key_file(Cgi::get("/"), state, kind).cookie(format!("session={cookie}"))
 }
 
+const VALGRIND: [&str; 3] = [
+    "/usr/bin/valgrind",
+    "--tool=callgrind",
+    "--callgrind-out-file=/dev/null",
+];
+
 /// The instructions in user mode, as valgrind counts them, and what the program answered.
 pub(crate) fn instructions(request: Cgi) -> (u64, Output) {
-    let out = request
-        .through(&[
-            "/usr/bin/valgrind",
-            "--tool=callgrind",
-            "--callgrind-out-file=/dev/null",
-        ])
-        .run();
-    let errors = out.errors();
+    let out = request.through(&VALGRIND).run();
+    (collected(&out.errors()), out)
+}
+
+/// The number in what valgrind says at the end.
+fn collected(errors: &str) -> u64 {
     let collected = errors
         .lines()
         .find_map(|line| line.split_once("Collected : "));
     let (_, collected) = collected.unwrap_or_else(|| panic!("callgrind: {errors}"));
-    let count = collected.trim().parse().expect("a number");
-    (count, out)
+    collected.trim().parse().expect("a number")
 }
 
-/// A row of `cost.tsv`: a request, its system calls, its instructions.
-fn recorded(name: &str) -> (u64, u64) {
-    let mut rows = include_str!("cost.tsv").lines().filter_map(|line| {
-        let mut fields = line.split('\t');
-        let row = (fields.next()?, fields.next()?, fields.next()?);
-        (row.0 == name).then_some(row)
-    });
-    let (_, calls, instructions) = rows.next().unwrap_or((name, "0", "0"));
-    let number = |field: &str| field.parse().expect("a number");
-    (number(calls), number(instructions))
+/// The page faults that need no disk.
+fn faults(request: Cgi) -> u64 {
+    let program = compiled("faults", &[]);
+    let out = request.through(&[program.to_str().expect("UTF-8")]).run();
+    let errors = out.errors();
+    errors.trim().parse().unwrap_or_else(|_| panic!("{out}"))
 }
+
+/// A row of `cost.tsv`: a request, its system calls, its page faults, its instructions.
+fn recorded(name: &str) -> [u64; 3] {
+    let row = include_str!("cost.tsv")
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix('\t'));
+    let mut fields = row.into_iter().flat_map(|row| row.split('\t'));
+    [(); 3].map(|()| {
+        let field = fields.next().unwrap_or("0");
+        field.parse().expect("a number")
+    })
+}
+
+/// Whether a number is that of `cost.tsv`, as far as machines and compilers agree.
+fn is_near(now: u64, before: u64) -> bool {
+    now.abs_diff(before) * 100 <= before * TOLERANCE
+}
+
+const ON_PURPOSE: &str = "if that is on purpose, tests/suite/cost.tsv is to say";
 
 #[test]
 #[ignore = "needs the static program, strace and valgrind: run tests/run"]
@@ -99,15 +125,55 @@ fn a_request_costs_what_is_recorded() {
         // Without execve, which is the web server's, and without the look at
         // each folder on the way, of which every machine has others.
         let folders = state.path().components().count();
+        let calls = (seen.len() - 1 - folders) as u64;
         let (request, _state) = fresh();
-        let now = ((seen.len() - 1 - folders) as u64, instructions(request).0);
+        let instructions = instructions(request).0;
+        // Not for the first process, which reads the program from the disk.
+        let (request, _state) = fresh();
+        let faults = faults(request);
         let before = recorded(name);
-        measured += &format!("{name}\t{}\t{}\n", now.0, now.1);
-        differs |= now.0 != before.0 || now.1.abs_diff(before.1) * 100 > before.1 * TOLERANCE;
+        measured += &format!("{name}\t{calls}\t{faults}\t{instructions}\n");
+        differs |=
+            calls != before[0] || !is_near(faults, before[1]) || !is_near(instructions, before[2]);
     }
     print!("{measured}");
-    assert!(
-        !differs,
-        "if that is on purpose, tests/suite/cost.tsv is to say:\n{measured}"
-    );
+    assert!(!differs, "{ON_PURPOSE}:\n{measured}");
+}
+
+/// The instructions of a worker that answers the index to a logged-in visitor this many
+/// times, each on a new connection, as lighttpd and Apache make them.
+fn instructions_of_worker(requests: u16) -> u64 {
+    let state = StateDir::new();
+    state.write("secret_key", "a key for these tests, and no other", 0o600);
+    let mut command = at(Path::new(VALGRIND[0]), &state);
+    command.args(&VALGRIND[1..]).arg(static_program());
+    let worker = Application::worker(command.env_remove("SIGNET_SECRET_KEY"));
+    let ask = |params: &[(&str, String)], body: &[u8]| {
+        let mut client = worker.connect();
+        client.send(&request(1, false, params, body));
+        answered(&mut client, 1)
+    };
+    let form = "username=admin";
+    let response = ask(&login_params(form), form.as_bytes());
+    let cookie = response.cookie("session").expect("a cookie").value;
+    let index = with(asks("GET", "/"), "HTTP_COOKIE", format!("session={cookie}"));
+    for _ in 0..requests {
+        let page = ask(&index, b"");
+        assert!(page.words().contains("Logged in as admin"), "{page:?}");
+    }
+    worker.signal(Signal::TERM);
+    collected(&String::from_utf8_lossy(&worker.wait().stderr))
+}
+
+#[test]
+#[ignore = "needs the static program and valgrind: run tests/run"]
+fn a_request_by_fastcgi_costs_what_is_recorded() {
+    const NAME: &str = "FastCGI: index, logged in";
+    const REQUESTS: u16 = 100;
+    let more = instructions_of_worker(1 + REQUESTS) - instructions_of_worker(1);
+    let instructions = more / u64::from(REQUESTS);
+    let [.., before] = recorded(NAME);
+    let measured = format!("{NAME}\t0\t0\t{instructions}");
+    println!("{measured}");
+    assert!(is_near(instructions, before), "{ON_PURPOSE}:\n{measured}");
 }
