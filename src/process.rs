@@ -172,6 +172,11 @@ impl Process {
 /// program's name is that of its Cargo package. `signet::main!(server: EXPRESSION)` runs the
 /// [`Server`](crate::Server) that the expression returns.
 ///
+/// Two programs of one package that use the first form have one name, so they share their
+/// state folder, their key and their sessions: a visitor of one is logged in to the other.
+/// To separate them, give each a name:
+/// `signet::main!(server: signet::Server::named("shop").fallback(handler))`.
+///
 /// ```no_run
 /// #![cfg_attr(not(test), no_main)]
 ///

@@ -69,7 +69,8 @@ impl From<FileRange> for Body {
 /// and nginx pass this header on. Apache 2.4.59 and later pass it on only with
 /// `SetEnv ap_trust_cgilike_cl 1`; without it, a visitor does not notice that a download
 /// was cut off. By FastCGI, it is cut off, and the log says so, if the web server reads
-/// nothing for 30 seconds, or if the worker has to end.
+/// nothing for 30 seconds (a visitor paused the download, say), or if the worker has to end:
+/// 5 seconds after a signal, a minute after its file was replaced.
 ///
 /// The response is sent with the `Content-Type` that it has: for a file, no charset is
 /// added to `text/html`.

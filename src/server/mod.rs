@@ -299,12 +299,19 @@ impl<'h> Server<'h> {
     /// For each request, it reads the request, opens the visitor's session if the handler
     /// uses it, calls the handler, saves the session and writes the response.
     ///
-    /// By CGI, every request gets a valid response, and the exit code is 0. If the
-    /// handler panics, the visitor gets a page with status 500. By FastCGI, that is so
-    /// if panics unwind; a worker that was built with `panic = "abort"` ends, and
-    /// another one is started. The exit code of a worker is 1 if its socket fails or if
-    /// `FCGI_WEB_SERVER_ADDRS` is wrong. Without a web server, that is logged and the
-    /// exit code is 2.
+    /// If the handler panics, the panic is logged and the visitor gets a page with status
+    /// 500. A panic that the handler catches is logged and changes nothing else, if panics
+    /// unwind. With `panic = "abort"`, no panic can be caught: by CGI, the visitor gets the
+    /// page with status 500; a FastCGI worker ends, and another one is started.
+    ///
+    /// A fault after which no code of the process can run ends it without a response, and
+    /// the web server sends an error page of its own: a stack overflow, a panic in a
+    /// destructor while another panic unwinds, `std::process::abort`, or a signal. With
+    /// FastCGI, the worker loses all requests that it has begun.
+    ///
+    /// By CGI, the exit code is 0 except after such a fault. The exit code of a worker is 1
+    /// if its socket fails or if `FCGI_WEB_SERVER_ADDRS` is wrong. Without a web server,
+    /// that is logged and the exit code is 2.
     pub fn run(&self) -> ExitCode {
         let input = ProcessInput::of_this_process();
         ExitCode::from(self.run_as(input.interface(), input))

@@ -187,6 +187,23 @@ fn a_download_that_a_worker_cuts_off_is_in_its_log() {
     assert!(!read_answer(&mut client).1);
 }
 
+#[test]
+#[ignore = "takes half a minute: run tests/run"]
+fn a_download_that_is_paused_for_half_a_minute_is_cut_off_and_logged() {
+    let download = Download::of(LONG);
+    let worker = download.worker();
+    let mut client = asked(&worker);
+    wait_until("it is being sent", || has_open(&worker, &download.file));
+    thread::sleep(Duration::from_secs(27));
+    assert!(has_open(&worker, &download.file), "closed too early");
+    thread::sleep(Duration::from_secs(5));
+    assert!(!has_open(&worker, &download.file), "it is still open");
+    assert!(!read_answer(&mut client).1);
+    worker.signal(rustix::process::Signal::TERM);
+    let log = "download: an answer was cut off: the web server read nothing for 30 seconds";
+    assert_ended(&worker.wait(), &[log]);
+}
+
 /// A worker that ends waits for 5 seconds only, so it does not end yet.
 #[test]
 fn a_worker_whose_file_is_replaced_completes_a_download() {

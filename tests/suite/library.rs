@@ -68,6 +68,55 @@ fn a_panic_is_an_error_page_unless_the_handler_caught_it() {
     }
 }
 
+/// The documentation of `Server::run` says so: no code can run then. The web server answers.
+#[test]
+fn a_stack_overflow_or_a_second_panic_ends_the_process_without_a_response() {
+    for (path, log) in [
+        ("/twice", &["the first bug", "the second bug"][..]),
+        ("/deep", &["has overflowed its stack"]),
+    ] {
+        let out = Cgi::get(path).program(example("faulty")).run();
+        assert_eq!(out.status.code(), None, "{path}: {out}");
+        assert!(out.stdout.is_empty(), "{path}: {out}");
+        let seen = String::from_utf8_lossy(&out.stderr);
+        assert!(log.iter().all(|line| seen.contains(line)), "{path}: {seen}");
+    }
+}
+
+/// The public modules below `module` that the documentation shows.
+fn shown_modules(modules: &BTreeMap<Vec<String>, String>, module: &[String]) -> Vec<String> {
+    let file = match module {
+        [] => vec!["lib".to_owned()],
+        module => module.to_vec(),
+    };
+    let (mut shown, mut is_hidden) = (Vec::new(), false);
+    for line in modules[&file].lines() {
+        let name = line
+            .strip_prefix("pub mod ")
+            .and_then(|rest| rest.strip_suffix(';'));
+        if let Some(name) = name.filter(|_| !is_hidden) {
+            let child = [module, &[name.to_owned()]].concat();
+            shown.push(child.join("::"));
+            shown.extend(shown_modules(modules, &child));
+        }
+        is_hidden = line == "#[doc(hidden)]" || is_hidden && line.starts_with("#[");
+    }
+    shown
+}
+
+/// Other public modules are for this program and its tests.
+#[test]
+fn the_documentation_shows_the_modules_that_authors_need() {
+    let wanted = [
+        "session",
+        "session::key",
+        "session::signing",
+        "session::tagged_json",
+        "testing",
+    ];
+    assert_eq!(shown_modules(&modules(), &[]), wanted);
+}
+
 /// RFC 9110, 9.3: a GET, HEAD or TRACE has no body that means anything. RFC
 /// 9110, 15.5.12: whoever has to send one has to say its length.
 #[test]

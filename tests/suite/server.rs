@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use signet::http::{Method, StatusCode};
+use signet::http::{self, Method, StatusCode};
 use signet::testing::Client;
 use signet::{Error, Form, Request, Server, Session, parameter, redirect, url_for};
 
@@ -99,6 +99,72 @@ fn a_client_has_a_clock_and_a_key_of_its_own() {
     assert_eq!(ada.get("/").text(), "1");
     ada.set_now(1_767_225_600 + 1300);
     assert_eq!(ada.get("/").text(), "0", "the lifetime is over");
+}
+
+/// The escapes are those of Jinja's `htmlsafe_json_dumps`: the text is JSON, and neither ends
+/// a script nor an attribute in single quotes.
+#[test]
+fn a_template_writes_json_into_scripts_and_attributes() {
+    const NASTY: &str = "</script><!-- ' \" & \\ \u{fc}\u{2028}\n";
+    let server = Server::named("json")
+        .templates(&[(
+            "page.html",
+            "<script>v = {{ value|tojson }}</script><p data-v='{{ value|tojson }}'>",
+        )])
+        .get("/", |request, _| {
+            let value = BTreeMap::from([("a", NASTY), ("b", "")]);
+            signet::render(request, "page.html", signet::context! { value })
+        });
+    let text = Client::new(&server).get("/").text();
+    let rest = text.strip_prefix("<script>v = ").expect("a script");
+    let (json, rest) = rest.split_once("</script><p data-v='").expect("its end");
+    assert_eq!(rest, format!("{json}'>"));
+    assert!(!json.contains(['<', '>', '&', '\'']), "{json}");
+    for escaped in [r"\u003c/script\u003e", r"\u0027", r"\u0026", r#"\""#] {
+        assert!(json.contains(escaped), "{escaped}: {json}");
+    }
+    let value: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    assert_eq!(value, serde_json::json!({ "a": NASTY, "b": "" }));
+}
+
+/// RFC 6265, 5.3 and 5.4.
+#[test]
+fn a_client_obeys_path_domain_and_expiry_of_a_cookie() {
+    let set = |line: &'static str| {
+        move |_: &Request, _: &mut Session| {
+            let response = http::Response::builder().header("set-cookie", line);
+            Ok::<_, Error>(response.body(signet::Body::default())?)
+        }
+    };
+    let server = Server::named("cookies")
+        .get("/shop/choose", set("theme=dark; Max-Age=60"))
+        .get(
+            "/shop/forget",
+            set("theme=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"),
+        )
+        .get("/elsewhere", set("theme=light; Path=/; Domain=example.org"))
+        .fallback(|request, _| {
+            let cookies = request.headers().get("cookie");
+            format!("{cookies:?}")
+        });
+    let dark = "Some(\"theme=dark\")";
+    let mut client = Client::new(&server);
+    client.get("/elsewhere");
+    client.get("/shop/choose");
+    assert_eq!(client.cookie("theme"), Some("dark"));
+    for (path, want) in [
+        ("/shop", dark),
+        ("/shop/a?b", dark),
+        ("/shopping", "None"),
+        ("/", "None"),
+    ] {
+        assert_eq!(client.get(path).text(), want, "{path}");
+    }
+    client.set_now(1_767_225_600 + 61);
+    assert_eq!(client.get("/shop/").text(), "None", "expired");
+    client.get("/shop/choose");
+    client.get("/shop/forget");
+    assert_eq!(client.cookie("theme"), None);
 }
 
 #[test]
