@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use accounts::user_name;
-pub(crate) use owners::program_owner;
+pub(crate) use owners::{Owners, program_owner};
 
 /// A file or folder that cannot be used, and why.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::{Stat, StatVfsMountFlags, fgetxattr, fstatvfs, lgetxattr, statvfs};
+use rustix::fs::{Stat, StatVfsMountFlags, fgetxattr, fstat, fstatvfs, lgetxattr, statvfs};
 use rustix::io::Errno;
 
 use super::{FileProblem, accounts};
@@ -66,7 +66,7 @@ pub(crate) fn program_owner() -> Option<u32> {
 }
 
 /// The trusted users: root, the effective user, and the owner of the executable.
-pub(super) struct Owners {
+pub(crate) struct Owners {
     euid: u32,
     /// The owner of the executable, looked up only if somebody else than root and
     /// the effective user owns something.
@@ -74,12 +74,12 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    pub(super) fn new(euid: u32) -> Self {
+    pub(crate) fn new(euid: u32) -> Self {
         let program = OnceCell::new();
         Self { euid, program }
     }
 
-    pub(super) fn trusts(&self, uid: u32) -> bool {
+    pub(crate) fn trusts(&self, uid: u32) -> bool {
         uid == self.euid || uid == 0 || *self.program.get_or_init(program_owner) == Some(uid)
     }
 
@@ -126,6 +126,13 @@ impl Owners {
             true => Err(access.writable(wanted)),
             false => Ok(()),
         }
+    }
+
+    /// Whether untrusted users can write an open folder: one of them owns it, or its mode
+    /// or access control list lets them.
+    pub(crate) fn others_can_write(&self, folder: BorrowedFd<'_>) -> Result<bool, Errno> {
+        let access = Access::from(&fstat(folder)?);
+        Ok(!self.trusts(access.uid) || self.others_can(WRITE, access, At::Fd(folder)))
     }
 
     /// Whether an untrusted user has the `right` to it.

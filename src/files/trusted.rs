@@ -25,7 +25,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, fsync};
+use rustix::fs::{CWD, Mode, OFlags, fsync, openat};
 
 use super::open::{self, Rule, TooOpen};
 pub(crate) use super::open::{Opened, Readers};
@@ -128,6 +128,13 @@ impl TrustedFolder {
             Ok(folder)
         });
         folder.map_err(|problem| FileError::new(&self.path, problem))
+    }
+
+    /// Opens it, whichever trusted user it belongs to, for calls such as `openat`. Others
+    /// may read it.
+    pub(crate) fn open_to_search(&self) -> Result<OwnedFd, FileError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        openat(CWD, &self.path, flags, Mode::empty()).map_err(|err| FileError::new(&self.path, err))
     }
 
     /// As [`TrustedFolder::open`]. If it does not exist, it is created with mode 0700,

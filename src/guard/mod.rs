@@ -1,4 +1,6 @@
-//! Protected content: who is logged in and by what right, and files as responses.
+//! Protected content: who is logged in and by what right, which file a path leads to, and
+//! files as responses.
 
 pub mod response;
+pub mod tree;
 pub(crate) mod user;

@@ -1,0 +1,192 @@
+//! Guarded folders: finds the file for the path of a request, and never one outside.
+//!
+//! What is shown are regular files and folders with the exact name that was asked for. All
+//! else looks like a missing file: names that begin with a dot, devices, pipes, sockets, in
+//! a folder of the site the files that the web server would execute, and symbolic links that
+//! lead out of the folder, or to one of these, or that belong to an untrusted user. Trusted
+//! users are root, the effective user, and the owner of the executable.
+
+mod exact;
+mod executed;
+mod names;
+mod open;
+mod path;
+mod walk;
+
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+pub use executed::is_executed;
+pub use names::{Entry, EntryKind, Name, Names};
+pub use open::OpenBy;
+pub use path::GuardedPath;
+pub use walk::FolderFd;
+use walk::{End, Stop, Walk};
+
+use crate::files::trusted::{Anywhere, TrustedFolder};
+use crate::files::{FileError, Owners};
+
+/// Whether the web server, too, serves the files of a guarded folder.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Served {
+    /// It does not.
+    ByNobodyElse,
+    /// It is a folder of the site. Files that the web server would execute
+    /// ([`is_executed`]) look like missing files, because their source must not be shown.
+    BySite,
+}
+
+/// A folder whose files are shown to logged-in users. It is open.
+pub struct GuardedFolder {
+    /// Without symbolic links.
+    path: PathBuf,
+    root: FolderFd,
+    euid: u32,
+    owners: Owners,
+    served: Served,
+    open_by: OpenBy,
+}
+
+/// What is at a path below a guarded folder.
+#[derive(Debug)]
+pub enum Found {
+    /// A regular file.
+    File(GuardedFile),
+    /// A folder.
+    Folder(GuardedSubfolder),
+    /// A file or folder for which the effective user has no permission, or that is in such
+    /// a folder. Web servers answer 403: Apache, lighttpd and nginx do. The error is for the
+    /// log.
+    Unreadable(FileError),
+    /// Nothing, or something that must look like it: web servers answer 404.
+    Absent,
+}
+
+/// A regular file below a guarded folder, open for reading.
+#[derive(Debug)]
+pub struct GuardedFile {
+    /// The open file.
+    pub file: File,
+    /// Its metadata when it was opened.
+    pub meta: Metadata,
+    /// The folders on the way to it, without symbolic links, the guarded one first.
+    pub folders: Vec<FolderFd>,
+    /// Its absolute path without symbolic links, for a web server that sends the file.
+    pub real_path: PathBuf,
+}
+
+/// A folder below a guarded folder, or the guarded folder itself.
+#[derive(Clone, Debug)]
+pub struct GuardedSubfolder {
+    /// The folders on the way to it, without symbolic links, the guarded one first; the last
+    /// one is this folder.
+    pub folders: Vec<FolderFd>,
+}
+
+impl GuardedFolder {
+    /// Opens the folder at `path`, which is absolute, for the effective user `euid`.
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] if it does not exist, is not a folder, or if an untrusted user can
+    /// decide which folder it is: he owns or can write it, or a folder above it.
+    pub fn open(path: &Path, euid: u32, served: Served) -> Result<Self, FileError> {
+        let folder = TrustedFolder::find(path, euid, &Anywhere)?;
+        let root = folder.open_to_search()?;
+        Ok(Self {
+            path: folder.path().to_owned(),
+            root: FolderFd::new(root, Vec::new()),
+            euid,
+            owners: Owners::new(euid),
+            served,
+            open_by: OpenBy::Openat2,
+        })
+    }
+
+    /// The same folder, whose files are opened by this system call.
+    #[must_use]
+    pub fn open_by(self, open_by: OpenBy) -> Self {
+        Self { open_by, ..self }
+    }
+
+    /// Its path without symbolic links.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] for a fault of the machine, such as a damaged file system or too many
+    /// open files.
+    pub fn find(&self, path: &GuardedPath) -> Result<Found, FileError> {
+        let mut walk = Walk::from(self, vec![self.root.clone()]);
+        let end = walk.along(path.names(), path.is_folder());
+        let found = end.and_then(|end| match end {
+            End::Folder(_) => {
+                let folders = std::mem::take(&mut walk.folders);
+                Ok(Found::Folder(GuardedSubfolder { folders }))
+            }
+            End::File { name, .. } => self.open_file(&walk, &name).map(Found::File),
+        });
+        match found {
+            Ok(found) => Ok(found),
+            Err(Stop::Absent) => Ok(Found::Absent),
+            Err(Stop::Unreadable(err)) => Ok(Found::Unreadable(err)),
+            Err(Stop::Fault(err)) => Err(FileError::new(
+                &walk.path(path.names().last().map(Vec::as_slice)),
+                err,
+            )),
+        }
+    }
+
+    fn open_file(&self, walk: &Walk<'_>, name: &[u8]) -> Result<GuardedFile, Stop> {
+        let folder = walk.folders.last().unwrap_or(&self.root);
+        let file = match self.open_by.read(folder, name) {
+            Ok(file) => File::from(file),
+            Err(Errno::ACCESS | Errno::PERM) => {
+                let stat = open::stat(folder, name)?;
+                return Err(walk.unreadable(Some(name), &stat));
+            }
+            Err(err) => return Err(err.into()),
+        };
+        let meta = file.metadata().map_err(|err| errno(&err))?;
+        // Another file may have taken its place.
+        if !meta.is_file() || self.may_be_smuggled(meta.nlink() > 1, folder)? {
+            return Err(Stop::Absent);
+        }
+        Ok(GuardedFile {
+            file,
+            meta,
+            folders: walk.folders.clone(),
+            real_path: walk.path(Some(name)),
+        })
+    }
+
+    /// Whether it has a second name and untrusted users can write its folder: they may have
+    /// made the name, for a file outside that they cannot read. (The kernel prevents it only
+    /// with `fs.protected_hardlinks`.)
+    fn may_be_smuggled(&self, has_names: bool, folder: &FolderFd) -> Result<bool, Errno> {
+        match has_names {
+            true => self.owners.others_can_write(folder.as_fd()),
+            false => Ok(false),
+        }
+    }
+
+    fn real_path(&self, folders: &[FolderFd], name: Option<&[u8]>) -> PathBuf {
+        let folders = folders.iter().skip(1).map(FolderFd::name);
+        let names = folders.chain(name).map(OsStr::from_bytes);
+        names.fold(self.path.clone(), |path, name| path.join(name))
+    }
+}
+
+fn errno(err: &std::io::Error) -> Errno {
+    Errno::from_io_error(err).unwrap_or(Errno::IO)
+}
