@@ -82,6 +82,9 @@ texts! {
     // Sentences for failures that the status does not tell.
     too_large_for_cookie = "This is too much to keep in a cookie. Nothing was changed; what was stored before is still there.";
     too_large_to_store = "This is too much to keep. Nothing was changed; what was stored before is still there.";
+    forbidden(user: &str) = "You are logged in as {user}, and this account may not open this page. To use another account, log out first. To get access, ask the owner of this site.";
+    no_file = "This file cannot be shown at the moment. Please try again later.";
+    no_groups = "This page cannot be shown at the moment: this site cannot read its list of groups. If you were logged in, you still are.";
     no_users = "Nobody can log in at the moment: this site cannot read its list of users. If you were logged in, you still are.";
     nothing_protected = "This page is protected, but anybody can log in here by any name. So it is not shown.";
     make_users = "The owner of this site can upload a file add_users.txt to the state folder, with a line NAME:PASSWORD for each user, and open the login page.";
@@ -124,6 +127,12 @@ texts! {
     no_ip_address = "expected a host name, not an IP address; without this setting the cookie works there";
     expected_dot = "expected a host name with a dot in it; without this setting the cookie works at one host";
     expected_cookie_path(most: usize) = "expected a path that begins with /, percent-encoded, without ; and dot segments, up to {most} bytes";
+    expected_rules = "expected paths with lists of users and @groups";
+    expected_rule_path = "expected a path that begins with / and has no empty names and none that begin with a dot";
+    write_percent = "write %25 for a percent sign in a path";
+    rule_twice = "two rules have the same path; make one of them";
+    setting_in_section = "a setting stands below the line in brackets; move it above that line";
+    expected_member = "expected the name of a user, or @ and the name of a group";
     expected_root = "expected a path such as \"/\" or \"/app\": no empty or dot segments, no encoded slash, backslash or control character";
     expected_key_prefix(most: usize) = "expected up to {most} bytes without control characters";
     redis_scheme = "expected redis://HOST:PORT/DATABASE or unix:///PATH?db=DATABASE";
@@ -144,7 +153,8 @@ texts! {
     needs_secure = "cannot be false with SESSION_COOKIE_SAMESITE \"None\" or SESSION_COOKIE_PARTITIONED";
     state_dir_in_itself = "the file in the state folder cannot choose the folder. Remove the line; to use another folder, write SetEnv SIGNET_STATE_DIR /home/you/signet in .htaccess";
     guard_outside_cookie = "browsers would not send the cookie of the login to all of these addresses. Set SESSION_COOKIE_PATH = \"/\"";
-    no_sections = "remove the line in brackets: this file has no sections";
+    no_sections = "remove the line in brackets: only settings that are tables have one";
+    quote_path = "put the path before the = in straight quotes";
     setting_twice = "this setting stands twice in the file; remove one of the lines";
     write_a_list = "in a list, put each text in straight quotes and a comma between two texts";
     write_equals_sign = "each line is NAME = VALUE, or begins with #";
@@ -185,6 +195,7 @@ texts! {
     secret_key = "its secret key";
     sessions = "its sessions";
     users = "its users";
+    groups_missing = "The file of groups that the setting GROUPS_FILE names does not exist. Upload it again, or remove the setting.";
     named_users_missing = "The users file that the setting USERS_FILE names does not exist. Upload it again, or remove the setting.";
     users_missing = "The users file does not exist any more. Upload it again. If nobody needs a password any more, delete the file users.seen in the state folder: then anybody can log in by any name.";
     tried_folders(purpose: &str, list: &str) = "None of the folders that were tried for {purpose} can be used: {list}.";

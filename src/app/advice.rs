@@ -8,13 +8,16 @@ use std::path::Path;
 use super::remedy::{Remedy, Steps};
 use super::texts::Texts;
 use crate::config::MAX_KEY_PREFIX;
-use crate::config::{ConfigError, ConfigProblem, Conflict, Expected, KeyError, Place};
+use crate::config::{
+    AccessRuleError, ConfigError, ConfigProblem, Conflict, Expected, KeyError, Place,
+};
 use crate::config::{StateDirError, StateDirSource, SyntaxRemedy, Tried, UsersFileError, listed};
 use crate::files::accounts::user_name;
 use crate::files::shared::ChangeError;
 use crate::files::text::NotText;
 use crate::files::{FileError, FileProblem, program_owner};
 use crate::gateway::{ApplicationRootError, UrlPrefixError};
+use crate::guard::groups::GroupsError;
 use crate::server::{Context, TemplateError};
 use crate::session::RedisUrlError;
 use crate::session::cookie::{CookieDomainError, CookieNameError, CookiePathError};
@@ -103,6 +106,7 @@ impl<'t> Advice<'t> {
             Expected::Bool => t.expected_bool,
             Expected::Proxy => t.expected_proxy,
             Expected::List => t.expected_list,
+            Expected::NoSetting => t.setting_in_section,
             Expected::Table => t.expected_table,
             Expected::UrlPrefix(UrlPrefixError) => t.expected_url_prefix,
             Expected::OnePrefix => t.expected_one_prefix,
@@ -112,6 +116,13 @@ impl<'t> Advice<'t> {
                 CookieDomainError::OneLabel => t.expected_dot,
             },
             Expected::ApplicationRoot(ApplicationRootError) => t.expected_root,
+            Expected::AccessRule(err) => match err {
+                AccessRuleError::NotATable => t.expected_rules,
+                AccessRuleError::Path => t.expected_rule_path,
+                AccessRuleError::Percent => t.write_percent,
+                AccessRuleError::Twice => t.rule_twice,
+                AccessRuleError::Member => t.expected_member,
+            },
         };
         text.to_owned()
     }
@@ -153,6 +164,7 @@ impl<'t> Advice<'t> {
         let t = self.t;
         match remedy {
             SyntaxRemedy::Section => t.no_sections,
+            SyntaxRemedy::QuotedPath => t.quote_path,
             SyntaxRemedy::Twice => t.setting_twice,
             SyntaxRemedy::List => t.write_a_list,
             SyntaxRemedy::NoEqualsSign => t.write_equals_sign,
@@ -196,6 +208,14 @@ impl<'t> Advice<'t> {
             }
             AccountsError::NamedMissing(_) => self.t.named_users_missing.to_owned(),
             AccountsError::Missing(_) => self.t.users_missing.to_owned(),
+        }
+    }
+
+    /// What is wrong with the file of groups.
+    pub(super) fn groups(&self, err: &GroupsError) -> String {
+        match err {
+            GroupsError::File(err) => self.file(err),
+            GroupsError::Missing(_) => self.t.groups_missing.to_owned(),
         }
     }
 

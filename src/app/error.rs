@@ -4,6 +4,7 @@
 //! reason in the error log (and on the page, with `DEBUG`). The page also says what the
 //! owner can do, even with nothing but FTP.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use http::StatusCode;
@@ -40,7 +41,7 @@ page::page! {
 /// The text of an error page.
 struct Words {
     /// A sentence for visitors.
-    message: &'static str,
+    message: Cow<'static, str>,
     /// What the owner should do.
     fix: String,
     /// Lists of steps, for several kinds of hosts.
@@ -55,7 +56,7 @@ pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
     let page = ErrorPage {
         status: error.status().as_u16(),
         reason: error.reason_phrase(),
-        message: words.message,
+        message: &words.message,
         fix: &words.fix,
         remedies: &advice.in_order(words.remedies),
         error_id: error.id(),
@@ -88,7 +89,7 @@ fn unread_settings(read: Option<&Path>) -> Option<PathBuf> {
 fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
     let t = advice.t;
     let mut words = Words {
-        message: sentence_for(failure.status(), t),
+        message: sentence_for(failure.status(), t).into(),
         fix: String::new(),
         remedies: &[],
     };
@@ -109,18 +110,27 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
         Failure::CrossOrigin(CrossOrigin::Differs { .. }) => {
             t.hidden_by_proxy.clone_into(&mut words.fix)
         }
+        Failure::Forbidden { user } => words.message = (t.forbidden)(user).into(),
         Failure::Handler(err) => {
             if let Some(err) = err.downcast_ref() {
                 words.fix = advice.template(err);
             }
         }
         Failure::Unavailable(err) => {
-            words.message = t.no_users;
+            words.message = t.no_users.into();
             if let Some(err) = err.downcast_ref() {
                 words.fix = advice.accounts(err);
             }
+            if let Some(err) = err.downcast_ref() {
+                words.message = t.no_groups.into();
+                words.fix = advice.groups(err);
+            }
+            if let Some(err) = err.downcast_ref() {
+                words.message = t.no_file.into();
+                words.fix = advice.file(err);
+            }
             if err.is::<NoPasswords>() {
-                words.message = t.nothing_protected;
+                words.message = t.nothing_protected.into();
                 t.make_users.clone_into(&mut words.fix);
             }
         }
@@ -136,17 +146,17 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
             t.no_folder_to_log_out.clone_into(&mut words.fix);
             words.remedies = Remedy::FOR_A_FOLDER;
         }
-        Failure::Save(SaveError::Cookie(_)) => words.message = t.too_large_for_cookie,
+        Failure::Save(SaveError::Cookie(_)) => words.message = t.too_large_for_cookie.into(),
         Failure::Store(err) | Failure::Save(SaveError::Store(err)) => match err {
-            StoreError::TooLarge(_) => words.message = t.too_large_to_store,
+            StoreError::TooLarge(_) => words.message = t.too_large_to_store.into(),
             StoreError::File(file) if !advice::may_pass(file) => {
-                (words.message, words.fix) = (t.no_sessions, advice.file(file));
+                (words.message, words.fix) = (t.no_sessions.into(), advice.file(file));
             }
             StoreError::Unavailable(_)
             | StoreError::File(_)
             | StoreError::Refused { .. }
             | StoreError::Damaged { .. }
-            | StoreError::IdInUse => words.message = t.store_unavailable,
+            | StoreError::IdInUse => words.message = t.store_unavailable.into(),
         },
     }
     words

@@ -114,6 +114,9 @@ impl Config {
         if let Some(path) = &config.given_users_file {
             config.users_file = Some(places.users_file(path));
         }
+        if let Some(path) = &config.given_groups_file {
+            config.groups_file = Some(places.users_file(path));
+        }
         if let Some(file) = file {
             config.file_stamp = file.content.as_ref().map(|content| content.stamp);
             config.file = Some(file.path);

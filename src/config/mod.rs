@@ -6,6 +6,7 @@
 //! never read from `HTTP_*`, which clients send, nor from the parameters of FastCGI
 //! requests, which every process that can connect to the socket can send.
 
+mod access;
 mod cookie_rules;
 mod error;
 mod guard;
@@ -38,6 +39,7 @@ use crate::session::cookie::{CookiePath, CookieSettings};
 use crate::session::key::Key;
 use crate::session::signing::{Digest, Signer};
 
+pub use access::{AccessRule, AccessRuleError, AccessRules, Member};
 pub use error::ConfigError;
 pub(crate) use error::{ConfigProblem, Place};
 pub use guard::{GuardSettings, XSendfile};
@@ -109,6 +111,10 @@ pub struct Config {
     session_file_dir: Option<Result<TrustedFolder, StateDirError>>,
     given_users_file: Option<PathBuf>,
     users_file: Option<Result<SharedFile, FileError>>,
+    given_groups_file: Option<PathBuf>,
+    groups_file: Option<Result<SharedFile, FileError>>,
+    /// `GUARD_USERS`: who may open which protected paths.
+    pub guard_users: AccessRules,
     /// The path of the settings file, which need not exist.
     file: Option<PathBuf>,
     file_stamp: Option<Stamp>,

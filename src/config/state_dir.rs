@@ -219,7 +219,7 @@ impl PrivatePlaces<'_> {
         TrustedFile::find(path, self.euid, self)
     }
 
-    /// The users file that a setting names, which need not exist.
+    /// The file of users or groups that a setting names, which need not exist.
     pub(super) fn users_file(&self, path: &Path) -> Result<SharedFile, FileError> {
         SharedFile::find(path, self.euid, self)
     }

@@ -15,7 +15,8 @@ use cookie::SameSite;
 use super::redis::MAX_KEY_PREFIX;
 use super::wrong_value::{Expected, WrongValue};
 use super::{
-    Config, GuardSettings, KeyError, Program, SessionType, StateDirError, StoreType, XSendfile,
+    AccessRules, Config, GuardSettings, KeyError, Program, SessionType, StateDirError, StoreType,
+    XSendfile,
 };
 use crate::files::trusted::TrustedFolder;
 use crate::gateway::TrustProxy;
@@ -53,11 +54,16 @@ pub(super) enum Setter {
     List(fn(&mut Config, Vec<&str>)),
     /// Names and texts.
     Table(fn(&mut Config, &Table<'_>) -> Result<(), WrongValue>),
+    /// Names and lists of texts.
+    Lists(fn(&mut Config, &Lists<'_>) -> Result<(), WrongValue>),
     Proxy(fn(&mut Config, TrustProxy)),
 }
 
 /// Names and texts, in the order of the names.
 pub(super) type Table<'t> = [(&'t str, &'t str)];
+
+/// Names and lists of texts, in the order of the names.
+pub(super) type Lists<'t> = [(&'t str, Vec<&'t str>)];
 
 /// Whether a setting's value must stay secret. If so, it is refused in a file
 /// that other users can read, and in a program's own settings.
@@ -193,6 +199,16 @@ pub const SETTINGS: &[Setting] = &[
     row("USERS_FILE", Setter::Path(|c, path| c.given_users_file = Some(path)),
         "`users` in the state folder, if it exists", "\"/home/alice/.htpasswd\"",
         "The file of users and password hashes, in the format of Apache's `htpasswd`, outside every served folder. Other users may read it, but not write it. It may be a symbolic link."),
+    row("GROUPS_FILE", Setter::Path(|c, path| c.given_groups_file = Some(path)),
+        "no groups", "\"/home/alice/groups\"",
+        "The file of groups, in the format of Apache's `AuthGroupFile`, outside every served folder. Other users may read it, but not write it. If you set this, the file must exist."),
+    row("GUARD_USERS", Setter::Lists(|c, table| {
+            let rules = AccessRules::parse(table);
+            let wrong = |(err, path): (_, &str)| WrongValue::from(Expected::AccessRule(err)).found(path);
+            rules.map_err(wrong).map(|rules| c.guard_users = rules)
+        }),
+        "every user may open everything", "{ \"/files/board\" = [\"alice\", \"@staff\"] }",
+        "Who may open which protected paths: see [Who may open what](#who-may-open-what)."),
     row("DEMO_NOTE", Setter::Bool(|c, on| c.demo_note = on),
         "true", "false",
         "Whether the login page says that any name is accepted, as long as there is no users file."),
@@ -394,6 +410,9 @@ impl Config {
             session_file_dir: None,
             given_users_file: None,
             users_file: None,
+            given_groups_file: None,
+            groups_file: None,
+            guard_users: AccessRules::default(),
             file: None,
             file_stamp: None,
             signer: OnceLock::new(),

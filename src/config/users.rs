@@ -1,4 +1,4 @@
-//! Where the users file is.
+//! Where the files of users and groups are.
 
 use super::{Config, StateDirError};
 use crate::files::FileError;
@@ -37,6 +37,15 @@ impl Config {
             Some(file) => file.clone().map_err(UsersFileError::Named),
             None => Ok(SharedFile::in_folder(self.state_folder()?, FILE_NAME)),
         }
+    }
+
+    /// `GROUPS_FILE`, which need not exist; `None` if it is not set.
+    ///
+    /// # Errors
+    ///
+    /// Its path is not trusted.
+    pub fn groups_file(&self) -> Result<Option<SharedFile>, FileError> {
+        self.groups_file.clone().transpose()
     }
 
     /// Whether `USERS_FILE` is set: then the file has to exist.

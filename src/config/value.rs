@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::access::AccessRuleError;
 use super::error::{ConfigError, ConfigProblem, Place, similar};
 use super::table::{Secret, Setter, Setting};
 use super::variable::{is_null, redirected, without_redirects};
@@ -98,6 +99,7 @@ impl Raw<'_> {
             }
             Setter::List(set) => self.list().map(|list| set(config, list)),
             Setter::Table(set) => self.table().and_then(|rows| set(config, &rows)),
+            Setter::Lists(set) => self.lists().and_then(|table| set(config, &table)),
             Setter::Proxy(set) => self.proxy().map(|trust| set(config, trust)),
         };
         outcome.map_err(|wrong| self.error(ConfigProblem::Value(Box::new(wrong))))
@@ -211,30 +213,52 @@ impl Raw<'_> {
     }
 
     fn list(&self) -> Result<Vec<&str>, WrongValue> {
-        let wrong = WrongValue::from(Expected::List);
-        let Json::Array(items) = &self.value else {
-            return Err(wrong.found(kind(&self.value)));
-        };
-        let mut texts = Vec::new();
-        for item in items {
-            let other = || wrong.clone().found(format!("{} in it", kind(item)));
-            texts.push(item.as_str().ok_or_else(other)?);
-        }
-        Ok(texts)
+        texts(&self.value, &Expected::List.into())
     }
 
     fn table(&self) -> Result<Vec<(&str, &str)>, WrongValue> {
         let wrong = WrongValue::from(Expected::Table);
-        let Json::Object(rows) = &self.value else {
-            return Err(wrong.found(kind(&self.value)));
-        };
-        let mut texts = Vec::new();
-        for (name, value) in rows {
+        let row = |(name, value)| {
             let other = || wrong.clone().found(format!("{} in it", kind(value)));
-            texts.push((name.as_str(), value.as_str().ok_or_else(other)?));
-        }
-        Ok(texts)
+            Ok((name, value.as_str().ok_or_else(other)?))
+        };
+        self.rows(&wrong)?.map(row).collect()
     }
+
+    fn lists(&self) -> Result<Vec<(&str, Vec<&str>)>, WrongValue> {
+        let wrong = WrongValue::from(Expected::AccessRule(AccessRuleError::NotATable));
+        let rows = self.rows(&wrong)?;
+        rows.map(|(name, value)| Ok((name, texts(value, &wrong)?)))
+            .collect()
+    }
+
+    /// The names and values of a table; otherwise the error `wrong`.
+    fn rows(&self, wrong: &WrongValue) -> Result<impl Iterator<Item = (&str, &Json)>, WrongValue> {
+        let Json::Object(rows) = &self.value else {
+            return Err(wrong.clone().found(kind(&self.value)));
+        };
+        // A line of another setting below the line `[NAME]`.
+        let mut settings = rows
+            .keys()
+            .filter(|name| Setting::named(name.as_bytes()).is_some());
+        match settings.next() {
+            Some(name) => Err(WrongValue::from(Expected::NoSetting).found(name)),
+            None => Ok(rows.iter().map(|(name, value)| (name.as_str(), value))),
+        }
+    }
+}
+
+/// The texts in a list; otherwise the error `wrong`.
+fn texts<'v>(list: &'v Json, wrong: &WrongValue) -> Result<Vec<&'v str>, WrongValue> {
+    let Json::Array(items) = list else {
+        return Err(wrong.clone().found(kind(list)));
+    };
+    let mut texts = Vec::new();
+    for item in items {
+        let other = || wrong.clone().found(format!("{} in it", kind(item)));
+        texts.push(item.as_str().ok_or_else(other)?);
+    }
+    Ok(texts)
 }
 
 /// The error that the variable `name` contains a relative path.
@@ -320,6 +344,7 @@ fn read_text(text: &str, setting: &Setting) -> Json {
         | Setter::Integer(..)
         | Setter::List(_)
         | Setter::Table(_)
+        | Setter::Lists(_)
         | Setter::Proxy(_) => serde_json::from_str(text).ok(),
     };
     json.unwrap_or_else(|| text.into())
@@ -370,10 +395,19 @@ fn from_toml<'s>(
         let source = source(offset);
         let name = key.get_ref();
         let setting = Setting::named(name.as_bytes());
-        let is_table = setting.is_some_and(|setting| matches!(setting.setter, Setter::Table(_)));
-        if !is_table
-            && let DeValue::Table(_) | DeValue::Array(_) = value.get_ref()
+        let is_table = matches!(value.get_ref(), DeValue::Table(_))
+            && setting.is_some_and(|setting| match setting.setter {
+                Setter::Table(_) | Setter::Lists(_) => true,
+                Setter::Text(_)
+                | Setter::Path(_)
+                | Setter::Bool(_)
+                | Setter::Integer(..)
+                | Setter::List(_)
+                | Setter::Proxy(_) => false,
+            });
+        if let DeValue::Table(_) | DeValue::Array(_) = value.get_ref()
             && text[..offset].trim_end_matches([' ', '\t']).ends_with('[')
+            && !is_table
         {
             return Err(ConfigError {
                 place: source.into(),
@@ -431,6 +465,9 @@ fn setting_in(line: &str) -> Option<&'static Setting> {
 fn remedy(reason: &str, line: &str, setting: Option<&Setting>) -> Option<SyntaxRemedy> {
     if line.trim_start().starts_with('[') {
         return Some(SyntaxRemedy::Section);
+    }
+    if line.trim_start().starts_with('/') {
+        return Some(SyntaxRemedy::QuotedPath);
     }
     if reason == "duplicate key" {
         return Some(SyntaxRemedy::Twice);

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::access::AccessRuleError;
 #[cfg(feature = "redis")]
 use super::redis::MAX_KEY_PREFIX;
 use crate::gateway::{ApplicationRootError, UrlPrefixError};
@@ -28,6 +29,8 @@ pub(crate) enum Expected {
     Integer(u64, u64),
     List,
     Table,
+    /// No setting in a table.
+    NoSetting,
     /// One of these words.
     Word(Vec<&'static str>),
     CookieName(CookieNameError),
@@ -37,6 +40,7 @@ pub(crate) enum Expected {
     UrlPrefix(UrlPrefixError),
     /// One folder for each prefix.
     OnePrefix,
+    AccessRule(AccessRuleError),
     #[cfg(feature = "redis")]
     RedisUrl(RedisUrlError),
     #[cfg(feature = "redis")]
@@ -54,6 +58,8 @@ error_texts! { Expected:
     Self::Proxy => "expected true, false or \"forwarded\"";
     Self::Integer(least, most) => "expected a whole number from {least} to {most}";
     Self::List => "expected a list of texts in quotes";
+    Self::NoSetting =>
+        "a setting stands below the line in brackets; move it above that line";
     Self::Table => "expected a table of texts in quotes";
     Self::Word(words) => "expected {}", listed(words, "or");
     Self::CookieName(err) => "{err}";
@@ -62,6 +68,7 @@ error_texts! { Expected:
     Self::ApplicationRoot(err) => "{err}";
     Self::UrlPrefix(err) => "{err}";
     Self::OnePrefix => "expected each URL path once";
+    Self::AccessRule(err) => "{err}";
     #[cfg(feature = "redis")] Self::RedisUrl(err) => "{err}";
     #[cfg(feature = "redis")] Self::KeyPrefix =>
         "expected up to {} bytes without control characters", MAX_KEY_PREFIX;
@@ -76,6 +83,7 @@ from_errors! { Expected:
     CookiePath(CookiePathError);
     ApplicationRoot(ApplicationRootError);
     UrlPrefix(UrlPrefixError);
+    AccessRule(AccessRuleError);
     #[cfg(feature = "redis")] RedisUrl(RedisUrlError);
 }
 
@@ -146,6 +154,7 @@ error_texts! { Conflict:
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum SyntaxRemedy {
     Section,
+    QuotedPath,
     Twice,
     List,
     NoEqualsSign,
@@ -161,7 +170,8 @@ pub(crate) enum SyntaxRemedy {
 }
 
 error_texts! { SyntaxRemedy:
-    Self::Section => "remove the line in brackets: this file has no sections";
+    Self::Section => "remove the line in brackets: only settings that are tables have one";
+    Self::QuotedPath => "put the path before the = in straight quotes";
     Self::Twice => "this setting stands twice in the file; remove one of the lines";
     Self::List => "in a list, put each text in straight quotes and a comma between two texts";
     Self::NoEqualsSign => "each line is NAME = VALUE, or begins with #";

@@ -21,7 +21,7 @@
 //! every path is checked before it is opened.
 
 use std::fs::{DirBuilder, File, Metadata};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -227,6 +227,16 @@ impl TrustedFolder {
         }
         self.open_file(&path, Rule::Public)
     }
+}
+
+/// Opens the file `name` in an open folder, which everybody may read; `None` if it does not
+/// exist. It may not be a symbolic link. The path of the folder is not checked.
+pub(crate) fn open_public_in(
+    folder: impl AsFd,
+    name: &str,
+    euid: u32,
+) -> Result<Option<Opened>, FileProblem> {
+    open::open(folder, name, false, euid, Rule::Public)
 }
 
 /// A folder of the program's own files that nobody else may list (sessions, revocation

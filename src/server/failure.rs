@@ -40,6 +40,10 @@ pub(crate) enum Failure {
     Status(StatusCode),
     /// The visitor has to log in first, at this URL. The server redirects to it.
     LoginRequired(String),
+    /// The user, who is logged in, may not open this.
+    Forbidden {
+        user: String,
+    },
     /// A part of the program cannot be used at the moment.
     Unavailable(Box<dyn StdError + Send + Sync>),
     /// The handler returned an error.
@@ -80,7 +84,7 @@ impl Failure {
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Request(RequestError::MetaVariable(_)) => StatusCode::BAD_REQUEST,
             Self::Request(RequestError::TooLong) => StatusCode::URI_TOO_LONG,
-            Self::CrossOrigin(_) => StatusCode::FORBIDDEN,
+            Self::CrossOrigin(_) | Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::Body(err) => match err {
                 RequestBodyError::LengthRequired => StatusCode::LENGTH_REQUIRED,
                 RequestBodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -127,7 +131,8 @@ impl Failure {
             | Self::Form(FormError::ContentType(_) | FormError::NotUtf8)
             | Self::Query(_)
             | Self::Status(_)
-            | Self::LoginRequired(_) => None,
+            | Self::LoginRequired(_)
+            | Self::Forbidden { .. } => None,
             Self::Form(err @ (FormError::Multipart | FormError::Fields(_))) => {
                 Some(err.to_string())
             }

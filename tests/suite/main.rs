@@ -28,6 +28,7 @@ mod documents;
 mod downloads;
 mod fastcgi;
 mod flask;
+mod guard;
 mod hostile;
 mod key;
 mod layers;

@@ -1,0 +1,4 @@
+//! Protected content: groups and access rules.
+
+mod access;
+mod groups;
