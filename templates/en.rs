@@ -88,6 +88,8 @@ texts! {
     no_users = "Nobody can log in at the moment: this site cannot read its list of users. If you were logged in, you still are.";
     nothing_protected = "This page is protected, but anybody can log in here by any name. So it is not shown.";
     make_users = "The owner of this site can upload a file add_users.txt to the state folder, with a line NAME:PASSWORD for each user, and open the login page.";
+    no_login_address = "This page is protected, but its web server does not know where to log in.";
+    set_application_root = "The administrator can set APPLICATION_ROOT to the path of the login, for example APPLICATION_ROOT = \"/account\" if the login page is /account/login.";
     no_sessions = "This site cannot keep sessions at the moment.";
     store_unavailable = "What this site remembers about you cannot be reached at the moment. Nothing is lost; please try again in a minute.";
     hidden_by_proxy = "If you came from this very site, it is behind a proxy that hides its address. The web server's error log has both addresses and what to set.";
@@ -134,6 +136,7 @@ texts! {
     setting_in_section = "a setting stands below the line in brackets; move it above that line";
     expected_member = "expected the name of a user, or @ and the name of a group";
     expected_root = "expected a path such as \"/\" or \"/app\": no empty or dot segments, no encoded slash, backslash or control character";
+    expected_login_url = "expected the path of a page on this host, such as \"/account/login\", without scheme and host";
     expected_key_prefix(most: usize) = "expected up to {most} bytes without control characters";
     redis_scheme = "expected redis://HOST:PORT/DATABASE or unix:///PATH?db=DATABASE";
     redis_tls(word: &str) = "{word} asks for TLS, which is not supported: use redis:// on a private network or through a tunnel (stunnel), or unix://";

@@ -8,9 +8,8 @@ use std::path::Path;
 use super::remedy::{Remedy, Steps};
 use super::texts::Texts;
 use crate::config::MAX_KEY_PREFIX;
-use crate::config::{
-    AccessRuleError, ConfigError, ConfigProblem, Conflict, Expected, KeyError, Place,
-};
+use crate::config::{AccessRuleError, ConfigError, ConfigProblem, Conflict, Expected};
+use crate::config::{KeyError, LoginUrlError, Place};
 use crate::config::{StateDirError, StateDirSource, SyntaxRemedy, Tried, UsersFileError, listed};
 use crate::files::accounts::user_name;
 use crate::files::shared::ChangeError;
@@ -123,6 +122,7 @@ impl<'t> Advice<'t> {
                 AccessRuleError::Twice => t.rule_twice,
                 AccessRuleError::Member => t.expected_member,
             },
+            Expected::LoginUrl(LoginUrlError) => t.expected_login_url,
         };
         text.to_owned()
     }

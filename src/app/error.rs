@@ -16,6 +16,7 @@ use super::response;
 use super::texts::{ENGLISH, Texts};
 use crate::config::KeyError;
 use crate::gateway::log;
+use crate::guard::answer::NoLoginAddress;
 use crate::guard::user::NoPasswords;
 use crate::server::{self, CrossOrigin, Error, Failure, Response};
 use crate::session::SaveError;
@@ -132,6 +133,10 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
             if err.is::<NoPasswords>() {
                 words.message = t.nothing_protected.into();
                 t.make_users.clone_into(&mut words.fix);
+            }
+            if err.is::<NoLoginAddress>() {
+                words.message = t.no_login_address;
+                t.set_application_root.clone_into(&mut words.fix);
             }
         }
         Failure::Config(err) => words.fix = advice.settings(err),

@@ -7,8 +7,8 @@ use super::response::{response, response_with};
 use super::texts::ENGLISH;
 use super::{Index, Login, Logout, attempt, username};
 use crate::server::{Context, Error, Failure, Form, LocalPath, Request, Response};
-use crate::server::{form, query, redirect};
-use crate::session::{EVERYWHERE as EVERYWHERE_FLASH, FINGERPRINT, Session, USERNAME, Value};
+use crate::server::{form, login_url, query, redirect};
+use crate::session::{DEMO, EVERYWHERE as EVERYWHERE_FLASH, FINGERPRINT, Session, USERNAME, Value};
 use crate::users::{self, Accounts};
 
 /// The category of the message that all sessions of the user were ended.
@@ -24,6 +24,7 @@ pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response
     let ended_everywhere = !session.take_flashes_of(ENDED).is_empty();
     let has_changed = !session.take_flashes_of(CHANGED).is_empty();
     let username = username_in(session);
+    let has_own_login = context.config.login_url.is_none();
     let page = Index {
         username,
         message: match (ended_here_only, ended_everywhere, has_changed) {
@@ -35,8 +36,10 @@ pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response
         // Without a users file, no session has a fingerprint.
         password_change: context.config.password_change
             && !username.is_empty()
-            && session.contains_key(FINGERPRINT),
-        everywhere: context.config.has_revocations(),
+            && session.contains_key(FINGERPRINT)
+            && has_own_login,
+        can_log_out: has_own_login,
+        everywhere: has_own_login && context.config.has_revocations(),
     };
     response(&page, context)
 }
@@ -44,6 +47,14 @@ pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response
 pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
     let t = &ENGLISH;
+    let fields: Form = match request.method() == Method::POST {
+        true => form(request)?,
+        false => query(request).unwrap_or_default(),
+    };
+    let next = next(&fields);
+    if context.config.login_url.is_some() {
+        return Ok(redirect(&login_url(context, next.as_ref())?));
+    }
     // Nobody types a name into a site that cannot keep it.
     session.open();
     users::take_upload(context);
@@ -52,11 +63,6 @@ pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response
         Accounts::Demo => false,
         Accounts::Users(_) => true,
     };
-    let fields: Form = match request.method() == Method::POST {
-        true => form(request)?,
-        false => query(request).unwrap_or_default(),
-    };
-    let next = next(&fields);
     let next = next.as_ref().map_or("", LocalPath::as_str);
     let empty = Login {
         next,
@@ -86,6 +92,7 @@ pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response
     let logged_in = redirect(if next.is_empty() { &home } else { next });
     let users = match accounts {
         Accounts::Demo => {
+            session.insert(DEMO, username.as_str());
             session.insert(USERNAME, username);
             // Also if the same user was logged in already.
             session.renew();
@@ -127,6 +134,9 @@ fn next(fields: &Form) -> Option<LocalPath> {
 /// A GET also logs out, as in Flask's quickstart, if it is a visitor's own click.
 pub(super) fn logout(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
+    if context.config.login_url.is_some() {
+        return Err(Failure::NotFound.into());
+    }
     if request.method() != Method::POST && !logs_out(request) {
         let username = username_in(session);
         return response(&Logout { username }, context);
@@ -141,6 +151,7 @@ pub(super) fn logout(request: &Request, session: &mut Session) -> Result<Respons
     // Remove the username from the session if it is there.
     session.remove(USERNAME);
     session.remove(FINGERPRINT);
+    session.remove(DEMO);
     // A session without values is deleted. So are the sessions of a request with two
     // different valid cookies, for which this session is empty.
     if session.iter().all(|(key, _)| key == "_permanent") {

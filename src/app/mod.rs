@@ -15,6 +15,7 @@ use http::Method;
 use minijinja::Value;
 
 use self::page::page;
+use crate::guard;
 use crate::server::Server;
 
 /// The table of pages. A row has the path, relative to the URL path of the program; the
@@ -35,6 +36,8 @@ macro_rules! pages {
                 )+
                 // https://w3c.github.io/webappsec-change-password-url/
                 .get("/.well-known/change-password", handlers::change_password)
+                .check("/auth", guard::answer::auth)
+                .authorizer(guard::answer::authorizer)
                 .templates(BUILT_IN)
                 .check_login(crate::users::check_login)
                 .error_page(error::page)
@@ -62,10 +65,10 @@ macro_rules! pages {
 
 pages! {
     "/" [GET] index => "index.html"
-        // `everywhere`: whether the button "Log out everywhere" works.
+        // `can_log_out`: whether the login is signet's own. `everywhere`: whether the button "Log out everywhere" works.
         // `message`: the result of the last click on it, or of a change of the password.
         // `password_change`: whether the user has a password and can change it.
-        Index { username: &'a str, everywhere: bool, message: &'a str, password_change: bool }
+        Index { username: &'a str, everywhere: bool, message: &'a str, password_change: bool, can_log_out: bool }
     "/login" [GET, POST] login takes_form => "login.html"
         // `next`: the page to return to. `remember`: the initial state of the box.
         Login { username: &'a str, error: &'a str, next: &'a str, has_password: bool, remember: bool, demo_note: bool }
@@ -106,10 +109,11 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const PAGES: [&dyn Page; 9] = [
-        &Index { username: "", everywhere: true, message: "<b>&", password_change: false },
-        &Index { username: "zq'\"><b>&{{7*7}}", everywhere: true, message: "", password_change: true },
-        &Index { username: "ada", everywhere: false, message: "", password_change: true },
+    const PAGES: [&dyn Page; 10] = [
+        &Index { username: "", everywhere: true, message: "<b>&", password_change: false, can_log_out: true },
+        &Index { username: "zq'\"><b>&{{7*7}}", everywhere: true, message: "", password_change: true, can_log_out: true },
+        &Index { username: "ada", everywhere: false, message: "", password_change: true, can_log_out: true },
+        &Index { username: "ada", everywhere: false, message: "", password_change: false, can_log_out: false },
         &Login { username: "", error: "", next: "", has_password: false, remember: false, demo_note: true },
         &Login { username: "zq'\"><b>&", error: "no", next: "/a?b=<b>&", has_password: true, remember: true, demo_note: false },
         &Logout { username: "ada" },

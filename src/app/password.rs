@@ -25,6 +25,9 @@ pub(super) const CHANGED: &str = "password_changed";
 pub(super) fn password(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
     let (config, t) = (&context.config, &ENGLISH);
+    if config.login_url.is_some() {
+        return Err(Failure::NotFound.into());
+    }
     let users = match Accounts::of(config).map_err(Failure::from)? {
         Accounts::Users(users) if config.password_change => users,
         Accounts::Users(_) | Accounts::Demo => return Err(Failure::NotFound.into()),
@@ -90,7 +93,11 @@ pub(super) fn password(request: &Request, session: &mut Session) -> Result<Respo
 
 /// `/.well-known/change-password`, which password managers open.
 pub(super) fn change_password(request: &Request, _: &mut Session) -> Result<Response, Error> {
-    Ok(redirect(&Context::of(request).url_for("password", &[])?))
+    let context = Context::of(request);
+    if context.config.login_url.is_some() {
+        return Err(Failure::NotFound.into());
+    }
+    Ok(redirect(&context.url_for("password", &[])?))
 }
 
 /// The new password, typed twice; or what is wrong with it.

@@ -12,6 +12,7 @@ mod error;
 mod guard;
 mod keys;
 mod load;
+mod login_url;
 mod program;
 #[cfg(feature = "fastcgi")]
 mod recent;
@@ -46,6 +47,7 @@ pub use guard::{GuardSettings, XSendfile};
 pub use keys::{KeyError, RotateError};
 pub(crate) use keys::{create_key_file, read_key_file};
 use load::Stamp;
+pub use login_url::{LoginUrl, LoginUrlError};
 pub use program::{Program, ProgramName, WrongProgramName};
 #[cfg(feature = "fastcgi")]
 pub(crate) use recent::RecentConfig;
@@ -94,6 +96,8 @@ pub struct Config {
     pub debug: bool,
     /// `DEMO_NOTE`: whether the login page says that any name is accepted.
     pub demo_note: bool,
+    /// `LOGIN_URL`: the login of another program, whose sessions have no fingerprint.
+    pub login_url: Option<LoginUrl>,
     /// `PASSWORD_CHANGE`: whether users can change their passwords.
     pub password_change: bool,
     /// `GUARD_DIR`, `GUARD_DIRS`, `GUARD_LISTING`, `X_SENDFILE`.

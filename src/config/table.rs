@@ -234,6 +234,9 @@ pub const SETTINGS: &[Setting] = &[
         }),
         "signet sends files itself", "\"lighttpd\"",
         "The web server that sends protected files in place of signet: `lighttpd`, `apache` or `nginx`. Set it only if that is configured there: otherwise visitors get an empty file and its path."),
+    row("LOGIN_URL", Setter::Text(|c, text| parse(text).map(|url| c.login_url = Some(url))),
+        "signet's own login", "\"/account/login\"",
+        "The path of another login on this host, such as that of a Flask application with the same key. Then signet has no login, logout and password page of its own, the users file is not read, and everybody whose session has a `username` is logged in."),
     row("TEMPLATES_DIR", TEMPLATES_DIR,
         "`templates` in the state folder, if it exists", "\"/home/alice/pages\"",
         "The folder of your own pages: `index.html`, `login.html`, `logout.html`, `password.html`, `error.html`."),
@@ -400,6 +403,7 @@ impl Config {
             demo_note: true,
             password_change: true,
             guard: GuardSettings::default(),
+            login_url: None,
             #[cfg(feature = "templates")]
             templates_dir: None,
             session_type: SessionType::default(),

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::LoginUrlError;
 use super::access::AccessRuleError;
 #[cfg(feature = "redis")]
 use super::redis::MAX_KEY_PREFIX;
@@ -41,6 +42,7 @@ pub(crate) enum Expected {
     /// One folder for each prefix.
     OnePrefix,
     AccessRule(AccessRuleError),
+    LoginUrl(LoginUrlError),
     #[cfg(feature = "redis")]
     RedisUrl(RedisUrlError),
     #[cfg(feature = "redis")]
@@ -69,6 +71,7 @@ error_texts! { Expected:
     Self::UrlPrefix(err) => "{err}";
     Self::OnePrefix => "expected each URL path once";
     Self::AccessRule(err) => "{err}";
+    Self::LoginUrl(err) => "{err}";
     #[cfg(feature = "redis")] Self::RedisUrl(err) => "{err}";
     #[cfg(feature = "redis")] Self::KeyPrefix =>
         "expected up to {} bytes without control characters", MAX_KEY_PREFIX;
@@ -84,6 +87,7 @@ from_errors! { Expected:
     ApplicationRoot(ApplicationRootError);
     UrlPrefix(UrlPrefixError);
     AccessRule(AccessRuleError);
+    LoginUrl(LoginUrlError);
     #[cfg(feature = "redis")] RedisUrl(RedisUrlError);
 }
 

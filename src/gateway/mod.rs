@@ -47,6 +47,6 @@ pub(crate) use mount::path_in_query;
 #[cfg(feature = "program")]
 pub(crate) use process_input::is_listening;
 pub(crate) use process_input::now;
-pub(crate) use request::{RequestError, head};
+pub(crate) use request::{RequestError, Role, head};
 pub(crate) use request_body::{BodyLength, DeadlineReader, max_body_length, read_body};
 pub(crate) use site::{Authority, Site};

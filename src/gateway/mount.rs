@@ -163,6 +163,18 @@ impl Mount {
         }
     }
 
+    /// The base path of a program that answers for another URL than its own. The request
+    /// does not tell it: without `root`, the program is at the root of the host.
+    pub(crate) fn elsewhere(root: Option<&ApplicationRoot>) -> Self {
+        Self {
+            base: root.map(|root| root.0.clone()).unwrap_or_default(),
+            path: b"/".to_vec(),
+            by_query: false,
+            bare_index: false,
+            canonical_url: None,
+        }
+    }
+
     /// The path that all URLs of the program begin with, percent-encoded. It is empty at
     /// the root of a host; otherwise it begins with a slash and does not end with one.
     pub fn base(&self) -> &str {

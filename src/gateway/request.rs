@@ -31,6 +31,16 @@ from_errors! { RequestError:
     MetaVariable(MetaVariableError);
 }
 
+/// What a web server wants of a program (FastCGI, section 6; CGI has the first only).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    /// The response to the request.
+    Responder,
+    /// Whether the visitor may make the request, which another program or the web server
+    /// itself answers. There is no body.
+    Authorizer,
+}
+
 /// Makes the request, without its body.
 ///
 /// Its URI is the path and query of the URL that the visitor sees, in one spelling.

@@ -163,8 +163,15 @@ pub(crate) fn reason_phrase(status: StatusCode) -> Option<&'static str> {
     }
 }
 
-/// `set-cookie` to `Set-Cookie`, as people and their tools expect to read it.
+/// `set-cookie` to `Set-Cookie`, as people and their tools expect to read it;
+/// `variable-remote_user` to `Variable-REMOTE_USER`, a meta-variable that an authorizer sets
+/// (FastCGI, 6.3).
 fn push_title_case(bytes: &mut Vec<u8>, name: &HeaderName) {
+    if let Some(variable) = name.as_str().strip_prefix("variable-") {
+        bytes.extend_from_slice(b"Variable-");
+        bytes.extend(variable.bytes().map(|byte| byte.to_ascii_uppercase()));
+        return;
+    }
     let start = bytes.len();
     bytes.extend_from_slice(name.as_str().as_bytes());
     for word in bytes[start..].split_mut(|byte| *byte == b'-') {

@@ -1,7 +1,9 @@
 //! Protected content: who is logged in and by what right, who may open what, which file a
-//! path leads to, and files as responses.
+//! path leads to, files as responses, and answers for web servers that protect theirs.
 
 pub mod access;
+#[cfg(feature = "program")]
+pub(crate) mod answer;
 pub mod groups;
 pub mod response;
 pub mod rules;

@@ -14,16 +14,19 @@ error_texts! { NoPasswords:
          the command signet user add, or upload a users file to the state folder";
 }
 
-/// The user who is logged in with a password; `None` if nobody is.
+/// The user who is logged in with a password, or by the login of `LOGIN_URL`; `None` if nobody
+/// is.
 ///
 /// # Errors
 ///
-/// Status 503, with the remedy in the log, if there is no users file: whatever the session
+/// Status 503, with the remedy in the log, if there is neither a users file nor `LOGIN_URL`: whatever the session
 /// says, anybody could have chosen its name. Status 503 if the users file cannot be read.
-#[allow(dead_code, reason = "the pages that use it follow")]
 pub(crate) fn user(context: &Context, session: &Session) -> Result<Option<String>, Failure> {
     if let Some(name) = session.proved_username() {
         return Ok(Some(name.to_owned()));
+    }
+    if context.config.login_url.is_some() {
+        return Ok(None);
     }
     match Accounts::of(&context.config)? {
         Accounts::Users(_) => Ok(None),

@@ -17,10 +17,10 @@ use super::headers::{keep_out_of_caches, last_resort, protect, set_allow};
 use super::origin::check_origin;
 use super::reply::redirect_by;
 use super::routes::{Methods, NoRoute, Parameters};
-use super::{Request, Response, Server, error_page};
+use super::{Handler, Request, Response, Server, error_page};
 use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
 use crate::gateway::{
-    self, Answer, Body, BodyLength, Interface, MetaVariables, Mount, ProcessInput, Site,
+    self, Answer, Body, BodyLength, Interface, MetaVariables, Mount, ProcessInput, Role, Site,
 };
 use crate::session::revocation::EndError;
 use crate::session::{CheckLogin, EVERYWHERE, Session, SessionInterface};
@@ -41,7 +41,7 @@ pub(super) fn answer_cgi(
     let script = cgi_script(input.argument.as_deref(), request);
     let config = load(server, &input, script, &ServedFolders::of_cgi(request));
     let (vars, now) = (input.vars.into_cgi_request(), input.now);
-    respond_by(server, config, vars, Interface::Cgi, now, stdin)
+    respond_by(server, config, vars, Asked::by_cgi(now), stdin)
 }
 
 /// The response to a request that is not in the environment of `input`.
@@ -53,7 +53,7 @@ pub(super) fn answer_to(
 ) -> Answer {
     let script = input.argument.as_deref().map(Path::new);
     let config = load(server, input, script, &ServedFolders::of_cgi(&vars));
-    respond_by(server, config, vars, Interface::Cgi, input.now, stdin)
+    respond_by(server, config, vars, Asked::by_cgi(input.now), stdin)
 }
 
 /// The settings; or why they cannot be used, and the settings for the error page.
@@ -76,13 +76,35 @@ fn load(
         })
 }
 
+/// How the web server asked, and when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) role: Role,
+    pub(super) interface: Interface,
+    /// Unix seconds.
+    pub(super) now: u64,
+}
+
+impl Asked {
+    fn by_cgi(now: u64) -> Self {
+        Self {
+            role: Role::Responder,
+            interface: Interface::Cgi,
+            now,
+        }
+    }
+}
+
 /// The response, with settings that have been read.
 pub(super) fn respond_by(
     server: &Server<'_>,
     config: Loaded,
     vars: MetaVariables,
-    interface: Interface,
-    now: u64,
+    Asked {
+        role,
+        interface,
+        now,
+    }: Asked,
     stdin: &mut impl Read,
 ) -> Answer {
     let method = vars.request_method().unwrap_or(Method::GET);
@@ -90,8 +112,12 @@ pub(super) fn respond_by(
         Ok(config) => (config, None),
         Err((err, config)) => (config, Some(Failure::Config(err))),
     };
+    let root = config.application_root.as_ref();
     let context = Arc::new(Context {
-        mount: Mount::new(&vars, config.application_root.as_ref()),
+        mount: match role {
+            Role::Responder => Mount::new(&vars, root),
+            Role::Authorizer => Mount::elsewhere(root),
+        },
         config,
         routes: Arc::clone(&server.routes),
         #[cfg(feature = "templates")]
@@ -105,7 +131,14 @@ pub(super) fn respond_by(
     let used = Cell::new(false);
     let outcome = match unusable {
         Some(failure) => Err(failure),
-        None => answer(server, &context, stdin, &used),
+        None => match check(server, &context, role) {
+            Some(handler) => {
+                // The cookie decides.
+                used.set(true);
+                ask(handler, &context)
+            }
+            None => answer(server, &context, stdin, &used),
+        },
     };
     if let Some(err) = context.config.refused_state_dir()
         && outcome
@@ -130,6 +163,32 @@ pub(super) fn respond_by(
     finish(outcome.unwrap_or_else(|failure| failed(&failure)))
         .or_else(|err| finish(failed(&err.into())))
         .unwrap_or_else(|_| last_resort())
+}
+
+/// The handler for a web server that asks about another request; `None` if it asks for a
+/// page.
+fn check<'s, 'h>(server: &'s Server<'h>, context: &Context, role: Role) -> Option<&'s Handler<'h>> {
+    match role {
+        Role::Authorizer => server.authorizer.as_ref(),
+        Role::Responder => {
+            let number = context.routes.find_check(context.mount.path());
+            number.map(|number| &server.handlers[number])
+        }
+    }
+}
+
+/// The answer to a web server that asks about another request: see [`Server::check`].
+fn ask(handler: &Handler<'_>, context: &Arc<Context>) -> Result<Response, Failure> {
+    let mut head = gateway::head(&context.vars, &context.mount)?;
+    head.extensions.insert(Arc::clone(context));
+    let request = Request::from_parts(head, Vec::new());
+    let (mut session, sessions) = lazy_session(context);
+    let outcome = handler(&request, &mut session);
+    sessions.take().transpose()?;
+    match outcome.map_err(|err| err.0) {
+        Err(Failure::LoginRequired(url)) => Ok(redirect_by(StatusCode::SEE_OTHER, &url)),
+        outcome => outcome,
+    }
 }
 
 fn answer(
@@ -183,25 +242,7 @@ fn answer(
         head.extensions.insert(Arc::new(parameters));
     }
     let request = Request::from_parts(head, body);
-    // The interface that saves the session, or why it cannot be opened; `None` if the
-    // handler does not use the session.
-    let sessions: Rc<Cell<Option<Result<SessionInterface, Failure>>>> = Rc::default();
-    let mut session = Session::lazy({
-        let (context, sessions) = (Arc::clone(context), Rc::clone(&sessions));
-        move || match open(&context) {
-            Ok((interface, mut session)) => {
-                if context.config.session_permanent {
-                    session.set_permanent_by_default();
-                }
-                sessions.set(Some(Ok(interface)));
-                session
-            }
-            Err(failure) => {
-                sessions.set(Some(Err(failure)));
-                Session::new()
-            }
-        }
-    });
+    let (mut session, sessions) = lazy_session(context);
     let accessed = session.mark();
     let outcome = handler(&request, &mut session);
     let is_replaced = !accessed.is_of(&session);
@@ -222,6 +263,32 @@ fn answer(
         save(context, &sessions, session, &mut response)?;
     }
     Ok(response)
+}
+
+/// The interface that saves a session, or why it cannot be opened; `None` if the handler
+/// does not use the session.
+type Opened = Rc<Cell<Option<Result<SessionInterface, Failure>>>>;
+
+/// The session of a request, which its first use opens.
+fn lazy_session(context: &Arc<Context>) -> (Session, Opened) {
+    let sessions = Opened::default();
+    let session = Session::lazy({
+        let (context, sessions) = (Arc::clone(context), Rc::clone(&sessions));
+        move || match open(&context) {
+            Ok((interface, mut session)) => {
+                if context.config.session_permanent {
+                    session.set_permanent_by_default();
+                }
+                sessions.set(Some(Ok(interface)));
+                session
+            }
+            Err(failure) => {
+                sessions.set(Some(Err(failure)));
+                Session::new()
+            }
+        }
+    });
+    (session, sessions)
 }
 
 /// Opens the session of a request.

@@ -5,10 +5,11 @@ use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::sync::Arc;
 
+use super::exchange::{self, Asked};
 use super::headers::last_resort;
-use super::{Server, exchange, log_panic};
+use super::{Server, log_panic};
 use crate::config::RecentConfig;
-use crate::gateway::{self, Interface, MetaVariables, ProcessInput, fastcgi};
+use crate::gateway::{self, Interface, MetaVariables, ProcessInput, Role, fastcgi};
 
 impl Server<'_> {
     /// One worker: see [`fastcgi`].
@@ -29,7 +30,7 @@ impl Server<'_> {
             config.map_or(0, |config| config.max_content_length)
         };
         let mut ignored = fastcgi::IgnoredSettings::default();
-        let answer = |mut vars: MetaVariables, body: Vec<u8>| {
+        let answer = |role: Role, mut vars: MetaVariables, body: Vec<u8>| {
             ignored.look_at(&vars);
             fastcgi::split_script_name(&mut vars, |path| self.routes.matches(path));
             let now = gateway::now();
@@ -42,15 +43,19 @@ impl Server<'_> {
                     self,
                     config,
                     vars,
-                    Interface::FastCgi,
-                    now,
+                    Asked {
+                        role,
+                        interface: Interface::FastCgi,
+                        now,
+                    },
                     &mut body.as_slice(),
                 )
             }))
             .unwrap_or_else(|_| last_resort())
         };
         set_hook(Box::new(log_panic));
-        match fastcgi::work(allowed.as_deref(), answer, limit) {
+        let authorizes = self.authorizer.is_some();
+        match fastcgi::work(allowed.as_deref(), authorizes, answer, limit) {
             Ok(()) => 0,
             Err(err) => {
                 gateway::log(format_args!("FastCGI socket: {err}"));

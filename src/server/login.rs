@@ -3,22 +3,38 @@
 use http::Method;
 
 use super::failure::{Error, Failure};
-use super::{Context, LocalPath, Request};
+use super::{Context, LocalPath, Request, UrlError};
 
 /// The endpoint of the login page.
 const ENDPOINT: &str = "login";
 
 /// The error of a handler whose visitor has to log in first: the server redirects to the
-/// page with the endpoint `login`. Its parameter `next` is the URL of the request, if
+/// login: see [`login_url`]. Its parameter `next` is the URL of the request, if
 /// that has a page for GET.
 pub(crate) fn login_required(request: &Request) -> Error {
     let context = Context::of(request);
     let has_page = matches!(*request.method(), Method::GET | Method::HEAD)
         || context.routes.has_page(context.mount.path());
     let next = LocalPath::of(request).filter(|_| has_page);
-    let next = next.as_ref().map(|next| ("next", next.as_str()));
-    match context.url_for(ENDPOINT, next.as_slice()) {
+    match login_url(context, next.as_ref()) {
         Ok(url) => Failure::LoginRequired(url).into(),
         Err(err) => err.into(),
+    }
+}
+
+/// The URL of the login: `LOGIN_URL`, or the page with the endpoint `login`. `next` is the
+/// page to return to.
+///
+/// # Errors
+///
+/// No page has this endpoint.
+pub(crate) fn login_url(context: &Context, next: Option<&LocalPath>) -> Result<String, UrlError> {
+    let next = next.map(LocalPath::as_str);
+    match &context.config.login_url {
+        Some(login) => Ok(login.with_next(next)),
+        None => {
+            let next = next.map(|next| ("next", next));
+            context.url_for(ENDPOINT, next.as_slice())
+        }
     }
 }

@@ -44,7 +44,7 @@ use headers::last_resort;
 pub(crate) use headers::mark_as_file;
 pub use local_path::{LocalPath, NotLocalPath};
 #[cfg(feature = "users")]
-pub(crate) use login::login_required;
+pub(crate) use login::{login_required, login_url};
 pub(crate) use origin::CrossOrigin;
 pub use reply::{IntoResponse, escape, html, redirect};
 use routes::Routes;
@@ -117,6 +117,8 @@ pub struct Server<'h> {
     #[cfg(feature = "templates")]
     templates: &'static [context::Template],
     check_login: Option<context::CheckLogin>,
+    /// The handler of FastCGI's role Authorizer.
+    authorizer: Option<Handler<'h>>,
 }
 
 impl<'h> Server<'h> {
@@ -144,6 +146,7 @@ impl<'h> Server<'h> {
             #[cfg(feature = "templates")]
             templates: &[],
             check_login: None,
+            authorizer: None,
         }
     }
 
@@ -267,6 +270,30 @@ impl<'h> Server<'h> {
     /// Has the login in every session judged by this function.
     pub(crate) fn check_login(mut self, check: context::CheckLogin) -> Self {
         self.check_login = Some(check);
+        self
+    }
+
+    /// Adds the answer to a web server that asks, about another request, whether a visitor
+    /// may see a page. Method, origin and body of that request do not matter: the handler is
+    /// called for every method, and no body is read. The session is not saved, because web
+    /// servers differ in what they do with its cookie.
+    pub(crate) fn check(
+        mut self,
+        path: &'static str,
+        handler: impl Fn(&Request, &mut Session) -> Result<Response, Error> + 'h,
+    ) -> Self {
+        self.routes_mut().add_check(path);
+        self.handlers.push(Box::new(handler));
+        self
+    }
+
+    /// Sets the handler of FastCGI's role Authorizer: see [`Server::check`]. A response with
+    /// status 200 allows the request; every other one is sent to the visitor.
+    pub(crate) fn authorizer(
+        mut self,
+        handler: impl Fn(&Request, &mut Session) -> Result<Response, Error> + 'h,
+    ) -> Self {
+        self.authorizer = Some(Box::new(handler));
         self
     }
 

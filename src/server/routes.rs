@@ -18,6 +18,8 @@ struct Row {
     methods: &'static [Method],
     endpoint: Option<&'static str>,
     takes_form: bool,
+    /// Whether it answers web servers that ask about another request, by any method.
+    is_check: bool,
 }
 
 /// Why a request has no route.
@@ -106,7 +108,25 @@ impl Routes {
             methods,
             endpoint: None,
             takes_form: false,
+            is_check: false,
         });
+    }
+
+    /// Adds a route of [`Server::check`](super::Server::check).
+    pub(super) fn add_check(&mut self, path: &'static str) {
+        self.0.push(Row {
+            path,
+            methods: &[],
+            endpoint: None,
+            takes_form: false,
+            is_check: true,
+        });
+    }
+
+    /// The number of the route of [`Server::check`](super::Server::check) with this path.
+    pub(super) fn find_check(&self, path: &[u8]) -> Option<usize> {
+        let is_it = |row: &Row| row.is_check && row.path.as_bytes() == path;
+        self.0.iter().position(is_it)
     }
 
     /// Why a route for these methods could never be used.

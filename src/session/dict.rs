@@ -143,7 +143,8 @@ pub(super) struct State {
     renewed: bool,
     cleared: bool,
     logged_in: bool,
-    /// Whether the loaded user has logged in with the password that is valid now.
+    /// Whether the loaded user has logged in with the password that is valid now, or by
+    /// another program.
     proved: bool,
     /// Whether a session that begins with this request is permanent, unless the handler
     /// decides.
@@ -455,13 +456,14 @@ impl Session {
         user(self.values())
     }
 
-    /// Records that the loaded user has logged in with the password that is valid now.
+    /// Records that the loaded user has logged in with the password that is valid now, or by
+    /// another program.
     pub(super) fn prove_user(&mut self) {
         self.state_mut().proved = true;
     }
 
     /// As [`Session::username`], if the request's cookie proves that the user has logged in
-    /// with the password that is valid now.
+    /// with the password that is valid now, or by another program whose login is accepted.
     pub(crate) fn proved_username(&self) -> Option<&str> {
         let name = self.username();
         name.filter(|name| self.state().proved && user(&self.state().loaded) == Some(*name))

@@ -1,11 +1,15 @@
 //! Whether the username of a session is a login, where users have passwords.
 
-use super::dict::Session;
+use super::dict::{Session, USERNAME};
 use super::tagged_json::Value;
 
 /// The key of a session's dict that binds the login to the user's password. Flask
 /// keeps it when it signs the session again.
 pub const FINGERPRINT: &str = "_fingerprint";
+
+/// The key of a session's dict that holds the name again if the login was a demo, by any
+/// name. Where another program's login is accepted, such a name is no login.
+pub const DEMO: &str = "_demo";
 
 /// What the username in a session is worth.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,6 +18,8 @@ pub(crate) enum Login {
     Valid,
     /// Nobody needs a password: anybody can log in by any name.
     AnyName,
+    /// Another program has stored the name, which is a login unless the demo stored it.
+    OfAnother,
     /// There is no fingerprint: the session began before users had passwords, or
     /// another program stored the name. The name is ignored, the rest is kept.
     Unproven,
@@ -45,6 +51,13 @@ pub(super) fn checked<E>(
             Ok(Some(session))
         }
         Login::AnyName => Ok(Some(session)),
+        Login::OfAnother => {
+            match session.values().get(DEMO) == session.values().get(USERNAME) {
+                true => session.forget_user(),
+                false => session.prove_user(),
+            }
+            Ok(Some(session))
+        }
         Login::Unproven => {
             session.forget_user();
             Ok(Some(session))

@@ -30,9 +30,9 @@ pub use dict::{EVERYWHERE, Flash, Session, USERNAME};
 #[doc(hidden)]
 pub use id::SessionId;
 pub(crate) use interface::{SessionInterface, Storage};
-#[doc(hidden)]
-pub use login::FINGERPRINT;
 pub(crate) use login::{CheckLogin, Login};
+#[doc(hidden)]
+pub use login::{DEMO, FINGERPRINT};
 #[doc(hidden)]
 pub use moment::{Moment, NotAMoment};
 #[cfg(feature = "redis")]

@@ -16,7 +16,7 @@ use super::upload::{self, Budget, UploadError};
 use crate::gateway::{ClientAddress, Interface, log, uptime};
 use crate::server::{Context, Failure};
 use crate::session::signing::Signer;
-use crate::session::{FINGERPRINT, Login, Session, USERNAME};
+use crate::session::{DEMO, FINGERPRINT, Login, Session, USERNAME};
 
 /// Why an attempt to log in does not succeed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,12 +31,16 @@ pub(crate) enum Refused {
 }
 
 /// Judges the username of a session by its fingerprint. Without a users file, every
-/// name is valid.
+/// name is valid. With `LOGIN_URL`, the login of another program is.
 pub(crate) fn check_login(
     context: &Context,
     username: &str,
     claimed: Option<&str>,
 ) -> Result<Login, Failure> {
+    // The other login's sessions have no fingerprint.
+    if context.config.login_url.is_some() {
+        return Ok(Login::OfAnother);
+    }
     let users = match Accounts::of(&context.config)? {
         Accounts::Demo => return Ok(Login::AnyName),
         Accounts::Users(users) => users,
@@ -137,6 +141,7 @@ pub(super) fn prove(
 ) -> Result<(), Failure> {
     let signer = context.config.signer(context.now).map_err(Failure::Key)?;
     session.insert(FINGERPRINT, fingerprint::of(name, hash, &signer));
+    session.remove(DEMO);
     // Also if the same user was logged in already.
     session.renew();
     let (cookie, scope) = (&context.config.cookie, context.cookie_scope());

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 
-use super::super::{Answer, Body, FileRange, MetaVariables};
+use super::super::{Answer, Body, FileRange, MetaVariables, Role};
 use super::record::{self, HEADER, ProtocolError, ProtocolStatus, Record};
 
 /// The most bytes of a request's meta-variables.
@@ -16,12 +16,14 @@ pub(super) const MAX_PARAMS: usize = 256 * 1024;
 const PIECE: usize = 32 * 1024;
 
 const RESPONDER: [u8; 2] = [0, 1];
+const AUTHORIZER: [u8; 2] = [0, 2];
 const KEEP_CONNECTION: u8 = 1;
 
 /// A complete request: its meta-variables, and of its body at most one byte more than the
 /// limit.
 #[derive(Debug)]
 pub(super) struct Request {
+    pub(super) role: Role,
     pub(super) vars: MetaVariables,
     pub(super) body: Vec<u8>,
 }
@@ -41,6 +43,8 @@ pub(super) enum Phase {
 /// The state of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Connection {
+    /// Whether the program has an answer for the role Authorizer.
+    authorizes: bool,
     /// Received bytes: a part of a record, or those after the current request.
     input: Vec<u8>,
     output: Vec<u8>,
@@ -58,6 +62,7 @@ pub(super) struct Connection {
 #[derive(Debug)]
 struct Current {
     id: u16,
+    role: Role,
     keep: bool,
     stage: Stage,
 }
@@ -74,6 +79,15 @@ enum Stage {
 }
 
 impl Connection {
+    /// A new connection. `authorizes`: whether the program has an answer for the role
+    /// Authorizer.
+    pub(super) fn new(authorizes: bool) -> Self {
+        Self {
+            authorizes,
+            ..Self::default()
+        }
+    }
+
     /// Receives bytes from the web server, and returns the request that they complete,
     /// if any. `limit` returns the most bytes of a request's body; of a longer body,
     /// one byte more is kept.
@@ -132,16 +146,26 @@ impl Connection {
             return Err(ProtocolError);
         };
         let keep = flags & KEEP_CONNECTION != 0;
-        match &self.current {
+        let role = match [role1, role0] {
+            RESPONDER => Some(Role::Responder),
+            // A page with status 200 would allow access (6.3).
+            AUTHORIZER if self.authorizes => Some(Role::Authorizer),
+            _ => None,
+        };
+        match (&self.current, role) {
             // END_REQUEST with this id would end the current request.
-            Some(current) if current.id == id => return Err(ProtocolError),
-            Some(_) => record::write_end(&mut self.output, id, ProtocolStatus::CantMultiplex),
-            None if [role1, role0] == RESPONDER => {
+            (Some(current), _) if current.id == id => return Err(ProtocolError),
+            (Some(_), _) => record::write_end(&mut self.output, id, ProtocolStatus::CantMultiplex),
+            (None, Some(role)) => {
                 let stage = Stage::Params(Vec::new());
-                self.current = Some(Current { id, keep, stage });
+                self.current = Some(Current {
+                    id,
+                    role,
+                    keep,
+                    stage,
+                });
             }
-            // For the role Authorizer, a page with status 200 would allow access (6.3).
-            None => {
+            (None, None) => {
                 record::write_end(&mut self.output, id, ProtocolStatus::UnknownRole);
                 self.closes |= !keep;
             }
@@ -165,9 +189,19 @@ impl Connection {
             (record::PARAMS, Stage::Params(params)) if content.is_empty() => {
                 let pairs = record::pairs(params).ok_or(ProtocolError)?.into_iter();
                 let vars = pairs.map(|(n, v)| (OsStr::from_bytes(n), OsStr::from_bytes(v)));
-                let vars = vars.collect();
-                let body = Vec::new();
-                current.stage = Stage::Stdin(Request { vars, body }, None);
+                let request = Request {
+                    role: current.role,
+                    vars: vars.collect(),
+                    body: Vec::new(),
+                };
+                match current.role {
+                    Role::Responder => current.stage = Stage::Stdin(request, None),
+                    // An authorizer gets no STDIN (6.3).
+                    Role::Authorizer => {
+                        current.stage = Stage::Answering(None);
+                        return Ok(Some(request));
+                    }
+                }
             }
             (record::PARAMS, Stage::Params(params)) => {
                 if params.len() + content.len() > MAX_PARAMS {
@@ -176,11 +210,15 @@ impl Connection {
                 }
                 params.extend_from_slice(content);
             }
-            (record::STDIN, Stage::Stdin(Request { vars, body }, known)) => {
+            (record::STDIN, Stage::Stdin(Request { role, vars, body }, known)) => {
                 if content.is_empty() {
-                    let (vars, body) = (std::mem::take(vars), std::mem::take(body));
+                    let request = Request {
+                        role: *role,
+                        vars: std::mem::take(vars),
+                        body: std::mem::take(body),
+                    };
                     current.stage = Stage::Answering(None);
-                    return Ok(Some(Request { vars, body }));
+                    return Ok(Some(request));
                 }
                 let limit = *known.get_or_insert_with(|| limit(vars));
                 let room = limit.saturating_add(1).saturating_sub(body.len() as u64);

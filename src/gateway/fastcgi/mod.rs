@@ -1,6 +1,6 @@
 //! FastCGI 1.0: many requests in one process, with the same responses as by CGI.
 //!
-//! The only role is Responder. A worker is a process with one thread, which waits for all
+//! The roles are Responder and Authorizer. A worker is a process with one thread, which waits for all
 //! its connections at once: a peer that stops in the middle of a record delays no other
 //! request. Several workers are several processes with one socket. Requests share no
 //! data.

@@ -20,7 +20,7 @@ use rustix::net::{
 use rustix::process::{Resource, getppid, getrlimit};
 use rustix::stdio::{dup2_stdin, stdin, stdout};
 
-use super::super::{Answer, MetaVariables, log, log_unfinished};
+use super::super::{Answer, MetaVariables, Role, log, log_unfinished};
 use super::connection::{Connection, Phase, Request};
 use super::program::ProgramFile;
 use super::signals::asked_to_end;
@@ -68,7 +68,8 @@ const LISTENER: u64 = u64::MAX - 2;
 
 /// The functions of [`work`], and a buffer for reading.
 struct Handler<'w> {
-    answer: &'w mut dyn FnMut(MetaVariables, Vec<u8>) -> Answer,
+    authorizes: bool,
+    answer: &'w mut dyn FnMut(Role, MetaVariables, Vec<u8>) -> Answer,
     limit: &'w mut dyn FnMut(&MetaVariables) -> u64,
     buffer: Vec<u8>,
 }
@@ -112,15 +113,17 @@ struct Closed;
 /// standard output is gone, or the program's file was replaced. The connections that wait
 /// then are still served.
 ///
-/// `answer` returns the response to a request with these meta-variables and this body;
-/// `limit` returns the most bytes of a request's body.
+/// `authorizes` tells whether there is a response for the role Authorizer. `answer` returns
+/// the response to a request with these meta-variables and this body; `limit` returns the
+/// most bytes of a request's body.
 ///
 /// # Errors
 ///
 /// The listening socket fails.
 pub(crate) fn work(
     allowed: Option<&[IpAddr]>,
-    mut answer: impl FnMut(MetaVariables, Vec<u8>) -> Answer,
+    authorizes: bool,
+    mut answer: impl FnMut(Role, MetaVariables, Vec<u8>) -> Answer,
     mut limit: impl FnMut(&MetaVariables) -> u64,
 ) -> io::Result<()> {
     let mut worker = Worker {
@@ -135,6 +138,7 @@ pub(crate) fn work(
         reused: [0; 2],
         has_logged_address: false,
         handler: Handler {
+            authorizes,
             answer: &mut answer,
             limit: &mut limit,
             buffer: vec![0; 64 * 1024],
@@ -323,7 +327,7 @@ impl Worker<'_> {
         }
         let mut peer = Peer {
             socket,
-            connection: Connection::default(),
+            connection: Connection::new(self.handler.authorizes),
             since: Instant::now(),
             waits_to_send: false,
         };
@@ -496,8 +500,8 @@ impl Peer {
         // responses could fill the memory.
         while !bytes.is_empty() || self.connection.phase() != Phase::Sending {
             match self.connection.receive(bytes, handler.limit) {
-                Ok(Some(Request { vars, body })) => {
-                    self.connection.answer((handler.answer)(vars, body));
+                Ok(Some(Request { role, vars, body })) => {
+                    self.connection.answer((handler.answer)(role, vars, body));
                     self.since = Instant::now();
                 }
                 Ok(None) => return self.send(),
