@@ -117,7 +117,7 @@ prop_compose! {
 
 /// What a connection that receives these bytes answers, and whether it refuses them.
 fn play<'b>(chunks: impl IntoIterator<Item = &'b [u8]>) -> (Vec<u8>, bool) {
-    let mut connection = Connection::default();
+    let mut connection = Connection::new(true);
     let mut sent = Vec::new();
     for chunk in chunks {
         let mut bytes = chunk;
