@@ -135,7 +135,7 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
                 t.make_users.clone_into(&mut words.fix);
             }
             if err.is::<NoLoginAddress>() {
-                words.message = t.no_login_address;
+                words.message = t.no_login_address.into();
                 t.set_application_root.clone_into(&mut words.fix);
             }
         }

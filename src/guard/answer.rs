@@ -11,6 +11,7 @@ use cookie::SameSite;
 use http::header::{HeaderName, HeaderValue};
 use http::{Response as HttpResponse, StatusCode};
 
+use super::groups::Groups;
 use super::user::user;
 use crate::gateway::{Body, log};
 use crate::server::{Context, Error, Failure, Form, LocalPath, Request, Response};
@@ -77,11 +78,12 @@ pub(crate) fn auth(request: &Request, session: &mut Session) -> Result<Response,
         let next = asked_for.find_map(local_path);
         return Ok(redirect(&login_url(context, next.as_ref())?));
     };
-    // Nobody is in a group.
-    if fields.get("group").is_some() {
-        return Ok(empty(StatusCode::FORBIDDEN));
+    let groups = Groups::load(&context.config).map_err(Failure::from)?;
+    let is_in = |group| groups.contains(group, &user.name);
+    if !fields.all("group").all(is_in) {
+        return Err(Failure::Forbidden { user: user.name }.into());
     }
-    Ok(allowed(StatusCode::NO_CONTENT, HEADERS, user, &[]))
+    Ok(allowed(StatusCode::NO_CONTENT, HEADERS, user, &groups))
 }
 
 /// The role Authorizer: status 200 if a user is logged in, otherwise a redirect to the login,
@@ -93,7 +95,10 @@ pub(crate) fn authorizer(request: &Request, session: &mut Session) -> Result<Res
         return Err(Failure::Unavailable(Box::new(NoLoginAddress)).into());
     }
     match user_for_header(context, session)? {
-        Some(user) => Ok(allowed(StatusCode::OK, VARIABLES, user, &[])),
+        Some(user) => {
+            let groups = Groups::load(config).map_err(Failure::from)?;
+            Ok(allowed(StatusCode::OK, VARIABLES, user, &groups))
+        }
         None => {
             let next = context.vars.get("REQUEST_URI").and_then(local_path);
             Ok(redirect(&login_url(context, next.as_ref())?))
@@ -101,10 +106,15 @@ pub(crate) fn authorizer(request: &Request, session: &mut Session) -> Result<Res
     }
 }
 
-/// The user who is logged in, as the value of a header field. A name that another program
-/// could read as another name is that of nobody: one that is not ASCII, or begins or ends with
-/// a blank.
-fn user_for_header(context: &Context, session: &Session) -> Result<Option<HeaderValue>, Failure> {
+/// A user whose name fits into a header field.
+struct User {
+    name: String,
+    header: HeaderValue,
+}
+
+/// The user who is logged in. A name that another program could read as another name is that
+/// of nobody: one that is not ASCII, or begins or ends with a blank.
+fn user_for_header(context: &Context, session: &Session) -> Result<Option<User>, Failure> {
     let Some(name) = user(context, session)? else {
         return Ok(None);
     };
@@ -116,7 +126,8 @@ fn user_for_header(context: &Context, session: &Session) -> Result<Option<Header
              characters and no blank at its ends"
         ));
     }
-    Ok(HeaderValue::try_from(name).ok().filter(|_| is_fit))
+    let header = HeaderValue::try_from(&name).ok().filter(|_| is_fit);
+    Ok(header.map(|header| User { name, header }))
 }
 
 /// Whether every program reads a name in a header field alike.
@@ -124,16 +135,16 @@ fn is_fit(name: &str) -> bool {
     name.bytes().all(|byte| matches!(byte, b' '..=b'~')) && name.trim() == name && !name.is_empty()
 }
 
-fn allowed(status: StatusCode, fields: Fields, user: HeaderValue, groups: &[&str]) -> Response {
+fn allowed(status: StatusCode, fields: Fields, user: User, groups: &Groups) -> Response {
     let mut response = empty(status);
     // A comma is between two groups.
-    let groups = groups
-        .iter()
-        .filter(|name| is_fit(name) && !name.contains(','));
-    let groups: Vec<&str> = groups.copied().collect();
+    let groups = groups.of(&user.name);
+    let groups: Vec<&str> = groups
+        .filter(|name| is_fit(name) && !name.contains(','))
+        .collect();
     let groups = HeaderValue::try_from(groups.join(","));
     let headers = response.headers_mut();
-    headers.insert(fields.user, user);
+    headers.insert(fields.user, user.header);
     headers.insert(
         fields.groups,
         groups.unwrap_or(HeaderValue::from_static("")),

@@ -5,6 +5,9 @@ use crate::support::response::Response;
 use crate::support::token::Signer;
 use crate::support::{Cgi, Output, StateDir, now};
 
+/// Variables of a request.
+type Vars = &'static [(&'static str, &'static str)];
+
 fn ask(state: &StateDir, target: &str, cookie: &str) -> Cgi {
     Cgi::get(target).state(state).cookie(cookie)
 }
@@ -32,15 +35,15 @@ const NOBODY: (u16, Option<String>, Option<String>) = (401, None, None);
 fn method_body_and_origin_of_the_visitors_request_do_not_matter() {
     let state = state_of(ADA);
     let cookie = cookie_of(&state, "ada");
-    let form = ("CONTENT_TYPE", "application/x-www-form-urlencoded");
+    const FORM: (&str, &str) = ("CONTENT_TYPE", "application/x-www-form-urlencoded");
     #[rustfmt::skip]
-    let rows: [(&str, &[(&str, &str)]); 15] = [
+    let rows: [(&str, Vars); 15] = [
         ("GET",                   &[]),
         ("HEAD",                  &[("REQUEST_METHOD", "HEAD")]),
         ("OPTIONS",               &[("REQUEST_METHOD", "OPTIONS")]),
         ("PROPFIND",              &[("REQUEST_METHOD", "PROPFIND")]),
         ("POST, no length",       &[("REQUEST_METHOD", "POST")]),
-        ("POST, length, no body", &[("REQUEST_METHOD", "POST"), ("CONTENT_LENGTH", "12"), form]),
+        ("POST, length, no body", &[("REQUEST_METHOD", "POST"), ("CONTENT_LENGTH", "12"), FORM]),
         ("POST, upload",          &[("REQUEST_METHOD", "POST"), ("CONTENT_LENGTH", "99999999999"), ("CONTENT_TYPE", "multipart/form-data; boundary=x")]),
         ("PUT, wrong length",     &[("REQUEST_METHOD", "PUT"), ("CONTENT_LENGTH", "1e3")]),
         ("POST, empty length",    &[("REQUEST_METHOD", "POST"), ("CONTENT_LENGTH", "")]),
@@ -158,6 +161,52 @@ fn a_name_that_does_not_fit_into_a_header_field_is_nobody() {
     }
 }
 
+#[test]
+fn groups_are_told_and_asked_for() {
+    let state = state_of(ADA);
+    let cookie = cookie_of(&state, "ada");
+    let groups = "staff: bob ada\nguests: bob\nthe board: ada\na,b: ada\nk\u{e4}se: ada\n";
+    let file = state.write("groups", groups, 0o644);
+    let ask = |target: &str, cookie: &str| {
+        ask(&state, target, cookie)
+            .var("SIGNET_GROUPS_FILE", &file)
+            .run()
+    };
+    // Those that a program could read as other groups are left out.
+    let told_groups = Some("staff,the board".to_owned());
+    #[rustfmt::skip]
+    let rows = [
+        ("",                             204),
+        ("?group=staff",                 204),
+        ("?group=the+board&group=staff", 204),
+        ("?group=k%C3%A4se",             204),
+        ("?group=guests",                403),
+        ("?group=staff&group=guests",    403),
+        ("?group=nobody",                403),
+        ("?group=",                      403),
+        ("?group=guests&redirect",       403),
+    ];
+    for (query, status) in rows {
+        let out = ask(&format!("/auth{query}"), &cookie);
+        let response = out.response();
+        assert_eq!(response.status, status, "{query}: {out}");
+        match status {
+            204 => assert_eq!(told(&out).2, told_groups, "{query}"),
+            _ => assert!(response.words().contains("ada"), "{query}: {out}"),
+        }
+        assert_changes_nothing(query, &response);
+        let nobody = if query.ends_with("redirect") {
+            303
+        } else {
+            401
+        };
+        assert_eq!(ask(&format!("/auth{query}"), "").response().status, nobody);
+    }
+    std::fs::remove_file(&file).expect("remove it");
+    let out = ask("/auth", &cookie);
+    assert_eq!(told(&out), (503, None, None), "{out}");
+}
+
 /// A misspelt `group` must not let everybody in.
 #[test]
 fn an_unknown_parameter_is_an_error() {
@@ -205,7 +254,7 @@ fn location(response: &Response) -> &str {
 fn with_redirect_the_answer_leads_to_the_login_and_back() {
     let state = state_of(ADA);
     #[rustfmt::skip]
-    let rows: [(&str, &[(&str, &str)], &str); 11] = [
+    let rows: [(&str, Vars, &str); 11] = [
         ("Caddy, Traefik",     &[("HTTP_X_FORWARDED_URI", "/private/a?b=c")], "?next=%2Fprivate%2Fa%3Fb%3Dc"),
         ("nginx",              &[("HTTP_X_ORIGINAL_URI", "/private/")],       "?next=%2Fprivate%2F"),
         ("none",               &[],                                           ""),

@@ -49,7 +49,10 @@ const APACHE: &[(&str, &str)] = &[
     ("SERVER_SOFTWARE", "Apache/2.4.71 (Debian)"),
 ];
 
-fn params(server: &[(&'static str, &str)], more: &[(&'static str, &str)]) -> Params {
+/// Parameters that differ from these.
+type More<'m> = &'m [(&'static str, &'m str)];
+
+fn params(server: More<'_>, more: More<'_>) -> Params {
     let changed = |name: &str| more.iter().any(|(other, _)| *other == name);
     let kept = server.iter().filter(|(name, _)| !changed(name));
     let pairs = kept.chain(more);
@@ -121,7 +124,7 @@ fn a_logged_in_visitor_is_let_in_and_others_are_sent_to_the_login() {
         ("CONTENT_TYPE", "x/y"),
     ];
     #[rustfmt::skip]
-    let rows: [(&str, &[(&str, &str)], &str); 9] = [
+    let rows: [(&str, More<'_>, &str); 9] = [
         ("GET",              &[],                                       "?next=%2Fprivate%2Fsecret%2Etxt"),
         ("HEAD",             &[("REQUEST_METHOD", "HEAD")],             "?next=%2Fprivate%2Fsecret%2Etxt"),
         ("POST",             &body,                                     "?next=%2Fprivate%2Fsecret%2Etxt"),
@@ -145,6 +148,21 @@ fn a_logged_in_visitor_is_let_in_and_others_are_sent_to_the_login() {
         }
     }
     assert_eq!(worker.end().stderr, b"");
+}
+
+#[test]
+fn the_variables_name_the_groups() {
+    let state = state_of(ADA);
+    let cookie = cookie_of(&state, "ada");
+    let file = state.write("groups", "staff: ada\nguests: bob\nboard: ada\n", 0o644);
+    let file = file.to_str().expect("UTF-8");
+    let worker = worker(&state, &[AT_ACCOUNT[0], ("GROUPS_FILE", file)]);
+    let response = answer(
+        &mut worker.connect(),
+        &params(APACHE, &[("HTTP_COOKIE", &cookie)]),
+    );
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(response.header(VARIABLES[1]), Some("staff,board"));
 }
 
 /// Some web servers end a stream that is not sent. It belongs to no request then.
@@ -181,7 +199,7 @@ fn no_failure_lets_a_visitor_in() {
         std::fs::remove_file(state.path().join("users")).expect("remove it");
     };
     #[rustfmt::skip]
-    let rows: [(&str, &[(&str, &str)], Break, &str); 5] = [
+    let rows: [(&str, More<'_>, Break, &str); 5] = [
         ("the address of the login is unknown", &[], nothing, "APPLICATION_ROOT"),
         ("no passwords",    &AT_ACCOUNT, no_users, "signet user add"),
         ("no users file",   &AT_ACCOUNT, lost, "does not exist any more"),
