@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::groups::{Groups, GroupsError};
 use super::rules;
-use crate::config::{AccessRules, Config};
+use crate::config::{AccessRules, Config, Member};
 use crate::files::trusted::open_public_in;
 use crate::files::{FileError, FileProblem};
 use crate::log::log;
@@ -33,11 +33,17 @@ impl<'c> Access<'c> {
     ///
     /// The groups are not known: then nobody may open anything.
     pub fn load(config: &'c Config) -> Result<Self, GroupsError> {
-        Ok(Self {
-            rules: &config.guard_users,
-            groups: Groups::load(config)?,
-            euid: config.euid(),
-        })
+        let groups = Groups::load(config)?;
+        Ok(Self::new(&config.guard_users, groups, config.euid()))
+    }
+
+    /// These rules, for a program that runs as the effective user `euid`.
+    pub fn new(rules: &'c AccessRules, groups: Groups, euid: u32) -> Self {
+        Self {
+            rules,
+            groups,
+            euid,
+        }
     }
 
     /// The groups of `GROUPS_FILE`.
@@ -98,28 +104,47 @@ impl<'c> Access<'c> {
     ///
     /// The system cannot read a file now.
     pub fn allows_folders<F: AsFd>(&self, user: &str, folders: &[F]) -> Result<bool, FileError> {
-        for folder in folders.iter().rev() {
-            let members = open_public_in(folder, rules::FILE_NAME, self.euid).and_then(|file| {
-                let bytes = file.map(|file| file.read(rules::MAX_FILE)).transpose()?;
-                bytes.map(|bytes| rules::parse(&bytes)).transpose()
-            });
-            match members {
-                Ok(None) => {}
-                Ok(Some(members)) => {
-                    return Ok(rules::includes(&members, &self.groups, user));
-                }
-                Err(problem) => {
-                    let err = FileError::new(&path_in(folder), problem);
-                    if is_passing(&err.problem) {
-                        return Err(err);
-                    }
-                    log(format_args!("{err}; nobody may open what is in its folder"));
-                    return Ok(false);
-                }
+        match nearest_members(folders, self.euid) {
+            Ok(members) => {
+                Ok(members.is_none_or(|members| rules::includes(&members, &self.groups, user)))
+            }
+            Err(err) if is_passing(&err.problem) => Err(err),
+            Err(err) => {
+                log(format_args!("{err}; nobody may open what is in its folder"));
+                Ok(false)
             }
         }
-        Ok(true)
     }
+}
+
+/// The names in the nearest file `.signet-users`: the last one in these folders. `None` if
+/// there is none.
+///
+/// # Errors
+///
+/// The nearest one cannot be used.
+pub fn nearest_members<F: AsFd>(
+    folders: &[F],
+    euid: u32,
+) -> Result<Option<Vec<Member>>, FileError> {
+    let members = folders.iter().rev().filter_map(|folder| {
+        let found = members_in(folder, euid).transpose()?;
+        Some(found.map_err(|problem| FileError::new(&path_in(folder), problem)))
+    });
+    members.into_iter().next().transpose()
+}
+
+/// The names in the file `.signet-users` of an open folder; `None` if there is none.
+///
+/// # Errors
+///
+/// It is a symbolic link or no regular file, another user owns or can write it, or it is too
+/// large or damaged.
+pub fn members_in(folder: impl AsFd, euid: u32) -> Result<Option<Vec<Member>>, FileProblem> {
+    let Some(file) = open_public_in(folder, rules::FILE_NAME, euid)? else {
+        return Ok(None);
+    };
+    rules::parse(&file.read(rules::MAX_FILE)?).map(Some)
 }
 
 /// The path of the file in an open folder, for the log.

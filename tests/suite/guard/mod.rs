@@ -4,6 +4,7 @@
 mod access;
 mod auth;
 mod authorizer;
+mod folders;
 mod groups;
 mod login_url;
 
