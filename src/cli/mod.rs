@@ -6,6 +6,7 @@ mod fastcgi;
 mod key;
 mod print;
 mod request;
+mod rules;
 mod server_files;
 mod sessions;
 mod site;

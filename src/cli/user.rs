@@ -3,14 +3,15 @@
 use std::os::unix::fs::MetadataExt;
 
 use super::site::{self, Subject};
-use super::terminal;
 use super::{Failure, count, note, print};
+use super::{rules, terminal};
 use crate::config::Config;
 use crate::files::shared::{Content, Patience, SharedFile};
 use crate::gateway::ProcessInput;
 use crate::users::file::{Entry, UsersFile};
 use crate::users::hash::PasswordHash;
 use crate::users::name::Username;
+use crate::users::new_password::check_new;
 use crate::users::password::Password;
 use crate::users::store::{self, StoreError};
 
@@ -18,10 +19,13 @@ use crate::users::store::{self, StoreError};
 pub(super) enum Command {
     /// Add a user
     ///
-    /// Asks twice for the password. The users file is created, mode 0600, if it does not
+    /// Asks twice for the password: at least 8 characters, and none of the most common
+    /// passwords. The users file is created, mode 0600, if it does not
     /// exist: from then on only its users can log in.
     Add(Named),
     /// Give a user another password
+    ///
+    /// Asks twice for it: at least 8 characters, and none of the most common passwords.
     Passwd(Named),
     /// Remove a user
     Remove {
@@ -34,9 +38,9 @@ pub(super) enum Command {
     /// One line for each: the name, and the kind and cost of the hash. A weak hash is
     /// replaced when its user changes the password; a refused one lets nobody log in.
     List,
-    /// Check the users file, or a user's password
+    /// Check the users file and the rules of who may open what, or a user's password
     Check {
-        /// Check this user's password; without a name, report all problems of the file
+        /// Check this user's password; without a name, report all problems
         #[arg(value_parser = Username::new)]
         name: Option<Username>,
         /// Read the password from standard input
@@ -57,13 +61,14 @@ pub(super) struct Named {
 }
 
 pub(super) fn run(command: Command, input: &ProcessInput) -> Result<(), Failure> {
-    let file = file(&site::settings(input, Subject::Users)?)?;
+    let config = site::settings(input, Subject::Users)?;
+    let file = file(&config)?;
     match command {
-        Command::Add(user) => add(&file, user),
-        Command::Passwd(user) => change(&file, user),
+        Command::Add(user) => add(&file, &user),
+        Command::Passwd(user) => change(&file, &user),
         Command::Remove { name } => remove(&file, &name),
         Command::List => list(&file),
-        Command::Check { name: None, .. } => check(&file),
+        Command::Check { name: None, .. } => check(&file, &config),
         Command::Check {
             name: Some(name),
             stdin,
@@ -120,12 +125,15 @@ fn new_password(from_stdin: bool) -> Result<Password, Failure> {
     }
 }
 
-fn new_hash(from_stdin: bool) -> Result<PasswordHash, Failure> {
-    PasswordHash::make(&new_password(from_stdin)?).map_err(Failure::new)
+fn new_hash(user: &Named) -> Result<PasswordHash, Failure> {
+    let password = new_password(user.stdin)?;
+    check_new(&password, user.name.as_str())
+        .map_err(|err| Failure::new(format_args!("{err}; nothing was changed")))?;
+    PasswordHash::make(&password).map_err(Failure::new)
 }
 
-fn add(file: &SharedFile, user: Named) -> Result<(), Failure> {
-    let name = user.name;
+fn add(file: &SharedFile, user: &Named) -> Result<(), Failure> {
+    let name = &user.name;
     // Before anybody types a password.
     file.check_changeable(Patience::Long, 0)
         .map_err(Failure::new)?;
@@ -133,10 +141,10 @@ fn add(file: &SharedFile, user: Named) -> Result<(), Failure> {
     if let Some(content) = &content
         && let Some(other) = UsersFile::find_in(&content.bytes, name.as_str())
     {
-        let line = other.line;
+        let (name, line) = (name.clone(), other.line);
         return Err(failure(StoreError::Exists { name, line }));
     }
-    store::add(file, &name, &new_hash(user.stdin)?).map_err(failure)?;
+    store::add(file, name, &new_hash(user)?).map_err(failure)?;
     let path = file.path().display();
     note(match content {
         Some(_) => format!("added {:?} to {path}", name.as_str()),
@@ -145,13 +153,13 @@ fn add(file: &SharedFile, user: Named) -> Result<(), Failure> {
     Ok(())
 }
 
-fn change(file: &SharedFile, user: Named) -> Result<(), Failure> {
-    let name = user.name;
+fn change(file: &SharedFile, user: &Named) -> Result<(), Failure> {
+    let name = &user.name;
     file.check_changeable(Patience::Long, 0)
         .map_err(Failure::new)?;
-    find(&read(file)?, &name)?;
-    let hash = new_hash(user.stdin)?;
-    store::change(file, Patience::Long, &name, &hash).map_err(failure)?;
+    find(&read(file)?, name)?;
+    let hash = new_hash(user)?;
+    store::change(file, Patience::Long, name, &hash).map_err(failure)?;
     note(format_args!("changed the password of {:?}", name.as_str()));
     Ok(())
 }
@@ -186,8 +194,8 @@ fn list(file: &SharedFile) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reports all problems of the file.
-fn check(file: &SharedFile) -> Result<(), Failure> {
+/// Reports all problems of the file and of the rules of who may open what.
+fn check(file: &SharedFile, config: &Config) -> Result<(), Failure> {
     let content = read(file)?;
     let (users, path) = (UsersFile::parse(&content.bytes), file.path().display());
     for problem in users.problems() {
@@ -212,15 +220,24 @@ fn check(file: &SharedFile) -> Result<(), Failure> {
             mode & 0o7777
         ));
     }
-    match users.problems().len() + users.more_problems() {
+    if config.password_change
+        && let Err(err) = file.check_changeable(Patience::Long, 0)
+    {
+        note(format_args!(
+            "users cannot change their passwords at /password: {err}; PASSWORD_CHANGE = false \
+             removes the page"
+        ));
+    }
+    let of_rules = rules::problems(config, &users);
+    for problem in &of_rules {
+        note(problem);
+    }
+    match users.problems().len() + users.more_problems() + of_rules.len() {
         0 => {
             let users = count(users.users().len(), "user");
             print(format!("{path} is good: {users}\n").as_bytes())
         }
-        problems => Err(Failure::new(format_args!(
-            "{path}: {}",
-            count(problems, "problem")
-        ))),
+        problems => Err(Failure::new(count(problems, "problem"))),
     }
 }
 

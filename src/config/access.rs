@@ -64,6 +64,11 @@ error_texts! { AccessRuleError:
 }
 
 impl AccessRule {
+    /// Whether it is for the path of these names, for one above it or one below it.
+    pub fn meets(&self, names: &[&[u8]]) -> bool {
+        self.names.iter().zip(names).all(|(a, b)| a == b)
+    }
+
     fn parse(path: &str, members: &[&str]) -> Result<Self, AccessRuleError> {
         let relative = path.strip_prefix('/').ok_or(AccessRuleError::Path)?;
         let relative = relative.strip_suffix('/').unwrap_or(relative);

@@ -9,6 +9,7 @@ use super::file::{Entry, UsersFile};
 use super::fingerprint;
 use super::hash::{HashError, PasswordHash};
 use super::limits::{Address, Attempt, Limits, Name, Now, PATIENCE, WORKER_PATIENCE};
+use super::new_password::FEWEST_CHARACTERS;
 use super::password::Password;
 use super::slots::Slots;
 use super::store::Stored;
@@ -98,6 +99,14 @@ pub(crate) fn take_upload(context: &Context) {
             Stored::Added => format!("{}: added the user {name:?}", upload::FILE_NAME),
             Stored::Changed => format!("{}: changed the password of {name:?}", upload::FILE_NAME),
         });
+    }
+    for name in upload.weak {
+        log(format_args!(
+            "{}: the password of {:?} is easy to guess: use at least {FEWEST_CHARACTERS} characters, \
+             and neither a common password nor the name",
+            upload::FILE_NAME,
+            name.as_str()
+        ));
     }
     for (line, reason) in upload.refused {
         log(format_args!("{}, line {line}: {reason}", upload::FILE_NAME));

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::UploadError;
 use crate::users::hash::{HashError, PasswordHash};
 use crate::users::name::{Username, WrongUsername};
+use crate::users::new_password::check_new;
 use crate::users::password::{Password, WrongPassword};
 
 /// How a line begins that could not be used.
@@ -78,6 +79,7 @@ pub(super) fn is_user(text: &[u8]) -> bool {
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) users: Vec<(Username, PasswordHash)>,
+    pub(super) weak: Vec<Username>,
     pub(super) refused: Vec<(usize, RefusedLine)>,
     pub(super) left: usize,
     /// What stays in the file; empty if nothing does.
@@ -118,7 +120,12 @@ pub(super) fn hash_lines(
         let hash = make(&password);
         longest = longest.max((budget.elapsed)().saturating_sub(begun));
         match hash {
-            Ok(hash) => taken.users.push((name, hash)),
+            Ok(hash) => {
+                if check_new(&password, name.as_str()).is_err() {
+                    taken.weak.push(name.clone());
+                }
+                taken.users.push((name, hash));
+            }
             Err(err @ (HashError::TooLong { .. } | HashError::Nul)) => {
                 taken.refuse(at, line, RefusedLine::Hash(err));
             }

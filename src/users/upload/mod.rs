@@ -50,6 +50,9 @@ const QUIET_IN_A_LINE: u64 = 60;
 pub struct Upload {
     /// The users whose lines were taken, in the order of the lines.
     pub stored: Vec<(Username, Stored)>,
+    /// Those of them whose passwords `signet user` would refuse. The owner's choice is
+    /// taken, because nobody is there who could be asked for another one.
+    pub weak: Vec<Username>,
     /// Lines that cannot be used, by their number from 1 in the file as it was.
     pub refused: Vec<(usize, RefusedLine)>,
     /// How many lines are left for the next requests.
@@ -145,6 +148,7 @@ pub fn take(
     file.replace(&opened, &taken.rest)?;
     Ok(Some(Upload {
         stored: names.zip(stored).collect(),
+        weak: taken.weak,
         refused: taken.refused,
         left: taken.left,
     }))

@@ -4,6 +4,7 @@
 mod access;
 mod auth;
 mod authorizer;
+mod check;
 mod folders;
 mod groups;
 mod login_url;

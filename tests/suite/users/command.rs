@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::thread;
 
+use rustix::process::geteuid;
+
 use super::{BCRYPT, HASH, OTHER, done, failed, htpasswd_accepts, signet};
 use crate::support::StateDir;
 
@@ -62,15 +64,15 @@ fn users_are_added_changed_checked_and_removed() {
     );
     assert_eq!(users(&state), first);
 
-    done(&run(&["user", "passwd", "ada", "--stdin"], "second"));
+    done(&run(&["user", "passwd", "ada", "--stdin"], "the second"));
     assert_ne!(users(&state), first);
-    done(&run(&["user", "check", "ada", "--stdin"], "second"));
+    done(&run(&["user", "check", "ada", "--stdin"], "the second"));
 
     let said = failed(&run(&["user", "remove", "Ada"], ""));
     assert!(said.contains("no user \"Ada\""), "{said}");
     done(&run(&["user", "remove", "ada"], ""));
     assert_eq!(users(&state), "");
-    let said = failed(&run(&["user", "check", "ada", "--stdin"], "second"));
+    let said = failed(&run(&["user", "check", "ada", "--stdin"], "the second"));
     assert!(said.contains("no user"), "{said}");
 }
 
@@ -82,10 +84,10 @@ fn htpasswd_accepts_what_was_added() {
     done(&signet(
         &state,
         &["user", "add", "ada", "--stdin"],
-        "caf\u{e9} 1".as_bytes(),
+        "caf\u{e9} 12".as_bytes(),
     ));
-    assert!(htpasswd_accepts(&path, "ada", "caf\u{e9} 1"));
-    assert!(!htpasswd_accepts(&path, "ada", "caf\u{e9} 2"));
+    assert!(htpasswd_accepts(&path, "ada", "caf\u{e9} 12"));
+    assert!(!htpasswd_accepts(&path, "ada", "caf\u{e9} 13"));
     assert!(htpasswd_accepts(&path, "bob", "other"));
     // And the other way round.
     let changed = Command::new("htpasswd")
@@ -109,19 +111,31 @@ fn a_password_that_cannot_be_one_is_refused() {
     let long = "x".repeat(73);
     let longest = "x".repeat(1025);
     #[rustfmt::skip]
-    let cases: [(&[u8], &str); 6] = [
+    let cases: [(&[u8], &str); 11] = [
+        (b"geheim7",         "7 characters; use at least 8"),
+        ("geheim\u{e9}".as_bytes(), "7 characters; use at least 8"),
+        (b"password123",     "most common"),
+        (b"PassWord123",     "most common"),
+        (b"Ada.Lovelace",    "user's name"),
         (b"",                "empty"),
         (b"\n",              "empty"),
         (b"two\nlines",      "more than one line"),
-        (long.as_bytes(),    "72 bytes"),
+        (long.as_bytes(),    "73 bytes"),
         (longest.as_bytes(), "1024 bytes"),
-        (b"a\0b",            "NUL"),
+        (b"abcdefg\0h",      "NUL"),
     ];
-    for (typed, words) in cases {
-        let said = failed(&signet(&state, &["user", "add", "ada", "--stdin"], typed));
-        assert!(said.contains(words), "{words}: {said}");
-    }
+    let refused = |arguments: &[&str]| {
+        for (typed, words) in cases {
+            let said = failed(&signet(&state, arguments, typed));
+            assert!(said.contains(words), "{words}: {said}");
+            assert!(typed.is_empty() || !said.contains("geheim"), "{said}");
+        }
+    };
+    refused(&["user", "add", "ada.lovelace", "--stdin"]);
     assert_eq!(state.snapshot().names().len(), 0);
+    state.write("users", format!("ada.lovelace:{HASH}\n"), 0o600);
+    refused(&["user", "passwd", "ada.lovelace", "--stdin"]);
+    assert_eq!(users(&state), format!("ada.lovelace:{HASH}\n"));
     // Without a terminal.
     let output = Command::new("setsid")
         .args(["--wait", env!("CARGO_BIN_EXE_signet"), "user", "add", "ada"])
@@ -269,6 +283,16 @@ fn check_reports_all_problems_with_their_lines() {
     let said = done(&signet(&state, &["user", "check"], b""));
     assert!(said.contains("is good: 1 user"), "{said}");
 
+    // The page /password says the same.
+    state.write("users", &good, 0o400);
+    let checked = signet(&state, &["user", "check"], b"");
+    done(&checked);
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    let reported =
+        said.contains("users cannot change their passwords") && said.contains("chmod u+w");
+    // Root can change it.
+    assert_eq!(reported, !geteuid().is_root(), "{said}");
+
     let text = format!("{good}eve:{HASH}\nbob:geheim\nada:{HASH}\nno colon\n");
     state.write("users", text, 0o644);
     let said = failed(&signet(&state, &["user", "check"], b""));
@@ -330,7 +354,7 @@ fn fifty_processes_at_once_add_fifty_users() {
                 let added = signet(
                     state,
                     &["user", "add", &format!("user{n}"), "--stdin"],
-                    b"password",
+                    b"none of the common ones",
                 );
                 done(&added);
             });

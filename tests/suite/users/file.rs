@@ -153,7 +153,11 @@ fn apache_reads_a_line_as_the_table_says() {
     }
     // And one that signet wrote, with its own hash.
     let own = StateDir::new();
-    done(&signet(&own, &["user", "add", "ada", "--stdin"], b"pw"));
+    done(&signet(
+        &own,
+        &["user", "add", "ada", "--stdin"],
+        b"correct horse",
+    ));
     let own = std::fs::read(own.path().join("users")).expect("read it");
     site.file("own", own, root, 0o644);
     site.folder("htdocs/own", root, 0o755);
@@ -173,7 +177,7 @@ fn apache_reads_a_line_as_the_table_says() {
     let others: Vec<_> = others.collect();
     assert!(others.is_empty(), "{others:?}");
     let own = |password| status(port, "own", "ada", password);
-    assert_eq!((own("pw"), own("other")), (200, 401));
+    assert_eq!((own("correct horse"), own("other")), (200, 401));
 }
 
 fn protected(folder: &str, users: &Path) -> String {

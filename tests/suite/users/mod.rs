@@ -32,7 +32,7 @@ pub(crate) const OTHER: &str = "$apr1$ijklmnop$MsV1KJAtBqDzHcfT1dHma0";
 const BCRYPT: &str = "$2y$12$d88HPKdNTWsn20YdiwSo5enBBWvOeegrbhji6QAl6SuZKXCGmHgR.";
 
 /// Runs `signet` with a state folder and with `typed` on standard input.
-fn signet(state: &StateDir, arguments: &[&str], typed: &[u8]) -> Output {
+pub(crate) fn signet(state: &StateDir, arguments: &[&str], typed: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_signet"))
         .args(arguments)
         .env_clear()
@@ -56,7 +56,7 @@ fn done(output: &Output) -> String {
 
 /// What `signet` said about its failure.
 #[track_caller]
-fn failed(output: &Output) -> String {
+pub(crate) fn failed(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
     String::from_utf8(output.stderr.clone()).expect("UTF-8")

@@ -114,6 +114,18 @@ fn lines_become_users_and_the_file_is_deleted() {
     assert_eq!(taken(&state), (None, Vec::new()));
 }
 
+/// Nobody is there who could be asked for another one.
+#[test]
+fn a_weak_password_is_taken_and_its_user_is_named() {
+    let state = StateDir::new();
+    let lines = "ada:password123\nbob:short\neve:correct horse\nalan.turing:Alan.Turing\n:short\n";
+    upload(&state, lines, 11);
+    let done = taken(&state).0.expect("lines");
+    assert_eq!(done.stored.len(), 4);
+    let weak: Vec<&str> = done.weak.iter().map(|name| name.as_str()).collect();
+    assert_eq!(weak, ["ada", "bob", "alan.turing"]);
+}
+
 #[test]
 fn an_existing_name_gets_the_new_password() {
     let state = StateDir::new();

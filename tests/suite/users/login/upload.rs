@@ -52,6 +52,20 @@ fn a_visit_of_the_form_adds_users() {
     log_in(&mut browser, "ada", "battery staple");
 }
 
+#[test]
+fn the_log_names_the_user_of_a_weak_password() {
+    let (server, state) = (server(), StateDir::new());
+    upload(&state, "ada:password123\n", 20);
+    let page = today(&server, &state).get("/login");
+    let (added, weak) = page.log.split_once('\n').expect("two lines");
+    assert_eq!(added, "signet: add_users.txt: added the user \"ada\"");
+    assert!(
+        weak.contains("the password of \"ada\" is easy to guess"),
+        "{weak}"
+    );
+    assert!(!page.log.contains("password123"), "{}", page.log);
+}
+
 /// The demo never accepts a name while there is an upload that can be taken.
 #[test]
 fn a_posted_form_takes_an_upload_first() {

@@ -1,0 +1,90 @@
+//! `signet user check`: what is wrong with groups and rules.
+
+use crate::support::StateDir;
+use crate::users::{HASH, failed, signet};
+
+/// The lines of `signet user check` about a site with the users ada and bob, without the
+/// paths.
+fn said(state: &StateDir, settings: &str) -> Vec<String> {
+    state.write("users", format!("ada:{HASH}\nbob:{HASH}\n"), 0o600);
+    let folder = state.path().display();
+    let settings = settings.replace("STATE", &folder.to_string());
+    state.write("signet.toml", settings, 0o600);
+    let output = signet(state, &["user", "check"], b"");
+    let text = String::from_utf8(output.stderr.clone()).expect("UTF-8");
+    let lines = text.lines().filter(|line| !line.contains("is weak"));
+    let lines = lines.map(|line| {
+        line.replace(&format!("{folder}/"), "")
+            .replace("signet: ", "")
+    });
+    let lines: Vec<String> = lines.collect();
+    match lines.split_last() {
+        Some((last, _)) if last.ends_with("problems") || last.ends_with("problem") => {
+            failed(&output);
+        }
+        Some(_) | None => assert!(output.status.success(), "{output:?}"),
+    }
+    lines
+}
+
+#[test]
+fn unknown_users_and_groups_in_rules_are_reported() {
+    let state = StateDir::new();
+    state.write(
+        "groups",
+        "staff: ada, bob\nguests: bob Ada\nno colon\n",
+        0o600,
+    );
+    let settings = "GROUPS_FILE = \"STATE/groups\"\n\
+        GUARD_USERS.\"/files\" = [\"ada\", \"@staff\", \"@Guests\"]\n\
+        GUARD_USERS.\"/files/board\" = [\"Ada\", \"@board\"]\n";
+    let want = [
+        "GROUPS_FILE: \"ada,\" in the group \"staff\" is no user (users are separated by blanks, \
+         not by commas)",
+        "GROUPS_FILE: \"Ada\" in the group \"guests\" is no user",
+        "GROUPS_FILE: line 3 is not read: it has no colon, has a NUL byte, or is not UTF-8",
+        "GUARD_USERS \"/files/board\": there is no user \"Ada\" (upper and lower case differ)",
+        "GUARD_USERS \"/files/board\": there is no group \"board\" in GROUPS_FILE",
+        "3 problems",
+    ];
+    assert_eq!(said(&state, settings), want);
+}
+
+#[test]
+fn a_site_without_problems_has_none() {
+    let state = StateDir::new();
+    assert!(said(&state, "").is_empty());
+    state.write("groups", "staff: ada bob\n", 0o600);
+    let settings = "GROUPS_FILE = \"STATE/groups\"\n\
+        GUARD_USERS.\"/files/board\" = [\"ada\", \"@staff\"]\n";
+    assert!(said(&state, settings).is_empty());
+}
+
+/// The file may be Apache's, too, with other users.
+#[test]
+fn a_member_of_a_group_who_is_no_user_is_only_reported() {
+    let state = StateDir::new();
+    state.write("groups", "staff: ada carol\n", 0o600);
+    let said = said(&state, "GROUPS_FILE = \"STATE/groups\"\n");
+    assert_eq!(
+        said,
+        ["GROUPS_FILE: \"carol\" in the group \"staff\" is no user"]
+    );
+}
+
+#[test]
+fn a_groups_file_that_cannot_be_used_is_a_problem() {
+    let state = StateDir::new();
+    let settings = "GROUPS_FILE = \"STATE/groups\"\n";
+    let missing = said(&state, settings);
+    assert!(
+        missing[0].contains("groups does not exist: restore it"),
+        "{missing:?}"
+    );
+    state.write("groups", "staff: ada\n", 0o666);
+    let writable = said(&state, settings);
+    assert!(
+        writable[0].contains("can be written by other users"),
+        "{writable:?}"
+    );
+}
