@@ -14,7 +14,7 @@ use crate::server::{Context, Error, Response, html, keep_out_of_caches, render_o
 /// `no-store`. The other way to prevent it, `Clear-Site-Data: "cache"`, takes Chromium
 /// seconds. Images are allowed because browsers request `/favicon.ico` for every page.
 pub(super) const POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-IS+faNOoSgtCbAtX+UcLy+b2LFBrzgqJLenIm5vwPvg='; \
+    style-src 'sha256-ZMnM7KJx7AvhuFbLXA0Z28VHu1wYLH/jeHmgsElZ8r8='; \
     script-src 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \
     img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
