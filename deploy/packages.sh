@@ -1,5 +1,5 @@
 # Purpose:  functions for the scripts of this repository, which source it: installing
-#           packages of Debian and Python, finding Rust, a folder for keys of tests
+#           packages of Debian, Python and npm, finding Rust, a folder for keys of tests
 # Copy to:  nowhere.
 # Change:   nothing.
 # shellcheck shell=bash disable=SC2154 # script: the name of the script that sources this
@@ -91,6 +91,18 @@ python_packages() {
   # Not bin/pip: in a copied venv, it belongs to the original.
   "$venv/bin/python" -m pip -q --disable-pip-version-check install --requirement "$wanted"
   cp "$wanted" "$venv/requirements.txt"
+}
+
+# Puts the packages of tests/package-lock.json into target/node/node_modules.
+node_packages() {
+  local name folder=target/node
+  ! cmp -s tests/package-lock.json "$folder/installed.json" || return 0
+  mkdir -p "$folder"
+  for name in package.json package-lock.json; do
+    cp "tests/$name" "$folder/$name"
+  done
+  npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
+  cp "$folder/package-lock.json" "$folder/installed.json"
 }
 
 # Prints a folder for state folders. signet keeps no key in folders that a web server

@@ -27,7 +27,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 SCREENSHOTS = Path(__file__).resolve().parent.parent / "target" / "screenshots"
-PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+PHONE = {"width": 360, "height": 640, "deviceScaleFactor": 2, "mobile": True}
 DESK = {"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": False}
 VIEWS = {"phone": PHONE, "desk": DESK}
 
@@ -80,8 +80,9 @@ return {
 
 
 @contextmanager
-def chromium():
-    profile = tempfile.mkdtemp(prefix="walk-")
+def chromium(profile=None):
+    """A browser; what it keeps goes into the folder `profile`, or is removed."""
+    kept, profile = profile, profile or tempfile.mkdtemp(prefix="walk-")
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     # A person's browser has this cache, and "back" is answered from it.
@@ -98,7 +99,8 @@ def chromium():
         yield driver
     finally:
         driver.quit()
-        shutil.rmtree(profile, ignore_errors=True)
+        if not kept:
+            shutil.rmtree(profile, ignore_errors=True)
 
 
 @contextmanager
@@ -194,9 +196,13 @@ class Walk:
         assert absent is None or absent not in self.words(), (absent, self.words())
 
     def complaints(self):
-        """The console since the last look: refused styles, failed loads; no mere notices."""
+        """The console since the last look: refused styles, failed loads, and advice about
+        forms; no mere notices.
+        """
+        levels = ("SEVERE", "WARNING")
         said = self.driver.get_log("browser")
-        return [line["message"] for line in said if line["level"] in ("SEVERE", "WARNING")]
+        said = [line for line in said if line["level"] in levels or line["source"] == "recommendation"]
+        return [line["message"] for line in said]
 
     def check(self, name, status=None):
         """Everything that holds for each page; `status`: an error page's own is no complaint."""

@@ -36,6 +36,7 @@ mod library;
 mod live;
 mod local_path;
 mod mount;
+mod page_states;
 mod pages;
 mod recorded;
 mod rfc3875;

@@ -1,0 +1,96 @@
+"""Checks pages in Chromium, in each view and colour scheme.
+
+    page_states.py FOLDER      each .html file in it; screenshots go to target/screenshots
+
+For each page: the checks of browser_walk.py, which include Chromium's advice about forms,
+all rules of axe-core for WCAG 2.2 AA and its best practices, and no scrolling sideways on a
+screen of 320 pixels (WCAG 1.4.10).
+"""
+
+import argparse
+import threading
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from browser_walk import PHONE, VIEWS, Walk, chromium
+
+AXE = Path(__file__).resolve().parent.parent / "target/node/node_modules/axe-core/axe.min.js"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
+NARROW = {**PHONE, "width": 320}
+
+# `incomplete`: what axe-core cannot decide is a fault as well.
+RUN_AXE = """
+const done = arguments[1];
+axe.run({runOnly: arguments[0], resultTypes: ['violations', 'incomplete']}).then(
+  ({violations, incomplete}) => done([...violations, ...incomplete].map(
+    ({id, help, nodes}) => [id, help, nodes.map(node => [node.html, node.failureSummary])])),
+  error => done([String(error)]));
+"""
+
+
+@contextmanager
+def served(folder):
+    """The folder's URL: Chromium gives no advice about pages in files."""
+
+    class Pages(SimpleHTTPRequestHandler):
+        def do_GET(self):
+            if self.path == "/favicon.ico":
+                self.send_response(204)
+                return self.end_headers()
+            return super().do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    serve = partial(Pages, directory=folder)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), serve)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+
+
+def axe(driver):
+    driver.execute_script(AXE.read_text())
+    return driver.execute_async_script(RUN_AXE, TAGS)
+
+
+def scrolls_sideways(walk):
+    walk.view(NARROW, "light")
+    root = "document.scrollingElement"
+    return walk.driver.execute_script(f"return {root}.scrollWidth > {root}.clientWidth")
+
+
+def check(walk, page):
+    walk.open(page.name)
+    for size in VIEWS.values():
+        for scheme in ("light", "dark"):
+            walk.view(size, scheme)
+            walk.check(page.stem)
+            if size is PHONE:
+                found = axe(walk.driver)
+                assert found == [], (page.stem, scheme, found)
+    assert not scrolls_sideways(walk), (page.stem, "scrolls sideways")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Checks of pages in Chromium")
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    pages, faults = sorted(folder.glob("*.html")), []
+    with served(folder) as url, chromium() as driver:
+        walk = Walk(driver, url)
+        for page in pages:
+            try:
+                check(walk, page)
+            except AssertionError as fault:
+                faults.append(str(fault))
+    assert pages and not faults, "\n".join(faults)
+    print(f"{len(pages)} pages checked in {len(VIEWS)} views, light and dark")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+//! Every page in every state, checked by html-validate and, in Chromium, by axe-core.
+//!
+//! A new page needs only its rows in [`STATES`]. `tests/page_states.py` lists the checks in
+//! Chromium. The pages are left in `target/pages`, their pictures in `target/screenshots`.
+//! Of html-validate's rules, `long-title` is off: a title may have a name of 256 letters.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use signet::http::Method;
+use signet::testing::{Client, Response};
+
+use crate::support::StateDir;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+const PASSWORD: &str = "correct horse";
+
+/// `htpasswd -nbBC 4 ada 'correct horse'`.
+const USERS: &str = "ada:$2y$04$Z735b3IS6GniM.cQ.C7/WeWiDU5Yy4oXk7ndxrGpFwEIt33s1Ij0q\n";
+
+const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+
+const CROSS_SITE: (&str, &str) = ("Sec-Fetch-Site", "cross-site");
+
+/// A page in a state: the name of its picture, its status, and the requests to it.
+type State = (&'static str, u16, fn(&mut Browser<'_>) -> Response);
+
+#[rustfmt::skip]
+const STATES: [State; 36] = [
+    ("index",                         200, |browser| browser.users().get("/")),
+    ("index-logged-in",               200, |browser| browser.ada().get("/")),
+    ("index-logged-in-demo",          200, |browser| browser.demo().post("/login", &[("username", "ada")])),
+    ("index-long-name",               200, |browser| browser.demo().post("/login", &[("username", &"W".repeat(256))])),
+    ("index-logged-out-everywhere",   200, |browser| browser.ada().post("/logout", &[("everywhere", "1")])),
+    ("index-password-changed",        200, |browser| browser.ada().change(PASSWORD, "a new horse 7")),
+    ("login",                         200, |browser| browser.users().get("/login?next=%2Fpassword")),
+    ("login-demo",                    200, |browser| browser.demo().get("/login")),
+    ("login-demo-no-name",            400, |browser| browser.demo().post("/login", &[("username", "")])),
+    ("login-no-name",                 400, |browser| browser.users().log_in("", "")),
+    ("login-long-name",               400, |browser| browser.users().log_in(&"W".repeat(300), PASSWORD)),
+    ("login-no-password",             400, |browser| browser.users().log_in("ada", "")),
+    ("login-wrong",                   403, |browser| browser.users().log_in("ada", "wrong")),
+    ("login-limited",                 429, |browser| browser.users().until_limited(|browser| browser.log_in("ada", "wrong"))),
+    ("logout",                        200, |browser| browser.ada().send("GET", "/logout", &[CROSS_SITE], "")),
+    ("logout-logged-out",             200, |browser| browser.users().send("GET", "/logout", &[CROSS_SITE], "")),
+    ("password",                      200, |browser| browser.ada().get("/password")),
+    ("password-wrong",                403, |browser| browser.ada().change("wrong", "a new horse 7")),
+    ("password-no-old",               400, |browser| browser.ada().change("", "a new horse 7")),
+    ("password-short",                400, |browser| browser.ada().change(PASSWORD, "short")),
+    ("password-common",               400, |browser| browser.ada().change(PASSWORD, "password1")),
+    ("password-limited",              429, |browser| browser.ada().until_limited(|browser| browser.change("wrong", "a new horse 7"))),
+    ("password-unchangeable",         503, |browser| browser.ada().with_linked_users().get("/password")),
+    ("400",                           400, |browser| browser.send("POST", "/login", &[FORM], "username=%FF")),
+    ("403",                           403, |browser| browser.send("POST", "/login", &[FORM, CROSS_SITE], "username=ada")),
+    ("403-behind-a-proxy",            403, |browser| browser.send("POST", "/login", &[FORM, ("Origin", "https://example.org")], "username=ada")),
+    ("404",                           404, |browser| browser.get("/nothing")),
+    ("405",                           405, |browser| browser.send("PUT", "/login", &[], "")),
+    ("413",                           413, |browser| browser.send("POST", "/login", &[FORM], &"a".repeat(70_000))),
+    ("415",                           415, |browser| browser.send("POST", "/login", &[("Content-Type", "text/plain")], "ada")),
+    ("500-template",                  500, |browser| browser.with_file("templates/index.html", "<p>{% if %}</p>").get("/")),
+    ("500-template-debug",            500, |browser| browser.set("DEBUG", "true").with_file("templates/index.html", "<p>{% if %}</p>").get("/")),
+    ("503-setting",                   503, |browser| browser.set("SESION_TYPE", "cookie").get("/")),
+    ("503-users-file",                503, |browser| browser.users().without_users().get("/login")),
+    ("503-no-folder",                 503, |browser| browser.without_folder().set("SESSION_TYPE", "filesystem").get("/")),
+    ("503-folder",                    503, |browser| browser.set("STATE_DIR", "/tmp/signet").set("SESSION_TYPE", "filesystem").get("/")),
+];
+
+/// A browser on a site of its own.
+struct Browser<'s> {
+    server: &'s signet::Server<'s>,
+    client: Option<Client<'s>>,
+    state: StateDir,
+}
+
+impl<'s> Browser<'s> {
+    fn new(server: &'s signet::Server<'s>) -> Self {
+        let state = StateDir::new();
+        let client = Client::new(server).state_dir(state.path());
+        Self {
+            server,
+            client: Some(client),
+            state,
+        }
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> &mut Self {
+        let client = self.client.take().expect("a client");
+        self.client = Some(client.setting(name, value));
+        self
+    }
+
+    fn with_file(&mut self, name: &str, text: &str) -> &mut Self {
+        self.state.write(name, text, 0o600);
+        self
+    }
+
+    /// A site for which no state folder is found.
+    fn without_folder(&mut self) -> &mut Self {
+        self.client = Some(Client::new(self.server));
+        self
+    }
+
+    fn demo(&mut self) -> &mut Self {
+        self
+    }
+
+    fn users(&mut self) -> &mut Self {
+        self.with_file("users", USERS)
+    }
+
+    /// A site without its users file, which it had.
+    fn without_users(&mut self) -> &mut Self {
+        self.get("/login");
+        fs::remove_file(self.state.path().join("users")).expect("remove it");
+        self
+    }
+
+    /// A users file that cannot be replaced: other programs would keep the old one.
+    fn with_linked_users(&mut self) -> &mut Self {
+        let path = self.state.path().join("users");
+        fs::hard_link(&path, self.state.path().join("copy")).expect("make a link");
+        self
+    }
+
+    /// Logs ada in.
+    fn ada(&mut self) -> &mut Self {
+        let page = self.users().log_in("ada", PASSWORD).text();
+        assert!(page.contains("Logged in as ada"), "{page}");
+        self
+    }
+
+    fn client(&mut self) -> &mut Client<'s> {
+        self.client.as_mut().expect("a client")
+    }
+
+    fn get(&mut self, path: &str) -> Response {
+        self.client().get(path)
+    }
+
+    fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Response {
+        self.client().post(path, fields)
+    }
+
+    fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        self.client().send(method, path, headers, body.as_bytes())
+    }
+
+    fn log_in(&mut self, name: &str, password: &str) -> Response {
+        self.post("/login", &[("username", name), ("password", password)])
+    }
+
+    fn change(&mut self, old: &str, new: &str) -> Response {
+        let fields = [
+            ("password", old),
+            ("new_password", new),
+            ("new_password_again", new),
+        ];
+        self.post("/password", &fields)
+    }
+
+    fn until_limited(&mut self, attempt: fn(&mut Self) -> Response) -> Response {
+        let mut attempts = (0..50).map(|_| attempt(self));
+        let limited = attempts.find(|response| response.status == 429);
+        limited.expect("a limited attempt")
+    }
+}
+
+/// Writes each page into a file of this folder.
+fn write_pages(folder: &Path) {
+    let server = signet::app::server();
+    for (name, status, request) in STATES {
+        let response = request(&mut Browser::new(&server));
+        let (text, log) = (response.text(), &response.log);
+        assert_eq!(response.status, status, "{name}: {log}{text}");
+        fs::write(folder.join(format!("{name}.html")), text).expect("write a page");
+    }
+}
+
+/// Runs a command whose output says what is wrong.
+fn assert_succeeds(command: &mut Command) {
+    let output = command
+        .output()
+        .unwrap_or_else(|err| panic!("{command:?}: {err}; tests/run installs it"));
+    let said = String::from_utf8_lossy(&output.stdout);
+    let failed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{failed}");
+    print!("{said}");
+}
+
+#[test]
+#[ignore = "needs Chromium and Node.js: run tests/run"]
+fn no_page_has_faults_of_markup_or_accessibility() {
+    let folder = Path::new(ROOT).join("target/pages");
+    // Also those of an earlier run.
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("make a folder");
+    write_pages(&folder);
+    assert_succeeds(
+        Command::new("node")
+            .arg(Path::new(ROOT).join("target/node/node_modules/.bin/html-validate"))
+            .args(["--config", &format!("{ROOT}/tests/html-validate.json")])
+            .args(["--max-warnings", "0", "--formatter", "text"])
+            .arg(&folder),
+    );
+    let python = Path::new(ROOT).join("target/venv/bin/python");
+    let script = Path::new(ROOT).join("tests/page_states.py");
+    assert_succeeds(Command::new(python).arg("-B").arg(script).arg(&folder));
+}
