@@ -23,6 +23,7 @@ mod printed;
 mod proxy;
 pub(crate) mod site;
 mod suexec;
+mod users;
 mod walk;
 
 use std::fs;

@@ -81,7 +81,7 @@ pub(super) fn start_inside(namespace: &str, site: &Path, port: u16) -> Server {
     start(apache, site, port)
 }
 
-fn set_up(started: Started) -> Live {
+pub(super) fn set_up(started: Started) -> Live {
     let root = User::current();
     assert!(root.is_root(), "suEXEC needs root: run tests/run");
     let site = Site::new();

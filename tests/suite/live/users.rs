@@ -1,0 +1,67 @@
+//! A site with passwords in real Chromium: `tests/browser_users.py` says what its user does.
+
+use std::process::Command;
+
+use super::site::User;
+use super::{Live, fastcgi, lighttpd, suexec};
+
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/venv/bin/python");
+const WALK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser_users.py");
+
+/// `htpasswd -nbBC 4 ada 'correct horse'`.
+const USERS: &str = "ada:$2y$04$Z735b3IS6GniM.cQ.C7/WeWiDU5Yy4oXk7ndxrGpFwEIt33s1Ij0q\n";
+
+/// The walk on the site's mount at the root of the host, whose program runs as `owner`.
+fn walk(live: &Live, owner: User) {
+    let mount = live.mounts.iter().find(|mount| mount.base.is_empty());
+    let mount = mount.expect("a mount at the root");
+    let state = mount.state.strip_prefix(live.site.path());
+    let state = state.expect("in the site").to_str().expect("UTF-8");
+    if !mount.state.exists() {
+        live.site.folder(state, owner, 0o700);
+    }
+    live.site
+        .file(&format!("{state}/users"), USERS, owner, 0o600);
+    let url = format!("http://127.0.0.1:{}/", mount.port);
+    let walk = Command::new(PYTHON)
+        .args(["-B", WALK, &url])
+        .args(["--old", "correct horse", "--new", "a new horse 7"])
+        .output()
+        .unwrap_or_else(|err| panic!("{PYTHON}: {err}; tests/run makes it"));
+    let said = String::from_utf8_lossy(&walk.stdout);
+    let failed = String::from_utf8_lossy(&walk.stderr);
+    assert!(walk.status.success(), "{}: {said}{failed}", mount.name);
+    print!("{}: {said}", mount.name);
+    mount.assert_log();
+    let log = mount.said().join("\n");
+    for line in [
+        "signet: login of \"ada\" from 127.0.0.1",
+        "signet: failed login of \"ada\" from 127.0.0.1",
+        "signet: login limited for ",
+        "signet: changed the password of \"ada\" from 127.0.0.1",
+    ] {
+        assert!(log.contains(line), "{}: no {line:?} in {log}", mount.name);
+    }
+    assert!(!log.contains("horse"), "{}: {log}", mount.name);
+}
+
+#[test]
+#[ignore = "needs Chromium and lighttpd: run tests/run"]
+fn a_user_walks_through_the_pages_behind_lighttpd() {
+    let live = lighttpd::start("lighttpd-rewrite.conf", &[""]);
+    walk(&live, User::current());
+}
+
+#[test]
+#[ignore = "needs Chromium, Apache and root: run tests/run"]
+fn a_user_walks_through_the_pages_under_suexec() {
+    let live = suexec::set_up(super::apache::Started::ByDaemon);
+    walk(&live, suexec::ALICE);
+}
+
+#[test]
+#[ignore = "needs Chromium and nginx: run tests/run"]
+fn a_user_walks_through_the_pages_by_fastcgi() {
+    let live = fastcgi::nginx("", &[("SIGNET_SESSION_TYPE", "filesystem")]);
+    walk(&live, super::apache::server_user());
+}
