@@ -1,5 +1,6 @@
 //! The login with passwords, as visitors and the owner of the site see it.
 
+mod attack;
 mod bound;
 mod cost;
 mod demo;
