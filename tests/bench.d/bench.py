@@ -13,12 +13,13 @@ import time
 from pathlib import Path
 
 import authors
+import logins
 import peers
 import signet
 import sizes
 from work import build, redis, say
 
-SECTIONS = ("cgi", "fastcgi", "peers", "authors", "sizes")
+SECTIONS = ("cgi", "fastcgi", "logins", "peers", "authors", "sizes")
 
 
 def arguments():
@@ -61,6 +62,9 @@ def tables(work, sections, million, programs):
             yield signet.cgi(work, socket, programs)
         if "fastcgi" in sections:
             yield signet.fastcgi(work, socket)
+        if "logins" in sections:
+            yield logins.attempts(work)
+            yield logins.attacks(work, socket)
         if "peers" in sections:
             yield peers.peers(work, socket)
         if "authors" in sections:
