@@ -32,8 +32,26 @@ texts! {
         ends_other_logins = "You stay logged in here. All other browsers are logged out.";
         back = "back";
         to_first_page = "to the first page";
+        files = "Files";
+        folders_above = "Folders above";
+        empty_folder = "This folder is empty.";
+        pages = "Pages";
+        previous_page = "previous";
+        next_page = "next";
         error_number = ["Error ", ", number ", ""];
     }
+
+    // A list of files: the first folder, columns, sizes, and which page of several it is.
+    protected_files = "Files";
+    column_name = "Name";
+    column_size = "Size";
+    column_changed = "Changed (UTC)";
+    bytes(number: &str) = "{number} B";
+    kilobytes(number: &str) = "{number} kB";
+    megabytes(number: &str) = "{number} MB";
+    gigabytes(number: &str) = "{number} GB";
+    terabytes(number: &str) = "{number} TB";
+    page_of(number: usize, last: usize) = "page {number} of {last}";
 
     // What came of a click on "Log out everywhere".
     logged_out_everywhere = "You are logged out everywhere.";
@@ -156,6 +174,7 @@ texts! {
     needs_secure = "cannot be false with SESSION_COOKIE_SAMESITE \"None\" or SESSION_COOKIE_PARTITIONED";
     state_dir_in_itself = "the file in the state folder cannot choose the folder. Remove the line; to use another folder, write SetEnv SIGNET_STATE_DIR /home/you/signet in .htaccess";
     guard_outside_cookie = "browsers would not send the cookie of the login to all of these addresses. Set SESSION_COOKIE_PATH = \"/\"";
+    guard_above_program = "signet itself is below one of these addresses. Choose one that does not contain the login page. If none does, set APPLICATION_ROOT to the address of signet, without scheme and host";
     no_sections = "remove the line in brackets: only settings that are tables have one";
     quote_path = "put the path before the = in straight quotes";
     setting_twice = "this setting stands twice in the file; remove one of the lines";

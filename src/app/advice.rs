@@ -156,6 +156,7 @@ impl<'t> Advice<'t> {
             Conflict::NeedsSecure => t.needs_secure,
             Conflict::StateDirInItself => t.state_dir_in_itself,
             Conflict::GuardOutsideCookie => t.guard_outside_cookie,
+            Conflict::GuardAboveProgram => t.guard_above_program,
         }
     }
 

@@ -25,19 +25,21 @@ pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response
     let has_changed = !session.take_flashes_of(CHANGED).is_empty();
     let username = username_in(session);
     let has_own_login = context.config.login_url.is_none();
+    // Without a users file, no session has a fingerprint.
+    let is_proved = !username.is_empty() && session.contains_key(FINGERPRINT) && has_own_login;
+    let is_user = is_proved || !username.is_empty() && !has_own_login;
+    let has_files = is_user && context.config.guard.has_files();
+    let files = has_files.then(|| context.mount.url_of_file(b"/"));
     let page = Index {
         username,
+        files: files.as_deref().unwrap_or_default(),
         message: match (ended_here_only, ended_everywhere, has_changed) {
             (true, _, _) => t.logged_out_here_only,
             (false, true, _) => t.logged_out_everywhere,
             (false, false, true) => t.password_changed,
             (false, false, false) => "",
         },
-        // Without a users file, no session has a fingerprint.
-        password_change: context.config.password_change
-            && !username.is_empty()
-            && session.contains_key(FINGERPRINT)
-            && has_own_login,
+        password_change: context.config.password_change && is_proved,
         can_log_out: has_own_login,
         everywhere: has_own_login && context.config.has_revocations(),
     };

@@ -1,9 +1,12 @@
 //! The program signet: its pages, their data, and its error page.
 
 mod advice;
+mod asked;
 mod attempt;
 mod error;
+mod files;
 mod handlers;
+mod listing;
 mod page;
 mod password;
 mod remedy;
@@ -38,6 +41,7 @@ macro_rules! pages {
                 .get("/.well-known/change-password", handlers::change_password)
                 .check("/auth", guard::answer::auth)
                 .authorizer(guard::answer::authorizer)
+                .files(files::files)
                 .templates(BUILT_IN)
                 .check_login(crate::users::check_login)
                 .error_page(error::page)
@@ -47,6 +51,7 @@ macro_rules! pages {
         pub(crate) const BUILT_IN: &[(&str, &str)] = &[
             ("base.html", include_str!("../../templates/base.html")),
             ("error.html", include_str!("../../templates/error.html")),
+            ("listing.html", include_str!("../../templates/listing.html")),
             $(($file, include_str!(concat!("../../templates/", $file))),)+
             ("style.css", include_str!("../../templates/style.css")),
         ];
@@ -63,12 +68,36 @@ macro_rules! pages {
     };
 }
 
+// Its URLs are those of protected folders, not a row's.
+page! {
+    Listing, "listing.html", shared_variables(),
+    username: &'a str,
+    // Whether the login is signet's own.
+    can_log_out: bool,
+    // The name of the folder.
+    title: &'a str,
+    // Links to the folders above it: text and url.
+    has_above: bool,
+    above: &'a [listing::Link],
+    // Links that sort: text, url, and sort, a value of aria-sort.
+    columns: &'a [listing::Column],
+    // Files and folders: name, url, is_folder, size, changed, changed_iso.
+    has_rows: bool,
+    rows: &'a [listing::Row],
+    // The URLs of the pages before and after this one, or nothing; which page it is, if there
+    // are several.
+    previous: &'a str,
+    following: &'a str,
+    position: &'a str
+}
+
 pages! {
     "/" [GET] index => "index.html"
+        // `files`: the URL of the files of `GUARD_DIR`, or nothing.
         // `can_log_out`: whether the login is signet's own. `everywhere`: whether the button "Log out everywhere" works.
         // `message`: the result of the last click on it, or of a change of the password.
         // `password_change`: whether the user has a password and can change it.
-        Index { username: &'a str, everywhere: bool, message: &'a str, password_change: bool, can_log_out: bool }
+        Index { username: &'a str, files: &'a str, everywhere: bool, message: &'a str, password_change: bool, can_log_out: bool }
     "/login" [GET, POST] login takes_form => "login.html"
         // `next`: the page to return to. `remember`: the initial state of the box.
         Login { username: &'a str, error: &'a str, next: &'a str, has_password: bool, remember: bool, demo_note: bool }
@@ -110,10 +139,10 @@ mod tests {
 
     #[rustfmt::skip]
     const PAGES: [&dyn Page; 10] = [
-        &Index { username: "", everywhere: true, message: "<b>&", password_change: false, can_log_out: true },
-        &Index { username: "zq'\"><b>&{{7*7}}", everywhere: true, message: "", password_change: true, can_log_out: true },
-        &Index { username: "ada", everywhere: false, message: "", password_change: true, can_log_out: true },
-        &Index { username: "ada", everywhere: false, message: "", password_change: false, can_log_out: false },
+        &Index { username: "", files: "", everywhere: true, message: "<b>&", password_change: false, can_log_out: true },
+        &Index { username: "zq'\"><b>&{{7*7}}", files: "/a?r=/files/&<b>", everywhere: true, message: "", password_change: true, can_log_out: true },
+        &Index { username: "ada", files: "/files/", everywhere: false, message: "", password_change: true, can_log_out: true },
+        &Index { username: "ada", files: "", everywhere: false, message: "", password_change: false, can_log_out: false },
         &Login { username: "", error: "", next: "", has_password: false, remember: false, demo_note: true },
         &Login { username: "zq'\"><b>&", error: "no", next: "/a?b=<b>&", has_password: true, remember: true, demo_note: false },
         &Logout { username: "ada" },
@@ -121,6 +150,66 @@ mod tests {
         &ChangePassword { username: "ada", error: "", new_error: "<b>&", problem: "", fewest: 8 },
         &ChangePassword { username: "ada", error: "", new_error: "", problem: "<b>&", fewest: 8 },
     ];
+
+    fn listings() -> [&'static dyn Page; 2] {
+        let hostile = "zq'\"><b>&{{7*7}}";
+        let above = vec![listing::Link {
+            text: hostile.to_owned(),
+            url: "/files/%3Cb%3E?a&b".to_owned(),
+        }];
+        let columns = vec![listing::Column {
+            text: "Name",
+            url: "?by=name&order=down".to_owned(),
+            sort: "ascending",
+        }];
+        let row = |is_folder| listing::Row {
+            name: hostile.to_owned(),
+            url: "/files/'&".to_owned(),
+            is_folder,
+            size: if is_folder {
+                String::new()
+            } else {
+                "1.2 kB".to_owned()
+            },
+            changed: "2026-01-01 00:00".to_owned(),
+            changed_iso: "2026-01-01T00:00:00Z".to_owned(),
+        };
+        let full = Listing {
+            username: hostile,
+            can_log_out: true,
+            title: hostile,
+            has_above: true,
+            above: above.leak(),
+            columns: columns.leak(),
+            has_rows: true,
+            rows: vec![row(true), row(false)].leak(),
+            previous: "/files/?page=1&a=<b>",
+            following: "/files/?page=3",
+            position: "page 2 of 3",
+        };
+        [
+            Box::leak(Box::new(full)),
+            &Listing {
+                username: "ada",
+                title: "Files",
+                ..EMPTY
+            },
+        ]
+    }
+
+    const EMPTY: Listing<'_> = Listing {
+        username: "",
+        can_log_out: false,
+        title: "",
+        has_above: false,
+        above: &[],
+        columns: &[],
+        has_rows: false,
+        rows: &[],
+        previous: "",
+        following: "",
+        position: "",
+    };
 
     /// Entities have several spellings; the two engines choose different ones.
     fn decoded(document: &str) -> String {
@@ -144,7 +233,7 @@ mod tests {
     }
 
     fn examples() -> impl Iterator<Item = &'static dyn Page> {
-        PAGES.into_iter().chain(error::examples())
+        PAGES.into_iter().chain(error::examples()).chain(listings())
     }
 
     /// A page that is missing in the examples would not be tested here.
@@ -185,9 +274,11 @@ mod tests {
     fn the_policy_has_the_hashes_of_style_and_script_on_every_page() {
         for page in examples() {
             let document = page.built_in(&context());
+            let own = response::policy_of(page.file());
+            let own = own.to_str().unwrap();
             for (element, policies) in [
-                ("style", &[response::POLICY][..]),
-                ("script", &[response::POLICY, response::SITE_POLICY]),
+                ("style", &[own][..]),
+                ("script", &[own, response::SITE_POLICY]),
             ] {
                 let (_, rest) = document.split_once(&format!("<{element}>")).unwrap();
                 let (text, _) = rest.split_once(&format!("</{element}>")).unwrap();

@@ -18,6 +18,20 @@ pub(super) const POLICY: &str = "default-src 'none'; \
     script-src 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \
     img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// As [`POLICY`], of the list of files, which has more styles.
+const LISTING_POLICY: &str = "default-src 'none'; \
+    style-src 'sha256-9EK1NQEIqqr3qgdIyoV3jsjqBvkz8UTRNfXodCgy5XA='; \
+    script-src 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \
+    img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The Content-Security-Policy of a built-in page.
+pub(super) fn policy_of(file: &str) -> HeaderValue {
+    match file {
+        "listing.html" => const { HeaderValue::from_static(LISTING_POLICY) },
+        _ => const { HeaderValue::from_static(POLICY) },
+    }
+}
+
 /// The policy of a site's own pages: the site's own files, inline styles, and
 /// the one inline script in `base.html`.
 pub(super) const SITE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -52,7 +66,7 @@ pub(super) fn response_with(
 
 /// The built-in page as a response.
 pub(super) fn built_in_response(page: &dyn Page, context: &Context) -> Response {
-    let policy = const { HeaderValue::from_static(POLICY) };
+    let policy = policy_of(page.file());
     with_policy(page.built_in(context), policy)
 }
 

@@ -17,6 +17,8 @@ pub(super) enum Command {
     Lighttpd(Site),
     /// A configuration for lighttpd, by FastCGI
     LighttpdFastcgi(Site),
+    /// A .htaccess for a folder on Apache whose files only logged-in users see
+    PrivateHtaccess,
     /// A configuration for Apache with mod_fcgid, which starts the program
     Fcgid,
     /// A configuration for Apache with mod_proxy_fcgi, in front of `signet fastcgi`
@@ -57,6 +59,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Htaccess(site) => print(site.htaccess().as_bytes()),
         Command::Lighttpd(site) => print(site.lighttpd().as_bytes()),
         Command::LighttpdFastcgi(site) => print(site.lighttpd_fastcgi().as_bytes()),
+        Command::PrivateHtaccess => print(include_bytes!("../../deploy/apache/private.htaccess")),
         Command::Fcgid => print(include_bytes!("../../deploy/apache/fcgid.conf")),
         Command::ProxyFcgi => print(include_bytes!("../../deploy/apache/proxy-fcgi.conf")),
         Command::Nginx(site) => print(site.nginx().as_bytes()),

@@ -1,13 +1,9 @@
 //! The settings of protected folders.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::table::Table;
-use super::value::Raw;
-use super::wrong_value::{Conflict, Expected, WrongValue};
-use super::{Config, ConfigError, ConfigProblem};
+use super::wrong_value::{Expected, WrongValue};
 use crate::gateway::UrlPrefix;
-use crate::session::cookie::CookiePath;
 
 /// The settings of protected folders.
 #[derive(Clone, Debug, Default)]
@@ -33,9 +29,18 @@ pub enum XSendfile {
     Nginx,
 }
 
+/// A protected folder, by its setting.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum GuardedDir {
+    /// `GUARD_DIR`.
+    Files,
+    /// The row of `GUARD_DIRS` with this number.
+    Prefix(usize),
+}
+
 impl GuardSettings {
     /// Sets `GUARD_DIRS`.
-    pub(super) fn set_dirs(&mut self, rows: &Table<'_>) -> Result<(), WrongValue> {
+    pub(super) fn set_dirs(&mut self, rows: &[(&str, &str)]) -> Result<(), WrongValue> {
         let mut dirs: Vec<(UrlPrefix, PathBuf)> = Vec::new();
         for (prefix, folder) in rows.iter().copied() {
             let wrong = |expected: Expected| WrongValue::from(expected);
@@ -56,38 +61,26 @@ impl GuardSettings {
         Ok(())
     }
 
+    /// Whether `GUARD_DIR` is set.
+    pub(crate) fn has_files(&self) -> bool {
+        self.dir.is_some()
+    }
+
+    /// The path of a protected folder; `None` if its setting is not set.
+    pub(crate) fn path(&self, dir: GuardedDir) -> Option<&Path> {
+        match dir {
+            GuardedDir::Files => self.dir.as_deref(),
+            GuardedDir::Prefix(number) => Some(&self.dirs.get(number)?.1),
+        }
+    }
+
     /// The prefixes of `GUARD_DIRS`.
     pub(crate) fn prefixes(&self) -> impl Iterator<Item = &UrlPrefix> {
         self.dirs.iter().map(|(prefix, _)| prefix)
     }
-}
 
-impl Config {
-    /// Checks that browsers send the session's cookie to all URLs of `GUARD_DIRS`.
-    ///
-    /// `given` are the settings that are used, in order.
-    pub(super) fn check_guard(&self, given: &[Raw<'_>]) -> Result<(), ConfigError> {
-        if self.guard.dirs.is_empty() {
-            return Ok(());
-        }
-        let Some(raw) = given.iter().rev().find(|raw| raw.is("GUARD_DIRS")) else {
-            return Ok(());
-        };
-        let covers = |prefix: &UrlPrefix| match (&self.cookie_path, &self.application_root) {
-            (Some(path), _) => path.covers(prefix.as_str()),
-            (None, Some(root)) => {
-                let path: Option<CookiePath> = match root.base() {
-                    "" => Some(CookiePath::root()),
-                    base => base.parse().ok(),
-                };
-                path.is_some_and(|path| path.covers(prefix.as_str()))
-            }
-            // The path of the program's URLs is not known before the first request.
-            (None, None) => false,
-        };
-        if !self.guard.prefixes().all(covers) {
-            return Err(raw.error(ConfigProblem::Conflict(Conflict::GuardOutsideCookie)));
-        }
-        Ok(())
+    /// The prefix of a row of `GUARD_DIRS`.
+    pub(crate) fn prefix(&self, number: usize) -> Option<&UrlPrefix> {
+        Some(&self.dirs.get(number)?.0)
     }
 }

@@ -10,6 +10,7 @@ mod access;
 mod cookie_rules;
 mod error;
 mod guard;
+mod guard_rules;
 mod keys;
 mod load;
 mod login_url;
@@ -43,6 +44,7 @@ use crate::session::signing::{Digest, Signer};
 pub use access::{AccessRule, AccessRuleError, AccessRules, Member};
 pub use error::ConfigError;
 pub(crate) use error::{ConfigProblem, Place};
+pub(crate) use guard::GuardedDir;
 pub use guard::{GuardSettings, XSendfile};
 pub use keys::{KeyError, RotateError};
 pub(crate) use keys::{create_key_file, read_key_file};
@@ -102,6 +104,8 @@ pub struct Config {
     pub password_change: bool,
     /// `GUARD_DIR`, `GUARD_DIRS`, `GUARD_LISTING`, `X_SENDFILE`.
     pub guard: GuardSettings,
+    /// The error that the program is below one of `GUARD_DIRS`, if they are set.
+    guard_above_program: Option<Box<ConfigError>>,
     #[cfg(feature = "templates")]
     templates_dir: Option<PathBuf>,
     /// `SESSION_TYPE`.

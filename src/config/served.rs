@@ -62,6 +62,17 @@ impl ServedFolders {
         self.from_peer
     }
 
+    /// Whether the folder at `path` is one of them, or in one.
+    pub(crate) fn contain(&self, path: &Path) -> bool {
+        let real = std::fs::canonicalize(path);
+        real.is_ok_and(|real| {
+            // If `/` were served, every folder would be in it.
+            let above = real.ancestors().filter(|path| path.parent().is_some());
+            let mut ids = above.filter_map(identity);
+            ids.any(|id| self.folders.contains(&id))
+        })
+    }
+
     pub(super) fn contains(&self, folder: &Metadata) -> bool {
         self.folders.contains(&(folder.dev(), folder.ino()))
     }

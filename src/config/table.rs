@@ -239,7 +239,7 @@ pub const SETTINGS: &[Setting] = &[
         "The path of another login on this host, such as that of a Flask application with the same key. Then signet has no login, logout and password page of its own, the users file is not read, and everybody whose session has a `username` is logged in."),
     row("TEMPLATES_DIR", TEMPLATES_DIR,
         "`templates` in the state folder, if it exists", "\"/home/alice/pages\"",
-        "The folder of your own pages: `index.html`, `login.html`, `logout.html`, `password.html`, `error.html`."),
+        "The folder of your own pages: `index.html`, `login.html`, `logout.html`, `password.html`, `listing.html`, `error.html`."),
     row("DEBUG", Setter::Bool(|c, on| c.debug = on),
         "false", "true",
         "Whether error pages show the reasons that are otherwise only in the error log. Do not set it on a public site."),
@@ -404,6 +404,7 @@ impl Config {
             password_change: true,
             guard: GuardSettings::default(),
             login_url: None,
+            guard_above_program: None,
             #[cfg(feature = "templates")]
             templates_dir: None,
             session_type: SessionType::default(),

@@ -136,6 +136,7 @@ pub(crate) enum Conflict {
     NeedsSecure,
     StateDirInItself,
     GuardOutsideCookie,
+    GuardAboveProgram,
 }
 
 error_texts! { Conflict:
@@ -152,6 +153,9 @@ error_texts! { Conflict:
     Self::GuardOutsideCookie =>
         "browsers would not send the cookie of the login to all of these URLs: set \
          SESSION_COOKIE_PATH = \"/\"";
+    Self::GuardAboveProgram =>
+        "the program itself is below one of these URLs: choose URLs that do not contain the login \
+         page. If none does, set APPLICATION_ROOT to the URL path of the program";
 }
 
 /// What to do about a line that is not TOML.

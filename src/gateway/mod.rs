@@ -16,6 +16,7 @@ mod environment;
 #[cfg(feature = "fastcgi")]
 pub(crate) mod fastcgi;
 mod forwarded;
+mod guarded_url;
 mod meta;
 mod mount;
 mod process_input;
@@ -43,6 +44,7 @@ pub use url_prefix::{UrlPrefix, UrlPrefixError};
 
 pub(crate) use answer::Answer;
 use answer::log_unfinished;
+pub(crate) use guarded_url::GuardedUrl;
 pub(crate) use mount::path_in_query;
 #[cfg(feature = "program")]
 pub(crate) use process_input::is_listening;

@@ -53,6 +53,8 @@ pub struct Mount {
     path: Vec<u8>,
     by_query: bool,
     bare_index: bool,
+    /// Whether `path` is the complete path of the URL, which is outside the base path.
+    is_outside: bool,
     canonical_url: Option<String>,
 }
 
@@ -117,12 +119,7 @@ impl Mount {
     /// `signet.cgi/login`; links then have the same form.
     #[doc(hidden)]
     pub fn new(vars: &MetaVariables, root: Option<&ApplicationRoot>) -> Self {
-        let script = vars
-            .get("SCRIPT_NAME")
-            .filter(|name| name.starts_with(b"/"))
-            .map(tidy)
-            .map(without_last_slash)
-            .unwrap_or_default();
+        let script = script_path(vars);
         let path_info = vars
             .get("PATH_INFO")
             .filter(|path| path.starts_with(b"/"))
@@ -159,6 +156,7 @@ impl Mount {
             path,
             by_query,
             bare_index,
+            is_outside: false,
             canonical_url,
         }
     }
@@ -171,8 +169,32 @@ impl Mount {
             path: b"/".to_vec(),
             by_query: false,
             bare_index: false,
+            is_outside: false,
             canonical_url: None,
         }
+    }
+
+    /// The mount of a request for a URL outside the base path, which the web server passes
+    /// to the program at `script`. `path` is the path of the URL, decoded.
+    pub(super) fn outside(
+        root: Option<&ApplicationRoot>,
+        script: &[u8],
+        path: Vec<u8>,
+        by_query: bool,
+    ) -> Self {
+        Self {
+            base: root.map_or_else(|| encode(script), |root| root.0.clone()),
+            path,
+            by_query,
+            bare_index: false,
+            is_outside: true,
+            canonical_url: None,
+        }
+    }
+
+    /// Whether the URL is outside the base path: [`Mount::path`] is then its complete path.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.is_outside
     }
 
     /// The path that all URLs of the program begin with, percent-encoded. It is empty at
@@ -216,15 +238,20 @@ impl Mount {
     /// The URL, without scheme and host, of `path`, which is decoded, relative to the
     /// base path and begins with a slash.
     pub fn url_for(&self, path: &str) -> String {
+        self.url_of(path.as_bytes())
+    }
+
+    /// As [`Mount::url_for`], for a path in any encoding.
+    pub(super) fn url_of(&self, path: &[u8]) -> String {
         if self.by_query {
-            let path = percent_encode(path.as_bytes(), IN_QUERY);
+            let path = percent_encode(path, IN_QUERY);
             return format!("{}?r={path}", self.cookie_path());
         }
-        if self.bare_index && path == "/" && !self.base.is_empty() {
+        if self.bare_index && path == b"/" && !self.base.is_empty() {
             return self.base.clone();
         }
         let mut url = self.base.clone();
-        url.extend(percent_encode(path.as_bytes(), PATH));
+        url.extend(percent_encode(path, PATH));
         url
     }
 
@@ -285,8 +312,17 @@ fn stays_within(folder: &[u8], path: &[u8]) -> bool {
     segments.starts_with(&wanted)
 }
 
+/// The path of the script, decoded, without a slash at its end.
+pub(super) fn script_path(vars: &MetaVariables) -> Vec<u8> {
+    vars.get("SCRIPT_NAME")
+        .filter(|name| name.starts_with(b"/"))
+        .map(tidy)
+        .map(without_last_slash)
+        .unwrap_or_default()
+}
+
 /// Whether `path` is `folder` or is below it.
-fn is_within(folder: &[u8], path: &[u8]) -> bool {
+pub(super) fn is_within(folder: &[u8], path: &[u8]) -> bool {
     let rest = path.strip_prefix(folder);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
@@ -323,7 +359,7 @@ fn respelled(base: &str, raw: &[u8], rest: &[u8]) -> Option<String> {
 }
 
 /// Where the decoded path `base` ends in the raw path `raw`.
-fn end_of(base: &[u8], raw: &[u8]) -> Option<usize> {
+pub(super) fn end_of(base: &[u8], raw: &[u8]) -> Option<usize> {
     let mut wanted = base.split(|b| *b == b'/').skip(1).peekable();
     let mut end = 0;
     for segment in raw.split(|b| *b == b'/') {
@@ -391,7 +427,7 @@ pub(super) fn visible_path(uri: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The path of an encoded `REQUEST_URI`, and the query with its question mark.
-fn raw_path(uri: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn raw_path(uri: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = uri
         .iter()
         .position(|b| matches!(b, b'?' | b'#'))
@@ -410,7 +446,7 @@ fn raw_path(uri: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((path, query))
 }
 
-fn decode(path: &[u8]) -> Vec<u8> {
+pub(super) fn decode(path: &[u8]) -> Vec<u8> {
     percent_decode(path).collect()
 }
 

@@ -5,7 +5,7 @@ use http::request::Parts;
 use http::{Request, Uri, Version};
 use percent_encoding::percent_encode;
 
-use super::mount::{PATH, RAW};
+use super::mount::{PATH, RAW, raw_path};
 use super::{MetaVariableError, MetaVariables, Mount};
 
 /// More headers than any server passes on; `HeaderMap` has a limit of its own
@@ -45,12 +45,21 @@ pub(crate) enum Role {
 ///
 /// Its URI is the path and query of the URL that the visitor sees, in one spelling.
 pub(crate) fn head(vars: &MetaVariables, mount: &Mount) -> Result<Parts, RequestError> {
-    let mut uri = mount.base().to_owned();
+    let mut uri = match mount.is_outside() {
+        true => String::new(),
+        false => mount.base().to_owned(),
+    };
     uri.extend(percent_encode(mount.path(), PATH));
     if uri.is_empty() {
         uri.push('/');
     }
-    let query: String = percent_encode(vars.query_string(), RAW).collect();
+    // A rule of the web server may have replaced the query.
+    let visible = || raw_path(vars.get("REQUEST_URI")?)?.1.strip_prefix(b"?");
+    let query = match mount.is_outside() {
+        true => visible().unwrap_or_default(),
+        false => vars.query_string(),
+    };
+    let query: String = percent_encode(query, RAW).collect();
     // A longer query than a URI can hold is still in the meta-variables.
     if !query.is_empty() && uri.len() + query.len() < usize::from(u16::MAX) - 1 {
         uri.push('?');

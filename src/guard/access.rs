@@ -52,7 +52,6 @@ impl<'c> Access<'c> {
     }
 
     /// Refuses a user who may not open a file or folder: see [`Access::allows`].
-    #[allow(dead_code, reason = "the pages that use it follow")]
     pub(crate) fn require<F: AsFd>(
         &self,
         user: &str,

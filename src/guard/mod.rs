@@ -5,6 +5,7 @@ pub mod access;
 #[cfg(feature = "program")]
 pub(crate) mod answer;
 pub mod groups;
+pub mod listing;
 pub mod response;
 pub mod rules;
 pub mod tree;

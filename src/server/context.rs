@@ -6,7 +6,7 @@ use super::Request;
 use super::failure::Failure;
 use super::routes::{Routes, UrlError};
 use crate::config::{Config, Program};
-use crate::gateway::{Environment, Interface, MetaVariables, Mount, Site};
+use crate::gateway::{Environment, GuardedUrl, Interface, MetaVariables, Mount, Site};
 use crate::session::Login;
 use crate::session::cookie::{CookiePath, CookieScope};
 
@@ -28,6 +28,8 @@ pub(crate) struct Context {
     pub(super) check_login: Option<CheckLogin>,
     pub(crate) vars: MetaVariables,
     pub(crate) mount: Mount,
+    /// The URL of a file in a protected folder.
+    pub(crate) guarded: Option<GuardedUrl>,
     /// How the request came.
     pub(crate) interface: Interface,
     /// Unix seconds.
@@ -59,6 +61,7 @@ impl Context {
             templates: &[],
             check_login: None,
             mount: Mount::new(&vars, None),
+            guarded: None,
             vars,
             interface: Interface::Cgi,
             now: 0,

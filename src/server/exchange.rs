@@ -20,7 +20,8 @@ use super::routes::{Methods, NoRoute, Parameters};
 use super::{Handler, Request, Response, Server, error_page};
 use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
 use crate::gateway::{
-    self, Answer, Body, BodyLength, Interface, MetaVariables, Mount, ProcessInput, Role, Site,
+    self, Answer, Body, BodyLength, GuardedUrl, Interface, MetaVariables, Mount, ProcessInput,
+    Role, Site,
 };
 use crate::session::revocation::EndError;
 use crate::session::{CheckLogin, EVERYWHERE, Session, SessionInterface};
@@ -112,12 +113,10 @@ pub(super) fn respond_by(
         Ok(config) => (config, None),
         Err((err, config)) => (config, Some(Failure::Config(err))),
     };
-    let root = config.application_root.as_ref();
+    let (mount, guarded) = locate(server, &config, &vars, role);
     let context = Arc::new(Context {
-        mount: match role {
-            Role::Responder => Mount::new(&vars, root),
-            Role::Authorizer => Mount::elsewhere(root),
-        },
+        mount,
+        guarded,
         config,
         routes: Arc::clone(&server.routes),
         #[cfg(feature = "templates")]
@@ -170,6 +169,7 @@ pub(super) fn respond_by(
 fn check<'s, 'h>(server: &'s Server<'h>, context: &Context, role: Role) -> Option<&'s Handler<'h>> {
     match role {
         Role::Authorizer => server.authorizer.as_ref(),
+        Role::Responder if context.guarded.is_some() => None,
         Role::Responder => {
             let number = context.routes.find_check(context.mount.path());
             number.map(|number| &server.handlers[number])
@@ -191,6 +191,29 @@ fn ask(handler: &Handler<'_>, context: &Arc<Context>) -> Result<Response, Failur
     }
 }
 
+/// The mount of a request, and the URL of a file if it is one in a protected folder.
+fn locate(
+    server: &Server<'_>,
+    config: &Config,
+    vars: &MetaVariables,
+    role: Role,
+) -> (Mount, Option<GuardedUrl>) {
+    let root = config.application_root.as_ref();
+    match role {
+        Role::Responder => {}
+        Role::Authorizer => return (Mount::elsewhere(root), None),
+    }
+    if server.files.is_some()
+        && let Some((mount, url)) = GuardedUrl::with_prefix(vars, root, config.guard.prefixes())
+    {
+        return (mount, Some(url));
+    }
+    let mount = Mount::new(vars, root);
+    let has_files = server.files.is_some() && config.guard.has_files();
+    let url = has_files.then(|| GuardedUrl::below_base(vars, &mount));
+    (mount, url.flatten())
+}
+
 fn answer(
     server: &Server<'_>,
     context: &Arc<Context>,
@@ -202,11 +225,15 @@ fn answer(
         routes,
         vars,
         mount,
+        guarded,
         ..
     } = context.as_ref();
     if let Some(status) = vars.error_document() {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND);
         return Err(Failure::ErrorDocument(status));
+    }
+    if let Some(err) = config.guard_above_program(mount.base()) {
+        return Err(Failure::Config(err.clone()));
     }
     // With SESSION_COOKIE_PATH, browsers send the cookie to any spelling.
     if config.cookie_path.is_none()
@@ -220,18 +247,27 @@ fn answer(
     if !head.method.is_safe() {
         check_origin(vars, config.trust_proxy)?;
     }
-    let (handler, parameters) = match (routes.find(&head.method, mount.path()), &server.fallback) {
-        (Ok((number, parameters)), _) => {
-            if routes.takes_form(number) && head.method == Method::POST {
-                check_content_type(&head.headers)?;
+    let is_read = matches!(head.method, Method::GET | Method::HEAD);
+    let found = match guarded.as_ref().and(server.files.as_ref()) {
+        Some(files) if is_read => Ok((files, Parameters::new())),
+        Some(_) => Err(NoRoute::MethodNotAllowed(Methods::of_file())),
+        None => match (routes.find(&head.method, mount.path()), &server.fallback) {
+            (Ok((number, parameters)), _) => {
+                if routes.takes_form(number) && head.method == Method::POST {
+                    check_content_type(&head.headers)?;
+                }
+                Ok((&server.handlers[number], parameters))
             }
-            (&server.handlers[number], parameters)
-        }
-        (Err(_), Some(fallback)) => (fallback, Parameters::new()),
-        (Err(NoRoute::MethodNotAllowed(methods)), None) if head.method == Method::OPTIONS => {
+            (Err(_), Some(fallback)) => Ok((fallback, Parameters::new())),
+            (Err(err), None) => Err(err),
+        },
+    };
+    let (handler, parameters) = match found {
+        Ok(found) => found,
+        Err(NoRoute::MethodNotAllowed(methods)) if head.method == Method::OPTIONS => {
             return Ok(options(&methods));
         }
-        (Err(err), None) => return Err(err.into()),
+        Err(err) => return Err(err.into()),
     };
     let limit = config.max_content_length;
     let length = BodyLength::new(&head.method, vars, limit)?;

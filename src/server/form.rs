@@ -94,6 +94,10 @@ pub fn form<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
 /// another type. Nothing is logged; with `DEBUG`, the error page says what is wrong.
 pub fn query<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
     let context = Context::of(request);
+    if context.mount.is_outside() {
+        let query = request.uri().query().unwrap_or_default();
+        return fields(query.as_bytes()).map_err(|err| Failure::Query(err).into());
+    }
     let query = context.mount.own_query(context.vars.query_string());
     fields(&query).map_err(|err| Failure::Query(err).into())
 }

@@ -96,6 +96,7 @@ impl LocalPath {
         let mount = &Context::of(request).mount;
         let mut url = match request.uri().path() {
             // The query has the route.
+            path if mount.is_outside() => path.to_owned(),
             _ if mount.by_query() => mount.cookie_path().to_owned(),
             path if path.strip_prefix(mount.base()) == Some("/") => mount.url_for("/"),
             path => path.to_owned(),

@@ -113,6 +113,8 @@ pub struct Server<'h> {
     routes: Arc<Routes>,
     handlers: Vec<Handler<'h>>,
     fallback: Option<Handler<'h>>,
+    /// Answers GET and HEAD for the URLs of protected folders.
+    files: Option<Handler<'h>>,
     error_page: ErrorHandler<'h>,
     #[cfg(feature = "templates")]
     templates: &'static [context::Template],
@@ -142,6 +144,7 @@ impl<'h> Server<'h> {
             routes: Arc::default(),
             handlers: Vec::new(),
             fallback: None,
+            files: None,
             error_page: Box::new(|page| Ok(error_page::plain(page))),
             #[cfg(feature = "templates")]
             templates: &[],
@@ -230,6 +233,18 @@ impl<'h> Server<'h> {
         handler: impl Fn(&Request, &mut Session) -> R + 'h,
     ) -> Self {
         self.fallback = Some(Box::new(move |request, session| {
+            handler(request, session).into_response()
+        }));
+        self
+    }
+
+    /// Calls `handler` for GET and HEAD of the URLs that `GUARD_DIR` and `GUARD_DIRS`
+    /// protect.
+    pub(crate) fn files<R: IntoResponse>(
+        mut self,
+        handler: impl Fn(&Request, &mut Session) -> R + 'h,
+    ) -> Self {
+        self.files = Some(Box::new(move |request, session| {
             handler(request, session).into_response()
         }));
         self

@@ -38,6 +38,13 @@ pub(super) type Parameters = Vec<(&'static str, String)>;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Methods(Vec<Method>);
 
+impl Methods {
+    /// Those of a page without a form.
+    pub(super) fn of_file() -> Self {
+        Self(vec![Method::GET, Method::HEAD, Method::OPTIONS])
+    }
+}
+
 /// As the value of `Allow` (RFC 9110, 10.2.1).
 impl fmt::Display for Methods {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

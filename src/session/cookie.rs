@@ -373,6 +373,17 @@ pub(super) fn deletion(settings: &CookieSettings, scope: CookieScope<'_>, path: 
     cookie.to_string()
 }
 
+/// The `Set-Cookie` value that deletes a cookie at the base path, if another path is set: a
+/// cookie from the time before that setting would outlive a logout, and contradict the next
+/// login.
+pub(super) fn deletion_at_mount(
+    settings: &CookieSettings,
+    scope: CookieScope<'_>,
+) -> Option<String> {
+    let is_other = scope.path != scope.mount && !settings.name.is_host_only();
+    is_other.then(|| deletion(settings, scope, scope.mount))
+}
+
 /// The most paths at which other cookies of the session's name are deleted.
 const MAX_OTHER_PATHS: usize = 8;
 

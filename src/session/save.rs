@@ -144,6 +144,8 @@ impl SessionInterface {
         let mut lines = Vec::new();
         if line.is_some() && session.renewed() && !session.state().others.is_empty() {
             lines = cookie::deletions_of_others(&self.settings, scope);
+        } else if line.is_some() && session.renewed() {
+            lines.extend(cookie::deletion_at_mount(&self.settings, scope));
         }
         lines.extend(line);
         lines

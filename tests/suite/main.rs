@@ -38,6 +38,7 @@ mod local_path;
 mod mount;
 mod page_states;
 mod pages;
+mod protected_files;
 mod recorded;
 mod rfc3875;
 mod server;

@@ -146,16 +146,21 @@ pub(super) fn nginx_at(
     base: &'static str,
     settings: &[(&str, &str)],
 ) -> Live {
+    let location = nginx_location(base);
+    let names = ["nginx", "nginx, /app"];
+    nginx_with(names, socket, base, [&location, ""], settings)
+}
+
+/// The lines of a location that the shipped file describes.
+pub(super) fn nginx_location(base: &str) -> String {
     let shipped = Site::shipped("nginx-fastcgi.conf");
     let start = format!("#   location {base}/ {{\n");
     let (_, location) = shipped.split_once(&start).expect("a location");
     let (location, _) = location.split_once("#   }\n").expect("its end");
-    let location = location.replace("#     ", "").replace(
+    location.replace("#     ", "").replace(
         "/etc/nginx/nginx-fastcgi.conf",
         &Site::shipped_path("nginx-fastcgi.conf").to_string_lossy(),
-    );
-    let names = ["nginx", "nginx, /app"];
-    nginx_with(names, socket, base, [&location, ""], settings)
+    )
 }
 
 /// nginx with the lines in `location`, which name a socket of the shipped file, and

@@ -20,6 +20,7 @@ mod fastcgi_ends;
 mod hostile;
 mod lighttpd;
 mod printed;
+mod private;
 mod proxy;
 pub(crate) mod site;
 mod suexec;

@@ -1,0 +1,154 @@
+//! What a user asks for in a protected folder.
+
+use crate::config::{GuardedDir, ServedFolders};
+use crate::files::FileError;
+use crate::gateway::{GuardedUrl, UrlPrefix};
+use crate::guard::access::Access;
+use crate::guard::tree::{FolderFd, Found, GuardedFolder, GuardedPath, Served};
+use crate::server::{Context, Error, Failure};
+
+/// A user's request for a file or folder.
+pub(super) struct Asked<'r> {
+    pub(super) context: &'r Context,
+    pub(super) user: String,
+    access: Access<'r>,
+    /// Which protected folder it is.
+    dir: GuardedDir,
+    /// The prefix of its URLs; `None` for those below `/files`.
+    prefix: Option<&'r UrlPrefix>,
+    /// The names in the path that leads to it, as rules for users have them.
+    above: Vec<Vec<u8>>,
+    /// The path below.
+    pub(super) path: GuardedPath,
+}
+
+impl<'r> Asked<'r> {
+    /// # Errors
+    ///
+    /// The groups of users are not known; or the URL leads to no file, whatever is in the
+    /// folder.
+    pub(super) fn new(
+        context: &'r Context,
+        url: &GuardedUrl,
+        user: String,
+    ) -> Result<Self, Failure> {
+        let config = &context.config;
+        let access = Access::load(config)?;
+        let path = url.below.as_deref().and_then(GuardedPath::parse);
+        let prefix = url.prefix.and_then(|number| config.guard.prefix(number));
+        let above = prefix.map_or_else(|| b"/files".to_vec(), UrlPrefix::decoded);
+        let above = above.split(|byte| *byte == b'/').skip(1);
+        Ok(Self {
+            context,
+            user,
+            access,
+            dir: url.prefix.map_or(GuardedDir::Files, GuardedDir::Prefix),
+            prefix,
+            above: above.map(<[u8]>::to_vec).collect(),
+            path: path.ok_or(Failure::NotFound)?,
+        })
+    }
+
+    /// Opens the protected folder.
+    pub(super) fn tree(&self) -> Result<GuardedFolder, Error> {
+        let Context { config, vars, .. } = self.context;
+        let path = config.guard.path(self.dir).ok_or(Failure::NotFound)?;
+        let is_in_site = match self.dir {
+            // Its URLs are those of the site.
+            GuardedDir::Prefix(_) => true,
+            GuardedDir::Files => ServedFolders::of_cgi(vars).contain(path),
+        };
+        let served = match is_in_site {
+            true => Served::BySite,
+            false => Served::ByNobodyElse,
+        };
+        GuardedFolder::open(path, config.euid(), served).map_err(unusable)
+    }
+
+    /// Refuses the user if rules for paths forbid these names below the protected folder, or
+    /// if the nearest `.signet-users` in `folders` does.
+    pub(super) fn check<'n>(
+        &'n self,
+        names: impl IntoIterator<Item = &'n [u8]>,
+        folders: &[FolderFd],
+    ) -> Result<(), Failure> {
+        self.access.require(&self.user, &self.below(names), folders)
+    }
+
+    /// Whether a rule for paths lets the user open `name` in the folder that is asked for.
+    pub(super) fn allows(&self, name: &[u8]) -> bool {
+        let names = self.names().chain([name]);
+        self.access.allows_path(&self.user, &self.below(names))
+    }
+
+    /// The names of the path that is asked for.
+    pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.path.names().iter().map(Vec::as_slice)
+    }
+
+    /// The path to these names below the protected folder, as rules have it.
+    fn below<'n>(&'n self, names: impl IntoIterator<Item = &'n [u8]>) -> Vec<&'n [u8]> {
+        let above = self.above.iter().map(Vec::as_slice);
+        above.chain(names).collect()
+    }
+
+    /// The error that there is no file. For a user who may not open its folder, it is the
+    /// same as if there were one.
+    pub(super) fn missing(&self, tree: &GuardedFolder) -> Error {
+        let names = self.path.names();
+        for depth in (0..names.len()).rev() {
+            let above = [&joined(&names[..depth])[..], b"/"].concat();
+            let above = GuardedPath::parse_decoded(&above).map(|above| find(tree, &above));
+            match above {
+                Some(Ok(Found::Folder(folder))) => {
+                    let refused = self.check(real_names(&folder.folders), &folder.folders);
+                    return refused.err().unwrap_or(Failure::NotFound).into();
+                }
+                Some(Err(err)) => return err,
+                Some(Ok(Found::File(_) | Found::Unreadable(_) | Found::Absent)) | None => {}
+            }
+        }
+        Failure::NotFound.into()
+    }
+
+    /// The URL of a path below the protected folder, which is decoded and is empty or begins
+    /// with a slash.
+    pub(super) fn url_of(&self, below: &[u8]) -> String {
+        match self.prefix {
+            Some(prefix) => prefix.url_of(below),
+            None => self.context.mount.url_of_file(below),
+        }
+    }
+
+    /// The URL of the folder that is asked for, with a slash at its end.
+    pub(super) fn folder_url(&self) -> String {
+        self.url_of(&[&joined(self.path.names())[..], b"/"].concat())
+    }
+}
+
+/// What is at a path.
+///
+/// # Errors
+///
+/// A fault of the machine.
+pub(super) fn find(tree: &GuardedFolder, path: &GuardedPath) -> Result<Found, Error> {
+    tree.find(path).map_err(unusable)
+}
+
+/// The error that a file or folder cannot be used: status 503, and what to do.
+pub(super) fn unusable(err: FileError) -> Error {
+    Failure::Unavailable(Box::new(err)).into()
+}
+
+/// The names below the protected folder, without symbolic links.
+pub(super) fn real_names(folders: &[FolderFd]) -> impl Iterator<Item = &[u8]> {
+    folders.iter().skip(1).map(FolderFd::name)
+}
+
+/// The names as a path, each after a slash.
+pub(super) fn joined(names: &[Vec<u8>]) -> Vec<u8> {
+    let names = names.iter();
+    names
+        .flat_map(|name| [b"/", name.as_slice()].concat())
+        .collect()
+}

@@ -1,0 +1,48 @@
+//! Whether the URLs of protected folders fit the cookie and the program.
+
+use super::value::Raw;
+use super::wrong_value::Conflict;
+use super::{Config, ConfigError, ConfigProblem};
+use crate::gateway::UrlPrefix;
+use crate::session::cookie::CookiePath;
+
+impl Config {
+    /// Checks that browsers send the session's cookie to all URLs of `GUARD_DIRS`.
+    ///
+    /// `given` are the settings that are used, in order.
+    pub(super) fn check_guard(&mut self, given: &[Raw<'_>]) -> Result<(), ConfigError> {
+        if self.guard.prefixes().next().is_none() {
+            return Ok(());
+        }
+        let Some(raw) = given.iter().rev().find(|raw| raw.is("GUARD_DIRS")) else {
+            return Ok(());
+        };
+        let covers = |prefix: &UrlPrefix| match (&self.cookie_path, &self.application_root) {
+            (Some(path), _) => path.covers(prefix.as_str()),
+            (None, Some(root)) => {
+                let path: Option<CookiePath> = match root.base() {
+                    "" => Some(CookiePath::root()),
+                    base => base.parse().ok(),
+                };
+                path.is_some_and(|path| path.covers(prefix.as_str()))
+            }
+            // The path of the program's URLs is not known before the first request.
+            (None, None) => false,
+        };
+        if !self.guard.prefixes().all(covers) {
+            return Err(raw.error(ConfigProblem::Conflict(Conflict::GuardOutsideCookie)));
+        }
+        let above = raw.error(ConfigProblem::Conflict(Conflict::GuardAboveProgram));
+        self.guard_above_program = Some(Box::new(above));
+        Ok(())
+    }
+
+    /// The error that the program with this base path is below one of `GUARD_DIRS`: then
+    /// nobody could log in.
+    pub(crate) fn guard_above_program(&self, base: &str) -> Option<&ConfigError> {
+        let error = self.guard_above_program.as_deref()?;
+        let mut prefixes = self.guard.prefixes();
+        let is_above = prefixes.any(|prefix| prefix.contains_base(base));
+        is_above.then_some(error)
+    }
+}
