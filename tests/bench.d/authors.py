@@ -74,14 +74,23 @@ def build(work, number, program, target):
     command += ["--package", program.package, "--bin", program.name]
     command += ["--features", program.features, "--profile", program.profile]
     command += ["--target", target] if target else []
+    variables = dict(os.environ)
+    if program.package == "with-signet" and target:
+        variables["RUSTFLAGS"] = flags()
     before = processor_time()
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         sys.exit(f"tests/bench: {program.label} does not build:\n{done.stderr}")
     crates = len(re.findall(r"^ *Compiling ", done.stderr, re.M))
     path = work / f"bin/author{number}"
     (folder / (target or "") / program.profile / program.name).rename(path)
     return Built(path, crates, processor_time() - before)
+
+
+def flags():
+    """Those of deploy/build, by which signet's README builds an author's program."""
+    script = (HERE.parent.parent / "deploy/build").read_text()
+    return re.search(r"^flags='(.*)'$", script, re.M)[1]
 
 
 def processor_time():
@@ -129,7 +138,7 @@ def authors(work):
     version = re.search(r'name = "marty"\nversion = "(.*)"', (SOURCES / "Cargo.lock").read_text())
     kind = f"static ({target})" if target else "dynamic: rustc has no target for static programs"
     table.note(
-        f"marty {version[1]} and axum as in marty's README, signet by its own release profile, "
+        f"marty {version[1]} and axum as in marty's README; signet as by deploy/build --bin, by its own release profile, "
         f"small: without Cargo's default features; all {kind}. Crates: those that a first build compiles."
     )
     return table
