@@ -4,6 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
+use std::mem::ManuallyDrop;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -77,8 +78,10 @@ fn write_line(line: &str) -> bool {
 }
 
 thread_local! {
-    /// The lines of [`logged`], while it runs.
-    static COLLECTED: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// The lines of [`logged`], while it runs. With a destructor, the thread-local variables
+    /// would not fit into the memory that musl has for them: each process would map a page.
+    static COLLECTED: RefCell<ManuallyDrop<Option<String>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
     /// The program whose lines these are, if it is not that of the process.
     static TESTED: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
@@ -94,9 +97,9 @@ pub(crate) fn logged_as<T>(name: &'static str, run: impl FnOnce() -> T) -> (T, S
 /// Calls `run` and returns the lines that this thread logged meanwhile, instead of
 /// writing them to standard error. For tests that make requests in their own process.
 pub fn logged<T>(run: impl FnOnce() -> T) -> (T, String) {
-    let before = COLLECTED.replace(Some(String::new()));
+    let before = COLLECTED.replace(ManuallyDrop::new(Some(String::new())));
     let outcome = run();
-    let lines = COLLECTED.replace(before);
+    let lines = ManuallyDrop::into_inner(COLLECTED.replace(before));
     (outcome, lines.unwrap_or_default())
 }
 

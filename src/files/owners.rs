@@ -206,7 +206,8 @@ impl At<'_> {
     /// `None` if there is no access control list.
     fn access_control_list(self) -> Result<Option<Vec<Entry>>, Errno> {
         const NAME: &str = "system.posix_acl_access";
-        let mut bytes = [0; MAX_ACL];
+        // Not on the stack, on which every check would map a page for it.
+        let mut bytes = vec![0; MAX_ACL];
         let length = match self {
             Self::Path(path) => lgetxattr(path, NAME, &mut bytes[..]),
             Self::Fd(fd) => fgetxattr(fd, NAME, &mut bytes[..]),
