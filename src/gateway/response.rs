@@ -55,7 +55,8 @@ pub(super) fn serialize(response: &Response<Body>) -> Result<Vec<u8>, ResponseEr
     );
 
     let headers = response.headers();
-    let is_ours = matches!(response.body(), Body::Bytes(_));
+    // 304 repeats the type of what the client has.
+    let is_ours = matches!(response.body(), Body::Bytes(_)) && has_content(status);
     push_content_type(&mut bytes, headers.get(header::CONTENT_TYPE), is_ours)?;
     let mut before = None;
     for (name, value) in headers {

@@ -55,8 +55,11 @@ pub fn respond(
         }
         Precondition::NotModified => {
             let mut response = without_content(StatusCode::NOT_MODIFIED);
+            let fields = response.headers_mut();
             // Not Last-Modified: the tag is better (RFC 9110, 15.4.5).
-            response.headers_mut().insert(header::ETAG, validators.tag);
+            fields.insert(header::ETAG, validators.tag);
+            // Every CGI response has a type, and a cache may take it over.
+            fields.insert(header::CONTENT_TYPE, content_type(name));
             return Ok(response);
         }
         // Other methods have no ranges (RFC 9110, 14.2).

@@ -27,15 +27,24 @@ const OTHERS: [(&str, &str); 14] = [
     ("zst", "application/zstd"),
 ];
 
+/// HTML and XML name their own encoding, and a script has that of its page: a charset in
+/// the field would override it. The others are always UTF-8.
+const WITHOUT_CHARSET: [&str; 6] = [
+    "text/calendar",
+    "text/html",
+    "text/javascript",
+    "text/vcard",
+    "text/vtt",
+    "text/xml",
+];
+
 /// The value of `Content-Type` for a file with this name: from what follows its last dot,
 /// in upper or lower case.
 ///
-/// As by lighttpd, text is UTF-8, except that HTML and XML name their own encoding, which
-/// a charset in the field would override.
+/// Text is UTF-8, as lighttpd has it, except for [`WITHOUT_CHARSET`].
 pub fn content_type(name: &[u8]) -> HeaderValue {
     let essence = essence(name);
-    let names_itself = ["text/html", "text/xml"].contains(&essence);
-    match essence.starts_with("text/") && !names_itself {
+    match essence.starts_with("text/") && !WITHOUT_CHARSET.contains(&essence) {
         true => field(format!("{essence}; charset=utf-8")),
         false => HeaderValue::from_static(essence),
     }
@@ -72,12 +81,12 @@ mod tests {
             (b"a.HTM",        "text/html"),
             (b"a.txt",        "text/plain; charset=utf-8"),
             (b"a.css",        "text/css; charset=utf-8"),
-            (b"a.js",         "text/javascript; charset=utf-8"),
-            (b"a.mjs",        "text/javascript; charset=utf-8"),
+            (b"a.js",         "text/javascript"),
+            (b"a.mjs",        "text/javascript"),
             (b"a.csv",        "text/csv; charset=utf-8"),
             (b"a.md",         "text/markdown; charset=utf-8"),
-            (b"a.vtt",        "text/vtt; charset=utf-8"),
-            (b"a.vcf",        "text/vcard; charset=utf-8"),
+            (b"a.vtt",        "text/vtt"),
+            (b"a.vcf",        "text/vcard"),
             (b"a.xml",        "application/xml"),
             (b"a.xhtml",      "application/xhtml+xml"),
             (b"a.json",       "application/json"),

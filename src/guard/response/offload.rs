@@ -13,7 +13,8 @@ pub enum FileServer {
     /// lighttpd with `x-sendfile`: a path on the disk, percent-encoded. The decoded path
     /// must be UTF-8.
     Lighttpd,
-    /// Apache with mod_xsendfile: a path on the disk, percent-encoded.
+    /// Apache with mod_xsendfile: a path on the disk. Version 0.12, Debian's, does not
+    /// decode it, and version 1.0 does: it must be ASCII without control characters and `%`.
     Apache,
     /// nginx: a percent-encoded URL path of an `internal` location. nginx drops other
     /// fields of the response than type, disposition, cookies and caching: the location
@@ -43,12 +44,12 @@ pub fn respond_by_server(server: FileServer, path: &[u8], name: &[u8]) -> Option
         FileServer::Lighttpd | FileServer::Apache => "x-sendfile",
         FileServer::Nginx => "x-accel-redirect",
     };
-    let is_possible = match server {
-        FileServer::Lighttpd => std::str::from_utf8(path).is_ok(),
-        FileServer::Apache | FileServer::Nginx => true,
+    let value = match server {
+        FileServer::Lighttpd => encoded(std::str::from_utf8(path).ok()?.as_bytes()),
+        FileServer::Apache => plain(path)?,
+        FileServer::Nginx => encoded(path),
     };
-    let value = percent_encode(path, ENCODED).to_string();
-    if !is_possible || value.len() > MAX_VALUE {
+    if value.len() > MAX_VALUE {
         return None;
     }
     let mut response = Response::new(Body::default());
@@ -59,4 +60,18 @@ pub fn respond_by_server(server: FileServer, path: &[u8], name: &[u8]) -> Option
     fields.insert(header::CONTENT_DISPOSITION, disposition(name));
     mark_as_file(&mut response);
     Some(response)
+}
+
+fn encoded(path: &[u8]) -> String {
+    percent_encode(path, ENCODED).to_string()
+}
+
+/// The path, if a field can have it as it is.
+fn plain(path: &[u8]) -> Option<String> {
+    let is_plain = path
+        .iter()
+        .all(|byte| matches!(byte, b' '..=b'~') && *byte != b'%');
+    // A field loses a blank at its end.
+    let path = std::str::from_utf8(path).ok()?;
+    (is_plain && !path.ends_with(' ')).then(|| path.to_owned())
 }

@@ -200,24 +200,32 @@ fn a_file_that_became_shorter_is_no_response() {
     );
 }
 
-/// What each server decodes is the path: see the tests of `X_SENDFILE` with the servers.
+/// What each server makes of it: `tests/suite/guard/sent_by_server.rs`.
 #[test]
-fn a_path_for_a_server_is_percent_encoded() {
-    let path = "/srv/a b/\u{e9}?%#;\n.txt".as_bytes();
+fn each_server_gets_a_path_in_its_own_form() {
+    use FileServer::{Apache, Lighttpd, Nginx};
+    let special = "/srv/a b/\u{e9}?%#;\n.txt".as_bytes();
     let encoded = "/srv/a%20b/%C3%A9%3F%25%23%3B%0A.txt";
-    for (server, field) in [
-        (FileServer::Lighttpd, "x-sendfile"),
-        (FileServer::Apache, "x-sendfile"),
-        (FileServer::Nginx, "x-accel-redirect"),
-    ] {
-        let response = respond_by_server(server, path, b"a.txt").unwrap();
-        assert_eq!(response.headers()[field], encoded, "{server:?}");
-        let invalid = respond_by_server(server, b"/srv/\xff", b"\xff");
-        assert_eq!(
-            invalid.is_none(),
-            server == FileServer::Lighttpd,
-            "{server:?}"
-        );
-        assert!(respond_by_server(server, &[b'a'; 4097], b"a").is_none());
+    let long = [b'a'; 4097];
+    #[rustfmt::skip]
+    let cases: [(FileServer, &str, &[u8], Option<&str>); 12] = [
+        (Lighttpd, "x-sendfile",       special,         Some(encoded)),
+        (Nginx,    "x-accel-redirect", special,         Some(encoded)),
+        (Apache,   "x-sendfile",       special,         None),
+        (Apache,   "x-sendfile",       b"/srv/a ?#;+b", Some("/srv/a ?#;+b")),
+        (Apache,   "x-sendfile",       b"/srv/%41",     None),
+        (Apache,   "x-sendfile",       b"/srv/a ",      None),
+        (Lighttpd, "x-sendfile",       b"/srv/\xff",    None),
+        (Nginx,    "x-accel-redirect", b"/srv/\xff",    Some("/srv/%FF")),
+        (Apache,   "x-sendfile",       b"/srv/\xff",    None),
+        (Lighttpd, "x-sendfile",       &long,           None),
+        (Nginx,    "x-accel-redirect", &long,           None),
+        (Apache,   "x-sendfile",       &long,           None),
+    ];
+    for (server, field, path, want) in cases {
+        let response = respond_by_server(server, path, b"a.txt");
+        let value = response.map(|response| response.headers()[field].clone());
+        let value = value.as_ref().map(|value| value.to_str().unwrap());
+        assert_eq!(value, want, "{server:?} {}", path.escape_ascii());
     }
 }

@@ -1,13 +1,19 @@
-//! Protected content: groups and access rules, and answers for web servers that protect
-//! theirs.
+//! Protected content: groups and access rules, files as responses, and answers for web
+//! servers that protect theirs.
 
 mod access;
 mod auth;
 mod authorizer;
+mod cases;
 mod check;
+mod faults;
 mod folders;
 mod groups;
 mod login_url;
+mod responses;
+mod sent_by_server;
+mod servers;
+mod types;
 
 use crate::support::response::Response;
 use crate::support::{Cgi, StateDir};

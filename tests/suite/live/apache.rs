@@ -42,7 +42,7 @@ impl Started {
 }
 
 /// Who Apache runs as: it refuses to be root.
-pub(super) fn server_user() -> User {
+pub(crate) fn server_user() -> User {
     match User::current() {
         user if user.is_root() => User::named("www-data"),
         user => user,

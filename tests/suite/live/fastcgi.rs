@@ -195,7 +195,7 @@ fn nginx_with(
 
 /// nginx with these lines in its one server, and more in `http`, on a site that has
 /// `run`.
-pub(super) fn start_nginx(site: &Site, [lines, more]: [&str; 2]) -> (Server, u16) {
+pub(crate) fn start_nginx(site: &Site, [lines, more]: [&str; 2]) -> (Server, u16) {
     let port = free_port();
     let folder = site.path().display();
     let user = match User::current().is_root() {

@@ -21,7 +21,7 @@ const SET_UPS: [(&str, &[&str]); 3] = [
 
 /// lighttpd with this configuration, which may read the variables `SITE`, `PORT`,
 /// and `MOUNT` if there is one.
-pub(super) fn start_lighttpd(site: &Site, configuration: &Path, mount: Option<&str>) -> Server {
+pub(crate) fn start_lighttpd(site: &Site, configuration: &Path, mount: Option<&str>) -> Server {
     let port = free_port();
     let log = File::create(site.path().join("errors.log"));
     let mut lighttpd = Command::new("lighttpd");

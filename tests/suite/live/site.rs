@@ -128,7 +128,7 @@ impl Site {
     }
 
     /// [`Site::program`] for another program than signet.
-    pub(super) fn copy(&self, program: &Path, name: &str, owner: User) -> PathBuf {
+    pub(crate) fn copy(&self, program: &Path, name: &str, owner: User) -> PathBuf {
         let path = self.path.join(name);
         let copied = Command::new("cp").arg(program).arg(&path).status();
         assert!(copied.expect("start cp").success(), "{}", path.display());

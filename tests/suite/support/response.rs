@@ -83,8 +83,10 @@ impl Response {
             }
         }
         let kind = self.header("Content-Type").ok_or("no Content-Type")?;
-        // Bytes have none (RFC 2046, 4.5.1).
-        let is_text = kind != "application/octet-stream";
+        // Bytes have none (RFC 2046, 4.5.1), and a file, which has no policies for pages,
+        // may be in any encoding.
+        let is_page = self.header("Content-Security-Policy").is_some();
+        let is_text = is_page && kind != "application/octet-stream";
         if is_text && !kind.to_ascii_lowercase().contains("; charset=") {
             return Err(format!("Content-Type {kind:?} names no charset"));
         }
