@@ -18,7 +18,7 @@ use crate::support::response::Response;
 use crate::support::{Cgi, StateDir, example};
 
 /// The most that a process may have in memory, in KiB.
-const MOST_MEMORY: u64 = 8 * 1024;
+const MOST_MEMORY: u64 = 6 * 1024;
 
 /// More than [`MOST_MEMORY`], and than all buffers on the way to a reader.
 const LONG: u64 = 16 << 20;
