@@ -3,7 +3,7 @@
 use super::value::Raw;
 use super::wrong_value::Conflict;
 use super::{Config, ConfigError, ConfigProblem};
-use crate::session::cookie::{CookiePath, SameSite};
+use crate::session::cookie::CookiePath;
 
 const NAME: &str = "SESSION_COOKIE_NAME";
 
@@ -42,7 +42,7 @@ impl Config {
             }
             self.cookie_path = Some(root);
         }
-        if self.cookie.same_site == Some(SameSite::None) || self.cookie.partitioned {
+        if self.cookie.same_site == Some(cookie::SameSite::None) || self.cookie.partitioned {
             if self.cookie_secure == Some(false) {
                 conflict("SESSION_COOKIE_SECURE", Conflict::NeedsSecure)?;
             }

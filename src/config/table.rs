@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::OnceLock;
 
+use cookie::SameSite;
+
 #[cfg(feature = "redis")]
 use super::redis::MAX_KEY_PREFIX;
 use super::wrong_value::{Expected, WrongValue};
@@ -18,7 +20,7 @@ use super::{
 };
 use crate::files::trusted::TrustedFolder;
 use crate::gateway::TrustProxy;
-use crate::session::cookie::{CookieSettings, SameSite};
+use crate::session::cookie::CookieSettings;
 use crate::session::key::Key;
 #[cfg(feature = "redis")]
 use crate::session::redis::RedisUrl;

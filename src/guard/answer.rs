@@ -7,6 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cookie::SameSite;
 use http::header::{HeaderName, HeaderValue};
 use http::{Response as HttpResponse, StatusCode};
 
@@ -16,7 +17,6 @@ use crate::gateway::{Body, log};
 use crate::server::{Context, Error, Failure, Form, LocalPath, Request, Response};
 use crate::server::{login_url, query, redirect};
 use crate::session::Session;
-use crate::session::cookie::SameSite;
 use crate::users::name::MAX_NAME;
 
 /// The header fields that tell who is logged in. Both are always sent, so that the web server

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use cookie::{Cookie, Expiration, SameSite};
+use time::OffsetDateTime;
+
 use super::moment::Moment;
 use super::signing::MAX_PAYLOAD;
-use super::tagged_json::DateTime;
 
 /// The name of a cookie: a token (RFC 6265, 4.1.1).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -200,27 +202,6 @@ impl CookiePath {
     }
 }
 
-/// From which sites' pages a browser sends a cookie (RFC 6265bis, 5.6.7).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SameSite {
-    /// From this site's pages.
-    Strict,
-    /// Also if a visitor follows a link of another site.
-    Lax,
-    /// From all.
-    None,
-}
-
-impl SameSite {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Strict => "Strict",
-            Self::Lax => "Lax",
-            Self::None => "None",
-        }
-    }
-}
-
 /// The attributes of the session's cookie, except those that depend on the request.
 #[derive(Clone, Debug)]
 pub struct CookieSettings {
@@ -358,16 +339,17 @@ pub(crate) fn values_of<'h>(name: &CookieName, header: &'h [u8]) -> impl Iterato
 pub(crate) fn line(
     settings: &CookieSettings,
     scope: CookieScope<'_>,
-    value: &str,
+    value: String,
     expires: Option<u64>,
 ) -> Result<String, CookieTooLarge> {
-    let mut line = without_age(settings, scope, value);
+    let mut cookie = attributes(settings, scope, value);
     if let Some(expires) = expires {
         let end = i64::try_from(expires).unwrap_or(i64::MAX);
-        if let Ok(end) = DateTime::from_unix(end) {
-            line.push_str(&format!("; Expires={end}"));
+        if let Ok(end) = OffsetDateTime::from_unix_timestamp(end) {
+            cookie.set_expires(Expiration::DateTime(end));
         }
     }
+    let line = cookie.to_string();
     let limit = match settings.max_size {
         0 => MAX_LINE,
         size => size.min(MAX_LINE),
@@ -385,9 +367,10 @@ pub(crate) fn line(
 /// browser would ignore it. It expires one second after the epoch, as in PHP: some
 /// browsers do not accept 0 as a date.
 pub(super) fn deletion(settings: &CookieSettings, scope: CookieScope<'_>, path: &str) -> String {
-    let mut line = without_age(settings, CookieScope { path, ..scope }, "");
-    line.push_str("; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:01 GMT");
-    line
+    let mut cookie = attributes(settings, CookieScope { path, ..scope }, String::new());
+    cookie.set_max_age(time::Duration::ZERO);
+    cookie.set_expires(OffsetDateTime::UNIX_EPOCH + time::Duration::SECOND);
+    cookie.to_string()
 }
 
 /// The `Set-Cookie` value that deletes a cookie at the base path, if another path is set: a
@@ -438,31 +421,23 @@ pub(super) fn deletions_of_others(
     lines
 }
 
-/// Name and value, and the attributes that do not say when the cookie ends (RFC 6265,
-/// 4.1.1).
-fn without_age(settings: &CookieSettings, scope: CookieScope<'_>, value: &str) -> String {
-    let mut line = format!("{}={value}", settings.name.as_str());
-    if settings.http_only {
-        line.push_str("; HttpOnly");
-    }
-    if let Some(same_site) = settings.same_site {
-        line.push_str("; SameSite=");
-        line.push_str(same_site.as_str());
+fn attributes<'c>(
+    settings: &'c CookieSettings,
+    scope: CookieScope<'c>,
+    value: String,
+) -> Cookie<'c> {
+    let mut cookie = Cookie::new(settings.name.as_str(), value);
+    cookie.set_http_only(settings.http_only);
+    cookie.set_path(scope.path);
+    cookie.set_same_site(settings.same_site);
+    cookie.set_secure(scope.secure);
+    if let Some(domain) = &settings.domain {
+        cookie.set_domain(domain.0.as_str());
     }
     if settings.partitioned {
-        line.push_str("; Partitioned");
+        cookie.set_partitioned(true);
     }
-    // Browsers refuse a partitioned cookie without it.
-    if scope.secure || settings.partitioned {
-        line.push_str("; Secure");
-    }
-    line.push_str("; Path=");
-    line.push_str(scope.path);
-    if let Some(domain) = &settings.domain {
-        line.push_str("; Domain=");
-        line.push_str(domain.as_str());
-    }
-    line
+    cookie
 }
 
 #[cfg(test)]
@@ -515,11 +490,11 @@ mod tests {
             secure: true,
         };
         let token = "t".repeat(500);
-        line(&settings, scope, &token, Some(1_800_000_000)).unwrap();
+        line(&settings, scope, token.clone(), Some(1_800_000_000)).unwrap();
         line(
             &settings.beside("_known"),
             scope,
-            &token,
+            token,
             Some(1_800_000_000),
         )
         .unwrap();

@@ -401,7 +401,7 @@ impl Saving<'_> {
         cookie::line(
             &self.interface.settings,
             self.scope,
-            &id.cookie_value(),
+            id.cookie_value(),
             expires,
         )
     }
@@ -420,7 +420,7 @@ impl Saving<'_> {
         let size = json.len();
         let payload = encode_payload(&json).ok_or(CookieTooLarge::Session { size })?;
         let token = signer.sign(&payload, saved);
-        cookie::line(&self.interface.settings, self.scope, &token, expires)
+        cookie::line(&self.interface.settings, self.scope, token, expires)
     }
 
     /// The time at which the browser deletes the cookie of a permanent session.

@@ -153,7 +153,7 @@ impl KnownBrowser {
         let token = keys.with_salt(TOKEN_SALT).sign(&token.write(), now);
         let expires = Some(now.saturating_add(MAX_AGE));
         // It always fits: session/cookie.rs tests the longest one.
-        cookie::line(&session.beside(SUFFIX), scope, &token, expires).ok()
+        cookie::line(&session.beside(SUFFIX), scope, token, expires).ok()
     }
 }
 

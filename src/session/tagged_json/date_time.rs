@@ -3,6 +3,8 @@
 use std::fmt;
 use std::iter::successors;
 
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 use time::{Date, Month, Time, UtcDateTime};
 
 use crate::session::number;
@@ -18,6 +20,11 @@ pub struct DateTimeRange;
 error_texts! { DateTimeRange:
     Self => "not a date in the years 1 to 9999";
 }
+
+/// `IMF-fixdate` (RFC 9110, 5.6.7).
+const HTTP_DATE: &[BorrowedFormatItem<'_>] = format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
@@ -50,7 +57,7 @@ impl DateTime {
     /// Reads a date as Flask does, by `email.utils.parsedate_to_datetime` of
     /// Python 3.11: the forms of RFC 9110, 5.6.7 and of RFC 5322, 3.3, and many
     /// similar ones. Without a time zone it is UTC.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let mut words: Vec<&str> = text.split_whitespace().collect();
         let first = *words.first()?;
         if first.ends_with(',') || DAYS.iter().any(|day| day.eq_ignore_ascii_case(first)) {
@@ -136,17 +143,10 @@ fn offset(zone: &str) -> Option<i64> {
 }
 
 impl fmt::Display for DateTime {
-    /// `IMF-fixdate` (RFC 9110, 5.6.7).
+    /// An HTTP date.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.0;
-        let (weekday, month) = (at.weekday().to_string(), at.month().to_string());
-        let (hour, minute, second) = at.as_hms();
-        write!(
-            f,
-            "{weekday:.3}, {:02} {month:.3} {:04} {hour:02}:{minute:02}:{second:02} GMT",
-            at.day(),
-            at.year(),
-        )
+        let text = self.0.format(HTTP_DATE).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
     }
 }
 

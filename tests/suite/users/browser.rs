@@ -12,7 +12,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use signet::session::cookie::{CookieScope, CookieSettings, SameSite};
+use cookie::SameSite;
+use signet::session::cookie::{CookieScope, CookieSettings};
 use signet::session::key::{Key, Keys};
 use signet::session::signing::{Digest, Signer};
 use signet::users::browser::KnownBrowser;
