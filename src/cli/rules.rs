@@ -1,11 +1,20 @@
 //! What is wrong with the rules of who may open what: for `signet user check`.
 
 use std::fmt::Display;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 
 use super::note;
-use crate::config::{Config, Member};
+use crate::config::{Config, GuardedDir, Member};
+use crate::gateway::UrlPrefix;
+use crate::guard::access::members_in;
 use crate::guard::groups::{Groups, GroupsError};
+use crate::guard::rules::FILE_NAME;
+use crate::guard::tree::{GuardedFolder, Served};
 use crate::users::file::UsersFile;
+
+/// The most folders in which a file is looked for.
+const MAX_FOLDERS: usize = 100_000;
 
 /// The problems of a site's rules, as lines for a person.
 pub(super) struct Problems<'u> {
@@ -30,7 +39,24 @@ pub(super) fn problems(config: &Config, users: &UsersFile) -> Vec<String> {
     }
     problems.check_groups();
     problems.check_paths(config);
+    for (setting, path) in folders(config) {
+        // The owners on the way to it are checked as in a request.
+        match GuardedFolder::open(path, config.euid(), Served::ByNobodyElse) {
+            Ok(folder) => problems.check_files(folder.path(), config.euid()),
+            Err(err) => problems.lines.push(format!("{setting} {err}")),
+        }
+    }
     problems.lines
+}
+
+/// The protected folders, each with its setting.
+fn folders(config: &Config) -> impl Iterator<Item = (&'static str, &Path)> {
+    let guard = &config.guard;
+    let dirs = guard.prefixes().enumerate();
+    let dirs = dirs.filter_map(|(number, _)| guard.path(GuardedDir::Prefix(number)));
+    let files = guard.path(GuardedDir::Files).into_iter();
+    let files = files.map(|path| ("GUARD_DIR", path));
+    files.chain(dirs.map(|path| ("GUARD_DIRS", path)))
 }
 
 impl Problems<'_> {
@@ -57,9 +83,52 @@ impl Problems<'_> {
     }
 
     fn check_paths(&mut self, config: &Config) {
+        let guard = &config.guard;
+        let mut shown: Vec<Vec<u8>> = guard.prefixes().map(UrlPrefix::decoded).collect();
+        if guard.has_files() {
+            shown.push(b"/files".to_vec());
+        }
         for rule in config.guard_users.iter() {
             let place = format!("GUARD_USERS {:?}", rule.path);
+            if !shown.iter().any(|path| {
+                let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').skip(1).collect();
+                rule.meets(&names)
+            }) {
+                self.lines.push(format!(
+                    "{place}: no protected folder has this path; paths begin with /files, if \
+                     GUARD_DIR is set, or with a path of GUARD_DIRS"
+                ));
+            }
             self.check_members(&place, &rule.members);
+        }
+    }
+
+    /// Checks the files in a folder and in those below it.
+    fn check_files(&mut self, root: &Path, euid: u32) {
+        let (mut waiting, mut number) = (vec![root.to_owned()], 0);
+        while let Some(folder) = waiting.pop() {
+            number += 1;
+            if number > MAX_FOLDERS {
+                let root = root.display();
+                self.lines.push(format!(
+                    "{root}: only the first {MAX_FOLDERS} folders are checked"
+                ));
+                return;
+            }
+            // A folder that cannot be read is not shown to visitors either.
+            let Ok(opened) = File::open(&folder) else {
+                continue;
+            };
+            let place = folder.join(FILE_NAME);
+            match members_in(&opened, euid) {
+                Ok(None) => {}
+                Ok(Some(members)) => self.check_members(place.display(), &members),
+                Err(problem) => {
+                    let place = place.display();
+                    self.lines.push(format!("{place}: {problem}"));
+                }
+            }
+            waiting.extend(subfolders(&folder));
         }
     }
 
@@ -77,4 +146,14 @@ impl Problems<'_> {
             self.lines.push(format!("{place}: {unknown}"));
         }
     }
+}
+
+/// The folders in a folder that visitors can see.
+fn subfolders(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| {
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        !is_hidden && entry.file_type().is_ok_and(|kind| kind.is_dir())
+    });
+    folders.map(|entry| entry.path()).collect()
 }

@@ -35,7 +35,8 @@ fn unknown_users_and_groups_in_rules_are_reported() {
         "staff: ada, bob\nguests: bob Ada\nno colon\n",
         0o600,
     );
-    let settings = "GROUPS_FILE = \"STATE/groups\"\n\
+    state.write("private/a.txt", "", 0o644);
+    let settings = "GROUPS_FILE = \"STATE/groups\"\nGUARD_DIR = \"STATE/private\"\n\
         GUARD_USERS.\"/files\" = [\"ada\", \"@staff\", \"@Guests\"]\n\
         GUARD_USERS.\"/files/board\" = [\"Ada\", \"@board\"]\n";
     let want = [
@@ -55,9 +56,61 @@ fn a_site_without_problems_has_none() {
     let state = StateDir::new();
     assert!(said(&state, "").is_empty());
     state.write("groups", "staff: ada bob\n", 0o600);
-    let settings = "GROUPS_FILE = \"STATE/groups\"\n\
+    state.write("private/sub/.signet-users", "ada\n@staff\n", 0o644);
+    let settings = "GROUPS_FILE = \"STATE/groups\"\nGUARD_DIR = \"STATE/private\"\n\
         GUARD_USERS.\"/files/board\" = [\"ada\", \"@staff\"]\n";
     assert!(said(&state, settings).is_empty());
+}
+
+#[test]
+fn a_rule_for_a_path_that_no_folder_has_is_reported() {
+    let state = StateDir::new();
+    state.write("private/a.txt", "", 0o644);
+    let settings = "GUARD_DIRS = { \"/caf%C3%A9/private\" = \"STATE/private\" }\n\
+        SESSION_COOKIE_PATH = \"/\"\n\
+        [GUARD_USERS]\n\"/\" = []\n\"/caf\u{e9}\" = []\n\"/caf\u{e9}/private/x\" = []\n\
+        \"/caf\u{e9}/priv\" = []\n\"/files/a.txt\" = []\n";
+    let reported = said(&state, settings);
+    let reported: Vec<&str> = reported
+        .iter()
+        .map(|line| {
+            line.split_once(": no protected folder")
+                .map_or(&**line, |(place, _)| place)
+        })
+        .collect();
+    let want = [
+        "GUARD_USERS \"/caf\u{e9}/priv\"",
+        "GUARD_USERS \"/files/a.txt\"",
+        "2 problems",
+    ];
+    assert_eq!(reported, want);
+}
+
+#[test]
+fn files_in_folders_are_checked() {
+    let state = StateDir::new();
+    state.write("private/.signet-users", "ada\ncarol\n", 0o644);
+    state.write("private/a/b/.signet-users", "@staff\n", 0o644);
+    state.write("private/c/.signet-users", "caf\u{7}\n", 0o644);
+    state.write("private/d/.signet-users", "ada\n", 0o666);
+    // Nobody sees it.
+    state.write("private/.git/.signet-users", "eve\n", 0o644);
+    state.write("other/.signet-users", "dave\n", 0o644);
+    let settings = "GUARD_DIR = \"STATE/private\"\n\
+        GUARD_DIRS = { \"/old\" = \"STATE/other\", \"/gone\" = \"STATE/gone\" }\n\
+        SESSION_COOKIE_PATH = \"/\"\n";
+    let mut reported = said(&state, settings);
+    reported.sort();
+    let want = [
+        "6 problems",
+        "GUARD_DIRS gone: does not exist",
+        "other/.signet-users: there is no user \"dave\" (upper and lower case differ)",
+        "private/.signet-users: there is no user \"carol\" (upper and lower case differ)",
+        "private/a/b/.signet-users: there is no group \"staff\" in GROUPS_FILE",
+        "private/c/.signet-users: has a line that is no name",
+        "private/d/.signet-users: can be written by other users (mode 0666): chmod 644",
+    ];
+    assert_eq!(reported, want);
 }
 
 /// The file may be Apache's, too, with other users.
