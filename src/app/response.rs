@@ -20,7 +20,7 @@ pub(super) const POLICY: &str = "default-src 'none'; \
 
 /// As [`POLICY`], of the list of files, which has more styles.
 const LISTING_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-9EK1NQEIqqr3qgdIyoV3jsjqBvkz8UTRNfXodCgy5XA='; \
+    style-src 'sha256-iGdWHvXBu9nMTdKDYIwrvoVFDz5LDw9oJPU41y9mbXE='; \
     script-src 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \
     img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 

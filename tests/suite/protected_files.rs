@@ -11,6 +11,7 @@ use signet::http::Method;
 use signet::testing::{Client, Response};
 
 use crate::support::html::unescape;
+use crate::support::token::Signer;
 use crate::support::{Cgi, StateDir, now};
 
 type Server = signet::Server<'static>;
@@ -243,6 +244,120 @@ fn a_user_without_access_learns_which_account_is_used_and_no_more() {
     let page = client.get("/files/").text();
     let shown: Vec<String> = links(&page).into_iter().map(|(_, text)| text).collect();
     assert_eq!(shown, ["closed/", "list/", "sub/", "a.txt", "script.php"]);
+}
+
+/// Another login of the site, which shares the key: a signed name suffices.
+#[test]
+fn with_another_login_its_users_get_the_files() {
+    let (server, state) = (signet::app::server(), state());
+    fs::remove_file(state.path().join("users")).unwrap();
+    let mut client = browser(&server, &state).setting("LOGIN_URL", "/account/login");
+    client.set_now(now());
+    let nobody = client.get("/old/a.txt");
+    assert_eq!(location(&nobody), "/account/login?next=/old/a.txt");
+    let token = Signer::with_key(KEY.as_bytes()).token(r#"{"username":"ada"}"#, now());
+    client.set_cookie("session", &token);
+    assert_eq!(client.get("/old/a.txt").text(), "of the site");
+    assert!(
+        client
+            .get("/")
+            .text()
+            .contains("<a href=\"/files/\">Files</a>")
+    );
+    let page = client.setting("GUARD_LISTING", "true").get("/files/list/");
+    assert_eq!(page.status, 200);
+    assert!(!page.text().contains("Log out"), "{}", page.text());
+}
+
+/// Browsers send the cookie of the login to URLs below its path only.
+#[test]
+fn a_url_outside_the_path_of_the_cookie_is_an_error() {
+    let (server, state) = (signet::app::server(), state());
+    #[rustfmt::skip]
+    let cases = [
+        // SESSION_COOKIE_PATH, APPLICATION_ROOT, URL, is it good?
+        ("",       "",     "/private",     false),
+        ("/",      "",     "/private",     true),
+        ("/a",     "",     "/a/private",   true),
+        ("/a/",    "",     "/a/private",   true),
+        ("/a",     "",     "/private",     false),
+        ("/a",     "",     "/ab",          false),
+        ("",       "/",    "/private",     true),
+        ("",       "/app", "/app/private", true),
+        ("",       "/app", "/private",     false),
+        ("/",      "/app", "/private",     true),
+        ("/caf%C3%A9", "", "/caf%c3%a9/x", true),
+        // The login itself is below this URL.
+        ("/",      "/app", "/app",         false),
+        ("/",      "/a/b", "/a",           false),
+    ];
+    for (path, root, url, is_good) in cases {
+        let dirs = format!("{{{url:?}: {:?}}}", state.path().join("site"));
+        let mut client = Client::new(&server)
+            .setting("GUARD_DIRS", dirs)
+            .setting("SESSION_COOKIE_PATH", path)
+            .setting("APPLICATION_ROOT", root)
+            .state_dir(state.path());
+        let page = client.get("/login");
+        let name = format!("{path:?} {root:?} {url:?}: {}", page.log);
+        assert_eq!(page.status, if is_good { 200 } else { 503 }, "{name}");
+        if !is_good {
+            let remedy = ["SESSION_COOKIE_PATH", "APPLICATION_ROOT"];
+            let says = |text: &str| remedy.iter().any(|setting| text.contains(setting));
+            assert!(
+                says(&page.log) && says(&page.text()),
+                "{name}: {}",
+                page.text()
+            );
+        }
+    }
+    let dirs = state.path().join("site");
+    let section = format!(
+        "SESSION_COOKIE_PATH = \"/\"\n[GUARD_DIRS]\n\"/a\" = {dirs:?}\n\"/b c\" = {dirs:?}\n"
+    );
+    state.write("signet.toml", section.replace("b c", "b%20c"), 0o600);
+    let mut client = Client::new(&server)
+        .setting("SECRET_KEY", KEY)
+        .state_dir(state.path());
+    assert_eq!(log_in(&mut client).status, 200);
+    for path in ["/a/a.txt", "/b%20c/a.txt"] {
+        assert_eq!(client.get(path).text(), "of the site", "{path}");
+    }
+}
+
+/// Of two URLs, one below the other, the longer one decides.
+#[test]
+fn the_longest_url_decides() {
+    let (server, state) = (signet::app::server(), state());
+    let [site, private] = ["site", "private"].map(|name| state.path().join(name));
+    let dirs = format!("{{\"/old/new\": {private:?}, \"/old\": {site:?}}}");
+    let mut client = ada(&server, &state).setting("GUARD_DIRS", dirs);
+    for (path, want) in [
+        ("/old/a.txt", "of the site"),
+        ("/old/new/a.txt", "the file"),
+    ] {
+        assert_eq!(client.get(path).text(), want, "{path}");
+    }
+}
+
+/// A site's own template of the list gets a thousand names.
+#[test]
+fn the_list_can_be_replaced() {
+    let (server, state) = (signet::app::server(), state());
+    let folder = state.path().join("private/long");
+    fs::create_dir(&folder).unwrap();
+    for number in 0..1000 {
+        write(&folder, format!("<{number:04}>").as_bytes(), "");
+    }
+    let source = include_str!("../../templates/listing.html").replace("<h1>", "<h1>Ours: ");
+    state.write("templates/listing.html", source, 0o644);
+    let mut client = ada(&server, &state).setting("GUARD_LISTING", "true");
+    let page = client.get("/files/long/");
+    assert_eq!(page.status, 200, "{}", page.log);
+    assert_eq!(page.log, "");
+    assert!(page.text().contains("Ours: "));
+    assert_eq!(page.text().matches("&lt;0999&gt;").count(), 1);
+    assert_eq!(page.text().matches("<tr><td>").count(), 1000);
 }
 
 /// A video is fetched in parts.
