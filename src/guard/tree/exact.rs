@@ -48,23 +48,23 @@ fn lists(open_by: OpenBy, folder: BorrowedFd<'_>, name: &[u8]) -> Result<bool, E
 }
 
 /// Other spellings of `name`, at least one of which is found too in a folder whose file
-/// system does not compare names byte by byte.
+/// system does not compare names byte by byte. Each changes one thing, because a file system
+/// may fold only some of them.
 fn other_spellings(name: &[u8]) -> Vec<Vec<u8>> {
-    let mut spellings = Vec::new();
-    match str::from_utf8(name) {
-        Ok(text) if !text.is_ascii() => {
-            spellings.push(text.chars().flat_map(other_case).collect::<String>());
-            spellings.push(text.nfkc().collect());
-            spellings.push(text.nfd().collect());
-        }
-        Ok(text) => spellings.push(text.chars().flat_map(other_case).collect()),
-        Err(_) => {}
-    }
-    let mut spellings: Vec<Vec<u8>> = spellings.into_iter().map(String::into_bytes).collect();
-    if spellings.is_empty() {
-        spellings.push(name.iter().map(other_ascii_case).collect());
+    let mut spellings = vec![name.iter().map(other_ascii_case).collect()];
+    if let Ok(text) = str::from_utf8(name)
+        && !text.is_ascii()
+    {
+        let others: [String; 4] = [
+            text.chars().map(other_letter).collect(),
+            text.chars().flat_map(other_case).collect(),
+            text.nfkc().collect(),
+            text.nfd().collect(),
+        ];
+        spellings.extend(others.map(String::into_bytes));
     }
     spellings.retain(|spelling| spelling != name);
+    spellings.dedup();
     if spellings.is_empty() {
         spellings.push(match name {
             [start @ .., b'.' | b' '] if !start.is_empty() => start.to_vec(),
@@ -74,10 +74,19 @@ fn other_spellings(name: &[u8]) -> Vec<Vec<u8>> {
     spellings
 }
 
+/// The letter in the other case, in Unicode's full mapping: `SS` for `ß`.
 fn other_case(letter: char) -> Vec<char> {
     match letter.is_lowercase() {
         true => letter.to_uppercase().collect(),
         false => letter.to_lowercase().collect(),
+    }
+}
+
+/// The same, but letters remain that have no single letter in the other case, such as `ß`.
+fn other_letter(letter: char) -> char {
+    match other_case(letter)[..] {
+        [other] => other,
+        _ => letter,
     }
 }
 
@@ -95,13 +104,14 @@ mod tests {
     #[test]
     fn each_name_has_another_spelling() {
         #[rustfmt::skip]
-        let cases: [(&[u8], &[&[u8]]); 8] = [
+        let cases: [(&[u8], &[&[u8]]); 9] = [
             (b"Ab1.txt",       &[b"aB1.TXT"]),
             (b"SECRET~1",      &[b"secret~1"]),
             (b"12",            &[b"12."]),
             (b"12.",           &[b"12"]),
             (b"12 ",           &[b"12"]),
             ("é".as_bytes(),   &["É".as_bytes(), "e\u{301}".as_bytes()]),
+            ("aß".as_bytes(),  &["Aß".as_bytes(), b"ASS"]),
             ("語".as_bytes(),  &["語.".as_bytes()]),
             (b"a\xff",         &[b"A\xff"]),
         ];

@@ -5,6 +5,9 @@
 //! a folder of the site the files that the web server would execute, and symbolic links that
 //! lead out of the folder, or to one of these, or that belong to an untrusted user. Trusted
 //! users are root, the effective user, and the owner of the executable.
+//!
+//! A file with a second name (a hard link) is not shown if untrusted users can write its
+//! folder.
 
 mod exact;
 mod executed;
@@ -51,7 +54,11 @@ pub struct GuardedFolder {
     owners: Owners,
     served: Served,
     open_by: OpenBy,
+    hidden: Vec<FileId>,
 }
+
+/// The device and inode number of a file or folder.
+type FileId = (u64, u64);
 
 /// What is at a path below a guarded folder.
 #[derive(Debug)]
@@ -106,7 +113,19 @@ impl GuardedFolder {
             owners: Owners::new(euid),
             served,
             open_by: OpenBy::Openat2,
+            hidden: Vec::new(),
         })
+    }
+
+    /// Makes the file or folder at `path` look like a missing one, by all of its names. It is
+    /// for the program's own files, such as the secret key: a guarded folder may be above
+    /// the state folder. A path to nothing changes nothing.
+    #[must_use]
+    pub fn hide(mut self, path: &Path) -> Self {
+        let meta = std::fs::metadata(path);
+        self.hidden
+            .extend(meta.map(|meta| (meta.dev(), meta.ino())));
+        self
     }
 
     /// The same folder, whose files are opened by this system call.
@@ -159,7 +178,8 @@ impl GuardedFolder {
         };
         let meta = file.metadata().map_err(|err| errno(&err))?;
         // Another file may have taken its place.
-        if !meta.is_file() || self.may_be_smuggled(meta.nlink() > 1, folder)? {
+        let is_hidden = self.hidden.contains(&(meta.dev(), meta.ino()));
+        if !meta.is_file() || is_hidden || self.may_be_smuggled(meta.nlink() > 1, folder)? {
             return Err(Stop::Absent);
         }
         Ok(GuardedFile {

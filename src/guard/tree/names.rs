@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rustix::fs::{Access, AtFlags, Dir, FileType, Stat, accessat, fstat};
+use rustix::fs::{Dir, FileType, Stat, fstat};
 use rustix::io::Errno;
 
 use super::path::is_name;
@@ -97,8 +97,12 @@ impl GuardedFolder {
             End::Folder(stat) => Ok(Entry::new(EntryKind::Folder, &stat)),
             End::File { name, stat } => {
                 let folder = walk.folders.last().unwrap_or(&self.root);
-                let readable = accessat(folder, &name, Access::READ_OK, AtFlags::EACCESS);
-                if readable.is_err() || self.may_be_smuggled(stat.st_nlink > 1, folder)? {
+                match self.open_by.read(folder, &name) {
+                    Ok(_) => {}
+                    Err(Errno::ACCESS | Errno::PERM) => return Err(Stop::Absent),
+                    Err(err) => return Err(err.into()),
+                }
+                if self.may_be_smuggled(stat.st_nlink > 1, folder)? {
                     return Err(Stop::Absent);
                 }
                 let size = u64::try_from(stat.st_size).unwrap_or(0);

@@ -2,7 +2,8 @@
 //!
 //! The folders on the way stay open. A name is opened in the folder before it, `..` in the
 //! target of a symbolic link goes back to the folder before that, and nothing goes back from
-//! the guarded folder. So the path cannot leave it, whoever renames what at the same time.
+//! the guarded folder. So the path cannot leave it, whoever renames what at the same time. A
+//! folder that is moved out after it was opened remains the folder that was inside.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -163,7 +164,8 @@ impl<'t> Walk<'t> {
                     if self.links > MAX_LINKS || !self.tree.owners.trusts(owner) {
                         return Err(Stop::Absent);
                     }
-                    is_folder |= parts.is_empty() && target.ends_with(b"/");
+                    let last = target.rsplit(|byte| *byte == b'/').next();
+                    is_folder |= parts.is_empty() && matches!(last, Some(b"" | b"."));
                     let target = self.relative(&target)?;
                     parts.extend(link_parts(target)?.into_iter().rev());
                 }
@@ -203,7 +205,8 @@ impl<'t> Walk<'t> {
             Err(err) => return Err(err.into()),
         };
         let stat = fstat(&entry)?;
-        if !exact::is_exact(self.tree.open_by, folder, name)? {
+        let is_hidden = self.tree.hidden.contains(&(stat.st_dev, stat.st_ino));
+        if is_hidden || !exact::is_exact(self.tree.open_by, folder, name)? {
             return Err(Stop::Absent);
         }
         match FileType::from_raw_mode(stat.st_mode) {

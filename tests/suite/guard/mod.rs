@@ -1,5 +1,5 @@
-//! Protected content: groups and access rules, files as responses, and answers for web
-//! servers that protect theirs.
+//! Protected content: which file a path leads to, groups and access rules, files as
+//! responses, and answers for web servers that protect theirs.
 
 mod access;
 mod auth;
@@ -13,6 +13,7 @@ mod login_url;
 mod responses;
 mod sent_by_server;
 mod servers;
+mod tree;
 mod types;
 
 use crate::support::response::Response;
