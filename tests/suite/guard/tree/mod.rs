@@ -14,6 +14,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::geteuid;
 use signet::guard::tree::{Found, GuardedFolder, GuardedPath, OpenBy, Served};
@@ -63,6 +64,15 @@ fn open(path: &Path, served: Served, open_by: OpenBy) -> GuardedFolder {
     GuardedFolder::open(path, geteuid().as_raw(), served)
         .expect("a trusted folder")
         .open_by(open_by)
+}
+
+/// Ends the other threads of a test, also if it fails.
+struct Stop<'s>(&'s AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What a visitor sees.

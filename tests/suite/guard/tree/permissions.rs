@@ -14,7 +14,7 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use signet::files::FileProblem;
 use signet::guard::tree::{Found, GuardedFolder, GuardedPath, Served};
 
-use super::{OPEN_BY, Seen, Site, file, see, write};
+use super::{OPEN_BY, Seen, Site, Stop, file, see, write};
 
 /// The web server's user, as whom the program runs.
 const WWW: u32 = 61_230;
@@ -141,6 +141,7 @@ fn permissions_that_change_meanwhile_are_no_fault() {
     host.write("folder/file", 0o644);
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _ends = Stop(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 for (name, mode) in [
@@ -172,7 +173,6 @@ fn permissions_that_change_meanwhile_are_no_fault() {
                 }
             }
         });
-        stop.store(true, Ordering::Relaxed);
         assert!(shown > 100 && unreadable > 100, "{shown}, {unreadable}");
     });
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use signet::guard::tree::{EntryKind, Found, GuardedPath, OpenBy, Served};
 
-use super::{OPEN_BY, Seen, Site, see};
+use super::{OPEN_BY, Seen, Site, Stop, see};
 
 const THREADS: usize = 50;
 
@@ -73,6 +73,7 @@ fn fetched_outside(site: &Site, seen: impl Fn(&str) -> Seen + Sync) -> u64 {
     let (stop, outside) = (AtomicBool::new(false), AtomicU64::new(0));
     let inside: [AtomicU64; PATHS.len()] = Default::default();
     thread::scope(|scope| {
+        let ends = Stop(&stop);
         for number in 0..THREADS {
             let stop = &stop;
             scope.spawn(move || {
@@ -106,7 +107,7 @@ fn fetched_outside(site: &Site, seen: impl Fn(&str) -> Seen + Sync) -> u64 {
         while start.elapsed() < ROUND || (start.elapsed() < 20 * ROUND && !all_seen()) {
             thread::sleep(Duration::from_millis(20));
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(ends);
         assert!(all_seen(), "{inside:?}");
     });
     outside.into_inner()
@@ -142,6 +143,7 @@ fn a_listing_shows_nothing_from_outside_while_everything_is_renamed() {
     fs::write(site.outside.join("file"), "outside, longer").expect("write a file");
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _ends = Stop(&stop);
         for number in 0..10 {
             let (site, stop) = (&site, &stop);
             scope.spawn(move || {
@@ -159,18 +161,14 @@ fn a_listing_shows_nothing_from_outside_while_everything_is_renamed() {
             };
             for name in folder.names(&found).expect("names") {
                 let name = name.expect("a name").name;
-                match folder.entry(&found, &name).expect("no fault") {
-                    Some(entry) => {
-                        let inside = EntryKind::File { size: 6 };
-                        let is_inside = [EntryKind::Folder, inside].contains(&entry.kind);
-                        assert!(is_inside, "{name:?}: {entry:?}");
-                        shown += 1;
-                    }
-                    None => {}
+                if let Some(entry) = folder.entry(&found, &name).expect("no fault") {
+                    let inside = EntryKind::File { size: 6 };
+                    let is_inside = [EntryKind::Folder, inside].contains(&entry.kind);
+                    assert!(is_inside, "{name:?}: {entry:?}");
+                    shown += 1;
                 }
             }
         }
-        stop.store(true, Ordering::Relaxed);
         assert!(shown > 100, "{shown}");
     });
 }
