@@ -23,6 +23,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Stat;
 use rustix::io::Errno;
 
 pub use executed::is_executed;
@@ -153,7 +154,7 @@ impl GuardedFolder {
                 let folders = std::mem::take(&mut walk.folders);
                 Ok(Found::Folder(GuardedSubfolder { folders }))
             }
-            End::File { name, .. } => self.open_file(&walk, &name).map(Found::File),
+            End::File { name, stat } => self.open_file(&walk, &name, &stat).map(Found::File),
         });
         match found {
             Ok(found) => Ok(found),
@@ -166,13 +167,12 @@ impl GuardedFolder {
         }
     }
 
-    fn open_file(&self, walk: &Walk<'_>, name: &[u8]) -> Result<GuardedFile, Stop> {
+    fn open_file(&self, walk: &Walk<'_>, name: &[u8], stat: &Stat) -> Result<GuardedFile, Stop> {
         let folder = walk.folders.last().unwrap_or(&self.root);
         let file = match self.open_by.read(folder, name) {
             Ok(file) => File::from(file),
             Err(Errno::ACCESS | Errno::PERM) => {
-                let stat = open::stat(folder, name)?;
-                return Err(walk.unreadable(Some(name), &stat));
+                return Err(walk.unreadable(Some(name), stat));
             }
             Err(err) => return Err(err.into()),
         };

@@ -253,3 +253,20 @@ fn link_parts(target: &[u8]) -> Result<Vec<Part>, Stop> {
     });
     parts.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_of_the_machine_do_not_look_like_missing_files() {
+        let faults = [Errno::IO, Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+        for err in faults {
+            assert!(matches!(Stop::from(err), Stop::Fault(_)), "{err}");
+        }
+        let absent = [Errno::NOENT, Errno::NOTDIR, Errno::NAMETOOLONG, Errno::LOOP];
+        for err in absent {
+            assert!(matches!(Stop::from(err), Stop::Absent), "{err}");
+        }
+    }
+}
