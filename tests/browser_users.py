@@ -14,8 +14,6 @@ import time
 
 from browser_walk import PHONE, Walk, chromium
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support import expected_conditions
-from selenium.webdriver.support.ui import WebDriverWait
 
 NAME = "ada"
 FREE = 5  # failures of a name from an address
@@ -47,8 +45,10 @@ class User(Walk):
     def submit(self):
         """Sends the form, and waits for another page."""
         button = self.button()
+        self.driver.execute_script("window.left = true")
         button.click()
-        WebDriverWait(self.driver, 10).until(expected_conditions.staleness_of(button))
+        arrived = "return !window.left && document.readyState === 'complete'"
+        self.wait(lambda: self.driver.execute_script(arrived), "still")
 
     def log_in(self, password, remember=False):
         self.open("login")

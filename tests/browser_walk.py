@@ -80,13 +80,18 @@ return {
 
 
 @contextmanager
-def chromium(profile=None):
-    """A browser; what it keeps goes into the folder `profile`, or is removed."""
+def chromium(profile=None, has_passwords=False):
+    """A browser; what it keeps goes into the folder `profile`, or is removed. With
+    `has_passwords` it has a password manager, as that of a person."""
     kept, profile = profile, profile or tempfile.mkdtemp(prefix="walk-")
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     # A person's browser has this cache, and "back" is answered from it.
-    options.add_experimental_option("excludeSwitches", ["disable-back-forward-cache"])
+    automation = ["disable-back-forward-cache"]
+    if has_passwords:
+        automation.append("enable-automation")
+        options.add_argument("--password-store=basic")
+    options.add_experimental_option("excludeSwitches", automation)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     for flag in (
         "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",

@@ -1,18 +1,23 @@
-//! A site with passwords in real Chromium: `tests/browser_users.py` says what its user does.
+//! A site with passwords in real Chromium: `tests/browser_users.py` says what its user does,
+//! `tests/password_manager.py` what the browser's password manager does.
 
 use std::process::Command;
 
 use super::site::User;
-use super::{Live, fastcgi, lighttpd, suexec};
+use super::{Live, Mount, fastcgi, lighttpd, suexec};
 
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/venv/bin/python");
 const WALK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser_users.py");
 
+const PASSWORD_MANAGER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/password_manager.py");
+
+const PASSWORD: &str = "correct horse";
+
 /// `htpasswd -nbBC 4 ada 'correct horse'`.
 const USERS: &str = "ada:$2y$04$Z735b3IS6GniM.cQ.C7/WeWiDU5Yy4oXk7ndxrGpFwEIt33s1Ij0q\n";
 
-/// The walk on the site's mount at the root of the host, whose program runs as `owner`.
-fn walk(live: &Live, owner: User) {
+/// Runs a script on the site's mount at the root of the host, whose program runs as `owner`.
+fn run<'l>(live: &'l Live, owner: User, script: &str, arguments: &[&str]) -> &'l Mount {
     let mount = live.mounts.iter().find(|mount| mount.base.is_empty());
     let mount = mount.expect("a mount at the root");
     let state = mount.state.strip_prefix(live.site.path());
@@ -23,15 +28,22 @@ fn walk(live: &Live, owner: User) {
     live.site
         .file(&format!("{state}/users"), USERS, owner, 0o600);
     let url = format!("http://127.0.0.1:{}/", mount.port);
-    let walk = Command::new(PYTHON)
-        .args(["-B", WALK, &url])
-        .args(["--old", "correct horse", "--new", "a new horse 7"])
+    let run = Command::new(PYTHON)
+        .args(["-B", script, &url])
+        .args(arguments)
         .output()
         .unwrap_or_else(|err| panic!("{PYTHON}: {err}; tests/run makes it"));
-    let said = String::from_utf8_lossy(&walk.stdout);
-    let failed = String::from_utf8_lossy(&walk.stderr);
-    assert!(walk.status.success(), "{}: {said}{failed}", mount.name);
+    let said = String::from_utf8_lossy(&run.stdout);
+    let failed = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{}: {said}{failed}", mount.name);
     print!("{}: {said}", mount.name);
+    mount
+}
+
+/// The walk, and what the log says about it.
+fn walk(live: &Live, owner: User) {
+    let passwords = ["--old", PASSWORD, "--new", "a new horse 7"];
+    let mount = run(live, owner, WALK, &passwords);
     mount.assert_log();
     let log = mount.said().join("\n");
     for line in [
@@ -64,4 +76,12 @@ fn a_user_walks_through_the_pages_under_suexec() {
 fn a_user_walks_through_the_pages_by_fastcgi() {
     let live = fastcgi::nginx("", &[("SIGNET_SESSION_TYPE", "filesystem")]);
     walk(&live, super::apache::server_user());
+}
+
+#[test]
+#[ignore = "needs Chromium and lighttpd: run tests/run"]
+fn chromium_saves_right_passwords_only_and_fills_them_in() {
+    let live = lighttpd::start("lighttpd-rewrite.conf", &[""]);
+    let password = ["--password", PASSWORD];
+    run(&live, User::current(), PASSWORD_MANAGER, &password);
 }
