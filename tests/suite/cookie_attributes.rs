@@ -285,7 +285,10 @@ fn no_same_site_excludes_a_value_for_it() {
 /// exactly as long is sent. The oracle knows the length beforehand.
 #[test]
 fn cookie_of_exactly_the_size() {
-    let json = format!(r#"{{"_started":{},"username":"admin"}}"#, now());
+    let json = format!(
+        r#"{{"_demo":"admin","_started":{},"username":"admin"}}"#,
+        now()
+    );
     let token = Signer::default().token(json, now());
     let size = format!("session={token}; HttpOnly; Path=/app; SameSite=Lax").len();
     for (limit, fits) in [(size + 1, true), (size, true), (size - 1, false)] {
