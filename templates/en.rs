@@ -74,6 +74,7 @@ texts! {
     no_name = "Please type your name.";
     no_password = "Please type your password.";
     long_password(bytes: usize) = "That password is too long. Passwords have at most {bytes} letters.";
+    wrong_old_password = "The old password is wrong. Upper and lower case matter.";
     wrong_login = "The name or the password is wrong. Upper and lower case matter.";
     wait_for_login(time: &str) = "Too many attempts to log in. Please try again in {time}.";
     one_second = "a second";

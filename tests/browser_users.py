@@ -109,7 +109,7 @@ def change_password(user, other):
     assert user.value("username") == NAME
     user.check("10-password")
     for old, new, again, error, status in (
-        ("wrong", user.new, user.new, "wrong", "403"),
+        ("wrong", user.new, user.new, "The old password is wrong", "403"),
         (user.old, "password1", "password1", "most common", "400"),
         (user.old, user.new, user.new + "x", "differ", "400"),
     ):

@@ -26,14 +26,16 @@ pub(super) fn wrong_password(wrong: WrongPassword, t: &Texts) -> String {
 }
 
 /// The form again, by `again`, with the words and the status for an attempt that was
-/// refused. Browsers do not offer to save a password after a status of 400 and above.
+/// refused; `wrong` are the words if the password was wrong. Browsers do not offer to save
+/// a password after a status of 400 and above.
 pub(super) fn refused(
     refused: Refused,
+    wrong: &str,
     t: &Texts,
     again: impl FnOnce(&str, StatusCode) -> Result<Response, Error>,
 ) -> Result<Response, Error> {
     match refused {
-        Refused::Wrong => again(t.wrong_login, StatusCode::FORBIDDEN),
+        Refused::Wrong => again(wrong, StatusCode::FORBIDDEN),
         Refused::Limited { seconds } => {
             let error = (t.wait_for_login)(&in_words(seconds, t));
             let mut response = again(&error, StatusCode::TOO_MANY_REQUESTS)?;

@@ -118,7 +118,8 @@ pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response
             Ok(logged_in)
         }
         Err(refused) => {
-            attempt::refused(refused, t, |error, status| again(&username, error, status))
+            let again = |error: &str, status| again(&username, error, status);
+            attempt::refused(refused, t.wrong_login, t, again)
         }
     }
 }

@@ -84,7 +84,9 @@ pub(super) fn password(request: &Request, session: &mut Session) -> Result<Respo
             session.flash(CHANGED, "");
             Ok(redirect(&context.mount.url_for("/")))
         }
-        PasswordChange::Refused(refused) => attempt::refused(refused, t, again),
+        PasswordChange::Refused(refused) => {
+            attempt::refused(refused, t.wrong_old_password, t, again)
+        }
         // The next request finds that this session has ended.
         PasswordChange::Superseded => Ok(redirect(&context.url_for("password", &[])?)),
         PasswordChange::Unchangeable(err) => unchangeable(&err),

@@ -195,7 +195,7 @@ fn a_wrong_old_password_counts_as_a_failed_login() {
             assert_eq!(response.status, 403, "{store}: {attempt}");
             assert!(response.log.contains("failed login of \"ada\" from "));
             let page = response.text();
-            let error = "id=\"error\" role=\"alert\">The name or the password is wrong.";
+            let error = "id=\"error\" role=\"alert\">The old password is wrong.";
             assert!(page.contains(error), "{page}");
             for secret in ["wrong secret", NEW] {
                 assert!(!page.contains(secret) && !response.log.contains(secret));
