@@ -7,6 +7,7 @@ mod fail2ban;
 mod machines;
 mod packages;
 mod probe;
+mod release;
 mod serve;
 mod service;
 mod update;

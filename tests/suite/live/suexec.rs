@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::apache::{Started, configuration, start};
@@ -271,4 +271,56 @@ fn scripts_are_never_shown_under_suexec() {
             }
         }
     });
+}
+
+/// README.txt of the archive: unpack it in the folder of the site and open it.
+#[test]
+#[ignore = "needs Apache and root: run tests/run"]
+fn the_release_archives_run_where_they_are_unpacked() {
+    let archives = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release-archives");
+    let archive = |ending: &str| -> PathBuf {
+        let mut found = fs::read_dir(&archives).expect("made by tests/run");
+        let found = found.find_map(|entry| {
+            let path = entry.expect("an entry").path();
+            path.to_str()
+                .expect("UTF-8")
+                .ends_with(ending)
+                .then_some(path)
+        });
+        found.expect(ending)
+    };
+    let unpackings: [(&str, &[&str]); 2] = [
+        (".zip", &["unzip", "-q"]),
+        (".tar.gz", &["tar", "--no-same-owner", "-xf"]),
+    ];
+    for (ending, command) in unpackings {
+        let live = set_up(Started::ByDaemon);
+        let web = live.site.path().join("www/virtual/alice/html");
+        let unpacked = Command::new(command[0])
+            .args(&command[1..])
+            .arg(archive(ending))
+            .current_dir(&web)
+            .output()
+            .expect("unpack");
+        assert!(unpacked.status.success(), "{unpacked:?}");
+        // A panel unpacks as the owner of the site, with the modes in the archive.
+        let owned = Command::new("chown")
+            .args(["-R", "61234:61234"])
+            .arg(web.join("signet"))
+            .status();
+        assert!(owned.expect("chown").success());
+        let first = live.mounts.into_iter().next().expect("a mount");
+        let mount = Mount {
+            name: "the release archive",
+            base: "/signet",
+            folder: true,
+            ..first
+        };
+        walk::log_in_and_out(&mount);
+        walk::follow_every_link(&mount);
+        for hidden in ["LICENSE", "probe.cgi", "templates/index.html", ""] {
+            let reply = http::get(mount.port, &format!("/signet/more/{hidden}"), &[]);
+            assert_eq!(reply.status, 403, "{ending}: {hidden}: {reply:?}");
+        }
+    }
 }
