@@ -25,6 +25,14 @@ pub(super) enum Command {
     ProxyFcgi,
     /// A configuration for nginx, in front of `signet fastcgi`
     Nginx(Site),
+    /// A configuration for lighttpd, which shows files to logged-in visitors only
+    LighttpdAuthorizer,
+    /// The same for nginx
+    NginxAuth,
+    /// The same for Apache
+    Authorizer,
+    /// The same for Caddy
+    Caddy,
     /// A systemd service that runs `signet fastcgi`
     Systemd,
     /// A systemd socket for that service, which stays open during a restart
@@ -61,6 +69,12 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::LighttpdFastcgi(site) => print(site.lighttpd_fastcgi().as_bytes()),
         Command::PrivateHtaccess => print(include_bytes!("../../deploy/apache/private.htaccess")),
         Command::Fcgid => print(include_bytes!("../../deploy/apache/fcgid.conf")),
+        Command::LighttpdAuthorizer => {
+            print(include_bytes!("../../deploy/lighttpd-authorizer.conf"))
+        }
+        Command::NginxAuth => print(include_bytes!("../../deploy/nginx-auth.conf")),
+        Command::Authorizer => print(include_bytes!("../../deploy/apache/authorizer.conf")),
+        Command::Caddy => print(include_bytes!("../../deploy/Caddyfile")),
         Command::ProxyFcgi => print(include_bytes!("../../deploy/apache/proxy-fcgi.conf")),
         Command::Nginx(site) => print(site.nginx().as_bytes()),
         Command::Systemd => print(include_bytes!("../../deploy/signet.service")),

@@ -34,6 +34,12 @@ error_texts! { ResponseError:
     Self::Informational(status) => "a response cannot have the status {}", status.as_u16();
 }
 
+/// In the extensions of a response: it has no content, and only the header fields that its
+/// handler set. Apache adds the fields of an authorizer's response to those of the page that
+/// the visitor gets, and takes its `Content-Type` for a file of unknown type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bare;
+
 /// The header fields of `response` and the empty line after them.
 ///
 /// `Status` is always written, as the first field: without it, Apache replaces a response
@@ -57,7 +63,9 @@ pub(super) fn serialize(response: &Response<Body>) -> Result<Vec<u8>, ResponseEr
     let headers = response.headers();
     // 304 repeats the type of what the client has.
     let is_ours = matches!(response.body(), Body::Bytes(_)) && has_content(status);
-    push_content_type(&mut bytes, headers.get(header::CONTENT_TYPE), is_ours)?;
+    if response.extensions().get::<Bare>().is_none() {
+        push_content_type(&mut bytes, headers.get(header::CONTENT_TYPE), is_ours)?;
+    }
     let mut before = None;
     for (name, value) in headers {
         // The values of one name follow each other.

@@ -8,12 +8,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cookie::SameSite;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Response as HttpResponse, StatusCode};
 
 use super::groups::Groups;
 use super::user::user;
-use crate::gateway::{Body, log};
+use crate::gateway::{Bare, Body, log};
 use crate::server::{Context, Error, Failure, Form, LocalPath, Request, Response};
 use crate::server::{login_url, query, redirect};
 use crate::session::Session;
@@ -135,6 +135,8 @@ fn is_fit(name: &str) -> bool {
     name.bytes().all(|byte| matches!(byte, b' '..=b'~')) && name.trim() == name && !name.is_empty()
 }
 
+/// The answer that a visitor may see what the web server serves. Apache adds its header
+/// fields to those of the page: the page is for this visitor.
 fn allowed(status: StatusCode, fields: Fields, user: User, groups: &Groups) -> Response {
     let mut response = empty(status);
     // A comma is between two groups.
@@ -143,7 +145,13 @@ fn allowed(status: StatusCode, fields: Fields, user: User, groups: &Groups) -> R
         .filter(|name| is_fit(name) && !name.contains(','))
         .collect();
     let groups = HeaderValue::try_from(groups.join(","));
+    response.extensions_mut().insert(Bare);
     let headers = response.headers_mut();
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
+    headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
     headers.insert(fields.user, user.header);
     headers.insert(
         fields.groups,

@@ -20,8 +20,8 @@ use super::routes::{Methods, NoRoute, Parameters};
 use super::{Handler, Request, Response, Server, error_page};
 use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
 use crate::gateway::{
-    self, Answer, Body, BodyLength, GuardedUrl, Interface, MetaVariables, Mount, ProcessInput,
-    Role, Site,
+    self, Answer, Bare, Body, BodyLength, GuardedUrl, Interface, MetaVariables, Mount,
+    ProcessInput, Role, Site,
 };
 use crate::session::revocation::EndError;
 use crate::session::{CheckLogin, EVERYWHERE, Session, SessionInterface};
@@ -153,9 +153,11 @@ pub(super) fn respond_by(
     }
     let failed = |failure: &Failure| error_page::respond(server, failure, &context);
     let finish = |mut response: Response| {
-        protect(&mut response);
-        if used.get() {
-            keep_out_of_caches(&mut response);
+        if response.extensions().get::<Bare>().is_none() {
+            protect(&mut response);
+            if used.get() {
+                keep_out_of_caches(&mut response);
+            }
         }
         Answer::new(response, &method)
     };

@@ -144,7 +144,7 @@ fn help_is_an_answer() {
         (&["help", "request"],           &["METHOD", "PATH"]),
         (&["user", "--help"],            &["add", "passwd", "remove", "list", "check"]),
         (&["user", "add", "--help"],     &["NAME", "--stdin"]),
-        (&["print", "--help"],           &["htaccess", "lighttpd", "fcgid", "proxy-fcgi", "nginx", "systemd", "toml", "templates", "probe", "man", "completions"]),
+        (&["print", "--help"],           &["htaccess", "lighttpd", "fcgid", "proxy-fcgi", "nginx", "lighttpd-authorizer", "nginx-auth", "authorizer", "caddy", "systemd", "toml", "templates", "probe", "man", "completions"]),
         (&["help", "print", "completions"], &["SHELL", "bash", "zsh", "fish"]),
     ];
     for (args, words) in commands {

@@ -102,6 +102,8 @@ fn assert_allowed(name: &str, response: &Response) {
     assert_eq!(VARIABLES.map(named), [Some("ada"), Some("")], "{name}");
     assert_eq!(response.body, b"", "{name}");
     assert_changes_nothing(name, response);
+    // Apache adds the fields to those of the page that the visitor gets.
+    assert_eq!(response.headers.len(), 4, "{name}: {response:?}");
 }
 
 #[track_caller]

@@ -82,7 +82,10 @@ impl Daemon {
     pub(super) fn start(site: &Site, socket: Socket, more: &[(&str, &str)]) -> Self {
         let (root, owner) = (User::current(), server_user());
         site.folder("bin", root, 0o755);
-        let state = site.folder("state", owner, 0o700);
+        let state = site.path().join("state");
+        if !state.exists() {
+            site.folder("state", owner, 0o700);
+        }
         let program = site.program("bin/signet", root);
         let log = site.file("daemon.log", "", owner, 0o600);
 

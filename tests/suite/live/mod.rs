@@ -7,6 +7,7 @@
 //! - `beside`: what a site had before is served as before
 //! - `hostile`: requests that no browser sends, and which of the two, server
 //!   or program, is to stop each
+//! - `protect`: what the server serves itself, only to logged-in visitors
 
 mod advice;
 mod answers;
@@ -21,6 +22,7 @@ mod hostile;
 pub(crate) mod lighttpd;
 mod printed;
 mod private;
+mod protect;
 mod proxy;
 pub(crate) mod site;
 mod suexec;

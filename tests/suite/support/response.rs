@@ -82,7 +82,14 @@ impl Response {
                 return Err(format!("{name} twice"));
             }
         }
-        let kind = self.header("Content-Type").ok_or("no Content-Type")?;
+        // An answer to a web server that asks has no content to have a type.
+        let tells_a_user = ["Remote-User", "Variable-REMOTE_USER"]
+            .iter()
+            .any(|name| self.header(name).is_some());
+        let kind = match self.header("Content-Type") {
+            None if tells_a_user && self.body.is_empty() => "application/octet-stream",
+            kind => kind.ok_or("no Content-Type")?,
+        };
         // Bytes have none (RFC 2046, 4.5.1), and a file, which has no policies for pages,
         // may be in any encoding.
         let is_page = self.header("Content-Security-Policy").is_some();
