@@ -19,8 +19,9 @@ error_texts! { NoPasswords:
 ///
 /// # Errors
 ///
-/// Status 503, with the remedy in the log, if there is neither a users file nor `LOGIN_URL`: whatever the session
-/// says, anybody could have chosen its name. Status 503 if the users file cannot be read.
+/// Status 503, with the remedy in the log, if there is neither a users file nor `LOGIN_URL`:
+/// whatever the session says, anybody could have chosen its name. Status 503 if the users
+/// file cannot be read.
 pub(crate) fn user(context: &Context, session: &Session) -> Result<Option<String>, Failure> {
     if let Some(name) = session.proved_username() {
         return Ok(Some(name.to_owned()));

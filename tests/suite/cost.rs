@@ -11,6 +11,7 @@ use rustix::process::Signal;
 
 use crate::deploy::static_program;
 use crate::fastcgi::{answered, asks, login as login_params, with};
+use crate::guard::ADA;
 use crate::support::application::{Application, at};
 use crate::support::cgi::compiled;
 use crate::support::fastcgi::request;
@@ -140,40 +141,90 @@ fn a_request_costs_what_is_recorded() {
     assert!(!differs, "{ON_PURPOSE}:\n{measured}");
 }
 
-/// The instructions of a worker that answers the index to a logged-in visitor this many
-/// times, each on a new connection, as lighttpd and Apache make them.
-fn instructions_of_worker(requests: u16) -> u64 {
-    let state = StateDir::new();
-    state.write("secret_key", "a key for these tests, and no other", 0o600);
-    let mut command = at(Path::new(VALGRIND[0]), &state);
-    command.args(&VALGRIND[1..]).arg(static_program());
-    let worker = Application::worker(command.env_remove("SIGNET_SECRET_KEY"));
-    let ask = |params: &[(&str, String)], body: &[u8]| {
-        let mut client = worker.connect();
-        client.send(&request(1, false, params, body));
-        answered(&mut client, 1)
-    };
-    let form = "username=admin";
-    let response = ask(&login_params(form), form.as_bytes());
-    let cookie = response.cookie("session").expect("a cookie").value;
-    let index = with(asks("GET", "/"), "HTTP_COOKIE", format!("session={cookie}"));
-    for _ in 0..requests {
-        let page = ask(&index, b"");
-        assert!(page.words().contains("Logged in as admin"), "{page:?}");
+/// What a worker is asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// The users file, if there is one.
+    users: Option<&'static str>,
+    /// The form of the login, if the visitor is logged in.
+    login: Option<&'static str>,
+    route: &'static str,
+}
+
+impl Asked {
+    /// The instructions of a worker that answers a visitor this many times, each on a new
+    /// connection, as lighttpd and Apache make them.
+    fn instructions(self, requests: u16) -> u64 {
+        let state = StateDir::new();
+        state.write("secret_key", "a key for these tests, and no other", 0o600);
+        if let Some(users) = self.users {
+            state.write("users", users, 0o600);
+        }
+        let mut command = at(Path::new(VALGRIND[0]), &state);
+        command.args(&VALGRIND[1..]).arg(static_program());
+        let worker = Application::worker(command.env_remove("SIGNET_SECRET_KEY"));
+        let ask = |params: &[(&str, String)], body: &[u8]| {
+            let mut client = worker.connect();
+            client.send(&request(1, false, params, body));
+            answered(&mut client, 1)
+        };
+        let mut params = asks("GET", self.route);
+        if let Some(form) = self.login {
+            let response = ask(&login_params(form), form.as_bytes());
+            let cookie = response.cookie("session").expect("a cookie").value;
+            params = with(params, "HTTP_COOKIE", format!("session={cookie}"));
+        }
+        for _ in 0..requests {
+            let answer = ask(&params, b"");
+            let is_seen = match self.route {
+                "/auth" => answer.header("Remote-User").is_some(),
+                _ => answer.words().contains("Logged in as"),
+            };
+            assert_eq!(is_seen, self.login.is_some(), "{answer:?}");
+        }
+        worker.signal(Signal::TERM);
+        collected(&String::from_utf8_lossy(&worker.wait().stderr))
     }
-    worker.signal(Signal::TERM);
-    collected(&String::from_utf8_lossy(&worker.wait().stderr))
+
+    /// The instructions of one more request.
+    fn instructions_of_one(self) -> u64 {
+        const REQUESTS: u16 = 100;
+        let more = self.instructions(1 + REQUESTS) - self.instructions(1);
+        more / u64::from(REQUESTS)
+    }
 }
 
 #[test]
 #[ignore = "needs the static program and valgrind: run tests/run"]
 fn a_request_by_fastcgi_costs_what_is_recorded() {
     const NAME: &str = "FastCGI: index, logged in";
-    const REQUESTS: u16 = 100;
-    let more = instructions_of_worker(1 + REQUESTS) - instructions_of_worker(1);
-    let instructions = more / u64::from(REQUESTS);
+    let asked = Asked {
+        users: None,
+        login: Some("username=admin"),
+        route: "/",
+    };
+    let instructions = asked.instructions_of_one();
     let [.., before] = recorded(NAME);
     let measured = format!("{NAME}\t0\t0\t{instructions}");
     println!("{measured}");
     assert!(is_near(instructions, before), "{ON_PURPOSE}:\n{measured}");
+}
+
+/// A web server asks before each file that it sends.
+#[test]
+#[ignore = "needs the static program and valgrind: run tests/run"]
+fn a_check_by_fastcgi_costs_no_more_than_the_index() {
+    for login in [None, Some("username=ada&password=correct+horse")] {
+        let [index, auth] = ["/", "/auth"].map(|route| {
+            let users = Some(ADA);
+            let asked = Asked {
+                users,
+                login,
+                route,
+            };
+            asked.instructions_of_one()
+        });
+        println!("{login:?}: index {index}, /auth {auth}");
+        assert!(auth <= index, "{login:?}: index {index}, /auth {auth}");
+    }
 }
