@@ -90,11 +90,11 @@ fn a_login_at_either_is_one_at_both() {
 
         let out = visitor.flask("GET", "/logout", json!(null));
         assert_eq!((out.status, out.header("location")), (302, Some("/")));
-        // Flask takes the name out; the date of the beginning stays.
+        // Flask takes the name out; the date of the beginning and the demo's mark stay.
         let left = visitor.jar.header("/", false).expect("a cookie");
         let value = left.strip_prefix("session=").expect("ours alone");
         let read = super::oracle(setup).read_session(value).expect("signed");
-        assert_eq!(read.0, "{}");
+        assert_eq!(read.0, r#"{"_demo":"admin"}"#);
         visitor.sees(NOBODY);
     }
 }
@@ -115,7 +115,8 @@ fn what_flask_stored_survives_a_login_at_signet() {
         let kept = visitor.jar.header("/", false).expect("a cookie");
         let value = kept.strip_prefix("session=").expect("ours alone");
         let (json, _, _) = super::oracle(setup).read_session(value).expect("signed");
-        let want = r#"{"_flashes":[{" t":["message","saved"]}],"username":"admin"}"#;
+        let want =
+            r#"{"_demo":"admin","_flashes":[{" t":["message","saved"]}],"username":"admin"}"#;
         assert_eq!(json, want);
     }
 }

@@ -288,7 +288,11 @@ impl Protected {
         let reply = http::post(self.port, "/account/login", &[], &form);
         assert_eq!(reply.status, 303, "{}: {reply:?}", self.name);
         let cookies = reply.cookies();
-        let session = cookies.iter().find(|cookie| cookie.name == "session");
+        // One at the path of signet is deleted.
+        let mut cookies = cookies
+            .iter()
+            .filter(|cookie| cookie.attribute("Path") == Some("/"));
+        let session = cookies.find(|cookie| cookie.name == "session");
         format!("Cookie: session={}", session.expect("a session").value)
     }
 
