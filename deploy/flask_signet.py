@@ -83,9 +83,8 @@ def log_in(name):
 
 def fingerprint(key, name, password_hash):
     """What binds a session to the password of its user."""
-    derived = hmac.digest(key, b"signet.fingerprint", "sha256")
-    digest = hmac.digest(derived, name.encode() + b"\0" + password_hash, "sha256")
-    return base64.urlsafe_b64encode(digest).rstrip(b"=")
+    message = b"\0".join([b"signet.fingerprint", name.encode(), password_hash])
+    return base64.urlsafe_b64encode(hmac.digest(key, message, "sha256")).rstrip(b"=")
 
 
 class SignetSession(SecureCookieSessionInterface):

@@ -30,6 +30,13 @@ texts! {
         new_password_again = "New password again";
         password_rule = ["At least ", " characters of any kind."];
         ends_other_logins = "You stay logged in here. All other browsers are logged out.";
+        your_sessions = "Where you are logged in";
+        this_browser = "This browser";
+        logged_in_since = ["Logged in since ", ""];
+        last_used = ["Last used ", ""];
+        end_session = "End this session";
+        end_other_sessions = "End all other sessions";
+        most_sessions = ["The last ", " sessions are shown. The button below ends all others, too."];
         back = "back";
         to_first_page = "to the first page";
         files = "Files";
@@ -55,7 +62,7 @@ texts! {
 
     // What came of a click on "Log out everywhere".
     logged_out_everywhere = "You are logged out everywhere.";
-    logged_out_here_only = "You are logged out in this browser only. Other browsers could not be logged out: too many names use this at the moment.";
+    logged_out_here_only = "You are logged out in this browser only. Other browsers could not be logged out at the moment.";
 
     // What came of a change of the password.
     password_changed = "Your password is changed. All other browsers are logged out.";
@@ -70,6 +77,14 @@ texts! {
     users_of_another(owner: &str, user: &str) = "This program runs as the user {user}, but only {owner} can change the users file. Please ask the owner of this site for another password.";
     users_read_only(mode: u32) = "The users file is read-only (permissions {mode:o}). Please ask the owner of this site for another password.";
 
+    // The list of a user's sessions.
+    moment(year: i32, month: u8, day: u8, hour: u8, minute: u8) = "{year}-{month:02}-{day:02}, {hour:02}:{minute:02} UTC";
+    early_last_use(time: &str) = "A session may have been used up to {time} later than its last use says.";
+    last_change = "The last use is the last change of a session. It may have been used later.";
+    session_ended = "The session has ended.";
+    session_gone = "That session had ended before.";
+    other_sessions_ended = "All other sessions have ended.";
+
     // What is wrong with the name in the login form.
     no_name = "Please type your name.";
     no_password = "Please type your password.";
@@ -80,6 +95,8 @@ texts! {
     one_second = "a second";
     seconds(number: u64) = "{number} seconds";
     minutes(number: u64) = "{number} minutes";
+    hours(number: u64) = "{number} hours";
+    days(number: u64) = "{number} days";
     two_names = "The form had two names; please type one.";
     long_name(letters: usize) = "That name is too long. Please use at most {letters} letters.";
     control_characters = "That name has characters that cannot be used.";

@@ -4,6 +4,7 @@ use http::{Method, StatusCode};
 
 pub(super) use super::password::{CHANGED, change_password, password};
 use super::response::{response, response_with};
+pub(super) use super::sessions::sessions;
 use super::texts::ENGLISH;
 use super::{Index, Login, Logout, attempt, username};
 use crate::server::{Context, Error, Failure, Form, LocalPath, Request, Response};
@@ -25,9 +26,8 @@ pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response
     let has_changed = !session.take_flashes_of(CHANGED).is_empty();
     let username = username_in(session);
     let has_own_login = context.config.login_url.is_none();
-    // Without a users file, no session has a fingerprint.
-    let is_proved = !username.is_empty() && session.contains_key(FINGERPRINT) && has_own_login;
-    let is_user = is_proved || !username.is_empty() && !has_own_login;
+    let has_password = session.has_password();
+    let is_user = has_password || !username.is_empty() && !has_own_login;
     let has_files = is_user && context.config.guard.has_files();
     let files = has_files.then(|| context.mount.url_of_file(b"/"));
     let page = Index {
@@ -39,7 +39,8 @@ pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response
             (false, false, true) => t.password_changed,
             (false, false, false) => "",
         },
-        password_change: context.config.password_change && is_proved,
+        password_change: context.config.password_change && has_password,
+        session_list: has_password && users::sessions::are_listed(context),
         can_log_out: has_own_login,
         everywhere: has_own_login && context.config.has_revocations(),
     };
@@ -112,7 +113,7 @@ pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response
             return again(&username, &error, StatusCode::BAD_REQUEST);
         }
     };
-    match users::log_in(context, &users, session, &username, &password)? {
+    match users::log_in(context, &users.bytes, session, &username, &password)? {
         Ok(()) => {
             session.set_permanent(remember);
             Ok(logged_in)

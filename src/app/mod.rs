@@ -11,6 +11,7 @@ mod page;
 mod password;
 mod remedy;
 mod response;
+mod sessions;
 mod texts;
 mod username;
 
@@ -43,7 +44,7 @@ macro_rules! pages {
                 .authorizer(guard::answer::authorizer)
                 .files(files::files)
                 .templates(BUILT_IN)
-                .check_login(crate::users::check_login)
+                .check_login(crate::users::check_login())
                 .error_page(error::page)
         }
 
@@ -97,7 +98,8 @@ pages! {
         // `can_log_out`: whether the login is signet's own. `everywhere`: whether the button "Log out everywhere" works.
         // `message`: the result of the last click on it, or of a change of the password.
         // `password_change`: whether the user has a password and can change it.
-        Index { username: &'a str, files: &'a str, everywhere: bool, message: &'a str, password_change: bool, can_log_out: bool }
+        // `session_list`: whether the user's sessions are on a page.
+        Index { username: &'a str, files: &'a str, everywhere: bool, message: &'a str, password_change: bool, can_log_out: bool, session_list: bool }
     "/login" [GET, POST] login takes_form => "login.html"
         // `next`: the page to return to. `remember`: the initial state of the box.
         Login { username: &'a str, error: &'a str, next: &'a str, has_password: bool, remember: bool, demo_note: bool }
@@ -107,6 +109,10 @@ pages! {
         // `error`: about the old password. `new_error`: about the new one. `problem`: why no
         // password can be changed. `fewest`: characters of a new password.
         ChangePassword { username: &'a str, error: &'a str, new_error: &'a str, problem: &'a str, fewest: u16 }
+    "/sessions" [GET, POST] sessions takes_form => "sessions.html"
+        // `message`: the result of the last click. `others`: whether there are other sessions.
+        // `note`: what the last use means. `most`: how many are shown if there are more.
+        Sessions { sessions: &'a [sessions::Row], message: &'a str, others: bool, note: &'a str, most: u16 }
 }
 
 #[cfg(test)]
@@ -138,17 +144,36 @@ mod tests {
     }
 
     #[rustfmt::skip]
-    const PAGES: [&dyn Page; 10] = [
-        &Index { username: "", files: "", everywhere: true, message: "<b>&", password_change: false, can_log_out: true },
-        &Index { username: "zq'\"><b>&{{7*7}}", files: "/a?r=/files/&<b>", everywhere: true, message: "", password_change: true, can_log_out: true },
-        &Index { username: "ada", files: "/files/", everywhere: false, message: "", password_change: true, can_log_out: true },
-        &Index { username: "ada", files: "", everywhere: false, message: "", password_change: false, can_log_out: false },
+    const PAGES: [&dyn Page; 12] = [
+        &Index { username: "", files: "", everywhere: true, message: "<b>&", password_change: false, can_log_out: true, session_list: false },
+        &Index { username: "zq'\"><b>&{{7*7}}", files: "/a?r=/files/&<b>", everywhere: true, message: "", password_change: true, can_log_out: true, session_list: true },
+        &Index { username: "ada", files: "/files/", everywhere: false, message: "", password_change: true, can_log_out: true, session_list: true },
+        &Index { username: "ada", files: "", everywhere: false, message: "", password_change: false, can_log_out: false, session_list: false },
         &Login { username: "", error: "", next: "", has_password: false, remember: false, demo_note: true },
         &Login { username: "zq'\"><b>&", error: "no", next: "/a?b=<b>&", has_password: true, remember: true, demo_note: false },
         &Logout { username: "ada" },
         &ChangePassword { username: "zq'\"><b>&", error: "no", new_error: "", problem: "", fewest: 8 },
         &ChangePassword { username: "ada", error: "", new_error: "<b>&", problem: "", fewest: 8 },
         &ChangePassword { username: "ada", error: "", new_error: "", problem: "<b>&", fewest: 8 },
+        &Sessions { sessions: &[], message: "", others: false, note: "<b>&", most: 0 },
+        &Sessions { sessions: ROWS, message: "<b>&", others: true, note: "", most: 100 },
+    ];
+
+    const ROWS: &[sessions::Row] = &[
+        sessions::Row {
+            number: 1,
+            handle: String::new(),
+            since: String::new(),
+            used: String::new(),
+            is_own: true,
+        },
+        sessions::Row {
+            number: 2,
+            handle: String::new(),
+            since: String::new(),
+            used: String::new(),
+            is_own: false,
+        },
     ];
 
     fn listings() -> [&'static dyn Page; 2] {

@@ -79,7 +79,7 @@ pub(super) fn password(request: &Request, session: &mut Session) -> Result<Respo
             return again(&error, StatusCode::BAD_REQUEST);
         }
     };
-    match users::change_password(context, &users, session, &username, &old, &new)? {
+    match users::change_password(context, &users.bytes, session, &username, &old, &new)? {
         PasswordChange::Changed => {
             session.flash(CHANGED, "");
             Ok(redirect(&context.mount.url_for("/")))

@@ -50,7 +50,6 @@ impl Config {
             settings: self.cookie.clone(),
             storage,
             revocations,
-            accepts_any_name: true,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Data about a request that is not in its head or body.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::Request;
@@ -12,20 +13,21 @@ use crate::session::cookie::{CookiePath, CookieScope};
 
 /// Judges the login in a session: the text under
 /// [`FINGERPRINT`](crate::session::FINGERPRINT) proves that the user logged in.
-pub(crate) type CheckLogin = fn(&Context, &str, Option<&str>) -> Result<Login, Failure>;
+pub(crate) type CheckLogin =
+    dyn Fn(&Context, &str, Option<&str>) -> Result<Login, Failure> + Send + Sync;
 
 /// A template of the program: file name and source.
 #[cfg(feature = "templates")]
 pub(super) type Template = (&'static str, &'static str);
 
 /// Data about a request, in the request's extensions.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
     pub(crate) routes: Arc<Routes>,
     #[cfg(feature = "templates")]
     pub(super) templates: &'static [Template],
-    pub(super) check_login: Option<CheckLogin>,
+    pub(super) check_login: Option<Arc<CheckLogin>>,
     pub(crate) vars: MetaVariables,
     pub(crate) mount: Mount,
     /// The URL of a file in a protected folder.
@@ -34,6 +36,12 @@ pub(crate) struct Context {
     pub(crate) interface: Interface,
     /// Unix seconds.
     pub(crate) now: u64,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Context(..)")
+    }
 }
 
 impl Context {
@@ -77,6 +85,15 @@ impl Context {
             path: path.unwrap_or(mount),
             mount,
             secure: config.cookie_secure.unwrap_or_else(is_https),
+        }
+    }
+
+    /// What the username of a session is worth, by its fingerprint.
+    #[cfg(feature = "program")]
+    pub(crate) fn judge(&self, username: &str, fingerprint: Option<&str>) -> Login {
+        match &self.check_login {
+            Some(check) => check(self, username, fingerprint).unwrap_or(Login::Unknown),
+            None => Login::AnyName,
         }
     }
 

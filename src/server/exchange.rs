@@ -24,12 +24,12 @@ use crate::gateway::{
     ProcessInput, Role, Site,
 };
 use crate::session::revocation::EndError;
-use crate::session::{CheckLogin, EVERYWHERE, Session, SessionInterface};
+use crate::session::{CheckLogin, EVERYWHERE, Login, Session, SessionInterface};
 
 /// The flashed message if [`Session::end_everywhere`] could end only this session.
 ///
 /// [`Session::end_everywhere`]: crate::session::Session::end_everywhere
-const ENDED_HERE_ONLY: &str = "You are logged out in this browser only. Other browsers could not be logged out: too many names use this at the moment.";
+const ENDED_HERE_ONLY: &str = "You are logged out in this browser only. Other browsers could not be logged out at the moment.";
 
 /// The response to the request of a CGI process. Of `stdin`, no more than the body of
 /// the request is read.
@@ -121,7 +121,7 @@ pub(super) fn respond_by(
         routes: Arc::clone(&server.routes),
         #[cfg(feature = "templates")]
         templates: server.templates,
-        check_login: server.check_login,
+        check_login: server.check_login.clone(),
         vars,
         interface,
         now,
@@ -184,9 +184,10 @@ fn ask(handler: &Handler<'_>, context: &Arc<Context>) -> Result<Response, Failur
     let mut head = gateway::head(&context.vars, &context.mount)?;
     head.extensions.insert(Arc::clone(context));
     let request = Request::from_parts(head, Vec::new());
-    let (mut session, sessions) = lazy_session(context);
+    let (mut session, opened) = lazy_session(context);
     let outcome = handler(&request, &mut session);
-    sessions.take().transpose()?;
+    opened.interface.take().transpose()?;
+    opened.unknown.take().map_or(Ok(()), Err)?;
     match outcome.map_err(|err| err.0) {
         Err(Failure::LoginRequired(url)) => Ok(redirect_by(StatusCode::SEE_OTHER, &url)),
         outcome => outcome,
@@ -280,12 +281,12 @@ fn answer(
         head.extensions.insert(Arc::new(parameters));
     }
     let request = Request::from_parts(head, body);
-    let (mut session, sessions) = lazy_session(context);
+    let (mut session, opened) = lazy_session(context);
     let accessed = session.mark();
     let outcome = handler(&request, &mut session);
     let is_replaced = !accessed.is_of(&session);
     used.set(accessed.get() || is_replaced);
-    let sessions = sessions.take().transpose()?;
+    let sessions = opened.interface.take().transpose()?;
     if is_replaced {
         return Err(Failure::ReplacedSession);
     }
@@ -297,49 +298,71 @@ fn answer(
         }
         outcome => outcome?,
     };
+    // A logout works all the same.
+    match opened.unknown.take() {
+        Some(failure) if !session.is_logout() => return Err(failure),
+        Some(failure) => failure.reason().into_iter().for_each(gateway::log),
+        None => {}
+    }
     if let Some(sessions) = sessions {
         save(context, &sessions, session, &mut response)?;
     }
     Ok(response)
 }
 
-/// The interface that saves a session, or why it cannot be opened; `None` if the handler
-/// does not use the session.
-type Opened = Rc<Cell<Option<Result<SessionInterface, Failure>>>>;
+/// What becomes of a session when it is opened.
+#[derive(Default)]
+struct Opened {
+    /// The interface that saves it, or why it cannot be opened; `None` if the handler does
+    /// not use the session.
+    interface: Cell<Option<Result<SessionInterface, Failure>>>,
+    /// Why its login could not be judged.
+    unknown: Cell<Option<Failure>>,
+}
 
 /// The session of a request, which its first use opens.
-fn lazy_session(context: &Arc<Context>) -> (Session, Opened) {
-    let sessions = Opened::default();
+fn lazy_session(context: &Arc<Context>) -> (Session, Rc<Opened>) {
+    let opened = Rc::<Opened>::default();
     let session = Session::lazy({
-        let (context, sessions) = (Arc::clone(context), Rc::clone(&sessions));
-        move || match open(&context) {
+        let (context, opened) = (Arc::clone(context), Rc::clone(&opened));
+        move || match open(&context, &opened.unknown) {
             Ok((interface, mut session)) => {
                 if context.config.session_permanent {
                     session.set_permanent_by_default();
                 }
-                sessions.set(Some(Ok(interface)));
+                opened.interface.set(Some(Ok(interface)));
                 session
             }
             Err(failure) => {
-                sessions.set(Some(Err(failure)));
+                opened.interface.set(Some(Err(failure)));
                 Session::new()
             }
         }
     });
-    (session, sessions)
+    (session, opened)
 }
 
-/// Opens the session of a request.
-fn open(context: &Context) -> Result<(SessionInterface, Session), Failure> {
+/// Opens the session of a request. If its login cannot be judged, `unknown` gets the
+/// reason.
+fn open(
+    context: &Context,
+    unknown: &Cell<Option<Failure>>,
+) -> Result<(SessionInterface, Session), Failure> {
     let Context { config, now, .. } = context;
     for refused in &config.refused_fallbacks {
         gateway::log(format_args!("{refused}; it is not used"));
     }
     let sessions = config.session_interface(*now)?;
-    let check = context.check_login;
-    let check =
-        check.map(|check| move |user: &str, proof: Option<&str>| check(context, user, proof));
-    let check = check.as_ref().map(|check| check as CheckLogin<'_, Failure>);
+    let check = context.check_login.as_ref().map(|check| {
+        move |user: &str, proof: Option<&str>| {
+            check(context, user, proof).unwrap_or_else(|failure| {
+                // That of another cookie is the same.
+                unknown.set(Some(failure));
+                Login::Unknown
+            })
+        }
+    });
+    let check = check.as_ref().map(|check| check as CheckLogin<'_>);
     let opened = sessions.open(context.vars.all("HTTP_COOKIE"), check, *now)?;
     for err in opened.refused {
         gateway::log(err);
@@ -363,12 +386,17 @@ fn save(
     response: &mut Response,
 ) -> Result<(), Failure> {
     let Context { now, .. } = context;
-    if !sessions.end_everywhere(&session, *now)? {
+    let have_ended = sessions.end_everywhere(&session, *now)?;
+    if !have_ended {
         gateway::log(EndError::TooMany);
+    }
+    if !have_ended || session.ends_unknown() {
         session.flash(EVERYWHERE, ENDED_HERE_ONLY);
     }
     session.apply_default_permanence();
-    let mut lines = match sessions.save(&session, context.cookie_scope(), *now) {
+    let mut lines = match sessions.save(&session, context.cookie_scope(), *now, &|err| {
+        gateway::log(err)
+    }) {
         // Only the time of the last use was to be saved: the page does not need that.
         Err(err) if !session.modified() => {
             gateway::log(err);

@@ -31,7 +31,7 @@ use crate::config::{Program, ProgramName};
 use crate::gateway::{
     self, Answer, Body, DeadlineReader, Interface, MetaVariables, Mount, ProcessInput,
 };
-use crate::session::Session;
+use crate::session::{Login, Session};
 
 pub(crate) use context::Context;
 pub use error_page::ErrorPage;
@@ -118,7 +118,7 @@ pub struct Server<'h> {
     error_page: ErrorHandler<'h>,
     #[cfg(feature = "templates")]
     templates: &'static [context::Template],
-    check_login: Option<context::CheckLogin>,
+    check_login: Option<Arc<context::CheckLogin>>,
     /// The handler of FastCGI's role Authorizer.
     authorizer: Option<Handler<'h>>,
 }
@@ -283,8 +283,11 @@ impl<'h> Server<'h> {
     }
 
     /// Has the login in every session judged by this function.
-    pub(crate) fn check_login(mut self, check: context::CheckLogin) -> Self {
-        self.check_login = Some(check);
+    pub(crate) fn check_login(
+        mut self,
+        check: impl Fn(&Context, &str, Option<&str>) -> Result<Login, Failure> + Send + Sync + 'static,
+    ) -> Self {
+        self.check_login = Some(Arc::new(check));
         self
     }
 

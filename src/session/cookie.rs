@@ -202,6 +202,11 @@ impl CookiePath {
     }
 }
 
+/// How often a permanent session is refreshed during its lifetime. With each response, as in
+/// Flask, no page could be cached. For users, `SESSION_REFRESH_EACH_REQUEST` in
+/// `src/config/table.rs` says "a tenth".
+const REFRESHES: u64 = 10;
+
 /// The attributes of the session's cookie, except those that depend on the request.
 #[derive(Clone, Debug)]
 pub struct CookieSettings {
@@ -268,6 +273,11 @@ impl CookieSettings {
             0 => MAX_VERIFIED_UNLIMITED,
             _ => MAX_VERIFIED,
         }
+    }
+
+    /// Seconds after which a session that is in use is saved again.
+    pub(crate) fn refreshed_after(&self) -> u64 {
+        (self.lifetime / REFRESHES).max(1)
     }
 
     /// Whether a session that began at this moment has reached

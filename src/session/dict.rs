@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::id::SessionId;
+use super::login::{FINGERPRINT, Login};
 use super::moment::Moment;
 use super::tagged_json::{Error, Number, Value, Verbatim};
 
@@ -134,21 +135,33 @@ pub(super) struct State {
     /// The other valid sessions whose cookies the request sent. An empty one stands for
     /// cookies that were not verified, or that have the same value.
     pub(super) others: Vec<Session>,
-    /// The users whose sessions all have to end, and the latest moment at which one of
-    /// their sessions in this request began.
-    pub(super) ended_users: Vec<(String, Moment)>,
+    /// The users whose sessions all have to end.
+    pub(super) ended_users: Vec<EndedUser>,
+    /// What its username is worth, if that was judged.
+    login: Option<Login>,
+    /// Whether this request removed the username, also one that it was not shown.
+    logged_out: bool,
+    /// Whether all sessions of a user have to end whose login could not be judged.
+    ends_unknown: bool,
     /// `Set-Cookie` values of other cookies.
     cookies: Vec<String>,
     modified: bool,
     renewed: bool,
     cleared: bool,
     logged_in: bool,
-    /// Whether the loaded user has logged in with the password that is valid now, or by
-    /// another program.
-    proved: bool,
     /// Whether a session that begins with this request is permanent, unless the handler
     /// decides.
     permanent_by_default: bool,
+}
+
+/// A user whose sessions all have to end.
+#[derive(Clone, Debug)]
+pub(super) struct EndedUser {
+    pub(super) name: String,
+    /// The latest moment at which one of the user's sessions in this request began.
+    pub(super) began: Moment,
+    /// Whether the user has a password, so that the name is no invented one.
+    pub(super) has_password: bool,
 }
 
 impl Clone for Session {
@@ -272,7 +285,10 @@ impl Session {
     /// began. Flask reserves `_permanent` and `_flashes`.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
         let key = key.into();
-        self.state_mut().logged_in |= key == USERNAME;
+        if key == USERNAME {
+            let state = self.state_mut();
+            (state.logged_in, state.login) = (true, None);
+        }
         self.touch().insert(key, value.into())
     }
 
@@ -295,6 +311,9 @@ impl Session {
     /// Removes `key` and returns its value: Python's `pop(key, None)`. Removing an
     /// absent key is not a change.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
+        if key == USERNAME {
+            self.state_mut().logged_out = true;
+        }
         match self.contains_key(key) {
             true => self.touch().remove(key),
             false => None,
@@ -311,6 +330,7 @@ impl Session {
     pub fn clear(&mut self) {
         self.renew();
         self.state_mut().cleared = true;
+        self.state_mut().logged_out = true;
         self.state_mut().changed = Some(BTreeMap::new());
     }
 
@@ -365,23 +385,47 @@ impl Session {
     /// Logs the user out in every browser: ends all sessions of the same [`USERNAME`]
     /// that began before now, in signed cookies and in a store.
     ///
-    /// At most [`MAX_INVENTED`] names can have a revocation mark. If there are as many
-    /// and this name has none, only this session ends, and a message of the category
-    /// [`EVERYWHERE`] is flashed.
+    /// At most [`MAX_INVENTED`] names can have a revocation mark, unless their users have
+    /// passwords. If there are as many and this name has none, only this session ends, and
+    /// a message of the category [`EVERYWHERE`] is flashed. So it is while the users file
+    /// cannot be read.
     ///
     /// [`MAX_INVENTED`]: super::revocation::MAX_INVENTED
     pub fn end_everywhere(&mut self) {
-        let mut users = Vec::<(String, Moment)>::new();
-        let sessions = std::iter::once(&*self).chain(&self.state().others);
-        for (session, user) in sessions.filter_map(|session| Some((session, session.user()?))) {
-            let began = session.state().started;
-            match users.iter_mut().find(|(other, _)| other == user) {
-                Some((_, latest)) => *latest = began.max(*latest),
-                None => users.push((user.to_owned(), began)),
+        let users = self.users();
+        let state = self.state_mut();
+        state.ended_users = users;
+        state.ends_unknown = state.login == Some(Login::Unknown);
+        self.remove(USERNAME);
+    }
+
+    /// The users of the sessions in this request.
+    fn users(&self) -> Vec<EndedUser> {
+        let mut users = Vec::<EndedUser>::new();
+        let sessions = std::iter::once(self).chain(&self.state().others);
+        for (session, name) in sessions.filter_map(|session| Some((session, session.user()?))) {
+            let (began, has_password) = (session.state().started, session.has_password());
+            match users.iter_mut().find(|user| user.name == name) {
+                Some(user) => {
+                    user.began = began.max(user.began);
+                    user.has_password |= has_password;
+                }
+                None => users.push(EndedUser {
+                    name: name.to_owned(),
+                    began,
+                    has_password,
+                }),
             }
         }
-        self.state_mut().ended_users = users;
-        self.remove(USERNAME);
+        users
+    }
+
+    /// Ends all other sessions of the user, as [`Session::end_everywhere`] does. This one
+    /// gets a new id and beginning.
+    #[cfg(feature = "program")]
+    pub(crate) fn end_elsewhere(&mut self) {
+        self.state_mut().ended_users = self.users();
+        self.renew();
     }
 
     /// Adds a message for the next page (Flask's `flash`).
@@ -456,22 +500,56 @@ impl Session {
         user(self.values())
     }
 
-    /// Records that the loaded user has logged in with the password that is valid now, or by
-    /// another program.
-    pub(super) fn prove_user(&mut self) {
-        self.state_mut().proved = true;
+    /// Sets what its username is worth.
+    pub(super) fn set_login(&mut self, login: Login) {
+        let state = self.state_mut();
+        state.login = Some(login);
+        match login {
+            Login::AnyName | Login::Valid | Login::OfAnother | Login::Ended => {}
+            // As if the session had been loaded without it.
+            Login::Unproven => drop(state.loaded.remove(USERNAME)),
+            // If the session is saved, the login is not.
+            Login::Unknown => {
+                let mut values = state.loaded.clone();
+                for key in [USERNAME, FINGERPRINT] {
+                    values.remove(key);
+                }
+                state.changed = Some(values);
+            }
+        }
+    }
+
+    /// Binds the session to the password of its user, and gives it a new id and beginning.
+    pub(crate) fn prove(&mut self, fingerprint: String) {
+        self.insert(FINGERPRINT, fingerprint);
+        self.state_mut().login = Some(Login::Valid);
+        // Also if the same user was logged in already.
+        self.renew();
+    }
+
+    /// Whether its user has logged in with a password, before or with this request.
+    pub(crate) fn has_password(&self) -> bool {
+        self.state().login == Some(Login::Valid) && self.user().is_some()
     }
 
     /// As [`Session::username`], if the request's cookie proves that the user has logged in
     /// with the password that is valid now, or by another program whose login is accepted.
     pub(crate) fn proved_username(&self) -> Option<&str> {
-        let name = self.username();
-        name.filter(|name| self.state().proved && user(&self.state().loaded) == Some(*name))
+        let name = self.username()?;
+        let state = self.state();
+        let is_proved = matches!(state.login, Some(Login::Valid | Login::OfAnother));
+        (is_proved && user(&state.loaded) == Some(name)).then_some(name)
     }
 
-    /// Leaves out [`USERNAME`], as if the session had been loaded without it.
-    pub(super) fn forget_user(&mut self) {
-        self.state_mut().loaded.remove(USERNAME);
+    /// Whether [`Session::end_everywhere`] was called for a user whose login could not be
+    /// judged: then only this session ends.
+    pub(crate) fn ends_unknown(&self) -> bool {
+        self.state().ends_unknown
+    }
+
+    /// Whether this request ends a login, also one that could not be judged.
+    pub(crate) fn is_logout(&self) -> bool {
+        self.state().logged_out && self.user().is_none()
     }
 
     /// Whether it gets a new id.

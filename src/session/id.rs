@@ -42,6 +42,28 @@ impl SessionId {
     pub fn hash(&self) -> String {
         hash(self.0)
     }
+
+    /// As [`SessionId::hash`].
+    pub fn key(&self) -> SessionKey {
+        SessionKey(self.hash())
+    }
+}
+
+/// The key of a session in a store: the [`hash`](SessionId::hash) of its id. It opens no
+/// session.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SessionKey(String);
+
+impl SessionKey {
+    /// Reads 64 hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        is_hash(text).then(|| Self(text.to_owned()))
+    }
+
+    /// The 64 hex digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Debug for SessionId {

@@ -26,8 +26,6 @@ pub(crate) struct SessionInterface {
     pub(crate) storage: Storage,
     /// `None` if no revocation marks can be stored.
     pub(crate) revocations: Option<Box<dyn Revocations>>,
-    /// Whether visitors can log in by names that they invent.
-    pub(crate) accepts_any_name: bool,
 }
 
 impl SessionInterface {

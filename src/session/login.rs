@@ -1,8 +1,5 @@
 //! Whether the username of a session is a login, where users have passwords.
 
-use super::dict::{Session, USERNAME};
-use super::tagged_json::Value;
-
 /// The key of a session's dict that binds the login to the user's password. Flask
 /// keeps it when it signs the session again.
 pub const FINGERPRINT: &str = "_fingerprint";
@@ -26,42 +23,11 @@ pub(crate) enum Login {
     /// The fingerprint is wrong: the user was removed, or has another password. The
     /// session has ended.
     Ended,
+    /// It cannot be judged at the moment. The handler sees no login, and the request
+    /// fails unless it is a logout.
+    Unknown,
 }
 
 /// Judges a session's username by the text under [`FINGERPRINT`]. A value that is no
 /// text is passed as an empty one.
-pub(crate) type CheckLogin<'c, E> = &'c dyn Fn(&str, Option<&str>) -> Result<Login, E>;
-
-/// The session as far as its login is valid; `None` if it has ended.
-pub(super) fn checked<E>(
-    mut session: Session,
-    check: Option<CheckLogin<'_, E>>,
-) -> Result<Option<Session>, E> {
-    let (Some(check), Some(username)) = (check, session.user()) else {
-        return Ok(Some(session));
-    };
-    let fingerprint = match session.values().get(FINGERPRINT) {
-        Some(Value::String(text)) => Some(text.as_str()),
-        Some(_) => Some(""),
-        None => None,
-    };
-    match check(username, fingerprint)? {
-        Login::Valid => {
-            session.prove_user();
-            Ok(Some(session))
-        }
-        Login::AnyName => Ok(Some(session)),
-        Login::OfAnother => {
-            match session.values().get(DEMO) == session.values().get(USERNAME) {
-                true => session.forget_user(),
-                false => session.prove_user(),
-            }
-            Ok(Some(session))
-        }
-        Login::Unproven => {
-            session.forget_user();
-            Ok(Some(session))
-        }
-        Login::Ended => Ok(None),
-    }
-}
+pub(crate) type CheckLogin<'c> = &'c dyn Fn(&str, Option<&str>) -> Login;

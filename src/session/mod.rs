@@ -18,9 +18,13 @@ pub mod tagged_json;
 mod dict;
 mod id;
 mod interface;
+#[doc(hidden)]
+pub mod listed;
 mod login;
 mod merge;
 mod moment;
+#[cfg(feature = "program")]
+pub(crate) mod of_user;
 mod open;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
@@ -28,7 +32,7 @@ mod save;
 
 pub use dict::{EVERYWHERE, Flash, Session, USERNAME};
 #[doc(hidden)]
-pub use id::SessionId;
+pub use id::{SessionId, SessionKey};
 pub(crate) use interface::{SessionInterface, Storage};
 pub(crate) use login::{CheckLogin, Login};
 #[doc(hidden)]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::cookie;
-use super::dict::{Origin, Session};
+use super::dict::{Origin, Session, USERNAME};
 use super::id::SessionId;
 use super::interface::{STARTED, SessionInterface, Storage};
-use super::login::{CheckLogin, checked};
+use super::login::{CheckLogin, DEMO, FINGERPRINT, Login};
 use super::moment::Moment;
 use super::record::Record;
 use super::revocation::Ended;
@@ -47,6 +47,75 @@ error_texts! { DuplicateCookies:
     Self::NoneUsed => "as they differ or are too many, none is used";
 }
 
+/// A session whose login was judged.
+enum Checked {
+    /// It can be the session of the request.
+    Candidate(Session),
+    /// It had a login that does not count, and can be the session of a request without
+    /// another login.
+    Unproven(Session),
+    /// It has ended.
+    Ended,
+}
+
+/// The session as far as its login is valid.
+fn checked(mut session: Session, check: Option<CheckLogin<'_>>) -> Checked {
+    let (Some(check), Some(username)) = (check, session.user()) else {
+        return Checked::Candidate(session);
+    };
+    let fingerprint = match session.values().get(FINGERPRINT) {
+        Some(Value::String(text)) => Some(text.as_str()),
+        Some(_) => Some(""),
+        None => None,
+    };
+    let login = match check(username, fingerprint) {
+        Login::OfAnother if session.values().get(DEMO) == session.values().get(USERNAME) => {
+            Login::Unproven
+        }
+        login => login,
+    };
+    session.set_login(login);
+    match login {
+        Login::AnyName | Login::Valid | Login::OfAnother | Login::Unknown => {
+            Checked::Candidate(session)
+        }
+        Login::Unproven => Checked::Unproven(session),
+        Login::Ended => Checked::Ended,
+    }
+}
+
+/// The session that is used, of those that can be.
+#[derive(Default)]
+struct Chosen {
+    /// The newest, and which sessions of its user have ended.
+    found: Option<(Session, Ended)>,
+    others: Vec<Session>,
+    /// Whether they differ or are too many.
+    is_ambiguous: bool,
+}
+
+impl Chosen {
+    fn add(&mut self, session: Session, ended: Ended) {
+        let Some((newest, _)) = &self.found else {
+            self.found = Some((session, ended));
+            return;
+        };
+        self.is_ambiguous |= newest.values() != session.values();
+        match newest.state().saved >= session.state().saved {
+            true => self.others.push(session),
+            false => {
+                let older = self.found.replace((session, ended));
+                self.others.extend(older.map(|(older, _)| older));
+            }
+        }
+    }
+
+    fn has_login(&self) -> bool {
+        let mut sessions = self.found.iter().map(|(session, _)| session);
+        sessions.any(|session| session.user().is_some())
+    }
+}
+
 impl SessionInterface {
     /// The session of the `Cookie` headers; an empty session if there is none.
     ///
@@ -56,24 +125,23 @@ impl SessionInterface {
     /// order of cookies has no meaning (RFC 6265, 4.2.2). It is also empty if there are
     /// too many cookies to verify.
     ///
-    /// `check` judges the login of each session; without it, every name is one.
+    /// `check` judges the login of each session; without it, every name is one. A session
+    /// with a login that does not count is used only beside sessions without a login.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the store or the revocation marks cannot be read, and the
-    /// errors of `check`.
-    pub(crate) fn open<'h, E: From<StoreError>>(
+    /// [`StoreError`] if the store or the revocation marks cannot be read.
+    pub(crate) fn open<'h>(
         &self,
         headers: impl Iterator<Item = &'h [u8]>,
-        check: Option<CheckLogin<'_, E>>,
+        check: Option<CheckLogin<'_>>,
         now: u64,
-    ) -> Result<OpenedSession, E> {
+    ) -> Result<OpenedSession, StoreError> {
         let mut refused = Vec::new();
         let (mut tried, mut count, mut bytes) = ([("", false); MAX_COOKIES], 0, 0);
         let mut has_copies = false;
-        let mut found: Option<(Session, Ended)> = None;
-        let mut others: Vec<Session> = Vec::new();
-        let mut is_ambiguous = false;
+        let mut chosen = Chosen::default();
+        let mut unproven = Vec::new();
         let (mut first, mut has_others) = (None::<&str>, false);
         for value in headers.flat_map(|header| cookie::values_of(&self.settings.name, header)) {
             has_others |= *first.get_or_insert(value) != value;
@@ -86,7 +154,7 @@ impl SessionInterface {
             }
             bytes += value.len();
             if count == MAX_COOKIES || bytes > self.settings.max_verified() {
-                is_ambiguous = true;
+                chosen.is_ambiguous = true;
                 break;
             }
             tried[count] = (value, false);
@@ -96,7 +164,7 @@ impl SessionInterface {
                 Candidate::Token(signer) => self.verified(signer, value, now),
             };
             let Some(session) = session else { continue };
-            let ended = match (&found, &self.revocations) {
+            let ended = match (&chosen.found, &self.revocations) {
                 (Some((other, ended)), _) if other.user() == session.user() => *ended,
                 (_, Some(revocations)) => revocations.ended(session.user(), now)?,
                 (_, None) => Ended::Never,
@@ -105,20 +173,25 @@ impl SessionInterface {
             if ended.covers(started, now) || self.settings.is_too_old(started, now) {
                 continue;
             }
-            let Some(session) = checked(session, check)? else {
-                continue;
-            };
-            tried[count - 1].1 = true;
-            let Some((newest, _)) = &found else {
-                found = Some((session, ended));
-                continue;
-            };
-            is_ambiguous |= newest.values() != session.values();
-            match newest.state().saved >= session.state().saved {
-                true => others.push(session),
-                false => others.extend(found.replace((session, ended)).map(|(other, _)| other)),
+            let outcome = checked(session, check);
+            tried[count - 1].1 = !matches!(outcome, Checked::Ended);
+            match outcome {
+                Checked::Candidate(session) => chosen.add(session, ended),
+                Checked::Unproven(session) => unproven.push((session, ended)),
+                Checked::Ended => {}
             }
         }
+        for (session, ended) in unproven {
+            match chosen.has_login() {
+                true => chosen.others.push(session),
+                false => chosen.add(session, ended),
+            }
+        }
+        let Chosen {
+            found,
+            mut others,
+            is_ambiguous,
+        } = chosen;
         let duplicates = match is_ambiguous {
             true => Some(DuplicateCookies::NoneUsed),
             false => (has_others && found.is_some()).then_some(DuplicateCookies::OneUsed),

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::cookie::{self, CookieScope, CookieTooLarge};
-use super::dict::{Origin, PERMANENT, Session, USERNAME, is_permanent};
+use super::dict::{Origin, PERMANENT, Session, USERNAME, is_permanent, user};
 use super::id::SessionId;
 use super::interface::{STARTED, SessionInterface, Storage};
+use super::listed::SessionList;
+use super::login::FINGERPRINT;
 use super::merge::merge;
 use super::moment::Moment;
 use super::record::Record;
@@ -17,11 +19,6 @@ use super::tagged_json::{self, MAX_NESTING, Value};
 /// How often the session of a login gets a later start time because its user was
 /// logged out everywhere while it was saved.
 const MAX_DATINGS: usize = 8;
-
-/// How often a permanent session is refreshed during its lifetime. With each response, as in
-/// Flask, no page could be cached. For users, `SESSION_REFRESH_EACH_REQUEST` in
-/// `src/config/table.rs` says "a tenth".
-const REFRESHES: u64 = 10;
 
 /// Why a session could not be saved. Nothing was changed.
 #[derive(Debug)]
@@ -65,14 +62,14 @@ impl SessionInterface {
     /// [`SaveError`]: then nothing was changed.
     pub(crate) fn end_everywhere(&self, session: &Session, now: u64) -> Result<bool, SaveError> {
         let mut have_ended = true;
-        for (user, began) in &session.state().ended_users {
+        for user in &session.state().ended_users {
             let revocations = self.revocations.as_deref();
             let revocations = revocations.ok_or(SaveError::NoRevocations)?;
-            let users = match self.accepts_any_name {
-                true => Users::Invented(user),
-                false => Users::Known(user),
+            let users = match user.has_password {
+                true => Users::Known(&user.name),
+                false => Users::Invented(&user.name),
             };
-            match revocations.end(users, Some(*began), now) {
+            match revocations.end(users, Some(user.began), now) {
                 Ok(()) => {}
                 Err(EndError::TooMany) => have_ended = false,
                 Err(EndError::Store(err)) => return Err(err.into()),
@@ -81,10 +78,11 @@ impl SessionInterface {
         Ok(have_ended)
     }
 
-    /// Saves `session` and returns the `Set-Cookie` values to send.
+    /// Saves `session` and returns the `Set-Cookie` values to send. Calls `warn` with an
+    /// error that prevents nothing but a place in the list of the user's sessions.
     ///
     /// A cookie is sent if the session was modified; if it is permanent and was not
-    /// refreshed for a part of its lifetime (see [`REFRESHES`]); and, as a deletion, if it
+    /// refreshed for a part of its lifetime (see [`refreshed_after`](super::cookie::CookieSettings::refreshed_after)); and, as a deletion, if it
     /// was emptied. A visitor whose session is new and empty gets no cookie, nor does one
     /// whose session was ended while this request ran. If the request had several valid
     /// cookies and the session ends or gets a new user, the others are deleted: otherwise a
@@ -98,6 +96,7 @@ impl SessionInterface {
         session: &Session,
         scope: CookieScope<'_>,
         now: u64,
+        warn: &dyn Fn(StoreError),
     ) -> Result<Vec<String>, SaveError> {
         if session.modified() && tagged_json::is_too_deep(session.values()) {
             return Err(SaveError::TooDeep);
@@ -111,6 +110,7 @@ impl SessionInterface {
             scope,
             started: session.state().started,
             now,
+            warn,
         };
         if session.values().is_empty() {
             let is_deleted = session.emptied() && saving.delete()?;
@@ -192,6 +192,7 @@ struct Saving<'s> {
     /// When the session began: now, if it is a new one or has a new user.
     started: Moment,
     now: u64,
+    warn: &'s dyn Fn(StoreError),
 }
 
 impl Saving<'_> {
@@ -199,7 +200,7 @@ impl Saving<'_> {
     fn is_due(&self) -> bool {
         let settings = &self.interface.settings;
         let unsaved_for = self.now.saturating_sub(self.session.state().saved);
-        settings.refresh && unsaved_for >= (settings.lifetime / REFRESHES).max(1)
+        settings.refresh && unsaved_for >= settings.refreshed_after()
     }
 
     /// Deletes an emptied session. Returns whether its cookie has to be deleted: not if
@@ -212,6 +213,7 @@ impl Saving<'_> {
             return Ok(true);
         };
         if self.session.renewed() {
+            self.list(store, None);
             return store.delete(id);
         }
         let mut is_deleted = false;
@@ -333,6 +335,7 @@ impl Saving<'_> {
         let mut replace = |stored| Change::Replace(self.merged(stored));
         if session.renewed() {
             let new = SessionId::generate()?;
+            self.list(store, Some(&new));
             if !store.renew(id, &new, self.now, &mut replace)? {
                 return self.log_in_again(store);
             }
@@ -345,6 +348,9 @@ impl Saving<'_> {
         if !store.update(id, self.now, &mut replace)? {
             return Ok(Saved::default());
         }
+        if is_due {
+            self.list(store, Some(id));
+        }
         let is_other_permanence = session.is_permanent() != is_permanent(&session.state().loaded);
         let sends = is_other_permanence || (is_due && session.is_permanent());
         let line = sends.then(|| self.id_cookie(id)).transpose()?;
@@ -352,6 +358,38 @@ impl Saving<'_> {
             cookie: line,
             begun: None,
         })
+    }
+
+    /// Puts the session into the list of its user under `id`, before it is stored: a process
+    /// that is killed leaves no session that is in no list. Removes the one that it was
+    /// loaded as. Only users with passwords have lists, and only for sessions that are never
+    /// in cookies.
+    fn list(&self, store: &dyn Store, id: Option<&SessionId>) {
+        let Storage::Store(_) = self.interface.storage else {
+            return;
+        };
+        let state = self.session.state();
+        // A key is a hash: most requests need none.
+        let old = user(&state.loaded).filter(|_| state.loaded.contains_key(FINGERPRINT));
+        let old = old.and_then(|user| Some((self.session.key()?, user)));
+        let new = id.filter(|_| self.session.has_password());
+        let new = new.and_then(|id| Some((id.key(), self.session.user()?)));
+        let change = |user: &str, change: &mut dyn FnMut(&mut SessionList)| {
+            store.change_list(user, change).unwrap_or_else(self.warn);
+        };
+        if let Some((key, user)) = &old
+            && new.as_ref().is_none_or(|(_, new)| new != user)
+        {
+            change(user, &mut |list| list.remove(key));
+        }
+        if let Some((key, user)) = &new {
+            change(user, &mut |list| {
+                if let Some((old, _)) = &old {
+                    list.remove(old);
+                }
+                list.add(key.clone());
+            });
+        }
     }
 
     /// Saves a session that was ended while the request ran: a login still succeeds;
@@ -377,6 +415,7 @@ impl Saving<'_> {
             }
         }
         let id = SessionId::generate()?;
+        self.list(store, Some(&id));
         let record = Record {
             started: self.started,
             saved: self.now,
@@ -453,11 +492,9 @@ mod tests {
     use std::collections::HashMap;
     use std::rc::Rc;
 
-    use super::super::login::CheckLogin;
     use super::*;
-
-    const NO_CHECK: Option<CheckLogin<'static, StoreError>> = None;
     use crate::session::cookie::CookieSettings;
+    use crate::session::id::SessionKey;
     use crate::session::key::{Key, Keys};
     use crate::session::revocation::{Ended, Revocations};
     use crate::session::signing::Digest;
@@ -509,8 +546,8 @@ mod tests {
     struct Memory(Rc<RefCell<HashMap<String, Record>>>);
 
     impl Store for Memory {
-        fn load(&self, id: &SessionId, _: u64) -> Result<Option<Record>, StoreError> {
-            Ok(self.0.borrow().get(&id.hash()).cloned())
+        fn load_by(&self, key: &SessionKey, _: u64) -> Result<Option<Record>, StoreError> {
+            Ok(self.0.borrow().get(key.as_str()).cloned())
         }
 
         fn create(&self, id: &SessionId, record: &Record) -> Result<(), StoreError> {
@@ -543,8 +580,20 @@ mod tests {
             Ok(true)
         }
 
-        fn delete(&self, id: &SessionId) -> Result<bool, StoreError> {
-            Ok(self.0.borrow_mut().remove(&id.hash()).is_some())
+        fn delete_by(&self, key: &SessionKey) -> Result<bool, StoreError> {
+            Ok(self.0.borrow_mut().remove(key.as_str()).is_some())
+        }
+
+        fn list(&self, _: &str) -> Result<SessionList, StoreError> {
+            Ok(SessionList::default())
+        }
+
+        fn change_list(
+            &self,
+            _: &str,
+            _: &mut dyn FnMut(&mut SessionList),
+        ) -> Result<(), StoreError> {
+            Ok(())
         }
 
         fn sweep(&self, _: u64) -> Result<usize, StoreError> {
@@ -587,7 +636,6 @@ mod tests {
                     settings: CookieSettings::default(),
                     storage,
                     revocations: Some(Box::new(clicks.clone())),
-                    accepts_any_name: true,
                 };
                 let scope = CookieScope {
                     path: "/",
@@ -600,10 +648,13 @@ mod tests {
                     session.insert(USERNAME, "ada");
                     session.insert("text", text.as_str());
                     clicks.left.set(count);
-                    let line = interface.save(&session, scope, NOW).unwrap().remove(0);
+                    let line = interface
+                        .save(&session, scope, NOW, &|_| {})
+                        .unwrap()
+                        .remove(0);
                     let (pair, _) = line.split_once(';').unwrap();
                     let opened = interface
-                        .open([pair.as_bytes()].into_iter(), NO_CHECK, NOW)
+                        .open([pair.as_bytes()].into_iter(), None, NOW)
                         .unwrap();
                     let case = format!("storage {kind}, {size} bytes, {count} clicks");
                     assert_eq!(opened.session.user(), Some("ada"), "{case}");

@@ -6,6 +6,7 @@ use super::store;
 use crate::config::{Config, StateDirError, UsersFileError};
 use crate::files::FileError;
 use crate::files::private::TooOpen;
+use crate::files::shared::Content;
 use crate::files::trusted::{Readers, TrustedFolder};
 use crate::server::Failure;
 
@@ -18,8 +19,8 @@ const MARKER: &str = "users.seen";
 pub(crate) enum Accounts {
     /// Anybody, by any name: there is no users file, and there never was one.
     Demo,
-    /// The users in a file of these bytes.
-    Users(Vec<u8>),
+    /// The users in this file.
+    Users(Content),
 }
 
 /// Why it is not known who can log in.
@@ -69,7 +70,7 @@ impl Accounts {
             Err(err) => return Err(AccountsError::Place(err)),
         };
         let users = store::read(&file).map_err(AccountsError::File)?;
-        let users = users.map(|content| Self::Users(content.bytes));
+        let users = users.map(Self::Users);
         if config.names_users_file() {
             let users = users.ok_or_else(|| AccountsError::NamedMissing(file.path().to_owned()))?;
             // The setting may be missing later, such as while signet.toml is uploaded anew.

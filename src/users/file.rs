@@ -17,8 +17,9 @@ use super::name::Username;
 /// Problems that are kept; a file with more of them is not a users file.
 const MAX_PROBLEMS: usize = 100;
 
-/// How many kinds and costs of hashes [`UsersFile::works`] lists.
-const MAX_WORKS: usize = 3;
+/// How many kinds and costs of hashes [`UsersFile::works`] lists: more than a file has
+/// whose hashes were made by programs with their defaults of several years.
+const MAX_WORKS: usize = 8;
 
 /// A users file that was read: names with their hashes.
 #[derive(Clone, Debug, Default)]
@@ -166,7 +167,7 @@ impl UsersFile {
         self.users.values()
     }
 
-    /// The costliest kinds and costs of the hashes, at most three, the costliest first.
+    /// The kinds and costs of the hashes, the costliest first, at most eight.
     pub fn works(&self) -> Vec<Work> {
         let hashes = self.users().filter_map(|user| user.hash.as_ref().ok());
         let mut works: Vec<Work> = Vec::new();

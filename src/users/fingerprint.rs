@@ -1,8 +1,9 @@
 //! The fingerprint that binds a session to its user's password.
 //!
-//! It is HMAC-SHA256 over the user's name and hash, in base64url. So a session ends
-//! when its user is removed or gets another password, on every machine that has the
-//! file, also if it is in a signed cookie.
+//! It is HMAC-SHA256 with the secret key over `signet.fingerprint`, the user's name and the
+//! user's hash, with a zero byte between them, in base64url. So a session ends when its user
+//! is removed or gets another password, on every machine that has the file, also if it is in
+//! a signed cookie.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,15 +12,19 @@ use sha2::Sha256;
 
 use super::file::Entry;
 use super::hash::PasswordHash;
-use crate::session::signing::{Signer, salted};
+use crate::session::signing::Signer;
 
-/// The key of the HMAC is HMAC-SHA256(secret key, salt).
-const SALT: &[u8] = b"signet.fingerprint";
+/// The beginning of the message. Each page of a logged-in visitor needs the fingerprint: a
+/// key that is derived from the secret key would double its time.
+const PURPOSE: &[u8] = b"signet.fingerprint\0";
 
 /// The fingerprint of a user, by the key that signs.
 pub(crate) fn of(name: &str, hash: &PasswordHash, keys: &Signer) -> String {
-    let fingerprint = over(salted(keys.key(), SALT), name, hash);
-    URL_SAFE_NO_PAD.encode(fingerprint.finalize().into_bytes())
+    let mac = keys.unsalted_macs().next();
+    let mac = mac.map(|mac| over(mac.chain_update(PURPOSE), name, hash));
+    mac.map_or_else(String::new, |mac| {
+        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    })
 }
 
 /// Whether `claimed` is the fingerprint of a user by any key that is still accepted.
@@ -27,8 +32,11 @@ pub(crate) fn matches(claimed: &str, user: &Entry, keys: &Signer) -> bool {
     let (Ok(hash), Ok(claimed)) = (&user.hash, URL_SAFE_NO_PAD.decode(claimed)) else {
         return false;
     };
-    let is_claimed = |mac| over(mac, user.name.as_str(), hash).verify_slice(&claimed);
-    keys.macs(SALT).any(|mac| is_claimed(mac).is_ok())
+    let is_claimed = |mac: Hmac<Sha256>| {
+        let mac = over(mac.chain_update(PURPOSE), user.name.as_str(), hash);
+        mac.verify_slice(&claimed)
+    };
+    keys.unsalted_macs().any(|mac| is_claimed(mac).is_ok())
 }
 
 /// `mac` over name and hash, before its end. The name has no NUL, so the two texts have

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use super::accounts::AccountsError;
-use super::login::{self, Refused, judge, take_upload};
+use super::login::{self, Refused, take_upload};
 use super::password::Password;
+use super::recent::RecentUsers;
 use super::store;
 use crate::config::Config;
+use crate::files::shared::Content;
 use crate::server::{Context, Error, Failure, Request, Server, login_required};
 use crate::session::Session;
 
@@ -41,13 +43,17 @@ impl Server<'_> {
     /// is still the same. For other sessions it is `None`.
     ///
     /// A request with a login gets status 503, with the reason in the log, as long as
-    /// the users file is missing or cannot be read.
+    /// the users file is missing or cannot be read. A logout works all the same: the
+    /// handler finds nobody logged in and calls [`Session::clear`].
     ///
     /// The example program `tests/examples/members.rs` has a login page, a page for
     /// members and a logout.
     pub fn users(self) -> Self {
-        self.check_login(|context, username, claimed| {
-            judge(context, &users(&context.config)?, username, claimed)
+        let recent = RecentUsers::default();
+        self.check_login(move |context, username, claimed| {
+            recent.judge(context, username, claimed, || {
+                users(&context.config).map(Some)
+            })
         })
     }
 }
@@ -87,7 +93,7 @@ pub fn log_in(
         return Ok(Attempted::Wrong);
     };
     Ok(
-        match login::log_in(context, &users, session, name, &password)? {
+        match login::log_in(context, &users.bytes, session, name, &password)? {
             Ok(()) => Attempted::LoggedIn,
             Err(Refused::Wrong) => Attempted::Wrong,
             Err(Refused::Limited { seconds }) => Attempted::Limited { seconds },
@@ -132,10 +138,10 @@ pub fn require_user(request: &Request, session: &Session) -> Result<String, Erro
     }
 }
 
-/// The bytes of the users file, without which there are no users.
-fn users(config: &Config) -> Result<Vec<u8>, Failure> {
+/// The users file, without which there are no users.
+fn users(config: &Config) -> Result<Content, Failure> {
     let file = config.users_file().map_err(AccountsError::Place)?;
     let content = store::read(&file).map_err(AccountsError::File)?;
     let missing = || Failure::Unavailable(Box::new(NoUsersFile(file.path().to_owned())));
-    Ok(content.ok_or_else(missing)?.bytes)
+    content.ok_or_else(missing)
 }

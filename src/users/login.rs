@@ -11,13 +11,14 @@ use super::hash::{HashError, PasswordHash};
 use super::limits::{Address, Attempt, Limits, Name, Now, PATIENCE, WORKER_PATIENCE};
 use super::new_password::FEWEST_CHARACTERS;
 use super::password::Password;
+use super::recent::RecentUsers;
 use super::slots::Slots;
 use super::store::Stored;
 use super::upload::{self, Budget, UploadError};
 use crate::gateway::{ClientAddress, Interface, log, uptime};
 use crate::server::{Context, Failure};
 use crate::session::signing::Signer;
-use crate::session::{DEMO, FINGERPRINT, Login, Session, USERNAME};
+use crate::session::{DEMO, Login, Session, USERNAME};
 
 /// Why an attempt to log in does not succeed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,42 +32,24 @@ pub(crate) enum Refused {
     },
 }
 
-/// Judges the username of a session by its fingerprint. Without a users file, every
-/// name is valid. With `LOGIN_URL`, the login of another program is.
-pub(crate) fn check_login(
-    context: &Context,
-    username: &str,
-    claimed: Option<&str>,
-) -> Result<Login, Failure> {
-    // The other login's sessions have no fingerprint.
-    if context.config.login_url.is_some() {
-        return Ok(Login::OfAnother);
+/// A function that judges the username of a session by its fingerprint. Without a users
+/// file, every name is valid. With `LOGIN_URL`, the login of another program is.
+#[cfg(feature = "program")]
+pub(crate) fn check_login()
+-> impl Fn(&Context, &str, Option<&str>) -> Result<Login, Failure> + Send + Sync {
+    let recent = RecentUsers::default();
+    move |context, username, claimed| {
+        // The other login's sessions have no fingerprint.
+        if context.config.login_url.is_some() {
+            return Ok(Login::OfAnother);
+        }
+        recent.judge(context, username, claimed, || {
+            Ok(match Accounts::of(&context.config)? {
+                Accounts::Demo => None,
+                Accounts::Users(users) => Some(users),
+            })
+        })
     }
-    let users = match Accounts::of(&context.config)? {
-        Accounts::Demo => return Ok(Login::AnyName),
-        Accounts::Users(users) => users,
-    };
-    judge(context, &users, username, claimed)
-}
-
-/// Judges the username of a session by its fingerprint and the bytes of the users file.
-pub(super) fn judge(
-    context: &Context,
-    users: &[u8],
-    username: &str,
-    claimed: Option<&str>,
-) -> Result<Login, Failure> {
-    let Some(claimed) = claimed else {
-        return Ok(Login::Unproven);
-    };
-    let Some(user) = UsersFile::find_in(users, username) else {
-        return Ok(Login::Ended);
-    };
-    let signer = context.config.signer(context.now).map_err(Failure::Key)?;
-    Ok(match fingerprint::matches(claimed, &user, &signer) {
-        true => Login::Valid,
-        false => Login::Ended,
-    })
 }
 
 /// How long the hashes of uploaded users may take, in a process of one request.
@@ -149,10 +132,8 @@ pub(super) fn prove(
     hash: &PasswordHash,
 ) -> Result<(), Failure> {
     let signer = context.config.signer(context.now).map_err(Failure::Key)?;
-    session.insert(FINGERPRINT, fingerprint::of(name, hash, &signer));
     session.remove(DEMO);
-    // Also if the same user was logged in already.
-    session.renew();
+    session.prove(fingerprint::of(name, hash, &signer));
     let (cookie, scope) = (&context.config.cookie, context.cookie_scope());
     // Without random bytes it is not known.
     if let Ok(browser) = known_browser(context, &signer).with_user(name, hash, &signer)
@@ -174,8 +155,8 @@ fn known_browser(context: &Context, signer: &Signer) -> KnownBrowser {
 ///
 /// An attempt is counted before its password is verified, and none is verified while
 /// the name or the address has to wait. An attempt that fails computes one hash for
-/// each kind and cost in the file, at most three: so its time does not tell whether
-/// there is such a user, or what the user's hash is.
+/// each kind and cost in the file: so its time does not tell whether there is such a
+/// user, or what the user's hash is.
 ///
 /// # Errors
 ///

@@ -16,6 +16,9 @@ mod login;
 pub mod name;
 pub mod new_password;
 pub mod password;
+mod recent;
+#[cfg(feature = "program")]
+pub(crate) mod sessions;
 pub mod slots;
 pub mod store;
 pub mod upload;

@@ -24,7 +24,7 @@ const TOLERANCE: u64 = 5;
 
 type Request = fn(&StateDir) -> Cgi;
 
-const REQUESTS: [(&str, Request); 6] = [
+const REQUESTS: [(&str, Request); 9] = [
     ("index, nobody", |state| Cgi::get("/").state(state)),
     ("index, logged in", |state| logged_in(state, "cookie")),
     ("index, logged in, signet.toml", |state| {
@@ -34,6 +34,15 @@ const REQUESTS: [(&str, Request); 6] = [
     }),
     ("index, logged in, filesystem", |state| {
         logged_in(state, "filesystem")
+    }),
+    ("index, logged in, 10 users", |state| {
+        with_users(state, "cookie", 10)
+    }),
+    ("index, logged in, 10 000 users", |state| {
+        with_users(state, "cookie", 10_000)
+    }),
+    ("index, logged in, 10 users, filesystem", |state| {
+        with_users(state, "filesystem", 10)
     }),
     ("POST login", |state| login(state, "cookie")),
     ("POST login, filesystem", |state| login(state, "filesystem")),
@@ -57,6 +66,24 @@ fn login(state: &StateDir, kind: &str) -> Cgi {
 fn logged_in(state: &StateDir, kind: &str) -> Cgi {
     let response = login(state, kind).run().response();
     let cookie = response.cookie("session").expect("a cookie").value;
+    with_key_file(Cgi::get("/"), state, kind).cookie(format!("session={cookie}"))
+}
+
+/// The page of the last of so many users with passwords.
+fn with_users(state: &StateDir, kind: &str, users: usize) -> Cgi {
+    let names = (1..users).map(|number| format!("user{number:05}"));
+    let lines = names.chain(["admin".to_owned()]).map(|name| {
+        // `htpasswd -nbBC 4 ada 'correct horse'`, for another name.
+        format!("{name}:$2y$04$Z735b3IS6GniM.cQ.C7/WeWiDU5Yy4oXk7ndxrGpFwEIt33s1Ij0q\n")
+    });
+    state.write("users", lines.collect::<String>(), 0o600);
+    let form = "username=admin&password=correct+horse";
+    let response = with_key_file(Cgi::post("/login", form), state, kind).run();
+    let cookie = response
+        .response()
+        .cookie("session")
+        .expect("a cookie")
+        .value;
     with_key_file(Cgi::get("/"), state, kind).cookie(format!("session={cookie}"))
 }
 

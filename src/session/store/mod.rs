@@ -13,7 +13,8 @@ pub use files::Files;
 #[cfg(feature = "redis")]
 pub use redis::Redis;
 
-use super::id::SessionId;
+use super::id::{SessionId, SessionKey};
+use super::listed::SessionList;
 use super::record::{DamagedRecord, Record, RecordTooLarge};
 use crate::files::FileError;
 
@@ -78,7 +79,12 @@ pub type Changing<'c> = dyn FnMut(Record) -> Change + 'c;
 /// and refused records; an unknown id is not an error.
 pub trait Store {
     /// The record under `id`; `None` if there is none.
-    fn load(&self, id: &SessionId, now: u64) -> Result<Option<Record>, StoreError>;
+    fn load(&self, id: &SessionId, now: u64) -> Result<Option<Record>, StoreError> {
+        self.load_by(&id.key(), now)
+    }
+
+    /// As [`Store::load`], by the key of the session.
+    fn load_by(&self, key: &SessionKey, now: u64) -> Result<Option<Record>, StoreError>;
 
     /// Stores a new session. An `id` in use is [`StoreError::IdInUse`]. So that the
     /// store does not grow, some expired records are removed, at a cost that does not
@@ -105,7 +111,24 @@ pub trait Store {
     ) -> Result<bool, StoreError>;
 
     /// Deletes the record under `id`. Returns whether there was one.
-    fn delete(&self, id: &SessionId) -> Result<bool, StoreError>;
+    fn delete(&self, id: &SessionId) -> Result<bool, StoreError> {
+        self.delete_by(&id.key())
+    }
+
+    /// As [`Store::delete`], by the key of the session.
+    fn delete_by(&self, key: &SessionKey) -> Result<bool, StoreError>;
+
+    /// The list of a user's sessions, which is empty if there is none.
+    fn list(&self, user: &str) -> Result<SessionList, StoreError>;
+
+    /// Replaces the list of a user's sessions by what `change` makes of it, as one atomic
+    /// step. It is kept for the lifetime of a session. `change` is called again if another
+    /// process changed the list meanwhile.
+    fn change_list(
+        &self,
+        user: &str,
+        change: &mut dyn FnMut(&mut SessionList),
+    ) -> Result<(), StoreError>;
 
     /// Removes the expired records. Returns how many it removed.
     fn sweep(&self, now: u64) -> Result<usize, StoreError>;

@@ -1,13 +1,14 @@
 //! Sessions in Redis, for several machines.
 //!
-//! The key of a record is the hash of its id, as in files. Redis removes it when it
-//! expires.
+//! The key of a record is the hash of its id, as in files. The list of a user's sessions
+//! is under `PREFIXlisted:` and the hash of the name. Redis removes both when they expire.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Change, Changing, Store, StoreError, Visit};
-use crate::session::id::{SessionId, is_hash};
+use crate::session::id::{SessionId, SessionKey, hash, is_hash};
+use crate::session::listed::{MAX_LIST, SessionList};
 use crate::session::record::{MAX_RECORD, Record};
 use crate::session::redis::values::{Step, milliseconds};
 use crate::session::redis::{Client, RedisUrl, Reply};
@@ -35,7 +36,16 @@ impl Redis {
     }
 
     fn key(&self, id: &SessionId) -> String {
-        format!("{}{}", self.prefix, id.hash())
+        self.name(&id.key())
+    }
+
+    fn name(&self, key: &SessionKey) -> String {
+        format!("{}{}", self.prefix, key.as_str())
+    }
+
+    /// The key of the list of a user's sessions.
+    fn list_key(&self, user: &str) -> String {
+        format!("{}listed:{}", self.prefix, hash(user))
     }
 
     /// The record in the bytes under `key`; `None` if it has expired at `now`.
@@ -97,8 +107,8 @@ impl Redis {
 }
 
 impl Store for Redis {
-    fn load(&self, id: &SessionId, now: u64) -> Result<Option<Record>, StoreError> {
-        let key = self.key(id);
+    fn load_by(&self, key: &SessionKey, now: u64) -> Result<Option<Record>, StoreError> {
+        let key = self.name(key);
         let bytes = self.client.get(&key, MAX_RECORD)?;
         let found = self.read(bytes, &key, now)?;
         Ok(found.map(|(record, _)| record))
@@ -159,8 +169,29 @@ impl Store for Redis {
         outcome
     }
 
-    fn delete(&self, id: &SessionId) -> Result<bool, StoreError> {
-        self.remove(&self.key(id))
+    fn delete_by(&self, key: &SessionKey) -> Result<bool, StoreError> {
+        self.remove(&self.name(key))
+    }
+
+    fn list(&self, user: &str) -> Result<SessionList, StoreError> {
+        let bytes = self.client.get(&self.list_key(user), MAX_LIST)?;
+        Ok(SessionList::parse(&bytes.unwrap_or_default()))
+    }
+
+    fn change_list(
+        &self,
+        user: &str,
+        change: &mut dyn FnMut(&mut SessionList),
+    ) -> Result<(), StoreError> {
+        let changed = self.client.change(&self.list_key(user), MAX_LIST, |bytes| {
+            let mut list = SessionList::parse(&bytes.unwrap_or_default());
+            change(&mut list);
+            Ok(match list.keys().is_empty() {
+                true => Step::Delete,
+                false => Step::Put(list.to_bytes(), self.lifetime),
+            })
+        });
+        changed.map(|_| ())
     }
 
     /// Redis itself removes expired keys.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use signet::Value;
 use signet::session::SessionId;
+use signet::session::listed::SessionList;
 use signet::session::record::{MAX_RECORD, Record, RecordTooLarge};
 use signet::session::store::{Change, Store, StoreError, Visit};
 use signet::session::tagged_json::loads;
@@ -66,6 +67,48 @@ fn shown(store: &dyn Store, now: u64) -> BTreeMap<i64, usize> {
 pub(super) fn number(record: &Record) -> i64 {
     let number = record.values.get("n").expect("every record has n");
     number.to().expect("a number")
+}
+
+pub(super) fn a_record_has_a_key(place: &dyn Place) {
+    let store = place.open(LIFETIME);
+    let (id, record) = stored(store.as_ref(), "{}");
+    let key = id.key();
+    assert_eq!(key.as_str(), id.hash());
+    assert_eq!(store.load_by(&key, now()).expect("load"), Some(record));
+    assert!(store.delete_by(&key).expect("delete"));
+    assert!(!store.delete_by(&key).expect("delete"));
+    assert_eq!(store.load_by(&key, now()).expect("load"), None);
+    assert_eq!(load(store.as_ref(), &id), None);
+}
+
+pub(super) fn each_user_has_a_list(place: &dyn Place) {
+    let store = place.open(LIFETIME);
+    let keys = [id().key(), id().key()];
+    let listed = |user: &str| store.list(user).expect("a list").keys().to_vec();
+    let change = |user: &str, change: &mut dyn FnMut(&mut SessionList)| {
+        store.change_list(user, change).expect("change it");
+    };
+    assert_eq!(listed("ada"), []);
+    change("ada", &mut |list| list.remove(&keys[0]));
+    for key in &keys {
+        change("ada", &mut |list| list.add(key.clone()));
+    }
+    change("bob", &mut |list| list.add(keys[1].clone()));
+    assert_eq!(listed("ada"), keys);
+    assert_eq!(listed("bob"), keys[1..]);
+    change("ada", &mut |list| list.remove(&keys[0]));
+    assert_eq!(listed("ada"), keys[1..]);
+    change("ada", &mut |list| list.remove(&keys[1]));
+    assert_eq!(listed("ada"), []);
+    assert_eq!(listed("bob"), keys[1..]);
+    // It is no session.
+    let mut sessions = 0;
+    let visit = &mut |_: &Record, _: usize| {
+        sessions += 1;
+        Visit::Next
+    };
+    store.for_each(now(), visit).expect("for_each");
+    assert_eq!(sessions, 0);
 }
 
 pub(super) fn a_record_is_loaded_as_it_was_created(place: &dyn Place) {

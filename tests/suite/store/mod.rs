@@ -92,6 +92,8 @@ macro_rules! contract {
             contract::update_of_an_ended_session_stores_nothing,
             contract::renew_kills_the_old_id,
             contract::renew_of_an_ended_session_stores_nothing,
+            contract::a_record_has_a_key,
+            contract::each_user_has_a_list,
             contract::renew_may_end_a_session,
             contract::renew_to_an_id_in_use_changes_nothing,
             contract::store_forgets_what_it_deleted,

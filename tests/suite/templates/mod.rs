@@ -59,9 +59,9 @@ fn the_tests_know_every_template() {
         .collect();
     names.sort();
     // Of those that the demo does not have, the tests are in users::password_page and
-    // protected_files.
+    // users::sessions_page and protected_files.
     let mut known = PAGES.map(|(file, _, _)| file).to_vec();
-    known.extend(["password.html", "listing.html"]);
+    known.extend(["password.html", "sessions.html", "listing.html"]);
     known.sort_unstable();
     assert_eq!(names, known);
 }

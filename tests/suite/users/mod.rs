@@ -14,6 +14,7 @@ mod login;
 mod new_password;
 mod password_page;
 mod places;
+mod sessions_page;
 mod upload;
 
 use std::io::Write;

@@ -5,6 +5,7 @@
 //! a million sessions has a few hundred names. There are no lock files: a change locks
 //! the record's file and then checks that its name still leads to the locked file.
 
+mod lists;
 mod walk;
 
 use std::fs::File;
@@ -21,7 +22,8 @@ use crate::files::lock;
 use crate::files::private::{self, Placement};
 use crate::files::trusted::{Opened, PrivateFolder};
 use crate::files::{FileError, FileProblem};
-use crate::session::id::SessionId;
+use crate::session::id::{SessionId, SessionKey};
+use crate::session::listed::SessionList;
 use crate::session::record::{MAX_RECORD, Record};
 
 /// A folder of session records.
@@ -58,9 +60,9 @@ impl Files {
         self.dir.open().map_err(StoreError::File)
     }
 
-    /// The place of the record of `id`; `None` if there is no folder for it.
-    fn place(&self, id: &SessionId) -> Result<Option<Place>, StoreError> {
-        let hash = id.hash();
+    /// The place of the record under `key`; `None` if there is no folder for it.
+    fn place(&self, key: &SessionKey) -> Result<Option<Place>, StoreError> {
+        let hash = key.as_str();
         let Some(root) = self.root()? else {
             return Ok(None);
         };
@@ -70,7 +72,7 @@ impl Files {
         let Some(outer) = open(&root, &hash[..1])? else {
             return Ok(None);
         };
-        Ok(open(&outer, &hash[1..3])?.map(|folder| self.at(folder, &hash)))
+        Ok(open(&outer, &hash[1..3])?.map(|folder| self.at(folder, hash)))
     }
 
     /// The place for a new record of `id`. Its folders are created.
@@ -126,7 +128,7 @@ impl Files {
     /// Locks the record of `id` and reads it; `None` if there is none or it has
     /// expired.
     fn locked(&self, id: &SessionId, now: u64) -> Result<Option<Locked>, StoreError> {
-        let Some(place) = self.place(id)? else {
+        let Some(place) = self.place(&id.key())? else {
             return Ok(None);
         };
         let Some(file) = self.lock(&place)? else {
@@ -142,8 +144,8 @@ impl Files {
 type Locked = (Place, Opened, Record);
 
 impl Store for Files {
-    fn load(&self, id: &SessionId, now: u64) -> Result<Option<Record>, StoreError> {
-        let Some(place) = self.place(id)? else {
+    fn load_by(&self, key: &SessionKey, now: u64) -> Result<Option<Record>, StoreError> {
+        let Some(place) = self.place(key)? else {
             return Ok(None);
         };
         let file = private::open(&place.folder, &place.name, false, self.dir.euid())
@@ -198,8 +200,8 @@ impl Store for Files {
         Ok(true)
     }
 
-    fn delete(&self, id: &SessionId) -> Result<bool, StoreError> {
-        let Some(place) = self.place(id)? else {
+    fn delete_by(&self, key: &SessionKey) -> Result<bool, StoreError> {
+        let Some(place) = self.place(key)? else {
             return Ok(false);
         };
         let Some(_lock) = self.lock(&place)? else {
@@ -209,7 +211,20 @@ impl Store for Files {
         Ok(true)
     }
 
+    fn list(&self, user: &str) -> Result<SessionList, StoreError> {
+        self.read_list(user)
+    }
+
+    fn change_list(
+        &self,
+        user: &str,
+        change: &mut dyn FnMut(&mut SessionList),
+    ) -> Result<(), StoreError> {
+        self.replace_list(user, change)
+    }
+
     fn sweep(&self, now: u64) -> Result<usize, StoreError> {
+        self.sweep_lists(now)?;
         self.sweep_all(now)
     }
 

@@ -1,5 +1,6 @@
 //! Sessions are bound to the password: on every machine, with every store.
 
+use signet::session::revocation::MAX_INVENTED;
 use signet::testing::Client;
 use signet::{Request, Server, Session};
 
@@ -61,6 +62,16 @@ fn other_program() -> Server<'static> {
             keys.sort_unstable();
             keys.join(" ")
         })
+}
+
+/// [`elsewhere`], with sessions of this kind.
+pub(super) fn elsewhere_with(
+    path: &str,
+    state: &StateDir,
+    kind: &str,
+    here: &mut Client<'_>,
+) -> String {
+    elsewhere(path, state, &[("SESSION_TYPE", kind)], here)
 }
 
 /// Does something in the other program with the cookie of a browser.
@@ -199,6 +210,60 @@ fn of_two_cookies_the_valid_one_counts() {
 #[ignore = "needs redis-server: run tests/run"]
 fn of_two_cookies_the_valid_one_counts_in_redis() {
     with_redis("two", an_ended_session_does_not_disagree);
+}
+
+/// Another program of the site may set such a cookie at another path.
+fn a_login_that_does_not_count_disagrees_with_none(settings: Settings<'_>) {
+    let (server, state) = (server(), StateDir::new());
+    let [mut demo, mut ada, mut cart] = [(); 3].map(|()| browser_with(&server, &state, settings));
+    assert_eq!(post(&mut demo, &[("username", "bob")]).status, 303);
+    elsewhere("/put", &state, settings, &mut demo);
+    elsewhere("/put", &state, settings, &mut cart);
+    state.write("users", ADA, 0o600);
+    log_in(&mut ada, "ada", PASSWORD);
+    let [demo, ada, cart] =
+        [&demo, &ada, &cart].map(|one| one.cookie("session").expect("a cookie").to_owned());
+    let browser_of = |cookies: &[&String]| {
+        let mut browser = browser_with(&server, &state, settings);
+        let cookies: Vec<&str> = cookies.iter().map(|cookie| cookie.as_str()).collect();
+        browser.set_cookie("session", &cookies.join("; session="));
+        browser
+    };
+    for cookies in [[&demo, &ada], [&ada, &demo]] {
+        let mut both = browser_of(&cookies);
+        assert_eq!(user(&mut both).as_deref(), Some("ada"), "{settings:?}");
+        // The logout ends both.
+        assert_eq!(both.get("/logout").status, 303);
+        assert_eq!(both.cookie("session"), None, "{settings:?}");
+        if settings == FILES {
+            return;
+        }
+    }
+    // A session that never had a login does.
+    for cookies in [[&cart, &ada], [&ada, &cart]] {
+        assert_eq!(user(&mut browser_of(&cookies)), None, "{settings:?}");
+    }
+}
+
+#[test]
+fn a_cookie_of_the_demo_does_not_log_out() {
+    with_local_stores(a_login_that_does_not_count_disagrees_with_none);
+}
+
+/// They are in the users file, so they are not invented.
+#[test]
+fn users_with_passwords_can_always_log_out_everywhere() {
+    let (server, state) = (server(), state_of(ADA));
+    let [mut desk, mut phone] = [(); 2].map(|()| browser(&server, &state));
+    log_in(&mut desk, "ada", PASSWORD);
+    log_in(&mut phone, "ada", PASSWORD);
+    let lines: String = (0..MAX_INVENTED).map(|n| format!("{n:064x}\n")).collect();
+    let list = format!("ended/lists/invented-{NOW}-{}", NOW + 1000);
+    state.write(&list, lines, 0o600);
+    assert_eq!(desk.post("/logout", &[("everywhere", "1")]).status, 303);
+    let page = desk.get("/").text();
+    assert!(page.contains("You are logged out everywhere"), "{page}");
+    assert_eq!(user(&mut phone), None);
 }
 
 /// The old key signed the cookie and made the fingerprint.

@@ -8,9 +8,15 @@ use crate::support::Cgi;
 /// `htpasswd -nbBC 5 ada 'correct horse'`: the cost that htpasswd chooses by itself.
 const ADA_5: &str = "ada:$2y$05$epEgRUlnSDkWT7pozIf1FuUDdy/ku11JLDT2lqFon.MlnfA4cAHqC\n";
 
+/// More kinds and costs, of the same password: `htpasswd -nbBC 5`, `-nbm`, `-nb5 -r 1000`.
+const MORE: &str = "\
+    cyd:$2y$05$ShTxSz/7RrkSY6gSKoERhOC8/yB56DI4qrc6bgN8LcX4cGapS.pHi\n\
+    dee:$apr1$a/JHpZX0$dxcdg7Q.zNWzmZ1lcJn130\n\
+    eve:$6$rounds=1000$lWIutJBvASwU1Dqf$FMDlwF.c2uk.PMijOmfVlWZHwLyWWr4MoW0RMgkaipW9.DiCzJ.Hsj9sxcDs.QHieY8YveX4XCLMPQ46Hk.931\n";
+
 /// A failed login as `name`, which has as many letters as all others here.
 fn cost(name: &str) -> u64 {
-    let state = state_of(&format!("{ADA}{BOB}{REFUSED}"));
+    let state = state_of(&format!("{ADA}{BOB}{MORE}{REFUSED}"));
     let form = format!("username={name}&password={WRONG}");
     let request = || {
         let request = Cgi::post("/login", &form).program(static_program());
@@ -28,7 +34,7 @@ fn cost(name: &str) -> u64 {
 #[test]
 #[ignore = "needs the static program and valgrind: run tests/run"]
 fn all_failures_cost_the_same() {
-    let names = ["ada", "bob", "sha", "des", "zqx"];
+    let names = ["ada", "bob", "cyd", "dee", "eve", "sha", "des", "zqx"];
     let costs = names.map(|name| (name, cost(name)));
     let least = costs.iter().map(|(_, cost)| *cost).min().expect("some");
     for (name, cost) in costs {

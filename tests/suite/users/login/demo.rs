@@ -117,6 +117,21 @@ fn an_empty_users_file_is_not_the_demo() {
     }
 }
 
+/// There is no page `/password` then.
+#[test]
+fn a_session_from_before_the_demo_has_no_password_to_change() {
+    let (server, state) = (server(), state_of(ADA));
+    let mut ada = browser(&server, &state);
+    log_in(&mut ada, "ada", PASSWORD);
+    assert!(ada.get("/").text().contains("href=\"/password\""));
+    for name in ["users", "users.seen"] {
+        fs::remove_file(state.path().join(name)).expect("remove it");
+    }
+    assert_eq!(user(&mut ada).as_deref(), Some("ada"));
+    assert!(!ada.get("/").text().contains("/password"));
+    assert_eq!(ada.get("/password").status, 404);
+}
+
 /// There can be neither a users file nor an upload.
 #[test]
 fn the_demo_needs_no_state_folder() {

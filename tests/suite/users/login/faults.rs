@@ -8,6 +8,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use signet::testing::Response;
 
 use super::super::places::{ALICE, MALLORY, ROOT};
+use super::bound::elsewhere_with as elsewhere;
 use super::{ADA, PASSWORD, attempt, browser, log_in, post, server, state_of, user};
 use crate::live::site::{Site, User};
 use crate::support::html::words;
@@ -70,7 +71,7 @@ fn a_users_file_that_cannot_be_read_ends_no_session() {
             for response in [
                 ada.get("/"),
                 ada.get("/login"),
-                ada.get("/logout"),
+                ada.get("/password"),
                 post(&mut ada, &[("username", "ada")]),
                 attempt(&mut ada, "ada", PASSWORD),
                 stranger.get("/login"),
@@ -90,6 +91,70 @@ fn a_users_file_that_cannot_be_read_ends_no_session() {
             assert_eq!(user(&mut ada).as_deref(), Some("ada"), "{name}");
         }
     }
+}
+
+/// The browser forgets the session, and the store does. What else is in it stays.
+#[test]
+fn a_logout_works_without_the_users_file() {
+    for kind in ["cookie", "filesystem"] {
+        for (name, make, reason) in FAULTS {
+            for (method, has_more) in [("GET", false), ("POST", false), ("POST", true)] {
+                let name = format!("{kind}: {name}, {method}, {has_more}");
+                let (server, state) = (server(), state_of(ADA));
+                let users = state.path().join("users");
+                let mut ada = browser(&server, &state).setting("SESSION_TYPE", kind);
+                log_in(&mut ada, "ada", PASSWORD);
+                if has_more {
+                    assert_eq!(elsewhere("/put", &state, kind, &mut ada), "put");
+                }
+                let old = ada.cookie("session").expect("a cookie").to_owned();
+                fs::remove_file(&users).expect("remove it");
+                make(&users);
+
+                let response = match method {
+                    "GET" => ada.get("/logout"),
+                    _ => ada.post("/logout", &[]),
+                };
+                assert_eq!(response.status, 303, "{name}: {}", response.text());
+                assert!(response.log.contains(reason), "{name}: {}", response.log);
+                assert_eq!(response.log.lines().count(), 1, "{name}: {}", response.log);
+                assert_eq!(ada.cookie("session").is_some(), has_more, "{name}");
+                assert_eq!(user(&mut ada), None, "{name}");
+
+                match users.is_dir() {
+                    true => fs::remove_dir(&users).expect("rmdir"),
+                    false => drop(fs::remove_file(&users)),
+                }
+                state.write("users", ADA, 0o600);
+                assert_eq!(user(&mut ada), None, "{name}");
+                if has_more {
+                    assert_eq!(elsewhere("/show", &state, kind, &mut ada), "cart", "{name}");
+                }
+                if kind == "filesystem" {
+                    ada.set_cookie("session", &old);
+                    assert_eq!(user(&mut ada), None, "{name}: it is deleted");
+                }
+            }
+        }
+    }
+}
+
+/// No mark is set for a name that may be anybody's.
+#[test]
+fn without_the_users_file_a_logout_everywhere_is_one_here() {
+    let (server, state) = (server(), state_of(ADA));
+    let mut ada = browser(&server, &state);
+    let mut phone = browser(&server, &state);
+    log_in(&mut ada, "ada", PASSWORD);
+    log_in(&mut phone, "ada", PASSWORD);
+    fs::remove_file(state.path().join("users")).expect("remove it");
+    assert_eq!(ada.post("/logout", &[("everywhere", "1")]).status, 303);
+    let page = ada.get("/");
+    assert_eq!(page.status, 200, "{}", page.log);
+    assert!(words(&page.text()).contains("logged out in this browser only"));
+    state.write("users", ADA, 0o600);
+    assert_eq!(user(&mut ada), None);
+    assert_eq!(user(&mut phone).as_deref(), Some("ada"));
 }
 
 /// `USERS_FILE` says by itself that there is to be a file.
