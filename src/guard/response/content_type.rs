@@ -41,7 +41,7 @@ const WITHOUT_CHARSET: [&str; 6] = [
 /// The value of `Content-Type` for a file with this name: from what follows its last dot,
 /// in upper or lower case.
 ///
-/// Text is UTF-8, as lighttpd has it, except for [`WITHOUT_CHARSET`].
+/// Text is UTF-8, as lighttpd has it, except for `WITHOUT_CHARSET`.
 pub fn content_type(name: &[u8]) -> HeaderValue {
     let essence = essence(name);
     match essence.starts_with("text/") && !WITHOUT_CHARSET.contains(&essence) {
