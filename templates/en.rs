@@ -85,7 +85,7 @@ texts! {
     session_gone = "That session had ended before.";
     other_sessions_ended = "All other sessions have ended.";
 
-    // What is wrong with the name in the login form.
+    // What is wrong with a login.
     no_name = "Please type your name.";
     no_password = "Please type your password.";
     long_password(bytes: usize) = "That password is too long. Passwords have at most {bytes} letters.";
@@ -120,10 +120,11 @@ texts! {
     too_large_to_store = "This is too much to keep. Nothing was changed; what was stored before is still there.";
     forbidden(user: &str) = "You are logged in as {user}, and this account may not open this page. To use another account, log out first. To get access, ask the owner of this site.";
     no_file = "This file cannot be shown at the moment. Please try again later.";
+    out_of_order = "This page cannot be shown at the moment. If you were logged in, you still are.";
     no_groups = "This page cannot be shown at the moment: this site cannot read its list of groups. If you were logged in, you still are.";
     no_users = "Nobody can log in at the moment: this site cannot read its list of users. If you were logged in, you still are.";
     nothing_protected = "This page is protected, but anybody can log in here by any name. So it is not shown.";
-    make_users = "The owner of this site can upload a file add_users.txt to the state folder, with a line NAME:PASSWORD for each user, and open the login page.";
+    make_users = "The owner of this site can upload a file add_users.txt to the state folder, with a line NAME:PASSWORD for each user, wait 10 seconds, and open the login page.";
     no_login_address = "This page is protected, but its web server does not know where to log in.";
     set_application_root = "The administrator can set APPLICATION_ROOT to the path of the login, for example APPLICATION_ROOT = \"/account\" if the login page is /account/login.";
     no_sessions = "This site cannot keep sessions at the moment.";

@@ -118,23 +118,20 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
             }
         }
         Failure::Unavailable(err) => {
-            words.message = t.no_users.into();
+            words.message = t.out_of_order.into();
             if let Some(err) = err.downcast_ref() {
+                words.message = t.no_users.into();
                 words.fix = advice.accounts(err);
-            }
-            if let Some(err) = err.downcast_ref() {
+            } else if let Some(err) = err.downcast_ref() {
                 words.message = t.no_groups.into();
                 words.fix = advice.groups(err);
-            }
-            if let Some(err) = err.downcast_ref() {
+            } else if let Some(err) = err.downcast_ref() {
                 words.message = t.no_file.into();
                 words.fix = advice.file(err);
-            }
-            if err.is::<NoPasswords>() {
+            } else if err.is::<NoPasswords>() {
                 words.message = t.nothing_protected.into();
                 t.make_users.clone_into(&mut words.fix);
-            }
-            if err.is::<NoLoginAddress>() {
+            } else if err.is::<NoLoginAddress>() {
                 words.message = t.no_login_address.into();
                 t.set_application_root.clone_into(&mut words.fix);
             }

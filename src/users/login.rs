@@ -74,7 +74,7 @@ pub(crate) fn take_upload(context: &Context) {
         // Without a folder there is no upload. Where one is needed, its fault is logged.
         Err(UploadError::StateDir(_)) => return,
         Err(err) if err.may_pass() => return,
-        Err(err) => return log(format_args!("{}: {err}", upload::FILE_NAME)),
+        Err(err) => return log(err),
     };
     for (name, stored) in upload.stored {
         let name = name.as_str();
@@ -208,13 +208,14 @@ pub(super) fn attempt<T>(
         unix: context.now,
         uptime: uptime(),
     };
+    // Without a folder for them, no attempt is counted.
+    let processors = available_parallelism().map_or(1, usize::from);
+    let slots = Slots::of(config, processors).map_err(Failure::StateDir)?;
     let limits = Limits::of(config, signer.key(), lock_wait).map_err(Failure::StateDir)?;
     let admitted = match limits.begin(&attempt, now()) {
         Ok(admitted) => admitted,
         Err(wait) => return limited(wait.seconds),
     };
-    let processors = available_parallelism().map_or(1, usize::from);
-    let slots = Slots::of(config, processors).map_err(Failure::StateDir)?;
     let _slot = match slots.take(&admitted, slot_wait) {
         Ok(slot) => slot,
         Err(busy) => {

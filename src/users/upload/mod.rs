@@ -77,7 +77,7 @@ pub enum UploadError {
 
 error_texts! { UploadError:
     Self::StateDir(err) => "{err}";
-    Self::File(err) => "{err}";
+    Self::File(err) => "{FILE_NAME} was not read: {err}";
     Self::Users(err) => "{FILE_NAME} was not read: {err}";
     Self::Store(err) => "{FILE_NAME} was not read: {err}";
     Self::Hash(err) => "{FILE_NAME} was not read: {err}";

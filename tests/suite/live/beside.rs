@@ -35,10 +35,12 @@ const FILES: [(&str, &str); 15] = [
 ];
 
 /// The program's own files, which no address shows.
-const OWN: [&str; 6] = [
+const OWN: [&str; 8] = [
     "secret_key",
     "retired_keys",
     "signet.toml",
+    "add_users.txt",
+    "users.seen",
     "sessions/a/b1/c2",
     "ended/a1",
     "blog/secret_key",

@@ -42,8 +42,7 @@ fn published_common_passwords_are_on_the_list() {
         "Football",
         "iLoveYou",
     ] {
-        let wanted = password.len() >= 8;
-        assert_eq!(is_common(password.as_bytes()), wanted, "{password}");
+        assert!(is_common(password.as_bytes()), "{password}");
     }
 }
 

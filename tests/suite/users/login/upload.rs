@@ -116,7 +116,7 @@ fn an_upload_that_cannot_be_taken_disturbs_no_login() {
     let page = browser.get("/login");
     assert_eq!(page.status, 200);
     assert!(
-        page.log.starts_with("signet: add_users.txt: "),
+        page.log.starts_with("signet: add_users.txt was not read: "),
         "{}",
         page.log
     );
