@@ -174,6 +174,41 @@ impl Mount {
         }
     }
 
+    /// The mounts of a request for which the web server, not the visitor, may have named the
+    /// path, in other ways than [`Mount::new`] expects: `REQUEST_URI` is then the URL of
+    /// another page. The path is in the query, whatever the URL is; or it begins with the base
+    /// path `root`, and is in `PATH_INFO` without `SCRIPT_NAME`, or in `SCRIPT_NAME` without
+    /// `PATH_INFO`, as nginx passes it by its own `fastcgi_params`.
+    pub(crate) fn named_by_server(
+        vars: &MetaVariables,
+        root: Option<&ApplicationRoot>,
+    ) -> impl Iterator<Item = Self> {
+        let (script, path_info) = (vars.get("SCRIPT_NAME"), vars.get("PATH_INFO"));
+        let by_query = match path_info {
+            Some(_) => None,
+            None => path_in_query(vars.query_string()).map(|path| Self {
+                base: root.map_or_else(|| encode(&script_path(vars)), |root| root.0.clone()),
+                path,
+                by_query: true,
+                ..Self::elsewhere(root)
+            }),
+        };
+        let complete = || {
+            let path = match (script, path_info) {
+                (Some(path), None) if !vars.script_is_file() => path,
+                (None, Some(path)) => path,
+                (Some(_), _) | (None, None) => return None,
+            };
+            let base = decode(root?.0.as_bytes());
+            let path = path.strip_prefix(base.as_slice())?.to_vec();
+            Some(Self {
+                path,
+                ..Self::elsewhere(root)
+            })
+        };
+        by_query.into_iter().chain(complete())
+    }
+
     /// The mount of a request for a URL outside the base path, which the web server passes
     /// to the program at `script`. `path` is the path of the URL, decoded.
     pub(super) fn outside(

@@ -17,11 +17,11 @@ use super::headers::{keep_out_of_caches, last_resort, protect, set_allow};
 use super::origin::check_origin;
 use super::reply::redirect_by;
 use super::routes::{Methods, NoRoute, Parameters};
+use super::target::Target;
 use super::{Handler, Request, Response, Server, error_page};
 use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
 use crate::gateway::{
-    self, Answer, Bare, Body, BodyLength, GuardedUrl, Interface, MetaVariables, Mount,
-    ProcessInput, Role, Site,
+    self, Answer, Bare, Body, BodyLength, Interface, MetaVariables, ProcessInput, Role, Site,
 };
 use crate::session::revocation::EndError;
 use crate::session::{CheckLogin, EVERYWHERE, Login, Session, SessionInterface};
@@ -113,7 +113,11 @@ pub(super) fn respond_by(
         Ok(config) => (config, None),
         Err((err, config)) => (config, Some(Failure::Config(err))),
     };
-    let (mount, guarded) = locate(server, &config, &vars, role);
+    let Target {
+        mount,
+        guarded,
+        check,
+    } = Target::new(server, &config, &vars, role);
     let context = Arc::new(Context {
         mount,
         guarded,
@@ -130,7 +134,7 @@ pub(super) fn respond_by(
     let used = Cell::new(false);
     let outcome = match unusable {
         Some(failure) => Err(failure),
-        None => match check(server, &context, role) {
+        None => match check {
             Some(handler) => {
                 // The cookie decides.
                 used.set(true);
@@ -166,19 +170,6 @@ pub(super) fn respond_by(
         .unwrap_or_else(|_| last_resort())
 }
 
-/// The handler for a web server that asks about another request; `None` if it asks for a
-/// page.
-fn check<'s, 'h>(server: &'s Server<'h>, context: &Context, role: Role) -> Option<&'s Handler<'h>> {
-    match role {
-        Role::Authorizer => server.authorizer.as_ref(),
-        Role::Responder if context.guarded.is_some() => None,
-        Role::Responder => {
-            let number = context.routes.find_check(context.mount.path());
-            number.map(|number| &server.handlers[number])
-        }
-    }
-}
-
 /// The answer to a web server that asks about another request: see [`Server::check`].
 fn ask(handler: &Handler<'_>, context: &Arc<Context>) -> Result<Response, Failure> {
     let mut head = gateway::head(&context.vars, &context.mount)?;
@@ -192,29 +183,6 @@ fn ask(handler: &Handler<'_>, context: &Arc<Context>) -> Result<Response, Failur
         Err(Failure::LoginRequired(url)) => Ok(redirect_by(StatusCode::SEE_OTHER, &url)),
         outcome => outcome,
     }
-}
-
-/// The mount of a request, and the URL of a file if it is one in a protected folder.
-fn locate(
-    server: &Server<'_>,
-    config: &Config,
-    vars: &MetaVariables,
-    role: Role,
-) -> (Mount, Option<GuardedUrl>) {
-    let root = config.application_root.as_ref();
-    match role {
-        Role::Responder => {}
-        Role::Authorizer => return (Mount::elsewhere(root), None),
-    }
-    if server.files.is_some()
-        && let Some((mount, url)) = GuardedUrl::with_prefix(vars, root, config.guard.prefixes())
-    {
-        return (mount, Some(url));
-    }
-    let mount = Mount::new(vars, root);
-    let has_files = server.files.is_some() && config.guard.has_files();
-    let url = has_files.then(|| GuardedUrl::below_base(vars, &mount));
-    (mount, url.flatten())
 }
 
 fn answer(

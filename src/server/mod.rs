@@ -15,6 +15,7 @@ mod login;
 mod origin;
 mod reply;
 mod routes;
+mod target;
 #[cfg(feature = "templates")]
 mod templates;
 

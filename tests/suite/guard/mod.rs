@@ -11,6 +11,7 @@ mod folders;
 mod groups;
 mod login_url;
 mod responses;
+mod same_url;
 mod sent_by_server;
 mod servers;
 mod tree;
