@@ -194,6 +194,8 @@ texts! {
     state_dir_in_itself = "the file in the state folder cannot choose the folder. Remove the line; to use another folder, write SetEnv SIGNET_STATE_DIR /home/you/signet in .htaccess";
     guard_outside_cookie = "browsers would not send the cookie of the login to all of these addresses. Set SESSION_COOKIE_PATH = \"/\"";
     guard_above_program = "signet itself is below one of these addresses. Choose one that does not contain the login page. If none does, set APPLICATION_ROOT to the address of signet, without scheme and host";
+    rule_outside_guard = "no protected folder has one of these paths. Paths begin with /files, if GUARD_DIR is set, or with a path of GUARD_DIRS";
+    group_without_file = "groups, such as @staff, need the setting GROUPS_FILE";
     no_sections = "remove the line in brackets: only settings that are tables have one";
     quote_path = "put the path before the = in straight quotes";
     setting_twice = "this setting stands twice in the file; remove one of the lines";

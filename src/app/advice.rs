@@ -157,6 +157,8 @@ impl<'t> Advice<'t> {
             Conflict::StateDirInItself => t.state_dir_in_itself,
             Conflict::GuardOutsideCookie => t.guard_outside_cookie,
             Conflict::GuardAboveProgram => t.guard_above_program,
+            Conflict::RuleOutsideGuard => t.rule_outside_guard,
+            Conflict::GroupWithoutFile => t.group_without_file,
         }
     }
 

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::note;
 use crate::config::{Config, GuardedDir, Member};
-use crate::gateway::UrlPrefix;
 use crate::guard::access::members_in;
 use crate::guard::groups::{Groups, GroupsError};
 use crate::guard::rules::FILE_NAME;
@@ -38,7 +37,10 @@ pub(super) fn problems(config: &Config, users: &UsersFile) -> Vec<String> {
         }
     }
     problems.check_groups();
-    problems.check_paths(config);
+    for rule in config.guard_users.iter() {
+        let place = format!("GUARD_USERS {:?}", rule.path);
+        problems.check_members(&place, &rule.members);
+    }
     for (setting, path) in folders(config) {
         // The owners on the way to it are checked as in a request.
         match GuardedFolder::open(path, config.euid(), Served::ByNobodyElse) {
@@ -79,27 +81,6 @@ impl Problems<'_> {
                     "GROUPS_FILE: {user:?} in the group {group:?} is no user{comma}"
                 ));
             }
-        }
-    }
-
-    fn check_paths(&mut self, config: &Config) {
-        let guard = &config.guard;
-        let mut shown: Vec<Vec<u8>> = guard.prefixes().map(UrlPrefix::decoded).collect();
-        if guard.has_files() {
-            shown.push(b"/files".to_vec());
-        }
-        for rule in config.guard_users.iter() {
-            let place = format!("GUARD_USERS {:?}", rule.path);
-            if !shown.iter().any(|path| {
-                let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').skip(1).collect();
-                rule.meets(&names)
-            }) {
-                self.lines.push(format!(
-                    "{place}: no protected folder has this path; paths begin with /files, if \
-                     GUARD_DIR is set, or with a path of GUARD_DIRS"
-                ));
-            }
-            self.check_members(&place, &rule.members);
         }
     }
 

@@ -1,5 +1,7 @@
-//! Whether the URLs of protected folders fit the cookie and the program.
+//! Whether the URLs of protected folders fit the cookie and the program, and the access
+//! rules fit the folders.
 
+use super::access::{AccessRule, Member};
 use super::value::Raw;
 use super::wrong_value::Conflict;
 use super::{Config, ConfigError, ConfigProblem};
@@ -35,6 +37,38 @@ impl Config {
         let above = raw.error(ConfigProblem::Conflict(Conflict::GuardAboveProgram));
         self.guard_above_program = Some(Box::new(above));
         Ok(())
+    }
+
+    /// Checks that each rule of `GUARD_USERS` is for a protected folder, because a misspelt
+    /// path would protect nothing, and that its groups are in a file.
+    ///
+    /// `given` are the settings that are used, in order.
+    pub(super) fn check_guard_users(&self, given: &[Raw<'_>]) -> Result<(), ConfigError> {
+        let Some(raw) = given.iter().rev().find(|raw| raw.is("GUARD_USERS")) else {
+            return Ok(());
+        };
+        let mut shown: Vec<Vec<u8>> = self.guard.prefixes().map(UrlPrefix::decoded).collect();
+        if self.guard.has_files() {
+            shown.push(b"/files".to_vec());
+        }
+        let is_shown = |rule: &AccessRule| {
+            shown.iter().any(|path| {
+                let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').skip(1).collect();
+                rule.meets(&names)
+            })
+        };
+        let has_group = |rule: &AccessRule| {
+            let mut members = rule.members.iter();
+            members.any(|member| matches!(member, Member::Group(_)))
+        };
+        let mistake = if !self.guard_users.iter().all(is_shown) {
+            Conflict::RuleOutsideGuard
+        } else if self.given_groups_file.is_none() && self.guard_users.iter().any(has_group) {
+            Conflict::GroupWithoutFile
+        } else {
+            return Ok(());
+        };
+        Err(raw.error(ConfigProblem::Conflict(mistake)))
     }
 
     /// The error that the program with this base path is below one of `GUARD_DIRS`: then

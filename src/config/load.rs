@@ -105,6 +105,7 @@ impl Config {
         }
         config.check_cookie(&given)?;
         config.check_guard(&given)?;
+        config.check_guard_users(&given)?;
         if let (None, Some(path)) = (&config.secret_key, &config.given_key_file) {
             config.secret_key_file = Some(places.key_file(path));
         }

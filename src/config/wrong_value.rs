@@ -137,6 +137,8 @@ pub(crate) enum Conflict {
     StateDirInItself,
     GuardOutsideCookie,
     GuardAboveProgram,
+    RuleOutsideGuard,
+    GroupWithoutFile,
 }
 
 error_texts! { Conflict:
@@ -156,6 +158,10 @@ error_texts! { Conflict:
     Self::GuardAboveProgram =>
         "the program itself is below one of these URLs: choose URLs that do not contain the login \
          page. If none does, set APPLICATION_ROOT to the URL path of the program";
+    Self::RuleOutsideGuard =>
+        "no protected folder has one of these paths: paths begin with /files, if GUARD_DIR is \
+         set, or with a path of GUARD_DIRS";
+    Self::GroupWithoutFile => "groups, such as @staff, need GROUPS_FILE, which is not set";
 }
 
 /// What to do about a line that is not TOML.

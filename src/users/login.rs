@@ -242,7 +242,10 @@ pub(super) fn attempt<T>(
             Ok(Err(Refused::Wrong))
         }
         (Err(err), _) => {
-            admitted.cancel(now());
+            // It stays counted: only a wrong password may need the memory of a decoy, so that
+            // the error tells that it is wrong.
+            admitted.fail();
+            log(format_args!("failed login {of}{who}"));
             Err(Failure::Unavailable(Box::new(err)))
         }
     }

@@ -327,10 +327,12 @@ fn toml_is_a_configuration() {
         {
             Some(text) => {
                 settings += 1;
-                // Its URLs need a cookie that is sent there.
-                let other = match text.starts_with("GUARD_DIRS") {
-                    true => "SESSION_COOKIE_PATH = \"/\"\n",
-                    false => "",
+                let other = match text.split(' ').next() {
+                    // Its URLs need a cookie that is sent there.
+                    Some("GUARD_DIRS") => "SESSION_COOKIE_PATH = \"/\"\n",
+                    // Its paths are those of the folder, its groups those of the file.
+                    Some("GUARD_USERS") => "GUARD_DIR = \"/srv\"\nGROUPS_FILE = \"/srv/groups\"\n",
+                    _ => "",
                 };
                 assert_accepted(text, &format!("{text}\n{other}"));
                 uncommented.push_str(text);

@@ -62,28 +62,29 @@ fn a_site_without_problems_has_none() {
     assert!(said(&state, settings).is_empty());
 }
 
+/// The paths of the rules are those of protected folders, above them or below them.
 #[test]
-fn a_rule_for_a_path_that_no_folder_has_is_reported() {
+fn a_rule_for_a_path_that_no_folder_has_is_no_setting() {
     let state = StateDir::new();
     state.write("private/a.txt", "", 0o644);
-    let settings = "GUARD_DIRS = { \"/caf%C3%A9/private\" = \"STATE/private\" }\n\
-        SESSION_COOKIE_PATH = \"/\"\n\
-        [GUARD_USERS]\n\"/\" = []\n\"/caf\u{e9}\" = []\n\"/caf\u{e9}/private/x\" = []\n\
-        \"/caf\u{e9}/priv\" = []\n\"/files/a.txt\" = []\n";
-    let reported = said(&state, settings);
-    let reported: Vec<&str> = reported
-        .iter()
-        .map(|line| {
-            line.split_once(": no protected folder")
-                .map_or(&**line, |(place, _)| place)
-        })
-        .collect();
-    let want = [
-        "GUARD_USERS \"/caf\u{e9}/priv\"",
-        "GUARD_USERS \"/files/a.txt\"",
-        "2 problems",
-    ];
-    assert_eq!(reported, want);
+    for (path, is_right) in [
+        ("/", true),
+        ("/caf\u{e9}", true),
+        ("/caf%C3%A9/private/x", true),
+        ("/caf\u{e9}/priv", false),
+        ("/files/a.txt", false),
+    ] {
+        let settings = format!(
+            "GUARD_DIRS = {{ \"/caf%C3%A9/private\" = \"STATE/private\" }}\n\
+             SESSION_COOKIE_PATH = \"/\"\nGUARD_USERS.\"{path}\" = []\n"
+        );
+        let settings = settings.replace("STATE", &state.path().display().to_string());
+        state.write("signet.toml", settings, 0o600);
+        let output = signet(&state, &["user", "list"], b"");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let refuses = said.contains("signet.toml:3: GUARD_USERS: no protected folder");
+        assert_eq!(refuses, !is_right, "{path}: {said}");
+    }
 }
 
 #[test]

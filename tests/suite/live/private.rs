@@ -90,7 +90,7 @@ fn a_folder_of_the_site_is_protected_under_its_old_urls() {
         assert!(shipped.contains(from));
         shipped.replace(from, to)
     };
-    let rule = "RewriteRule ^ /cgi-bin/signet.cgi [L]";
+    let rule = "RewriteRule ^ /cgi-bin/signet.cgi/not-in-guard-dirs [L]";
     let repeated = "RewriteRule ^(.*)$ /cgi-bin/signet.cgi/private/$1 [L]";
     let cases = [
         (Started::ByDaemon, "/cgi-bin/signet.cgi", shipped.clone()),
@@ -98,7 +98,7 @@ fn a_folder_of_the_site_is_protected_under_its_old_urls() {
         (
             Started::ByDaemon,
             "/signet.cgi",
-            other("/cgi-bin/signet.cgi [L]", "/signet.cgi [L]"),
+            other(rule, "RewriteRule ^ /signet.cgi [L]"),
         ),
         (
             Started::ByDaemon,
@@ -177,6 +177,13 @@ fn a_folder_of_the_site_is_protected_under_its_old_urls() {
         );
         let part = http::get(port, "/private/a.txt", &[&cookie, "Range: bytes=4-9"]);
         assert_eq!(part.status, 303, "{name}");
+        // As the file says: another path in the settings.
+        if htaccess == shipped {
+            let wrong = settings().replace("\"/private\"", "\"/privat\"");
+            site.file("home/alice/.signet/signet.toml", wrong, ALICE, 0o600);
+            let reply = http::get(port, "/private/a.txt", &[]);
+            assert_eq!(reply.status, 404, "{name}: {reply:?}");
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use signet::testing::{Client, Response};
 use super::{
     ADA, BOB, NOW, PASSWORD, REFUSED, WRONG, attempt, browser, post_from, server, state_of, user,
 };
+use crate::support::Cgi;
 use crate::support::html::words;
 
 /// Fails from this address; whether the attempt was admitted.
@@ -177,4 +178,27 @@ fn an_unknown_address_is_said_and_not_counted() {
         assert_eq!(failed, "signet: failed login of \"ada\" from unknown");
     }
     assert_eq!(browser.post("/login", &fields).status, 429);
+}
+
+/// An attempt whose decoys need more memory than there is fails with 503, which tells that
+/// the password is wrong: so it counts.
+#[test]
+fn attempts_without_enough_memory_are_counted() {
+    /// `argon2 saltsalt -id -m 16 -t 1 -p 1 -e`, of 64 MiB.
+    const EVE: &str = "eve:$argon2id$v=19$m=65536,t=1,p=1$c2FsdHNhbHQ$\
+        QZzZ3pXbyKTLtyx0xFbHnGkGE5vYQUzUf2W9dPQNUKE\n";
+    let state = state_of(&format!("{ADA}{EVE}"));
+    let form = format!("username=ada&password={WRONG}");
+    let statuses: Vec<u16> = (0..6)
+        .map(|_| {
+            let request = Cgi::post("/login", &form).var("REMOTE_ADDR", "192.0.2.1");
+            let response = request
+                .state(&state)
+                .address_space(60 << 20)
+                .run()
+                .response();
+            response.status
+        })
+        .collect();
+    assert_eq!(statuses, [503, 503, 503, 503, 503, 429]);
 }
