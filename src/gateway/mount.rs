@@ -178,7 +178,8 @@ impl Mount {
     /// path, in other ways than [`Mount::new`] expects: `REQUEST_URI` is then the URL of
     /// another page. The path is in the query, whatever the URL is; or it begins with the base
     /// path `root`, and is in `PATH_INFO` without `SCRIPT_NAME`, or in `SCRIPT_NAME` without
-    /// `PATH_INFO`, as nginx passes it by its own `fastcgi_params`.
+    /// `PATH_INFO`, as nginx passes it by its own `fastcgi_params`. Without `root`, the base
+    /// path may be any beginning of that `SCRIPT_NAME`.
     pub(crate) fn named_by_server(
         vars: &MetaVariables,
         root: Option<&ApplicationRoot>,
@@ -206,7 +207,17 @@ impl Mount {
                 ..Self::elsewhere(root)
             })
         };
-        by_query.into_iter().chain(complete())
+        let has_path_info = vars.iter().any(|(name, _)| name == b"PATH_INFO");
+        let unknown = script
+            .filter(|_| root.is_none() && !has_path_info && !vars.script_is_file())
+            .unwrap_or_default();
+        let slashes = (0..unknown.len()).filter(move |at| unknown[*at] == b'/');
+        let ends = slashes.map(move |at| Self {
+            base: encode(&unknown[..at]),
+            path: unknown[at..].to_vec(),
+            ..Self::elsewhere(None)
+        });
+        by_query.into_iter().chain(complete()).chain(ends)
     }
 
     /// The mount of a request for a URL outside the base path, which the web server passes

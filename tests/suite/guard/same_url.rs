@@ -106,6 +106,33 @@ fn a_question_about_a_guarded_url_is_not_answered_with_the_file() {
     }
 }
 
+/// By nginx's own `fastcgi_params`, without `APPLICATION_ROOT`: the base path is not known.
+#[test]
+fn a_question_without_a_base_path_is_no_page() {
+    let state = state_of(ADA);
+    let ada = cookie_of(&state, "ada");
+    for script_name in ["/auth", "/account/auth", "/a/account/auth"] {
+        let passed = passed("nginx", script_name, "", "group=board");
+        for uri in [script_name, "/any/s.txt", "/"] {
+            let answer = |cookie| {
+                request(&state, &passed, uri, cookie)
+                    .run()
+                    .response()
+                    .status
+            };
+            assert_eq!(
+                (answer(""), answer(&ada)),
+                (401, 403),
+                "{script_name}, {uri}"
+            );
+        }
+    }
+    // The page of a program at this path.
+    let page = passed("nginx, PATH_INFO", "/auth", "", "");
+    let page = request(&state, &page, "/auth", "").var("PATH_INFO", "");
+    assert_eq!(page.run().response().status, 200);
+}
+
 /// What reaches the program as a file's URL.
 #[rustfmt::skip]
 const FILES: [(Passed, &str); 8] = [
