@@ -56,7 +56,7 @@ impl GuardedUrl {
     ) -> Option<(Mount, Self)> {
         let mut prefixes = prefixes.enumerate().peekable();
         prefixes.peek()?;
-        let (raw, _) = raw_path(vars.get("REQUEST_URI")?)?;
+        let raw = requested_path(vars)?;
         let path = tidy(&decode(raw));
         let matching = prefixes.filter(|(_, prefix)| prefix.contains(&path));
         let (number, prefix) = matching.max_by_key(|(_, prefix)| prefix.as_str().len())?;
@@ -80,7 +80,7 @@ impl GuardedUrl {
         // The URL that the visitor sees, unless the query has the path, or a proxy has
         // changed the base path.
         let raw = || {
-            let (raw, _) = raw_path(vars.get("REQUEST_URI")?)?;
+            let raw = requested_path(vars)?;
             let folder = decode(format!("{}{FILES}", mount.base()).as_bytes());
             let rest = &raw[end_of(&folder, raw)?..];
             is_within(&folder, &tidy(&decode(raw))).then(|| rest.to_vec())
@@ -92,6 +92,14 @@ impl GuardedUrl {
             below: Some(raw.unwrap_or_else(encoded)),
         })
     }
+}
+
+/// The path of the URL that the visitor requested. `None` also if the URL has a fragment, which
+/// no browser sends: Caddy takes it for a part of the path, and resolves dot segments in it.
+fn requested_path(vars: &MetaVariables) -> Option<&[u8]> {
+    let uri = vars.get("REQUEST_URI")?;
+    let (path, _) = raw_path(uri)?;
+    (!uri.contains(&b'#')).then_some(path)
 }
 
 impl Mount {

@@ -28,7 +28,7 @@ pub(crate) struct Expected {
     pub(crate) path: Vec<u8>,
     pub(crate) login: String,
     pub(crate) cookie_path: String,
-    status: u16,
+    pub(crate) status: u16,
 }
 
 /// Every recorded request of every set-up.
