@@ -279,11 +279,21 @@ fn sent_by_the_server(port: u16) {
     }
     let kind = whole.header("Content-Type").unwrap_or_default();
     assert!(kind.starts_with("text/plain"), "{kind}");
-    assert_eq!(whole.header("X-Content-Type-Options"), Some("nosniff"));
-    assert_eq!(whole.header("Cache-Control"), Some("private, no-cache"));
-    assert_eq!(whole.header("Vary"), Some("Cookie"));
     let part = http::get(port, url, &[&cookie, "Range: bytes=4-9"]);
     assert_eq!((part.status, part.text()), (206, "secret"), "{part:?}");
+    let modified = whole.header("Last-Modified").expect("Last-Modified");
+    let since = format!("If-Modified-Since: {modified}");
+    let unchanged = http::get(port, url, &[&cookie, &since]);
+    assert_eq!(unchanged.status, 304, "{unchanged:?}");
+    for reply in [&whole, &part, &unchanged] {
+        for (name, value) in [
+            ("X-Content-Type-Options", "nosniff"),
+            ("Cache-Control", "private, no-cache"),
+            ("Vary", "Cookie"),
+        ] {
+            assert_eq!(reply.header(name), Some(value), "{reply:?}");
+        }
+    }
     for url in [
         "/files/none",
         "/signet-sendfile/etc/passwd",

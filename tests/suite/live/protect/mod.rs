@@ -1,0 +1,249 @@
+//! What a web server serves, shown only to logged-in visitors: `lighttpd-authorizer.conf`,
+//! `nginx-auth.conf`, `apache/authorizer.conf` and `Caddyfile` as they are shipped, but for
+//! paths and ports. Behind each of them are a file, a listing, a PHP page and an application.
+
+mod behind;
+mod servers;
+
+use std::fs;
+
+use self::behind::SECRET;
+use self::servers::{Protected, apache, caddy, lighttpd, nginx};
+use crate::guard::PASSWORD;
+use crate::support::http::{self, Reply};
+
+/// What a client sends that wants to be somebody else.
+const FORGED: [&str; 5] = [
+    "Remote-User: mallory",
+    "Remote_User: mallory",
+    "Remote-Groups: mallory",
+    "Remote_Groups: mallory",
+    "REMOTE-USER: mallory",
+];
+
+/// What is protected, and what of it nobody else may see.
+const PROTECTED: [(&str, &str); 4] = [
+    ("/private/secret.txt", SECRET),
+    ("/private/", "secret.txt"),
+    ("/private/page.php", "REQUEST_METHOD="),
+    ("/private/app/page?a=b&c", "/private/app/page"),
+];
+
+/// URLs that lead, or could lead, to what is protected.
+const URLS: [&str; 24] = [
+    "/private",
+    "/%70rivate/secret.txt",
+    "//private/secret.txt",
+    "/private//secret.txt",
+    "/private/../private/secret.txt",
+    "/public/../private/secret.txt",
+    "/private/./secret.txt",
+    "/private/%2e/secret.txt",
+    "/%2e/private/secret.txt",
+    "/private%2fsecret.txt",
+    "/private/secret.txt/",
+    "/private/secret.txt%00",
+    "/private/page.php/x",
+    "/account/../private/secret.txt",
+    "/account/%2e%2e/private/secret.txt",
+    "/public.txt/../private/secret.txt",
+    "/signet-auth",
+    "http://example.org/private/secret.txt",
+    "/private/secret.txt#/../../account/login",
+    "/account/login#/../../private/secret.txt",
+    "/account/x%2f..%2f..%2fprivate/secret.txt",
+    "/account/%252e%252e/private/secret.txt",
+    "http://example.org//private/secret.txt",
+    "/account/?r=/private/secret.txt",
+];
+
+impl Protected {
+    fn log_in(&self) -> String {
+        let fields = [("username", "ada"), ("password", PASSWORD)];
+        let form = serde_urlencoded::to_string(fields).expect("a form");
+        let reply = http::post(self.port, "/account/login", &[], &form);
+        assert_eq!(reply.status, 303, "{}: {reply:?}", self.name);
+        let cookies = reply.cookies();
+        // One at the path of signet is deleted.
+        let mut cookies = cookies
+            .iter()
+            .filter(|cookie| cookie.attribute("Path") == Some("/"));
+        let session = cookies.find(|cookie| cookie.name == "session");
+        format!("Cookie: session={}", session.expect("a session").value)
+    }
+
+    /// Asserts that a request shows nothing of what is protected.
+    #[track_caller]
+    fn assert_closed(&self, row: &str, reply: &Reply) {
+        let body = String::from_utf8_lossy(&reply.body);
+        for (_, content) in PROTECTED {
+            // The login's address contains that of the page.
+            let is_shown = body.contains(content) && reply.status == 200;
+            assert!(!is_shown, "{}, {row}: {reply:?}", self.name);
+        }
+    }
+
+    /// Asserts that a request is sent to the login, and from there to this address.
+    #[track_caller]
+    fn assert_sent_to_login(&self, row: &str, reply: &Reply, next: &str) {
+        self.assert_closed(row, reply);
+        let query = serde_urlencoded::to_string([("next", next)]).expect("a query");
+        let location = reply.header("Location").unwrap_or_default();
+        let location = location.replace("%2E", ".").replace("%2D", "-");
+        assert_eq!(
+            (reply.status, location.as_str()),
+            (303, format!("/account/login?{query}").as_str()),
+            "{}, {row}: {reply:?}",
+            self.name
+        );
+    }
+
+    fn shows_strangers_nothing(&self) {
+        let public = http::get(self.port, "/public.txt", &[]);
+        assert_eq!((public.status, public.text()), (200, "for everybody"));
+        for (path, _) in PROTECTED {
+            let own = http::get(self.port, path, &[]);
+            self.assert_sent_to_login(path, &own, path);
+            let forged = http::get(self.port, path, &FORGED);
+            self.assert_sent_to_login(path, &forged, path);
+            let other = ["Cookie: session=eyJ1c2VybmFtZSI6ImFkYSJ9.aaaaaa.aaaa"];
+            let other = http::get(self.port, path, &other);
+            self.assert_sent_to_login(path, &other, path);
+            let posted = http::post(self.port, path, &[], "a=b");
+            self.assert_sent_to_login(path, &posted, path);
+        }
+        for path in URLS {
+            for method in ["GET", "POST", "OPTIONS", "PUT"] {
+                let reply = http::request(self.port, method, path, &["Content-Length: 0"], b"");
+                self.assert_closed(&format!("{method} {path}"), &reply);
+            }
+        }
+    }
+
+    fn shows_users_everything(&self) {
+        let cookie = &*self.log_in();
+        let name = self.name;
+        for (path, content) in PROTECTED {
+            let reply = http::get(self.port, path, &[cookie]);
+            assert_eq!(reply.status, 200, "{name}, {path}: {reply:?}");
+            assert!(reply.text().contains(content), "{name}, {path}: {reply:?}");
+            let cache = reply.all("Cache-Control").join(", ");
+            assert!(cache.contains("private"), "{name}, {path}: {cache}");
+            // Those of signet's pages: what is behind has its own.
+            for field in ["Content-Security-Policy", "X-Frame-Options", "Set-Cookie"] {
+                assert!(reply.all(field).is_empty(), "{name}, {path}: {reply:?}");
+            }
+        }
+        let headers = [&FORGED[..], self.forged, &[cookie]].concat();
+        let page = http::get(self.port, "/private/page.php", &headers);
+        for line in ["REMOTE_USER=ada", "REMOTE_GROUPS=staff"] {
+            assert!(
+                page.text().lines().any(|own| own == line),
+                "{name}: {page:?}"
+            );
+        }
+        let application = http::get(self.port, "/private/app/", &headers);
+        let told = application.text().to_ascii_lowercase();
+        for words in self.told {
+            assert!(told.contains(words), "{name}: {told}");
+        }
+        for reply in [&page, &application] {
+            let text = reply.text();
+            assert!(!text.contains("mallory"), "{name}: {text}");
+        }
+        for path in ["/private/page.php", "/private/app/"] {
+            let posted = http::post(self.port, path, &[cookie], "field=of+a+form");
+            assert_eq!(posted.status, 200, "{name}, {path}: {posted:?}");
+            assert!(posted.text().contains("POST"), "{name}, {path}: {posted:?}");
+            assert!(
+                posted.text().ends_with("field=of+a+form"),
+                "{name}, {path}: {posted:?}"
+            );
+        }
+    }
+
+    /// ada is not in the group for which the web server asks.
+    fn shows_the_board_only(&self) {
+        let cookie = &*self.log_in();
+        for (path, _) in PROTECTED {
+            let reply = http::get(self.port, path, &[cookie]);
+            assert_eq!(reply.status, 403, "{}, {path}: {reply:?}", self.name);
+            self.assert_closed(path, &reply);
+        }
+        for path in URLS {
+            let reply = http::get(self.port, path, &[cookie]);
+            self.assert_closed(path, &reply);
+        }
+    }
+
+    /// A user who was removed, a users file that is lost, and a program that does not run.
+    fn fails_closed(&mut self) {
+        let cookie = self.log_in();
+        let users = self.site.path().join("state/users");
+        fs::write(&users, "").expect("remove the users");
+        let removed = http::get(self.port, "/private/secret.txt", &[&cookie]);
+        self.assert_sent_to_login("removed", &removed, "/private/secret.txt");
+        fs::remove_file(&users).expect("remove the file");
+        self.assert_all_fail("no users file", &cookie);
+        if let Some(daemon) = self.daemon.take() {
+            drop(daemon);
+            self.assert_all_fail("no daemon", &cookie);
+        }
+    }
+
+    #[track_caller]
+    fn assert_all_fail(&self, row: &str, cookie: &str) {
+        for (path, _) in PROTECTED {
+            let reply = http::get(self.port, path, &[cookie]);
+            self.assert_closed(row, &reply);
+            assert!(reply.status >= 500, "{}, {row}: {reply:?}", self.name);
+        }
+    }
+
+    fn check(mut self) {
+        self.shows_strangers_nothing();
+        self.shows_users_everything();
+        self.fails_closed();
+    }
+}
+
+#[test]
+#[ignore = "needs lighttpd and PHP: run tests/run"]
+fn lighttpd_asks_an_authorizer() {
+    lighttpd().check();
+}
+
+#[test]
+#[ignore = "needs nginx and PHP: run tests/run"]
+fn nginx_asks_by_auth_request() {
+    nginx(&[]).check();
+}
+
+#[test]
+#[ignore = "needs nginx and PHP: run tests/run"]
+fn nginx_asks_for_a_group() {
+    let query = "PATH_INFO    /auth;\n  fastcgi_param REQUEST_URI  /account/auth;\n  fastcgi_param QUERY_STRING ";
+    let of_board = format!("{query}group=board");
+    nginx(&[(&format!("{query}\"\""), &of_board)]).shows_the_board_only();
+    // REQUEST_URI is that of the visitor.
+    let without = of_board.replace("  fastcgi_param REQUEST_URI  /account/auth;\n", "");
+    nginx(&[(&format!("{query}\"\""), &without)]).shows_the_board_only();
+}
+
+#[test]
+#[ignore = "needs Apache and PHP: run tests/run"]
+fn apache_asks_an_authorizer() {
+    apache().check();
+}
+
+#[test]
+#[ignore = "needs Caddy and PHP: run tests/run"]
+fn caddy_asks_by_forward_auth() {
+    caddy(&[]).check();
+}
+
+#[test]
+#[ignore = "needs Caddy and PHP: run tests/run"]
+fn caddy_asks_for_a_group() {
+    caddy(&[("/auth?redirect\n", "/auth?redirect&group=board\n")]).shows_the_board_only();
+}
