@@ -103,8 +103,9 @@ impl<'s> Client<'s> {
     }
 
     /// Sets the state folder. Only this user may have the permission to write to it, and it
-    /// must not be in a folder for temporary files: `env!("CARGO_TARGET_TMPDIR")` is one that
-    /// Cargo makes for integration tests.
+    /// must not be in a folder for temporary files: for integration tests, Cargo makes
+    /// `env!("CARGO_TARGET_TMPDIR")`; in unit tests, use a folder below
+    /// `concat!(env!("CARGO_MANIFEST_DIR"), "/target")`.
     pub fn state_dir(self, path: impl Into<PathBuf>) -> Self {
         self.setting("STATE_DIR", path.into())
     }

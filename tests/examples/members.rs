@@ -1,5 +1,6 @@
 //! A page for members: the users of an `htpasswd` file, who log in and out on pages of
-//! this program. The file is `~/.members/users`, or `USERS_FILE` names it.
+//! this program. The file is `~/.members/users`, or `USERS_FILE` names it. The program needs
+//! signet's Cargo feature `users`. `SIGNET_STATE_DIR=~/.members signet user add ada` adds a user.
 
 #![no_main]
 
