@@ -112,7 +112,7 @@ fn reading_sets_no_cookie() {
     }
 }
 
-/// One cookie, signed now, with what was posted and nothing else.
+/// One cookie, signed now, with what was posted, the mark of the demo, and nothing else.
 #[test]
 fn login_stores_the_name() {
     let before = now();
@@ -121,7 +121,7 @@ fn login_stores_the_name() {
     assert_eq!(response.header("Location"), Some("/app/"));
     assert_eq!(response.cookies().len(), 1);
     let (json, timestamp) = saved("login", &response);
-    assert_eq!(json, r#"{"username":"admin"}"#);
+    assert_eq!(json, r#"{"_demo":"admin","username":"admin"}"#);
     assert!(
         (before..=now()).contains(&timestamp),
         "signed at {timestamp}"
@@ -141,7 +141,10 @@ fn permanent_login_outlives_the_browser() {
     ]);
     let response = checked("login", request, COOKIE);
     let (json, _) = saved("login", &response);
-    assert_eq!(json, r#"{"_permanent":true,"username":"admin"}"#);
+    assert_eq!(
+        json,
+        r#"{"_demo":"admin","_permanent":true,"username":"admin"}"#
+    );
     let expires = expires(&response.cookies()[0]);
     assert!(
         (before + 86400..=now() + 86400).contains(&expires),
@@ -194,7 +197,10 @@ fn other_keys_go_back_as_they_came() {
         );
         let login = Cgi::post("/login", "username=bob").cookie(&header);
         let (json, _) = saved(value, &checked(value, login, COOKIE));
-        assert_eq!(json, format!(r#"{{"kept":{value},"username":"bob"}}"#));
+        assert_eq!(
+            json,
+            format!(r#"{{"_demo":"bob","kept":{value},"username":"bob"}}"#)
+        );
         let logout = Cgi::post("/logout", "").cookie(&header);
         let (json, _) = saved(value, &checked(value, logout, COOKIE));
         assert_eq!(json, format!(r#"{{"kept":{value}}}"#));
@@ -207,7 +213,7 @@ fn keys_are_sorted() {
     let header = with(r#"{"z":1,"\ud835\udcd0":2,"\uff5e":3,"A":4,"":5}"#, now());
     let login = Cgi::post("/login", "username=bob").cookie(header);
     let (json, _) = saved("sorted", &checked("sorted", login, COOKIE));
-    let want = r#"{"":5,"A":4,"username":"bob","z":1,"\uff5e":3,"\ud835\udcd0":2}"#;
+    let want = r#"{"":5,"A":4,"_demo":"bob","username":"bob","z":1,"\uff5e":3,"\ud835\udcd0":2}"#;
     assert_eq!(json, want);
 }
 

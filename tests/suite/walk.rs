@@ -126,7 +126,7 @@ fn log_in_and_out() {
         let (json, began, signed_at) = Signer::default()
             .read_session(&cookie.value)
             .expect("our signature");
-        assert_eq!(json, r#"{"username":"admin"}"#, "{name}");
+        assert_eq!(json, r#"{"_demo":"admin","username":"admin"}"#, "{name}");
         assert_eq!(began, signed_at.to_string(), "{name}");
         assert!(
             now().abs_diff(signed_at) < 60,
@@ -181,5 +181,8 @@ fn login_replaces_the_name() {
     let answer = checked("alice becomes bob", cgi, COOKIE);
     let cookie = answer.cookie("session").expect("the changed session");
     let (json, _, _) = signer.read_session(&cookie.value).expect("our signature");
-    assert_eq!((answer.status, &*json), (303, r#"{"username":"bob"}"#));
+    assert_eq!(
+        (answer.status, &*json),
+        (303, r#"{"_demo":"bob","username":"bob"}"#)
+    );
 }

@@ -128,7 +128,7 @@ fn names_that_are_kept_to_the_last_bit() {
         let answer = checked(&name, login, COOKIE);
         assert_eq!(
             session(&name, &answer),
-            serde_json::json!({ "username": user }),
+            serde_json::json!({ "_demo": user, "username": user }),
             "{name}"
         );
         let cookie = answer.cookie("session").expect("a session").value;
@@ -199,7 +199,7 @@ fn fields_nobody_asked_for() {
         let answer = checked(case, Cgi::post(target, body), COOKIE);
         assert_eq!(
             session(case, &answer),
-            serde_json::json!({ "username": "admin" }),
+            serde_json::json!({ "_demo": "admin", "username": "admin" }),
             "{case}"
         );
         assert_eq!(answer.header("Location"), Some("/app/"), "{case}");
@@ -218,7 +218,7 @@ fn forms_of_any_size() {
     let answer = checked("10 000 fields", Cgi::post("/login", fields(10_000)), COOKIE);
     assert_eq!(
         session("10 000 fields", &answer),
-        serde_json::json!({ "username": "admin" })
+        serde_json::json!({ "_demo": "admin", "username": "admin" })
     );
     let pad = |length: usize| format!("{LOGIN}&p={}", "x".repeat(length - LOGIN.len() - 3));
     let answer = checked("64 KiB", Cgi::post("/login", pad(65_536)), COOKIE);

@@ -144,7 +144,10 @@ fn body_ends_where_content_length_says() {
         .body("username=administrator&x=y")
         .hold_stdin();
     let answer = checked("more follows", more, COOKIE);
-    assert_eq!(logged_in_as(&answer), r#"{"username":"admin"}"#);
+    assert_eq!(
+        logged_in_as(&answer),
+        r#"{"_demo":"admin","username":"admin"}"#
+    );
 }
 
 /// Apache passes a chunked request on without CONTENT_LENGTH: the body ends at the
@@ -159,7 +162,7 @@ fn chunked_bodies_end_with_the_file() {
     let answer = checked("a form", chunked(LOGIN), COOKIE);
     assert_eq!(
         (answer.status, logged_in_as(&answer).as_str()),
-        (303, r#"{"username":"admin"}"#)
+        (303, r#"{"_demo":"admin","username":"admin"}"#)
     );
     let answer = checked(
         "empty length",

@@ -351,8 +351,9 @@ fn a_signed_cookie_says_when_its_session_began() {
         let (json, at) = Signer::default().read(token).expect("ours");
         (String::from_utf8(json).expect("JSON"), at)
     };
-    let wanted =
-        |began: u64| format!(r#"{{"_permanent":true,"_started":{began},"username":"ada"}}"#);
+    let wanted = |began: u64| {
+        format!(r#"{{"_demo":"ada","_permanent":true,"_started":{began},"username":"ada"}}"#)
+    };
     assert_eq!(read(&ada), (wanted(NOW), NOW));
     for step in 1..=3 {
         ada.get(NOW + step * 100, "/");
@@ -361,7 +362,7 @@ fn a_signed_cookie_says_when_its_session_began() {
     let keys: Vec<String> = ada.visit(NOW + 300, |session| {
         session.iter().map(|(key, _)| key.to_owned()).collect()
     });
-    assert_eq!(keys, ["_permanent", "username"]);
+    assert_eq!(keys, ["_demo", "_permanent", "username"]);
     // A beginning of its own with each login.
     ada.log_in(NOW + 400, "ada");
     assert_eq!(read(&ada), (wanted(NOW + 400), NOW + 400));

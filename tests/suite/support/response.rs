@@ -220,8 +220,9 @@ fn responses_that_are_none() {
             "no Content-Type",
         ),
         (
-            "no charset",
-            "Status: 200 OK\r\nContent-Type: text/html\r\n\r\n".into(),
+            "a page without charset",
+            "Status: 200 OK\r\nContent-Security-Policy: x\r\nContent-Type: text/html\r\n\r\n"
+                .into(),
             "charset",
         ),
         (
