@@ -5,6 +5,10 @@ use minijinja::Value;
 use super::remedy::Steps;
 use crate::server::Context;
 
+/// The bytes that the values in a page normally take. askama's hint is only for the text
+/// around them: without room for the values, most documents would be moved once.
+pub(super) const VALUES: usize = 768;
+
 /// The data of a page, and its template.
 pub(super) trait Page {
     /// The template's file, which a site can replace.
@@ -51,8 +55,11 @@ macro_rules! page {
                 let Self { $($field),* } = *self;
                 let t = &$crate::app::texts::ENGLISH;
                 let template = Template { t, context, $($field),* };
+                let size = <Template<'_> as askama::Template>::SIZE_HINT;
+                let mut document = String::with_capacity(size + $crate::app::page::VALUES);
                 // Rendering into a String cannot fail.
-                askama::Template::render(&template).unwrap_or_default()
+                let _ = askama::Template::render_into(&template, &mut document);
+                document
             }
 
             fn variables(&self) -> minijinja::Value {

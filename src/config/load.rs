@@ -13,7 +13,7 @@ use super::variable::redirected;
 use super::wrong_value::Conflict;
 use super::{Config, ConfigError, ConfigProblem, KeyError, Program, ServedFolders, StateDirError};
 use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFile, TrustedFolder};
-use crate::files::{FileError, FileProblem, text};
+use crate::files::{FileError, FileProblem, join, text};
 use crate::gateway::Environment;
 
 /// The most bytes of a settings file.
@@ -167,7 +167,7 @@ impl SettingsFile {
             (path, false, Some(opened))
         } else if let Some(folder) = state_dir {
             let opened = folder.open_public(FILE_NAME).map_err(ConfigError::file)?;
-            (folder.path().join(FILE_NAME), true, opened)
+            (join(folder.path(), FILE_NAME), true, opened)
         } else {
             return Ok(None);
         };

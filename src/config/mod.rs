@@ -33,9 +33,9 @@ mod wrong_value;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use crate::files::FileError;
 use crate::files::shared::SharedFile;
 use crate::files::trusted::{Readers, TrustedFile, TrustedFolder};
+use crate::files::{FileError, join};
 use crate::gateway::{ApplicationRoot, TrustProxy};
 use crate::session::cookie::{CookiePath, CookieSettings};
 use crate::session::key::Key;
@@ -179,7 +179,7 @@ impl Config {
     pub fn templates_dir(&self) -> Option<PathBuf> {
         self.templates_dir
             .clone()
-            .or_else(|| Some(self.state_dir()?.join("templates")))
+            .or_else(|| Some(join(self.state_dir()?, "templates")))
     }
 
     /// `TEMPLATES_DIR`, if it is set and is not a folder.

@@ -117,6 +117,14 @@ error_texts! { FileProblem:
     Self::System(err) => "{}", std::io::Error::from(*err);
 }
 
+/// The path of `name` in `folder`: as [`Path::join`], which allocates twice.
+pub(crate) fn join(folder: &Path, name: &str) -> PathBuf {
+    let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
+    path.push(folder);
+    path.push(name);
+    path
+}
+
 impl FileError {
     /// `path` itself has the problem.
     pub(crate) fn new(path: &Path, problem: impl Into<FileProblem>) -> Self {

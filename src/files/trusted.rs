@@ -20,7 +20,8 @@
 //! [`TrustedFolder`] and [`TrustedFile`] can be created in this module only, so that
 //! every path is checked before it is opened.
 
-use std::fs::{DirBuilder, File, Metadata};
+use std::fs::{DirBuilder, File, Metadata, symlink_metadata};
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ pub(crate) use super::open::{Opened, Readers};
 use super::owners::{At, Owners};
 use super::walk::Walk;
 pub(crate) use super::walk::{Anywhere, PathRules};
-use super::{FileError, FileProblem, private};
+use super::{FileError, FileProblem, join, private};
 
 /// A folder with a trusted path. It need not exist.
 #[derive(Clone, Debug)]
@@ -68,7 +69,7 @@ impl TrustedFolder {
     /// checked when it is opened.
     pub(crate) fn own_subfolder(&self, name: &str) -> Self {
         Self {
-            path: self.path.join(name),
+            path: join(&self.path, name),
             euid: self.euid,
             nearest: None,
             missing: 0,
@@ -174,7 +175,7 @@ impl TrustedFolder {
         name: &str,
         too_open: TooOpen,
     ) -> Result<Option<Opened>, FileError> {
-        let path = self.path.join(name);
+        let path = join(&self.path, name);
         let opened = self.open_file(&path, Rule::Own(too_open));
         if opened
             .as_ref()
@@ -185,6 +186,26 @@ impl TrustedFolder {
             return self.open_file(&path, Rule::Own(too_open));
         }
         opened
+    }
+
+    /// Whether [`TrustedFolder::open_own`] opens a file. If nothing is wrong with it, that
+    /// takes one system call.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`TrustedFolder::open_own`].
+    pub(crate) fn has_own(&self, name: &str, too_open: TooOpen) -> Result<bool, FileError> {
+        let is_private = |meta: &Metadata| {
+            meta.is_file()
+                && meta.uid() == self.euid
+                && meta.mode() & 0o077 == 0
+                && meta.nlink() == 1
+        };
+        match symlink_metadata(join(&self.path, name)) {
+            Ok(meta) if is_private(&meta) => Ok(true),
+            Err(err) if err.kind() == ErrorKind::NotFound => Ok(false),
+            Ok(_) | Err(_) => Ok(self.open_own(name, too_open)?.is_some()),
+        }
     }
 
     /// Opens the program's own file `name` in it, which nobody else may read, to write
@@ -198,7 +219,7 @@ impl TrustedFolder {
     /// Opens the file `name` in it, which everybody may read (settings); `None`
     /// if it does not exist. It may be a symbolic link.
     pub(crate) fn open_public(&self, name: &str) -> Result<Option<Opened>, FileError> {
-        let path = self.path.join(name);
+        let path = join(&self.path, name);
         match self.open_file(&path, Rule::Public) {
             Err(err) if err.problem == FileProblem::Link => {
                 let file = TrustedFile::find(&path, self.euid, &Anywhere)?;

@@ -296,7 +296,9 @@ impl Mount {
         if self.bare_index && path == b"/" && !self.base.is_empty() {
             return self.base.clone();
         }
-        let mut url = self.base.clone();
+        // Most paths are as long when they are encoded.
+        let mut url = String::with_capacity(self.base.len() + path.len());
+        url.push_str(&self.base);
         url.extend(percent_encode(path, PATH));
         url
     }
@@ -529,7 +531,9 @@ fn without_last_slash(mut path: Vec<u8>) -> Vec<u8> {
 }
 
 fn encode(path: &[u8]) -> String {
-    percent_encode(path, PATH).collect()
+    let mut encoded = String::with_capacity(path.len());
+    encoded.extend(percent_encode(path, PATH));
+    encoded
 }
 
 /// As [`encode`], for a path in which some characters are already encoded.

@@ -142,8 +142,8 @@ impl<'h> Server<'h> {
         };
         Self {
             program: Program { name, settings: "" },
-            routes: Arc::default(),
-            handlers: Vec::new(),
+            routes: Arc::new(Routes::with_room()),
+            handlers: Vec::with_capacity(routes::ROOM),
             fallback: None,
             files: None,
             error_page: Box::new(|page| Ok(error_page::plain(page))),

@@ -12,6 +12,10 @@ use crate::gateway::Mount;
 #[derive(Debug, Default)]
 pub(crate) struct Routes(Vec<Row>);
 
+/// The number of routes for which there is room at once: each request of a CGI process adds
+/// all routes, and most programs have no more.
+pub(super) const ROOM: usize = 8;
+
 #[derive(Debug)]
 struct Row {
     path: &'static str,
@@ -100,6 +104,11 @@ impl Segment {
 }
 
 impl Routes {
+    /// Without routes, with room for some.
+    pub(super) fn with_room() -> Self {
+        Self(Vec::with_capacity(ROOM))
+    }
+
     /// Adds a route. `path` begins with a slash. Its segments may be `{name}`, and the
     /// last one `{*name}`.
     #[track_caller]
@@ -144,7 +153,7 @@ impl Routes {
         if methods.contains(&Method::HEAD) && !methods.contains(&Method::GET) {
             return Some("has HEAD without GET: a HEAD request is answered as GET");
         }
-        // Each CGI request adds all routes: most of them are quickly told apart.
+        // Most routes are quickly told apart.
         let has_parameters = path.contains('{');
         let mut same = self
             .0
@@ -327,6 +336,10 @@ fn mistake_in(path: &'static str) -> Option<&'static str> {
     let Some(rest) = path.strip_prefix('/') else {
         return Some("does not begin with a slash");
     };
+    // Each CGI request adds all routes: most of them have only literal segments.
+    if !rest.bytes().any(|b| matches!(b, b'{' | b'}' | b'%')) {
+        return None;
+    }
     if path.contains('%') && percent_encoding::percent_decode_str(path).ne(path.bytes()) {
         return Some("is percent-encoded: write the characters themselves");
     }

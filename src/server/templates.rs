@@ -12,8 +12,8 @@ use super::context::Context;
 use super::failure::Error;
 use super::reply::{escape, html};
 use super::{Request, Response};
-use crate::files::text;
 use crate::files::trusted::{Anywhere, TrustedFolder};
+use crate::files::{join, text};
 use crate::gateway::log;
 
 /// Bytes of one file.
@@ -197,7 +197,7 @@ fn own_folder(
     let Some(dir) = context.config.templates_dir() else {
         return Ok(None);
     };
-    if let Err(err) = std::fs::symlink_metadata(dir.join(name))
+    if let Err(err) = std::fs::symlink_metadata(join(&dir, name))
         && let io::ErrorKind::NotFound | io::ErrorKind::NotADirectory = err.kind()
     {
         return Ok(None);

@@ -100,7 +100,7 @@ impl Accounts {
 }
 
 fn is_marked(folder: &TrustedFolder) -> Result<bool, FileError> {
-    Ok(folder.open_own(MARKER, TooOpen::Corrected)?.is_some())
+    folder.has_own(MARKER, TooOpen::Corrected)
 }
 
 fn mark(folder: &TrustedFolder) -> Result<(), FileError> {

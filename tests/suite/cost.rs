@@ -133,12 +133,16 @@ fn is_near(now: u64, before: u64) -> bool {
     now.abs_diff(before) * 100 <= before * TOLERANCE
 }
 
+/// The most system calls that users with passwords add to a page.
+const MOST_CALLS_OF_USERS: u64 = 8;
+
 const ON_PURPOSE: &str = "if that is on purpose, tests/suite/cost.tsv is to say";
 
 #[test]
 #[ignore = "needs the static program, strace and valgrind: run tests/run"]
 fn a_request_costs_what_is_recorded() {
     let mut measured = String::new();
+    let mut rows = Vec::new();
     let mut differs = false;
     for (name, request) in REQUESTS {
         // Each in a new state directory: a login stores something.
@@ -161,11 +165,20 @@ fn a_request_costs_what_is_recorded() {
         let faults = faults(request);
         let before = recorded(name);
         measured += &format!("{name}\t{calls}\t{faults}\t{instructions}\n");
+        rows.push((name, calls));
         differs |=
             calls != before[0] || !is_near(faults, before[1]) || !is_near(instructions, before[2]);
     }
     print!("{measured}");
     assert!(!differs, "{ON_PURPOSE}:\n{measured}");
+    for kind in ["", ", filesystem"] {
+        let [without, with] = ["", ", 10 users"].map(|users| {
+            let name = format!("index, logged in{users}{kind}");
+            let row = rows.iter().find(|(other, _)| *other == name);
+            row.map(|(_, calls)| *calls).expect("a row")
+        });
+        assert!(with - without <= MOST_CALLS_OF_USERS, "{kind}:\n{measured}");
+    }
 }
 
 /// What a worker is asked for.

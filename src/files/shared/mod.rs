@@ -117,7 +117,7 @@ impl SharedFile {
     /// The file `name` in the program's own folder, which need not exist. It may be a
     /// symbolic link.
     pub(crate) fn in_folder(folder: &TrustedFolder, name: &str) -> Self {
-        let path = folder.path().join(name);
+        let path = super::join(folder.path(), name);
         Self {
             real: path.clone(),
             path,

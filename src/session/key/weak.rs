@@ -143,6 +143,11 @@ impl Letters {
         {
             rest = after;
             let mut letter = LETTERS[usize::from(*byte)];
+            if letter.is_ascii_lowercase() {
+                found.letters[found.length] = letter;
+                found.length += 1;
+                continue;
+            }
             if letter == ESCAPE
                 && let Some((byte, after)) = escaped(after)
             {
