@@ -114,6 +114,36 @@ fn assert_denied(name: &str, response: &Response, status: u16) {
     }
 }
 
+/// The role decides, whatever the URL and the path are: with its own status, a file would let
+/// everybody in.
+#[test]
+fn an_authorizer_answers_with_no_file_and_no_page() {
+    let state = state_of(ADA);
+    state.write("site/secret.txt", "secret", 0o644);
+    let cookie = &*cookie_of(&state, "ada");
+    let folder = state.path().join("site").display().to_string();
+    let dirs = format!("{{\"/private\": {folder:?}}}");
+    let guarded = [("GUARD_DIR", &*folder), ("GUARD_DIRS", &*dirs)];
+    let worker = worker(&state, &[&AT_ACCOUNT[..], &guarded].concat());
+    let client = &mut worker.connect();
+    #[rustfmt::skip]
+    let rows: [More<'_>; 7] = [
+        &[("REQUEST_URI", "/private/secret.txt")],
+        &[("REQUEST_URI", "/account/files/secret.txt")],
+        &[("REQUEST_URI", "/account/login")],
+        &[("REQUEST_URI", "/account/auth")],
+        &[("REQUEST_URI", "/private/?r=/auth"), ("QUERY_STRING", "r=/auth")],
+        &[("SCRIPT_NAME", "/account"), ("PATH_INFO", "/login")],
+        &[("SCRIPT_NAME", "/account"), ("PATH_INFO", "/auth")],
+    ];
+    for more in rows {
+        let name = &format!("{more:?}");
+        assert_denied(name, &answer(client, &params(LIGHTTPD, more)), 303);
+        let more = [more, &[("HTTP_COOKIE", cookie)]].concat();
+        assert_allowed(name, &answer(client, &params(LIGHTTPD, &more)));
+    }
+}
+
 #[test]
 fn a_logged_in_visitor_is_let_in_and_others_are_sent_to_the_login() {
     let state = state_of(ADA);
