@@ -36,17 +36,18 @@ impl<'s, 'h> Target<'s, 'h> {
             }
         };
         let check = |mount: &Mount| server.routes.find_check(mount.path());
-        let asked = check(&mount).map(|number| (mount.clone(), number));
-        let asked = asked.or_else(|| {
-            let mut named = Mount::named_by_server(vars, root);
-            named.find_map(|mount| check(&mount).map(|number| (mount, number)))
-        });
-        if let Some((mount, number)) = asked {
-            return Self {
-                mount,
-                guarded: None,
-                check: server.handlers.get(number),
-            };
+        let question = |mount, number| Self {
+            mount,
+            guarded: None,
+            check: server.handlers.get(number),
+        };
+        if let Some(number) = check(&mount) {
+            return question(mount, number);
+        }
+        for named in Mount::named_by_server(vars, root) {
+            if let Some(number) = check(&named) {
+                return question(named, number);
+            }
         }
         let files = server.files.as_ref();
         let outside =
