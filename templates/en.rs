@@ -264,6 +264,7 @@ texts! {
     no_locks = "is on a file system without file locks";
     in_use = "is in use by other requests";
     served = "is where the web server shows files to everybody";
+    own_files = "holds files of signet itself, which nobody may see";
     temporary = "is in a folder for temporary files, which other users share";
     system = "cannot be read or created";
 
@@ -277,6 +278,7 @@ texts! {
     avoid_locks = "Sessions in files need locks: set SESSION_TYPE = \"cookie\" in signet.toml, or SESSION_FILE_DIR to a folder on another disk.";
     try_again = "Try again in a minute.";
     outside_web = "Choose a folder outside the web folders (beside public_html, not in it).";
+    outside_own_files = "In GUARD_DIR or GUARD_DIRS, write a folder outside this one.";
     another_folder = "Choose another folder.";
     or_remove_setting(setting: &str) = "Or remove the setting {setting}.";
     check_folder(folder: &str, user: &str) = "Check that the folder “{folder}” exists, belongs to the user {user} and has permissions 700, and that the disk is not full.";

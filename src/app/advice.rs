@@ -390,6 +390,7 @@ impl<'t> Advice<'t> {
             FileProblem::NoLocks => words(t.no_locks, t.avoid_locks),
             FileProblem::Held => words(t.in_use, t.try_again),
             FileProblem::Served => words(t.served, t.outside_web),
+            FileProblem::OwnFiles => words(t.own_files, t.outside_own_files),
             FileProblem::Temporary => words(t.temporary, t.another_folder),
             FileProblem::System(_) => {
                 let folder = err.at().parent().map(name).unwrap_or_default();

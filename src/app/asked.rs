@@ -4,6 +4,7 @@ use crate::config::{GuardedDir, ServedFolders};
 use crate::files::FileError;
 use crate::gateway::{GuardedUrl, UrlPrefix};
 use crate::guard::access::Access;
+use crate::guard::own_files;
 use crate::guard::tree::{FolderFd, Found, GuardedFolder, GuardedPath, Served};
 use crate::server::{Context, Error, Failure};
 
@@ -62,7 +63,7 @@ impl<'r> Asked<'r> {
             true => Served::BySite,
             false => Served::ByNobodyElse,
         };
-        GuardedFolder::open(path, config.euid(), served).map_err(unusable)
+        own_files::open(config, path, served).map_err(unusable)
     }
 
     /// Refuses the user if rules for paths forbid these names below the protected folder, or

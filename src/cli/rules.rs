@@ -8,8 +8,9 @@ use super::note;
 use crate::config::{Config, GuardedDir, Member};
 use crate::guard::access::members_in;
 use crate::guard::groups::{Groups, GroupsError};
+use crate::guard::own_files;
 use crate::guard::rules::FILE_NAME;
-use crate::guard::tree::{GuardedFolder, Served};
+use crate::guard::tree::Served;
 use crate::users::file::UsersFile;
 
 /// The most folders in which a file is looked for.
@@ -43,7 +44,7 @@ pub(super) fn problems(config: &Config, users: &UsersFile) -> Vec<String> {
     }
     for (setting, path) in folders(config) {
         // The owners on the way to it are checked as in a request.
-        match GuardedFolder::open(path, config.euid(), Served::ByNobodyElse) {
+        match own_files::open(config, path, Served::ByNobodyElse) {
             Ok(folder) => problems.check_files(folder.path(), config.euid()),
             Err(err) => problems.lines.push(format!("{setting} {err}")),
         }

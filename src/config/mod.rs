@@ -14,6 +14,8 @@ mod guard_rules;
 mod keys;
 mod load;
 mod login_url;
+#[cfg(feature = "users")]
+mod own_files;
 mod program;
 #[cfg(feature = "fastcgi")]
 mod recent;

@@ -217,7 +217,7 @@ pub const SETTINGS: &[Setting] = &[
         "Whether users can change their passwords, on the page `/password`. Set it to false if several machines have copies of the users file: the change would be made in one copy only."),
     row("GUARD_DIR", Setter::Path(|c, path| c.guard.dir = Some(path)),
         "no folder", "\"/home/alice/private\"",
-        "A folder whose files only logged-in users see, under `/files/`. Keep it outside every served folder: in one, the web server shows the files to everybody, unless its configuration forbids that."),
+        "A folder whose files only logged-in users see, under `/files/`. Keep it outside every served folder: in one, the web server shows the files to everybody, unless its configuration forbids that. It cannot be the state folder or in it; where it contains the state folder, that is not shown."),
     row("GUARD_DIRS", Setter::Table(|c, rows| c.guard.set_dirs(rows)),
         "no folders", "{ \"/private\" = \"/home/alice/public_html/private\" }",
         "More such folders, as a table: the path with which the URLs begin, percent-encoded, and the folder. The web server has to pass these URLs to signet, as `apache/private.htaccess` does, and `SESSION_COOKIE_PATH` or `APPLICATION_ROOT` has to cover them."),

@@ -86,6 +86,8 @@ pub enum FileProblem {
     Held,
     /// The web server serves its contents.
     Served,
+    /// All files in it are the program's own.
+    OwnFiles,
     /// It is a folder for temporary files such as `/tmp`, or in one.
     Temporary,
     /// The system reports this error.
@@ -113,6 +115,8 @@ error_texts! { FileProblem:
          set SESSION_TYPE = \"cookie\", or SESSION_FILE_DIR to a folder elsewhere";
     Self::Held => "is locked by another process";
     Self::Served => "is in a folder that the web server serves";
+    Self::OwnFiles =>
+        "holds files of this program that nobody may see: choose a folder outside";
     Self::Temporary => "is in a folder for temporary files";
     Self::System(err) => "{}", std::io::Error::from(*err);
 }

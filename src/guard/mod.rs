@@ -6,6 +6,7 @@ pub mod access;
 pub(crate) mod answer;
 pub mod groups;
 pub mod listing;
+pub(crate) mod own_files;
 pub mod response;
 pub mod rules;
 pub mod tree;

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 use signet::http::Method;
@@ -21,24 +21,29 @@ const ADA: &str = "ada:$2y$04$AJ4T..S3XeAXHEw3UVH5GOx.GKdUVUgywtLSKmRnv4s5Ov4ekJ
 const PASSWORD: &str = "old secret 1";
 const KEY: &str = "tests-only-7f3a91c6e0d24b58";
 
+/// A folder beside the state folder, or in one there.
+fn beside(state: &StateDir, name: &str) -> PathBuf {
+    state.path().with_file_name(name)
+}
+
 /// Users, a folder `private` with files, and one of the site, `site`.
 fn state() -> StateDir {
     let state = StateDir::new();
     state.write("users", format!("{ADA}\n"), 0o640);
-    state.write("private/a.txt", "the file", 0o644);
-    state.write("private/sub/index.html", "<p>index", 0o644);
-    state.write("private/list/b.txt", "b", 0o644);
-    state.write("private/script.php", "<?php", 0o644);
-    state.write("site/a.txt", "of the site", 0o644);
-    state.write("site/script.php", "<?php", 0o644);
+    state.write("../private/a.txt", "the file", 0o644);
+    state.write("../private/sub/index.html", "<p>index", 0o644);
+    state.write("../private/list/b.txt", "b", 0o644);
+    state.write("../private/script.php", "<?php", 0o644);
+    state.write("../site/a.txt", "of the site", 0o644);
+    state.write("../site/script.php", "<?php", 0o644);
     state
 }
 
 fn browser<'s>(server: &'s Server, state: &StateDir) -> Client<'s> {
-    let site = format!("{{\"/old\": {:?}}}", state.path().join("site"));
+    let site = format!("{{\"/old\": {:?}}}", beside(state, "site"));
     Client::new(server)
         .setting("SECRET_KEY", KEY)
-        .setting("GUARD_DIR", state.path().join("private"))
+        .setting("GUARD_DIR", beside(state, "private"))
         .setting("GUARD_DIRS", site)
         .setting("SESSION_COOKIE_PATH", "/")
         .state_dir(state.path())
@@ -214,11 +219,11 @@ fn without_users_there_is_no_file_whatever_the_session_says() {
 #[test]
 fn a_user_without_access_learns_which_account_is_used_and_no_more() {
     let (server, state) = (signet::app::server(), state());
-    let private = state.path().join("private");
+    let private = beside(&state, "private");
     std::os::unix::fs::symlink("../board/b.txt", private.join("list/link.txt")).unwrap();
-    state.write("private/board/b.txt", "b", 0o644);
-    state.write("private/closed/c.txt", "c", 0o644);
-    state.write("private/closed/.signet-users", "bob\n", 0o644);
+    state.write("../private/board/b.txt", "b", 0o644);
+    state.write("../private/closed/c.txt", "c", 0o644);
+    state.write("../private/closed/.signet-users", "bob\n", 0o644);
     let rules = r#"{"/files/board": ["bob"], "/files/sub/index.html": [], "/old/a.txt": ["bob"]}"#;
     let mut client = ada(&server, &state)
         .setting("GUARD_USERS", rules)
@@ -292,7 +297,7 @@ fn a_url_outside_the_path_of_the_cookie_is_an_error() {
         ("/",      "/a/b", "/a",           false),
     ];
     for (path, root, url, is_good) in cases {
-        let dirs = format!("{{{url:?}: {:?}}}", state.path().join("site"));
+        let dirs = format!("{{{url:?}: {:?}}}", beside(&state, "site"));
         let mut client = Client::new(&server)
             .setting("GUARD_DIRS", dirs)
             .setting("SESSION_COOKIE_PATH", path)
@@ -311,7 +316,7 @@ fn a_url_outside_the_path_of_the_cookie_is_an_error() {
             );
         }
     }
-    let dirs = state.path().join("site");
+    let dirs = beside(&state, "site");
     let section = format!(
         "SESSION_COOKIE_PATH = \"/\"\n[GUARD_DIRS]\n\"/a\" = {dirs:?}\n\"/b c\" = {dirs:?}\n"
     );
@@ -329,7 +334,7 @@ fn a_url_outside_the_path_of_the_cookie_is_an_error() {
 #[test]
 fn the_longest_url_decides() {
     let (server, state) = (signet::app::server(), state());
-    let [site, private] = ["site", "private"].map(|name| state.path().join(name));
+    let [site, private] = ["site", "private"].map(|name| beside(&state, name));
     let dirs = format!("{{\"/old/new\": {private:?}, \"/old\": {site:?}}}");
     let mut client = ada(&server, &state).setting("GUARD_DIRS", dirs);
     for (path, want) in [
@@ -344,7 +349,7 @@ fn the_longest_url_decides() {
 #[test]
 fn the_list_can_be_replaced() {
     let (server, state) = (signet::app::server(), state());
-    let folder = state.path().join("private/long");
+    let folder = beside(&state, "private/long");
     fs::create_dir(&folder).unwrap();
     for number in 0..1000 {
         write(&folder, format!("<{number:04}>").as_bytes(), "");
@@ -423,7 +428,7 @@ fn the_first_page_links_to_the_files_of_users() {
 #[test]
 fn a_rule_of_the_web_server_keeps_the_urls_of_a_folder() {
     let state = state();
-    let dirs = format!("{{\"/old\": {:?}}}", state.path().join("site"));
+    let dirs = format!("{{\"/old\": {:?}}}", beside(&state, "site"));
     let cookie = {
         let server = signet::app::server();
         let mut client = browser(&server, &state);
@@ -534,7 +539,7 @@ fn links(page: &str) -> Vec<(String, String)> {
 #[test]
 fn hostile_names_are_listed_and_fetched_byte_for_byte() {
     let (server, state) = (signet::app::server(), state());
-    let folder = state.path().join("private/hostile");
+    let folder = beside(&state, "private/hostile");
     fs::create_dir(&folder).unwrap();
     let long = [b'l'; 255];
     let names: [&[u8]; 18] = [
@@ -594,7 +599,7 @@ fn hostile_names_are_listed_and_fetched_byte_for_byte() {
 #[test]
 fn a_list_is_sorted_by_each_column_both_ways() {
     let (server, state) = (signet::app::server(), state());
-    let folder = state.path().join("private/sorted");
+    let folder = beside(&state, "private/sorted");
     fs::create_dir(&folder).unwrap();
     for (name, size, age) in [("B.txt", 1, 3), ("a.txt", 2000, 1), ("c.txt", 30, 2)] {
         write(&folder, name.as_bytes(), &"x".repeat(size));
@@ -642,7 +647,7 @@ fn a_list_is_sorted_by_each_column_both_ways() {
 #[test]
 fn a_long_list_has_pages_of_a_thousand_names() {
     let (server, state) = (signet::app::server(), state());
-    let folder = state.path().join("private/long");
+    let folder = beside(&state, "private/long");
     fs::create_dir(&folder).unwrap();
     for number in 0..2100 {
         write(&folder, format!("{number:04}").as_bytes(), "");

@@ -11,6 +11,7 @@
 
 mod exact;
 mod executed;
+mod hidden;
 mod names;
 mod open;
 mod path;
@@ -27,13 +28,15 @@ use rustix::fs::Stat;
 use rustix::io::Errno;
 
 pub use executed::is_executed;
+use hidden::Hidden;
+pub(crate) use hidden::{FileId, id};
 pub use names::{Entry, EntryKind, Name, Names};
 pub use open::OpenBy;
 pub use path::GuardedPath;
 pub use walk::FolderFd;
 use walk::{End, Stop, Walk};
 
-use crate::files::trusted::{Anywhere, TrustedFolder};
+use crate::files::trusted::{Anywhere, PathRules, TrustedFolder};
 use crate::files::{FileError, Owners};
 
 /// Whether the web server, too, serves the files of a guarded folder.
@@ -55,11 +58,8 @@ pub struct GuardedFolder {
     owners: Owners,
     served: Served,
     open_by: OpenBy,
-    hidden: Vec<FileId>,
+    hidden: Hidden,
 }
-
-/// The device and inode number of a file or folder.
-type FileId = (u64, u64);
 
 /// What is at a path below a guarded folder.
 #[derive(Debug)]
@@ -105,7 +105,17 @@ impl GuardedFolder {
     /// [`FileError`] if it does not exist, is not a folder, or if an untrusted user can
     /// decide which folder it is: he owns or can write it, or a folder above it.
     pub fn open(path: &Path, euid: u32, served: Served) -> Result<Self, FileError> {
-        let folder = TrustedFolder::find(path, euid, &Anywhere)?;
+        Self::open_by_rules(path, euid, served, &Anywhere)
+    }
+
+    /// As [`GuardedFolder::open`], unless these rules refuse the path.
+    pub(super) fn open_by_rules(
+        path: &Path,
+        euid: u32,
+        served: Served,
+        rules: &dyn PathRules,
+    ) -> Result<Self, FileError> {
+        let folder = TrustedFolder::find(path, euid, rules)?;
         let root = folder.open_to_search()?;
         Ok(Self {
             path: folder.path().to_owned(),
@@ -114,18 +124,16 @@ impl GuardedFolder {
             owners: Owners::new(euid),
             served,
             open_by: OpenBy::Openat2,
-            hidden: Vec::new(),
+            hidden: Hidden::default(),
         })
     }
 
-    /// Makes the file or folder at `path` look like a missing one, by all of its names. It is
-    /// for the program's own files, such as the secret key: a guarded folder may be above
-    /// the state folder. A path to nothing changes nothing.
+    /// Makes the file or folder at `path` look like a missing one: what is there now, by all
+    /// of its names, and what will be there. It is for the program's own files, such as the
+    /// users file: a guarded folder may be above the state folder.
     #[must_use]
     pub fn hide(mut self, path: &Path) -> Self {
-        let meta = std::fs::metadata(path);
-        self.hidden
-            .extend(meta.map(|meta| (meta.dev(), meta.ino())));
+        self.hidden.add(path);
         self
     }
 
@@ -178,8 +186,10 @@ impl GuardedFolder {
         };
         let meta = file.metadata().map_err(|err| errno(&err))?;
         // Another file may have taken its place.
-        let is_hidden = self.hidden.contains(&(meta.dev(), meta.ino()));
-        if !meta.is_file() || is_hidden || self.may_be_smuggled(meta.nlink() > 1, folder)? {
+        if !meta.is_file()
+            || self.hidden.has(id(&meta))
+            || self.may_be_smuggled(meta.nlink() > 1, folder)?
+        {
             return Err(Stop::Absent);
         }
         Ok(GuardedFile {

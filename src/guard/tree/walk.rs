@@ -205,7 +205,8 @@ impl<'t> Walk<'t> {
             Err(err) => return Err(err.into()),
         };
         let stat = fstat(&entry)?;
-        let is_hidden = self.tree.hidden.contains(&(stat.st_dev, stat.st_ino));
+        let is_hidden = self.tree.hidden.has((stat.st_dev, stat.st_ino))
+            || self.tree.hidden.has_name(folder, name)?;
         if is_hidden || !exact::is_exact(self.tree.open_by, folder, name)? {
             return Err(Stop::Absent);
         }

@@ -89,6 +89,7 @@ impl RevocationFiles {
             | FileProblem::TooLarge(_)
             | FileProblem::Damaged(_)
             | FileProblem::Served
+            | FileProblem::OwnFiles
             | FileProblem::Temporary => Ok(Mark::UNREADABLE),
         }
     }

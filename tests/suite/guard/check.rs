@@ -8,13 +8,18 @@ use crate::users::{HASH, failed, signet};
 fn said(state: &StateDir, settings: &str) -> Vec<String> {
     state.write("users", format!("ada:{HASH}\nbob:{HASH}\n"), 0o600);
     let folder = state.path().display();
-    let settings = settings.replace("STATE", &folder.to_string());
+    let beside = state.path().with_file_name("");
+    let beside = beside.display().to_string();
+    let settings = settings
+        .replace("STATE", &folder.to_string())
+        .replace("BESIDE/", &beside);
     state.write("signet.toml", settings, 0o600);
     let output = signet(state, &["user", "check"], b"");
     let text = String::from_utf8(output.stderr.clone()).expect("UTF-8");
     let lines = text.lines().filter(|line| !line.contains("is weak"));
     let lines = lines.map(|line| {
         line.replace(&format!("{folder}/"), "")
+            .replace(&beside, "")
             .replace("signet: ", "")
     });
     let lines: Vec<String> = lines.collect();
@@ -35,8 +40,8 @@ fn unknown_users_and_groups_in_rules_are_reported() {
         "staff: ada, bob\nguests: bob Ada\nno colon\n",
         0o600,
     );
-    state.write("private/a.txt", "", 0o644);
-    let settings = "GROUPS_FILE = \"STATE/groups\"\nGUARD_DIR = \"STATE/private\"\n\
+    state.write("../private/a.txt", "", 0o644);
+    let settings = "GROUPS_FILE = \"STATE/groups\"\nGUARD_DIR = \"BESIDE/private\"\n\
         GUARD_USERS.\"/files\" = [\"ada\", \"@staff\", \"@Guests\"]\n\
         GUARD_USERS.\"/files/board\" = [\"Ada\", \"@board\"]\n";
     let want = [
@@ -56,8 +61,8 @@ fn a_site_without_problems_has_none() {
     let state = StateDir::new();
     assert!(said(&state, "").is_empty());
     state.write("groups", "staff: ada bob\n", 0o600);
-    state.write("private/sub/.signet-users", "ada\n@staff\n", 0o644);
-    let settings = "GROUPS_FILE = \"STATE/groups\"\nGUARD_DIR = \"STATE/private\"\n\
+    state.write("../private/sub/.signet-users", "ada\n@staff\n", 0o644);
+    let settings = "GROUPS_FILE = \"STATE/groups\"\nGUARD_DIR = \"BESIDE/private\"\n\
         GUARD_USERS.\"/files/board\" = [\"ada\", \"@staff\"]\n";
     assert!(said(&state, settings).is_empty());
 }
@@ -90,15 +95,15 @@ fn a_rule_for_a_path_that_no_folder_has_is_no_setting() {
 #[test]
 fn files_in_folders_are_checked() {
     let state = StateDir::new();
-    state.write("private/.signet-users", "ada\ncarol\n", 0o644);
-    state.write("private/a/b/.signet-users", "@staff\n", 0o644);
-    state.write("private/c/.signet-users", "caf\u{7}\n", 0o644);
-    state.write("private/d/.signet-users", "ada\n", 0o666);
+    state.write("../private/.signet-users", "ada\ncarol\n", 0o644);
+    state.write("../private/a/b/.signet-users", "@staff\n", 0o644);
+    state.write("../private/c/.signet-users", "caf\u{7}\n", 0o644);
+    state.write("../private/d/.signet-users", "ada\n", 0o666);
     // Nobody sees it.
-    state.write("private/.git/.signet-users", "eve\n", 0o644);
-    state.write("other/.signet-users", "dave\n", 0o644);
-    let settings = "GUARD_DIR = \"STATE/private\"\n\
-        GUARD_DIRS = { \"/old\" = \"STATE/other\", \"/gone\" = \"STATE/gone\" }\n\
+    state.write("../private/.git/.signet-users", "eve\n", 0o644);
+    state.write("../other/.signet-users", "dave\n", 0o644);
+    let settings = "GUARD_DIR = \"BESIDE/private\"\n\
+        GUARD_DIRS = { \"/old\" = \"BESIDE/other\", \"/gone\" = \"BESIDE/gone\" }\n\
         SESSION_COOKIE_PATH = \"/\"\n";
     let mut reported = said(&state, settings);
     reported.sort();
@@ -141,4 +146,14 @@ fn a_groups_file_that_cannot_be_used_is_a_problem() {
         writable[0].contains("can be written by other users"),
         "{writable:?}"
     );
+}
+
+#[test]
+fn a_protected_folder_of_the_programs_own_files_is_a_problem() {
+    let state = StateDir::new();
+    state.write("files/a.txt", "", 0o644);
+    let said = said(&state, "GUARD_DIR = \"STATE/files\"\n");
+    let want = "GUARD_DIR files: state: holds files of this program that nobody may see: choose a \
+        folder outside";
+    assert_eq!(said, [want, "1 problem"]);
 }

@@ -10,6 +10,7 @@ mod faults;
 mod folders;
 mod groups;
 mod login_url;
+mod own_files;
 mod responses;
 mod same_url;
 mod sent_by_server;

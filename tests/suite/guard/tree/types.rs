@@ -126,5 +126,21 @@ fn hidden_files_look_like_missing_files_by_all_of_their_names() {
             assert_eq!(see(&folder, raw), Seen::Absent, "{raw}");
         }
         assert_eq!(listed(&folder, "/"), [b"shown"]);
+
+        // Others take their places meanwhile.
+        site.write("new", "text");
+        fs::rename(site.guarded.join("new"), &users).expect("rename");
+        site.write("missing", "text");
+        for raw in ["/users", "/link", "/missing"] {
+            assert_eq!(see(&folder, raw), Seen::Absent, "{raw}");
+        }
+        site.write("other/users", "text");
+        assert_eq!(see(&folder, "/other/users"), file("text"));
+        for name in ["missing", "other/users"] {
+            fs::remove_file(site.guarded.join(name)).expect("remove");
+        }
+        fs::remove_dir(site.guarded.join("other")).expect("remove");
+        fs::remove_file(site.guarded.join("second")).expect("remove");
+        fs::hard_link(&users, site.guarded.join("second")).expect("link");
     }
 }
