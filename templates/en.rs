@@ -119,6 +119,7 @@ texts! {
     too_large_for_cookie = "This is too much to keep in a cookie. Nothing was changed; what was stored before is still there.";
     too_large_to_store = "This is too much to keep. Nothing was changed; what was stored before is still there.";
     forbidden(user: &str) = "You are logged in as {user}, and this account may not open this page. To use another account, log out first. To get access, ask the owner of this site.";
+    unreadable_file = "This cannot be shown, because this site may not read it.";
     no_file = "This file cannot be shown at the moment. Please try again later.";
     out_of_order = "This page cannot be shown at the moment. If you were logged in, you still are.";
     no_groups = "This page cannot be shown at the moment: this site cannot read its list of groups. If you were logged in, you still are.";

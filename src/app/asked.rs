@@ -1,7 +1,7 @@
 //! What a user asks for in a protected folder.
 
 use crate::config::{GuardedDir, ServedFolders};
-use crate::files::FileError;
+use crate::files::{FileError, FileProblem};
 use crate::gateway::{GuardedUrl, UrlPrefix};
 use crate::guard::access::Access;
 use crate::guard::own_files;
@@ -93,9 +93,9 @@ impl<'r> Asked<'r> {
         above.chain(names).collect()
     }
 
-    /// The error that there is no file. For a user who may not open its folder, it is the
-    /// same as if there were one.
-    pub(super) fn missing(&self, tree: &GuardedFolder) -> Error {
+    /// The error that no file can be shown: `otherwise`, but for a user who may not open its
+    /// folder, the same whatever is there.
+    pub(super) fn refused_or(&self, tree: &GuardedFolder, otherwise: Error) -> Error {
         let names = self.path.names();
         for depth in (0..names.len()).rev() {
             let above = [&joined(&names[..depth])[..], b"/"].concat();
@@ -103,13 +103,13 @@ impl<'r> Asked<'r> {
             match above {
                 Some(Ok(Found::Folder(folder))) => {
                     let refused = self.check(real_names(&folder.folders), &folder.folders);
-                    return refused.err().unwrap_or(Failure::NotFound).into();
+                    return refused.err().map_or(otherwise, Error::from);
                 }
                 Some(Err(err)) => return err,
                 Some(Ok(Found::File(_) | Found::Unreadable(_) | Found::Absent)) | None => {}
             }
         }
-        Failure::NotFound.into()
+        otherwise
     }
 
     /// The URL of a path below the protected folder, which is decoded and is empty or begins
@@ -136,9 +136,14 @@ pub(super) fn find(tree: &GuardedFolder, path: &GuardedPath) -> Result<Found, Er
     tree.find(path).map_err(unusable)
 }
 
-/// The error that a file or folder cannot be used: status 503, and what to do.
+/// The error that a file or folder cannot be used, and what to do: status 403 if the program
+/// may not read it, as of web servers; otherwise 503.
 pub(super) fn unusable(err: FileError) -> Error {
-    Failure::Unavailable(Box::new(err)).into()
+    let failure = match matches!(err.problem, FileProblem::Unreadable { .. }) {
+        true => Failure::Unreadable(err),
+        false => Failure::Unavailable(Box::new(err)),
+    };
+    failure.into()
 }
 
 /// The names below the protected folder, without symbolic links.

@@ -112,6 +112,10 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
             t.hidden_by_proxy.clone_into(&mut words.fix)
         }
         Failure::Forbidden { user } => words.message = (t.forbidden)(user).into(),
+        Failure::Unreadable(err) => {
+            words.message = t.unreadable_file.into();
+            words.fix = advice.file(err);
+        }
         Failure::Handler(err) => {
             if let Some(err) = err.downcast_ref() {
                 words.fix = advice.template(err);

@@ -32,8 +32,8 @@ pub(super) fn files(request: &Request, session: &mut Session) -> Result<Response
     match find(&tree, &asked.path)? {
         Found::File(file) => send(request, &asked, file),
         Found::Folder(folder) => show(request, &asked, &tree, &folder),
-        Found::Unreadable(err) => Err(unusable(err)),
-        Found::Absent => Err(asked.missing(&tree)),
+        Found::Unreadable(err) => Err(asked.refused_or(&tree, unusable(err))),
+        Found::Absent => Err(asked.refused_or(&tree, Failure::NotFound.into())),
     }
 }
 
@@ -49,12 +49,16 @@ fn show(
         return Ok(redirect(&with_query(asked.folder_url(), request)));
     }
     let index = asked.path.file(INDEX).ok_or(Failure::NotFound)?;
+    let check = || asked.check(asked.names().chain([INDEX]), &[]);
     match find(tree, &index)? {
         Found::File(file) => {
-            asked.check(asked.names().chain([INDEX]), &[])?;
+            check()?;
             send(request, asked, file)
         }
-        Found::Unreadable(err) => Err(unusable(err)),
+        Found::Unreadable(err) => {
+            check()?;
+            Err(unusable(err))
+        }
         Found::Folder(_) | Found::Absent if asked.context.config.guard.listing => {
             listing::page(request, asked, tree, folder)
         }

@@ -8,6 +8,7 @@ use http::StatusCode;
 use super::origin::CrossOrigin;
 use super::routes::{Methods, NoRoute};
 use crate::config::{ConfigError, KeyError, NoSessions, StateDirError};
+use crate::files::FileError;
 use crate::gateway::{RequestBodyError, RequestError, ResponseError};
 use crate::session::SaveError;
 use crate::session::store::StoreError;
@@ -44,6 +45,8 @@ pub(crate) enum Failure {
     Forbidden {
         user: String,
     },
+    /// The system does not let the program read a file that it should show.
+    Unreadable(FileError),
     /// A part of the program cannot be used at the moment.
     Unavailable(Box<dyn StdError + Send + Sync>),
     /// The handler returned an error.
@@ -84,7 +87,9 @@ impl Failure {
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Request(RequestError::MetaVariable(_)) => StatusCode::BAD_REQUEST,
             Self::Request(RequestError::TooLong) => StatusCode::URI_TOO_LONG,
-            Self::CrossOrigin(_) | Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::CrossOrigin(_) | Self::Forbidden { .. } | Self::Unreadable(_) => {
+                StatusCode::FORBIDDEN
+            }
             Self::Body(err) => match err {
                 RequestBodyError::LengthRequired => StatusCode::LENGTH_REQUIRED,
                 RequestBodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -137,6 +142,7 @@ impl Failure {
                 Some(err.to_string())
             }
             Self::CrossOrigin(err) => Some(err.to_string()),
+            Self::Unreadable(err) => Some(err.to_string()),
             Self::Config(err) => Some(err.to_string()),
             Self::Key(err) => Some(err.to_string()),
             Self::StateDir(err) => Some(err.to_string()),

@@ -18,6 +18,7 @@ mod servers;
 mod tree;
 mod types;
 mod visitors_url;
+mod unreadable;
 
 use crate::support::response::Response;
 use crate::support::{Cgi, StateDir};
