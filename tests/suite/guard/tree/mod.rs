@@ -3,6 +3,7 @@
 //! Each test runs twice: with `openat2`, and with `openat` alone, as on kernels and in
 //! containers without it.
 
+mod fetched;
 mod links;
 mod names;
 mod permissions;

@@ -20,7 +20,7 @@ const ROUND: Duration = Duration::from_millis(1500);
 
 /// The paths that are fetched. At times, each is a file of the guarded folder; and at times,
 /// a program that follows all links reads a file outside there.
-const PATHS: [&str; 6] = [
+pub(super) const PATHS: [&str; 6] = [
     "/x/file",
     "/file",
     "/a/b/file",
@@ -29,7 +29,7 @@ const PATHS: [&str; 6] = [
     "/link/file",
 ];
 
-fn site() -> Site {
+pub(super) fn site() -> Site {
     let site = Site::new();
     for name in ["x/file", "file", "a/b/file", "moved/d/file", "secret"] {
         site.write(name, "inside");
