@@ -17,8 +17,8 @@ mod sent_by_server;
 mod servers;
 mod tree;
 mod types;
-mod visitors_url;
 mod unreadable;
+mod visitors_url;
 
 use crate::support::response::Response;
 use crate::support::{Cgi, StateDir};

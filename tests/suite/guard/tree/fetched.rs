@@ -65,7 +65,10 @@ fn no_byte_from_outside_is_fetched_by_http_while_everything_is_renamed() {
         let renames = (0..PROCESSES).map(|number| {
             let mut command = Command::new(&program);
             let command = command.arg(&files.guarded).arg(&files.outside);
-            let child = command.arg(number.to_string()).stderr(Stdio::null()).spawn();
+            let child = command
+                .arg(number.to_string())
+                .stderr(Stdio::null())
+                .spawn();
             Renames(child.expect("start it"))
         });
         let _renames: Vec<Renames> = renames.collect();
@@ -80,7 +83,8 @@ fn no_byte_from_outside_is_fetched_by_http_while_everything_is_renamed() {
         thread::scope(|scope| {
             let ends = Stop(&stop);
             for number in 0..PROCESSES {
-                let (urls, stop, shown, cookie, port) = (&urls, &stop, &shown, &cookie, server.port);
+                let (urls, stop, shown, cookie, port) =
+                    (&urls, &stop, &shown, &cookie, server.port);
                 scope.spawn(move || {
                     let at = number % urls.len();
                     while !stop.load(Ordering::Relaxed) {
