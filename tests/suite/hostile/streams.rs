@@ -105,7 +105,7 @@ fn claimed_lengths_cost_nothing() {
         let cgi = Cgi::post("/login", "")
             .var("CONTENT_LENGTH", length)
             .hold_stdin();
-        let out = cgi.address_space(16 << 20).run();
+        let out = cgi.address_space(24 << 20).run();
         assert_eq!(assert_holds(length, &out, NOTHING).status, 413, "{length}");
     }
 }
