@@ -20,7 +20,13 @@ pub(super) const POLICY: &str = "default-src 'none'; \
 
 /// As [`POLICY`], of the list of files, which has more styles.
 const LISTING_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-iGdWHvXBu9nMTdKDYIwrvoVFDz5LDw9oJPU41y9mbXE='; \
+    style-src 'sha256-VKllZimVIHSTHvC9W7iEQUmPjiY0Or30kOuhLI+KJeg='; \
+    script-src 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \
+    img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// As [`POLICY`], of the list of sessions, which has more styles, too.
+const SESSIONS_POLICY: &str = "default-src 'none'; \
+    style-src 'sha256-yg4CxNoMH4p07KVSMV78Ws1XLiEHANRTY/GZCzG7s/0='; \
     script-src 'sha256-8CLzpC/2sUGq60fViJmXWwCHW3y3PRvYjIZyIGDpzOA='; \
     img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
@@ -28,6 +34,7 @@ const LISTING_POLICY: &str = "default-src 'none'; \
 pub(super) fn policy_of(file: &str) -> HeaderValue {
     match file {
         "listing.html" => const { HeaderValue::from_static(LISTING_POLICY) },
+        "sessions.html" => const { HeaderValue::from_static(SESSIONS_POLICY) },
         _ => const { HeaderValue::from_static(POLICY) },
     }
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 use signet::http::Method;
 use signet::testing::{Client, Response};
 
-use crate::support::StateDir;
+use crate::support::{KEY, StateDir};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -28,12 +28,13 @@ const CROSS_SITE: (&str, &str) = ("Sec-Fetch-Site", "cross-site");
 type State = (&'static str, u16, fn(&mut Browser<'_>) -> Response);
 
 #[rustfmt::skip]
-const STATES: [State; 36] = [
+const STATES: [State; 48] = [
     ("index",                         200, |browser| browser.users().get("/")),
     ("index-logged-in",               200, |browser| browser.ada().get("/")),
     ("index-logged-in-demo",          200, |browser| browser.demo().post("/login", &[("username", "ada")])),
     ("index-long-name",               200, |browser| browser.demo().post("/login", &[("username", &"W".repeat(256))])),
     ("index-logged-out-everywhere",   200, |browser| browser.ada().post("/logout", &[("everywhere", "1")])),
+    ("index-sessions-and-files",      200, |browser| browser.stored().guarding(&[]).ada().get("/")),
     ("index-password-changed",        200, |browser| browser.ada().change(PASSWORD, "a new horse 7")),
     ("login",                         200, |browser| browser.users().get("/login?next=%2Fpassword")),
     ("login-demo",                    200, |browser| browser.demo().get("/login")),
@@ -52,8 +53,19 @@ const STATES: [State; 36] = [
     ("password-common",               400, |browser| browser.ada().change(PASSWORD, "password1")),
     ("password-limited",              429, |browser| browser.ada().until_limited(|browser| browser.change("wrong", "a new horse 7"))),
     ("password-unchangeable",         503, |browser| browser.ada().with_linked_users().get("/password")),
+    ("sessions",                      200, |browser| browser.stored().ada().get("/sessions")),
+    ("sessions-several",              200, |browser| browser.stored().ada().on_another().ada().on_another().ada().get("/sessions")),
+    ("sessions-one-ended",            200, |browser| browser.stored().ada().on_another().ada().end_other()),
+    ("listing",                       200, |browser| browser.guarding(&["report.pdf", "minutes/a.txt", "notes.txt"]).ada().get("/files/list/")),
+    ("listing-empty",                 200, |browser| browser.guarding(&[".hidden"]).ada().get("/files/list/")),
+    ("listing-sorted",                200, |browser| browser.guarding(&["report.pdf", "minutes/a.txt", "notes.txt"]).ada().get("/files/list/?by=size&order=down")),
+    ("listing-deep",                  200, |browser| browser.guarding(&["2026/projects/minutes/a.txt"]).ada().get("/files/list/2026/projects/minutes/")),
+    ("listing-second-page",           200, |browser| browser.guarding(&[]).with_names(2003).ada().get("/files/list/?page=2")),
+    ("listing-last-page",             200, |browser| browser.guarding(&[]).with_names(1003).ada().get("/files/list/?page=2")),
+    ("listing-hostile-names",         200, |browser| browser.guarding(&HOSTILE).ada().get("/files/list/")),
     ("400",                           400, |browser| browser.send("POST", "/login", &[FORM], "username=%FF")),
     ("403",                           403, |browser| browser.send("POST", "/login", &[FORM, CROSS_SITE], "username=ada")),
+    ("403-account",                   403, |browser| browser.guarding(&["a.txt"]).set("GUARD_USERS", r#"{"/files/list": ["bob"]}"#).ada().get("/files/list/")),
     ("403-behind-a-proxy",            403, |browser| browser.send("POST", "/login", &[FORM, ("Origin", "https://example.org")], "username=ada")),
     ("404",                           404, |browser| browser.get("/nothing")),
     ("405",                           405, |browser| browser.send("PUT", "/login", &[], "")),
@@ -65,6 +77,19 @@ const STATES: [State; 36] = [
     ("503-users-file",                503, |browser| browser.users().without_users().get("/login")),
     ("503-no-folder",                 503, |browser| browser.without_folder().set("SESSION_TYPE", "filesystem").get("/")),
     ("503-folder",                    503, |browser| browser.set("STATE_DIR", "/tmp/signet").set("SESSION_TYPE", "filesystem").get("/")),
+];
+
+/// Names that could change a page: as markup, by their length, by invisible characters or
+/// another direction of writing.
+const HOSTILE: [&str; 8] = [
+    "<script>alert(1)<\u{2215}script>",
+    "\" onclick=\"alert(1)",
+    "{{ 7*7 }} 100% #1?a=b&c;.txt",
+    "a\u{202e}fdp.exe",
+    "line\nbreak\tand\u{200b}nothing",
+    "\u{5e9}\u{5dc}\u{5d5}\u{5dd} 1.pdf",
+    "x\u{301}\u{301}\u{301}\u{301} \u{1f600}",
+    "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW.tar.gz",
 ];
 
 /// A browser on a site of its own.
@@ -122,6 +147,47 @@ impl<'s> Browser<'s> {
         let path = self.state.path().join("users");
         fs::hard_link(&path, self.state.path().join("copy")).expect("make a link");
         self
+    }
+
+    /// A site that stores its sessions, and so can list them.
+    fn stored(&mut self) -> &mut Self {
+        self.set("SECRET_KEY", KEY)
+            .set("SESSION_TYPE", "filesystem")
+    }
+
+    /// A protected folder beside the state folder, in it the folder `list` with these files.
+    fn guarding(&mut self, names: &[&str]) -> &mut Self {
+        let folder = self.state.path().with_file_name("private");
+        fs::create_dir_all(folder.join("list")).expect("make a folder");
+        for (number, name) in names.iter().enumerate() {
+            let length = 1 + 12_345 * number;
+            self.with_file(&format!("../private/list/{name}"), &"a".repeat(length));
+        }
+        let folder = folder.to_str().expect("UTF-8").to_owned();
+        self.set("GUARD_DIR", &folder).set("GUARD_LISTING", "true")
+    }
+
+    /// So many more files.
+    fn with_names(&mut self, count: usize) -> &mut Self {
+        for number in 1..=count {
+            self.with_file(&format!("../private/list/file {number:04}"), "");
+        }
+        self
+    }
+
+    /// The next requests come from another browser, on the same site.
+    fn on_another(&mut self) -> &mut Self {
+        let client = Client::new(self.server).state_dir(self.state.path());
+        self.client = Some(client);
+        self.stored()
+    }
+
+    /// Ends the session of another browser.
+    fn end_other(&mut self) -> Response {
+        let page = self.get("/sessions").text();
+        let (_, rest) = page.split_once("name=\"end\" value=\"").expect("a session");
+        let (handle, _) = rest.split_once('"').expect("its end");
+        self.post("/sessions", &[("end", handle)])
     }
 
     /// Logs ada in.
