@@ -34,7 +34,7 @@ impl<'r> Asked<'r> {
         user: String,
     ) -> Result<Self, Failure> {
         let config = &context.config;
-        let access = Access::load(config)?;
+        let access = Access::load(config, &user)?;
         let path = url.below.as_deref().and_then(GuardedPath::parse);
         let prefix = url.prefix.and_then(|number| config.guard.prefix(number));
         let above = prefix.map_or_else(|| b"/files".to_vec(), UrlPrefix::decoded);

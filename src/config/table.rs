@@ -201,7 +201,7 @@ pub const SETTINGS: &[Setting] = &[
         "The file of users and password hashes, in the format of Apache's `htpasswd`, outside every served folder. Other users may read it, but not write it. It may be a symbolic link."),
     row("GROUPS_FILE", Setter::Path(|c, path| c.given_groups_file = Some(path)),
         "no groups", "\"/home/alice/groups\"",
-        "The file of groups, in the format of Apache's `AuthGroupFile`, outside every served folder. Other users may read it, but not write it. If you set this, the file must exist."),
+        "The file of groups, in the format of Apache's `AuthGroupFile`, outside every served folder, with at most 1 MiB. Other users may read it, but not write it. If you set this, the file must exist."),
     row("GUARD_USERS", Setter::Lists(|c, table| {
             let rules = AccessRules::parse(table);
             let wrong = |(err, path): (_, &str)| WrongValue::from(Expected::AccessRule(err)).found(path);

@@ -27,13 +27,13 @@ pub struct Access<'c> {
 }
 
 impl<'c> Access<'c> {
-    /// The rules by these settings.
+    /// The rules by these settings, with the groups of this user only.
     ///
     /// # Errors
     ///
     /// The groups are not known: then nobody may open anything.
-    pub fn load(config: &'c Config) -> Result<Self, GroupsError> {
-        let groups = Groups::load(config)?;
+    pub fn load(config: &'c Config, user: &str) -> Result<Self, GroupsError> {
+        let groups = Groups::load_of(config, user)?;
         Ok(Self::new(&config.guard_users, groups, config.euid()))
     }
 
@@ -46,7 +46,7 @@ impl<'c> Access<'c> {
         }
     }
 
-    /// The groups of `GROUPS_FILE`.
+    /// The groups of the user in `GROUPS_FILE`, or those that were given.
     pub fn groups(&self) -> &Groups {
         &self.groups
     }

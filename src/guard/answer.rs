@@ -78,7 +78,7 @@ pub(crate) fn auth(request: &Request, session: &mut Session) -> Result<Response,
         let next = asked_for.find_map(local_path);
         return Ok(redirect(&login_url(context, next.as_ref())?));
     };
-    let groups = Groups::load(&context.config).map_err(Failure::from)?;
+    let groups = Groups::load_of(&context.config, &user.name).map_err(Failure::from)?;
     let is_in = |group| groups.contains(group, &user.name);
     if !fields.all("group").all(is_in) {
         return Err(Failure::Forbidden { user: user.name }.into());
@@ -96,7 +96,7 @@ pub(crate) fn authorizer(request: &Request, session: &mut Session) -> Result<Res
     }
     match user_for_header(context, session)? {
         Some(user) => {
-            let groups = Groups::load(config).map_err(Failure::from)?;
+            let groups = Groups::load_of(config, &user.name).map_err(Failure::from)?;
             Ok(allowed(StatusCode::OK, VARIABLES, user, &groups))
         }
         None => {

@@ -9,6 +9,7 @@
 //!
 //! A byte order mark is ignored, which Apache takes for a part of the first name.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::words;
@@ -16,8 +17,9 @@ use crate::config::Config;
 use crate::files::FileError;
 use crate::server::Failure;
 
-/// Bytes of a groups file that is read.
-const MAX_FILE: usize = 4 << 20;
+/// Bytes of a groups file that is read. Each request reads it, which takes about a
+/// millisecond for this length.
+const MAX_FILE: usize = 1 << 20;
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -61,6 +63,16 @@ impl From<GroupsError> for Failure {
     }
 }
 
+/// The bytes of `GROUPS_FILE`; none if it is not set.
+fn content(config: &Config) -> Result<Vec<u8>, GroupsError> {
+    let Some(file) = config.groups_file()? else {
+        return Ok(Vec::new());
+    };
+    let content = file.read(MAX_FILE)?;
+    let missing = || GroupsError::Missing(file.path().to_owned());
+    Ok(content.ok_or_else(missing)?.bytes)
+}
+
 impl Groups {
     /// The groups of `GROUPS_FILE`; none if it is not set.
     ///
@@ -68,18 +80,33 @@ impl Groups {
     ///
     /// Every [`GroupsError`]: then nobody may open what a rule protects.
     pub fn load(config: &Config) -> Result<Self, GroupsError> {
-        let Some(file) = config.groups_file()? else {
-            return Ok(Self::default());
-        };
-        let content = file.read(MAX_FILE)?;
-        let missing = || GroupsError::Missing(file.path().to_owned());
-        Ok(Self::parse(&content.ok_or_else(missing)?.bytes))
+        Ok(Self::parse(&content(config)?))
+    }
+
+    /// The groups of one user in `GROUPS_FILE`, which takes less time: see
+    /// [`Groups::parse_of`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Groups::load`].
+    pub fn load_of(config: &Config, user: &str) -> Result<Self, GroupsError> {
+        Ok(Self::parse_of(&content(config)?, user))
     }
 
     /// Reads a groups file. A line that contains a NUL, has no colon, or is not UTF-8 is not
     /// read: see [`Groups::unread_lines`].
     pub fn parse(file: &[u8]) -> Self {
+        Self::parse_lines(file, |_| true)
+    }
+
+    /// Reads only the lines of a groups file that can name this user.
+    pub fn parse_of(file: &[u8], user: &str) -> Self {
+        Self::parse_lines(file, |line| can_name(line, user))
+    }
+
+    fn parse_lines(file: &[u8], is_of_use: impl Fn(&str) -> bool) -> Self {
         let mut groups = Self::default();
+        let mut numbers = HashMap::new();
         let mut number = 0;
         let mut joined: Vec<u8> = Vec::new();
         let mut first = 1;
@@ -97,38 +124,56 @@ impl Groups {
             match body.strip_suffix(b"\\").filter(|_| line.ends_with(b"\n")) {
                 Some(begun) => joined.extend(begun),
                 None => {
-                    joined.extend(body);
-                    groups.add(first, &joined);
+                    let body = match joined.is_empty() {
+                        true => body,
+                        false => {
+                            joined.extend(body);
+                            &joined
+                        }
+                    };
+                    groups.add(first, body, &is_of_use, &mut numbers);
                     joined.clear();
                     first = number + 1;
                 }
             }
         }
-        groups.add(first, &joined);
+        groups.add(first, &joined, &is_of_use, &mut numbers);
         groups
     }
 
-    /// Adds the group in a line, if there is one.
-    fn add(&mut self, number: usize, line: &[u8]) {
+    /// Adds the group in a line, if there is one. `numbers` has the places of the groups by
+    /// their names in lower case.
+    fn add(
+        &mut self,
+        number: usize,
+        line: &[u8],
+        is_of_use: impl Fn(&str) -> bool,
+        numbers: &mut HashMap<String, usize>,
+    ) {
+        let text = std::str::from_utf8(line);
+        if text.is_ok_and(|text| !is_of_use(text)) {
+            return;
+        }
         let line = words::trim(line);
         if line.is_empty() || line.starts_with(b"#") {
             return;
         }
-        let text = std::str::from_utf8(line).ok();
-        let parts = text.and_then(|text| text.split_once(':'));
+        let parts = text.ok().and_then(|text| text.split_once(':'));
         let Some((name, users)) = parts.filter(|_| !line.contains(&0)) else {
             self.unread.push(number);
             return;
         };
-        let name = name.trim_end_matches(words::is_blank);
+        let name = name.trim_matches(words::is_blank);
         // Apache takes several colons for one.
         let users = words::words(users.trim_start_matches(':'));
-        match self.groups.iter_mut().find(|group| group.is(name)) {
-            Some(group) => group.users.extend(users),
-            None => self.groups.push(Group {
-                name: name.to_owned(),
-                users: users.collect(),
-            }),
+        let place = numbers.entry(name.to_ascii_lowercase());
+        let place = place.or_insert_with(|| {
+            let (name, users) = (name.to_owned(), Vec::new());
+            self.groups.push(Group { name, users });
+            self.groups.len() - 1
+        });
+        if let Some(group) = self.groups.get_mut(*place) {
+            group.users.extend(users);
         }
     }
 
@@ -161,6 +206,20 @@ impl Groups {
     pub fn unread_lines(&self) -> &[usize] {
         &self.unread
     }
+}
+
+/// Whether the user is one of the words of a line.
+fn can_name(line: &str, user: &str) -> bool {
+    let is_end = |c: char| words::is_blank(c) || matches!(c, '"' | '\'' | ':');
+    let mut places = line.match_indices(user);
+    let is_word = places.any(|(at, _)| {
+        line[..at].ends_with(is_end) && {
+            let after = &line[at + user.len()..];
+            after.is_empty() || after.starts_with(is_end)
+        }
+    });
+    // With a backslash, a name can be written otherwise.
+    is_word || line.contains('\\')
 }
 
 impl Group {

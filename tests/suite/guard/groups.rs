@@ -2,6 +2,7 @@
 //! Apache lets in by the same bytes.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -93,9 +94,12 @@ const ROWS: &[Row] = &[
 fn a_line_is_read_as_the_table_says() {
     let others = ROWS.iter().filter(|row| {
         let (_, file, group, user, is_member, _) = **row;
-        let groups = Groups::parse(file);
-        let listed = groups.of(user).any(|name| name.eq_ignore_ascii_case(group));
-        (groups.contains(group, user), listed) != (is_member, is_member)
+        [Groups::parse(file), Groups::parse_of(file, user)]
+            .iter()
+            .any(|groups| {
+                let listed = groups.of(user).any(|name| name.eq_ignore_ascii_case(group));
+                (groups.contains(group, user), listed) != (is_member, is_member)
+            })
     });
     let others: Vec<&str> = others.map(|row| row.0).collect();
     assert!(others.is_empty(), "{others:?}");
@@ -107,6 +111,26 @@ fn the_groups_of_a_user_are_listed_once_in_the_order_of_the_file() {
     assert_eq!(groups.of("ada").collect::<Vec<_>>(), ["b", "a"]);
     assert_eq!(groups.of("eve").count(), 0);
     assert!(groups.has("C") && !groups.has("d"));
+}
+
+/// The time must not grow with the square of the number of groups.
+#[test]
+fn many_groups_are_read_in_a_moment() {
+    let lines = (0..100_000).map(|number| format!("group{number}: user{number} ada{number}\n"));
+    let file: String = lines.collect();
+    let start = Instant::now();
+    let groups = [
+        Groups::parse(file.as_bytes()),
+        Groups::parse_of(file.as_bytes(), "ada77777"),
+    ];
+    for groups in groups {
+        assert_eq!(groups.of("ada77777").collect::<Vec<_>>(), ["group77777"]);
+    }
+    assert!(
+        start.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[test]
