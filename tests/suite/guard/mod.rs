@@ -15,6 +15,7 @@ mod responses;
 mod same_url;
 mod sent_by_server;
 mod servers;
+pub(crate) mod traversal;
 mod tree;
 mod types;
 mod unreadable;

@@ -26,6 +26,7 @@ mod protect;
 mod proxy;
 pub(crate) mod site;
 mod suexec;
+mod traversal;
 mod users;
 mod walk;
 
