@@ -6,6 +6,7 @@ mod auth;
 mod authorizer;
 mod cases;
 mod check;
+mod ends;
 mod faults;
 mod folders;
 mod groups;

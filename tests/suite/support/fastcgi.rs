@@ -204,6 +204,15 @@ impl Client {
     /// The next record; `None` at the end, which may not cut one in two.
     #[track_caller]
     pub(crate) fn next(&mut self) -> Option<Record> {
+        let next = self.next_whole();
+        if next.is_none() {
+            assert_eq!(self.arrived, b"", "half a record, and the end");
+        }
+        next
+    }
+
+    /// [`Client::next`] of an application that may have been killed within a record.
+    pub(crate) fn next_whole(&mut self) -> Option<Record> {
         loop {
             if let Some(record) = take(&mut self.arrived) {
                 return Some(record);
@@ -211,14 +220,12 @@ impl Client {
             let mut bytes = [0; 16 * 1024];
             match self.socket.read(&mut bytes) {
                 Ok(read @ 1..) => self.arrived.extend(&bytes[..read]),
-                Ok(0) => break,
+                Ok(0) => return None,
                 // It closed before it had read all that we sent.
-                Err(err) if err.kind() == io::ErrorKind::ConnectionReset => break,
+                Err(err) if err.kind() == io::ErrorKind::ConnectionReset => return None,
                 Err(err) => panic!("no record comes: {err}"),
             }
         }
-        assert_eq!(self.arrived, b"", "half a record, and the end");
-        None
     }
 
     /// The answer to request `id`, by section 6.2: STDOUT, ended by an empty
