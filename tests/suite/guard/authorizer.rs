@@ -119,9 +119,9 @@ fn assert_denied(name: &str, response: &Response, status: u16) {
 #[test]
 fn an_authorizer_answers_with_no_file_and_no_page() {
     let state = state_of(ADA);
-    state.write("site/secret.txt", "secret", 0o644);
+    state.write("../site/secret.txt", "secret", 0o644);
     let cookie = &*cookie_of(&state, "ada");
-    let folder = state.path().join("site").display().to_string();
+    let folder = state.path().with_file_name("site").display().to_string();
     let dirs = format!("{{\"/private\": {folder:?}}}");
     let guarded = [("GUARD_DIR", &*folder), ("GUARD_DIRS", &*dirs)];
     let worker = worker(&state, &[&AT_ACCOUNT[..], &guarded].concat());
