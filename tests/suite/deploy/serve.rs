@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ fn command(home: &StateDir, arguments: &[&str]) -> Command {
         if std::env::var_os(name).is_none()
             && let Some(home) = std::env::var_os("HOME")
         {
-            command.env(name, std::path::Path::new(&home).join(folder));
+            command.env(name, Path::new(&home).join(folder));
         }
     }
     without_settings(&mut command).env("HOME", home.path());
@@ -41,26 +42,35 @@ fn command(home: &StateDir, arguments: &[&str]) -> Command {
 
 impl Serve {
     #[track_caller]
-    fn start(home: &StateDir) -> Self {
+    fn start(home: &StateDir, options: &[&str]) -> Self {
         let port = free_port();
-        let mut child = command(home, &[&port.to_string()])
+        let mut child = command(home, &[options, &[&port.to_string()]].concat())
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
             .expect("run deploy/serve");
         let lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
-        let url = format!("http://127.0.0.1:{port}/");
+        let last = format!("serving on http://127.0.0.1:{port}/");
         let mut said = Vec::new();
         // It says so when it answers, and not before.
         for line in lines {
             let line = line.expect("read what it says");
-            if line.contains(&url) {
+            if line.contains(&last) {
                 return Self { child, port, said };
             }
             said.push(line);
         }
         let status = child.wait().expect("wait for it");
         panic!("it ended, {status}, and said {said:?}");
+    }
+
+    /// What stands after these words in what it said.
+    #[track_caller]
+    fn told(&self, words: &str) -> &str {
+        let mut lines = self.said.iter();
+        let rest = lines.find_map(|line| line.split_once(words));
+        let (_, rest) = rest.unwrap_or_else(|| panic!("no {words} in {:?}", self.said));
+        rest.trim()
     }
 
     /// Ends it as Ctrl-C does, or as a `kill`.
@@ -124,26 +134,86 @@ fn running(group: Pid) -> Vec<String> {
 #[ignore = "needs lighttpd: run tests/run"]
 fn it_serves_until_ctrl_c_and_keeps_logins() {
     let home = StateDir::new();
-    let serve = Serve::start(&home);
+    let serve = Serve::start(&home, &["--tutorial"]);
     let index = get(serve.port, "/", &[]);
     assert!(index.text().contains("You are not logged in"), "{index:?}");
     let login = post(serve.port, "/login", &[], "username=admin");
     let cookie = format!("Cookie: session={}", login.cookies()[0].value);
     assert_eq!(serve.stop(Signal::INT).code(), Some(0), "Ctrl-C");
 
-    let serve = Serve::start(&home);
+    let serve = Serve::start(&home, &["--tutorial"]);
     let index = get(serve.port, "/", &[&cookie]);
     assert!(index.text().contains("Logged in as admin"), "{index:?}");
     assert_eq!(serve.stop(Signal::TERM).code(), Some(0), "kill");
 
     for signal in [Signal::HUP, Signal::QUIT] {
-        let serve = Serve::start(&home);
+        let serve = Serve::start(&home, &[]);
         let port = serve.port;
         assert_eq!(serve.stop(signal).code(), Some(0), "{signal:?}");
         assert!(
             TcpListener::bind(("127.0.0.1", port)).is_ok(),
             "lighttpd runs"
         );
+    }
+}
+
+/// Follows what it prints: the login by password, the private folder with its three
+/// files, and where to put one's own. The password of another run is wrong.
+#[test]
+#[ignore = "needs lighttpd: run tests/run"]
+fn its_user_sees_a_private_folder() {
+    let home = StateDir::new();
+    let mut earlier = String::new();
+    for run in 1..=2 {
+        let serve = Serve::start(&home, &[]);
+        let password = serve.told("user admin, password ").to_owned();
+        assert!(password.len() >= 16 && password != earlier, "{password}");
+        let base = format!("http://127.0.0.1:{}", serve.port);
+        let path = |words: &str| serve.told(words).strip_prefix(&base).expect("its address");
+        let (login, folder) = (path("login:"), path("private folder:"));
+
+        let log_in = |password: &str| {
+            let form = format!("username=admin&password={password}");
+            post(serve.port, login, &[], &form)
+        };
+        assert_eq!(log_in("a wrong one").status, 403);
+        if run == 2 {
+            assert_eq!(log_in(&earlier).status, 403);
+        }
+        let answer = log_in(&password);
+        assert_eq!(answer.status, 303, "{answer:?}");
+        let cookies = answer.cookies();
+        let session = cookies.iter().find(|cookie| cookie.name == "session");
+        let cookie = format!("Cookie: session={}", session.expect("a session").value);
+
+        let own = Path::new(serve.told("your own files for it:")).join("own.txt");
+        fs::write(own, "of my own").expect("put a file there");
+        for (name, kind, start) in [
+            ("welcome.txt", "text/plain; charset=utf-8", "Only logged-in"),
+            ("screenshot.png", "image/png", "\u{89}PNG\r\n"),
+            ("page.pdf", "application/pdf", "%PDF-1.4\n"),
+            ("own.txt", "text/plain; charset=utf-8", "of my own"),
+        ] {
+            let url = format!("{folder}{name}");
+            assert_eq!(get(serve.port, &url, &[]).status, 303, "{name}");
+            let file = get(serve.port, &url, &[&cookie]);
+            assert_eq!(
+                (file.status, file.header("content-type")),
+                (200, Some(kind))
+            );
+            let first: String = file
+                .body
+                .iter()
+                .copied()
+                .map(char::from)
+                .take(start.len())
+                .collect();
+            assert!(first.starts_with(start), "{name}: {first}");
+            let listing = get(serve.port, folder, &[&cookie]);
+            assert!(listing.text().contains(name), "{name}: {listing:?}");
+        }
+        assert_eq!(serve.stop(Signal::INT).code(), Some(0));
+        earlier = password;
     }
 }
 
@@ -155,7 +225,7 @@ fn its_pages_say_why() {
     let site = ".local/state/signet-serve/state";
     home.write(&format!("{site}/signet.toml"), "DEBUG = true\n", 0o600);
     home.write(&format!("{site}/secret_key"), "short", 0o600);
-    let serve = Serve::start(&home);
+    let serve = Serve::start(&home, &[]);
     let index = get(serve.port, "/", &[]);
     assert_eq!(index.status, 503);
     assert!(index.text().contains("fewer than 16"), "{index:?}");
@@ -171,7 +241,7 @@ fn its_pages_say_why() {
 #[ignore = "needs lighttpd: run tests/run"]
 fn it_shows_its_progress_and_how_to_change_a_page() {
     let home = StateDir::new();
-    let serve = Serve::start(&home);
+    let serve = Serve::start(&home, &[]);
     let said = serve.said.join("\n");
     assert!(said.contains("Finished `dev`"), "{said}");
     let templates = home
@@ -203,12 +273,13 @@ fn what_it_cannot_do_it_says() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("take a port");
     let taken = taken.local_addr().expect("its address").port().to_string();
     #[rustfmt::skip]
-    let cases: [(&[&str], i32, &str); 6] = [
-        (&["0"],            2, "usage: deploy/serve [PORT]"),
-        (&["65536"],        2, "usage: deploy/serve [PORT]"),
-        (&["http"],         2, "usage: deploy/serve [PORT]"),
-        (&["-1"],           2, "usage: deploy/serve [PORT]"),
-        (&["8080", "8081"], 2, "usage: deploy/serve [PORT]"),
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["0"],            2, "usage: deploy/serve [--tutorial] [PORT]"),
+        (&["65536"],        2, "usage: deploy/serve [--tutorial] [PORT]"),
+        (&["http"],         2, "usage: deploy/serve [--tutorial] [PORT]"),
+        (&["--demo"],       2, "usage: deploy/serve [--tutorial] [PORT]"),
+        (&["-1"],           2, "usage: deploy/serve [--tutorial] [PORT]"),
+        (&["8080", "8081"], 2, "usage: deploy/serve [--tutorial] [PORT]"),
         (&[&taken],         1, "in use"),
     ];
     for (arguments, code, words) in cases {
