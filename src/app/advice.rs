@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::remedy::{Remedy, Steps};
-use super::texts::Texts;
+use super::texts::{FOR_OWNERS, OwnerTexts};
 use crate::config::MAX_KEY_PREFIX;
 use crate::config::{AccessRuleError, ConfigError, ConfigProblem, Conflict, Expected};
 use crate::config::{KeyError, LoginUrlError, Place};
@@ -24,16 +24,17 @@ use crate::session::cookie::{MAX_NAME, MAX_PATH};
 use crate::session::key::{KeyFileError, MIN_LENGTH, WeakKey};
 use crate::users::AccountsError;
 
-/// Words for the owner, in one language.
-pub(super) struct Advice<'t> {
-    pub(super) t: &'t Texts,
+/// Words for the owner.
+pub(super) struct Advice {
+    pub(super) t: &'static OwnerTexts,
     /// The user as whom the program runs.
     pub(super) euid: u32,
 }
 
-impl<'t> Advice<'t> {
-    pub(super) fn new(t: &'t Texts, context: &Context) -> Self {
+impl Advice {
+    pub(super) fn new(context: &Context) -> Self {
         let euid = context.config.euid();
+        let t = &FOR_OWNERS;
         Self { t, euid }
     }
 

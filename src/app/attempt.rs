@@ -51,8 +51,8 @@ pub(super) fn in_words(seconds: u64, t: &Texts) -> String {
     const HOUR: u64 = 60 * 60;
     const DAY: u64 = 24 * HOUR;
     match seconds {
-        0 | 1 => t.one_second.to_owned(),
-        2..=99 => (t.seconds)(seconds),
+        0 => (t.seconds)(1),
+        1..=99 => (t.seconds)(seconds),
         100..=5_999 => (t.minutes)(seconds.div_ceil(60)),
         6_000..=172_799 => (t.hours)(seconds.div_ceil(HOUR)),
         172_800.. => (t.days)(seconds.div_ceil(DAY)),

@@ -25,11 +25,11 @@ use crate::session::store::StoreError;
 page::page! {
     ErrorPage, "error.html", minijinja::context! {},
     status: u16,
-    // The status as text: Not Found.
+    // The status in words: Not Found.
     reason: &'a str,
     // A sentence for visitors.
     message: &'a str,
-    // What the owner should do.
+    // What the owner should do, in English, as all that follows.
     fix: &'a str,
     // Lists of steps, for several kinds of hosts.
     remedies: &'a [Steps],
@@ -52,11 +52,12 @@ struct Words {
 /// The error page: the site's own, if it exists and can be rendered.
 pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
     let context = error.context;
-    let advice = Advice::new(&ENGLISH, context);
-    let words = words(error.failure, &advice);
+    let (t, advice) = (&ENGLISH, Advice::new(context));
+    let words = words(error.failure, t, &advice);
+    let status = error.status().as_u16();
     let page = ErrorPage {
-        status: error.status().as_u16(),
-        reason: error.reason_phrase(),
+        status,
+        reason: &(t.error_heading)(status, error.reason_phrase()),
         message: &words.message,
         fix: &words.fix,
         remedies: &advice.in_order(words.remedies),
@@ -87,8 +88,8 @@ fn unread_settings(read: Option<&Path>) -> Option<PathBuf> {
     (read != Some(&path) && path.is_file()).then_some(path)
 }
 
-fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
-    let t = advice.t;
+fn words(failure: &Failure, t: &Texts, advice: &Advice) -> Words {
+    let for_owner = advice.t;
     let mut words = Words {
         message: sentence_for(failure.status(), t).into(),
         fix: String::new(),
@@ -109,7 +110,7 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
         | Failure::Response(_)
         | Failure::ReplacedSession => {}
         Failure::CrossOrigin(CrossOrigin::Differs { .. }) => {
-            t.hidden_by_proxy.clone_into(&mut words.fix)
+            for_owner.hidden_by_proxy.clone_into(&mut words.fix)
         }
         Failure::Forbidden { user } => words.message = (t.forbidden)(user).into(),
         Failure::Unreadable(err) => {
@@ -134,22 +135,24 @@ fn words(failure: &Failure, advice: &Advice<'_>) -> Words {
                 words.fix = advice.file(err);
             } else if err.is::<NoPasswords>() {
                 words.message = t.nothing_protected.into();
-                t.make_users.clone_into(&mut words.fix);
+                for_owner.make_users.clone_into(&mut words.fix);
             } else if err.is::<NoLoginAddress>() {
                 words.message = t.no_login_address.into();
-                t.set_application_root.clone_into(&mut words.fix);
+                for_owner.set_application_root.clone_into(&mut words.fix);
             }
         }
         Failure::Config(err) => words.fix = advice.settings(err),
         Failure::Key(KeyError::StateDir(err)) => {
-            (words.fix, words.remedies) = advice.folder(err, t.secret_key, Remedy::FOR_THE_KEY);
+            (words.fix, words.remedies) =
+                advice.folder(err, for_owner.secret_key, Remedy::FOR_THE_KEY);
         }
         Failure::Key(err) => words.fix = advice.key(err),
         Failure::StateDir(err) => {
-            (words.fix, words.remedies) = advice.folder(err, t.sessions, Remedy::FOR_SESSIONS);
+            (words.fix, words.remedies) =
+                advice.folder(err, for_owner.sessions, Remedy::FOR_SESSIONS);
         }
         Failure::Save(SaveError::NoRevocations) => {
-            t.no_folder_to_log_out.clone_into(&mut words.fix);
+            for_owner.no_folder_to_log_out.clone_into(&mut words.fix);
             words.remedies = Remedy::FOR_A_FOLDER;
         }
         Failure::Save(SaveError::Cookie(_)) => words.message = t.too_large_for_cookie.into(),
@@ -189,7 +192,8 @@ fn sentence_for(status: StatusCode, t: &Texts) -> &'static str {
 #[cfg(test)]
 #[rustfmt::skip]
 pub(super) fn examples() -> [&'static dyn page::Page; 2] {
-    let steps = [Remedy::KeyInHtaccess, Remedy::SystemFolder].map(|remedy| remedy.steps(&ENGLISH, 0));
+    use super::texts::FOR_OWNERS;
+    let steps = [Remedy::KeyInHtaccess, Remedy::SystemFolder].map(|remedy| remedy.steps(&FOR_OWNERS, 0));
     let remedies = Vec::from(steps).leak();
     [
         &ErrorPage { status: 404, reason: "Not Found", message: "m", fix: "", remedies: &[], error_id: "", detail: "" },

@@ -243,7 +243,7 @@ fn bytes(size: u64, t: &Texts) -> String {
         Some((text, unit)) => {
             let (whole, tenth) = (size / unit, size % unit / (unit / 10));
             text(&match whole < 10 {
-                true => format!("{whole}.{tenth}"),
+                true => (t.decimal)(whole, tenth),
                 false => whole.to_string(),
             })
         }

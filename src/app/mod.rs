@@ -106,9 +106,10 @@ pages! {
     "/logout" [GET, POST] logout => "logout.html"
         Logout { username: &'a str }
     "/password" [GET, POST] password takes_form => "password.html"
-        // `error`: about the old password. `new_error`: about the new one. `problem`: why no
-        // password can be changed. `fewest`: characters of a new password.
-        ChangePassword { username: &'a str, error: &'a str, new_error: &'a str, problem: &'a str, fewest: u16 }
+        // `error`: about the old password. `new_error`: about the new one. `problem`: that no
+        // password can be changed. `fix`: why, for the owner of the site. `fewest`: characters of
+        // a new password.
+        ChangePassword { username: &'a str, error: &'a str, new_error: &'a str, problem: &'a str, fix: &'a str, fewest: u16 }
     "/sessions" [GET, POST] sessions takes_form => "sessions.html"
         // `message`: the result of the last click. `others`: whether there are other sessions.
         // `note`: what the last use means. `most`: how many are shown if there are more.
@@ -152,9 +153,9 @@ mod tests {
         &Login { username: "", error: "", next: "", has_password: false, remember: false, demo_note: true },
         &Login { username: "zq'\"><b>&", error: "no", next: "/a?b=<b>&", has_password: true, remember: true, demo_note: false },
         &Logout { username: "ada" },
-        &ChangePassword { username: "zq'\"><b>&", error: "no", new_error: "", problem: "", fewest: 8 },
-        &ChangePassword { username: "ada", error: "", new_error: "<b>&", problem: "", fewest: 8 },
-        &ChangePassword { username: "ada", error: "", new_error: "", problem: "<b>&", fewest: 8 },
+        &ChangePassword { username: "zq'\"><b>&", error: "no", new_error: "", problem: "", fix: "", fewest: 8 },
+        &ChangePassword { username: "ada", error: "", new_error: "<b>&", problem: "", fix: "", fewest: 8 },
+        &ChangePassword { username: "ada", error: "", new_error: "", problem: "<b>&", fix: "<b>&", fewest: 8 },
         &Sessions { sessions: &[], message: "", others: false, note: "<b>&", most: 0 },
         &Sessions { sessions: ROWS, message: "<b>&", others: true, note: "", most: 100 },
     ];

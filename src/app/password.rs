@@ -42,10 +42,9 @@ pub(super) fn password(request: &Request, session: &mut Session) -> Result<Respo
         log(format_args!(
             "no password can be changed: users file: {err}"
         ));
-        let advice = Advice::new(t, context);
-        let problem = (t.no_password_change)(&advice.unchangeable_users(err));
         let page = ChangePassword {
-            problem: &problem,
+            problem: t.no_password_change,
+            fix: &Advice::new(context).unchangeable_users(err),
             ..empty
         };
         response_with(StatusCode::SERVICE_UNAVAILABLE, &page, context)
@@ -127,7 +126,7 @@ fn new_password(fields: &Form, username: &str, t: &Texts) -> Result<Password, St
 
 fn refused_password(refused: RefusedPassword, t: &Texts) -> String {
     match refused {
-        RefusedPassword::TooShort(number) => return (t.short_password)(FEWEST_CHARACTERS, number),
+        RefusedPassword::TooShort(number) => return (t.short_password)(number, FEWEST_CHARACTERS),
         RefusedPassword::TooLong(_) => return (t.long_new_password)(MOST_BYTES),
         RefusedPassword::Common => t.common_password,
         RefusedPassword::Name => t.name_as_password,

@@ -2,7 +2,7 @@
 
 use minijinja::{Value, context};
 
-use super::texts::Texts;
+use super::texts::OwnerTexts;
 use crate::files::accounts;
 
 /// A way to give the program its key or folder, on one kind of host.
@@ -65,7 +65,7 @@ impl Remedy {
     pub(super) const SYSTEM_FOLDER: &str = "/var/lib/signet";
 
     /// `euid` is the user as whom the program runs.
-    pub(super) fn steps(self, t: &Texts, euid: u32) -> Steps {
+    pub(super) fn steps(self, t: &OwnerTexts, euid: u32) -> Steps {
         let line = str::to_owned;
         let nothing = String::new;
         let open_again = (t.open_again, nothing());
@@ -109,14 +109,14 @@ impl Remedy {
 
 #[cfg(test)]
 mod tests {
-    use super::super::texts::ENGLISH;
+    use super::super::texts::FOR_OWNERS;
     use super::*;
     use crate::session::key::Key;
 
     /// Whoever copies the line as it stands gets no site whose key everybody knows.
     #[test]
     fn the_line_for_a_key_holds_none() {
-        let steps = Remedy::KeyInHtaccess.steps(&ENGLISH, 0).steps;
+        let steps = Remedy::KeyInHtaccess.steps(&FOR_OWNERS, 0).steps;
         let lines = steps.iter().map(|step| step.line.as_str());
         let words = lines.filter_map(|line| line.split_once("SIGNET_SECRET_KEY "));
         let words: Vec<&str> = words.map(|(_, word)| word).collect();

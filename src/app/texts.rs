@@ -1,6 +1,7 @@
-//! The texts of pages, in one language: `templates/en.rs`.
+//! The texts of pages: those that visitors read, `templates/en.rs`, and those that only owners
+//! of a site read, `templates/owner.rs`.
 //!
-//! For another language, copy that file. A second definition of the macro `texts`, between
+//! For another language, copy the first. A second definition of the macro `texts`, between
 //! the two files that are included, makes another constant [`Texts`] of it. The compiler
 //! then names each text that is missing or unknown.
 
@@ -53,12 +54,15 @@ macro_rules! text {
     (type $($type:ty),+) => { fn($($type),+) -> String };
     (value $text:literal) => { $text };
     (value $text:literal $($arg:ident),+) => { |$($arg),+| format!($text) };
+    (value { $($pattern:pat => $text:literal),+ } $arg:ident $(, $more:ident)*) => {
+        |$arg $(, $more)*| match $arg { $($pattern => format!($text)),+ }
+    };
 }
 
 macro_rules! texts {
     (
         templates { $($variable:ident = $html:tt;)+ }
-        $($name:ident $(($($arg:ident: $type:ty),+))? = $text:literal;)+
+        $($name:ident $(($($arg:ident: $type:ty),+))? = $text:tt;)+
     ) => {
         /// The texts of one language.
         #[derive(Debug)]
@@ -89,6 +93,22 @@ macro_rules! texts {
 }
 
 include!("../../templates/en.rs");
+
+macro_rules! owner_texts {
+    ($($name:ident $(($($arg:ident: $type:ty),+))? = $text:tt;)+) => {
+        /// The texts for owners of a site.
+        #[derive(Debug)]
+        pub(super) struct OwnerTexts {
+            $(pub(super) $name: text!(type $($($type),+)?),)+
+        }
+
+        pub(super) static FOR_OWNERS: OwnerTexts = OwnerTexts {
+            $($name: text!(value $text $($($arg),+)?),)+
+        };
+    };
+}
+
+include!("../../templates/owner.rs");
 
 #[cfg(test)]
 mod tests {

@@ -111,7 +111,9 @@ pub(super) fn redirect_by(status: StatusCode, url: &str) -> Response {
     let link = escape(url);
     let mut response = html_by(
         status,
-        format!("<!doctype html><title>See other</title><a href=\"{link}\">{link}</a>\n"),
+        format!(
+            "<!doctype html><html lang=\"en\"><title>See other</title><a href=\"{link}\">{link}</a>\n"
+        ),
     );
     // A tab in a field is refused, and logged, when the response is sent.
     let url = url.replace(|c: char| c.is_ascii_control(), "\t");
