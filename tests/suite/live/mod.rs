@@ -20,6 +20,7 @@ pub(crate) mod fastcgi;
 mod fastcgi_ends;
 mod hostile;
 pub(crate) mod lighttpd;
+mod media;
 mod printed;
 mod private;
 mod protect;
