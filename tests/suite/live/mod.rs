@@ -28,6 +28,7 @@ mod proxy;
 pub(crate) mod site;
 mod suexec;
 mod traversal;
+mod upload;
 mod users;
 mod walk;
 

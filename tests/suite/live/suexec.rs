@@ -22,15 +22,16 @@ pub(super) const ALICE: User = User {
     gid: 61_234,
 };
 
-/// Puts the site's folders in the machine's place, then becomes Apache.
-const NAMESPACE: &str = "
+/// Puts the site's folders in the machine's place, then becomes Apache, or the server that
+/// the command names.
+pub(super) const NAMESPACE: &str = "
     site=$1; shift
     mount --bind \"$site/passwd\" /etc/passwd
     mount --bind \"$site/group\" /etc/group
     mount --bind \"$site/www\" /var/www
     mount --bind \"$site/home\" /home
     mount --bind \"$site/log\" /var/log/apache2
-    exec apache2 \"$@\"";
+    exec \"$0\" \"$@\"";
 
 /// One customer's part of a shared host's configuration: suEXEC's, and of
 /// Options nothing but ExecCGI.
