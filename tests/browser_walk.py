@@ -1,8 +1,9 @@
 """A person's walk through the pages, in real Chromium by way of Selenium.
 
     browser_walk.py URL            the walk; screenshots go to target/screenshots
-    browser_walk.py URL --picture FILE.png
-                                   only the README's picture: the three screens in a row
+    browser_walk.py URL --picture FILE.png --password PASSWORD
+                                   only the README's picture: three screens of the site
+                                   that deploy/serve shows, with the password that it prints
 
 URL is where the index page is served, on 127.0.0.1: the walk needs a second
 site, and `localhost` is one. The site has a `/favicon.ico` of one pixel.
@@ -367,10 +368,10 @@ def the_walk(driver, url):
     print(f"{walk.pages} pages looked at, pictures in {SCREENSHOTS}")
 
 
-def the_picture(driver, url, path):
-    """The three screens in a row, each as wide as a small phone, at twice the pixels."""
+def the_picture(driver, url, path, password):
+    """The three screens in a row, each as wide as a phone, at twice the pixels."""
     walk = Walk(driver, url)
-    width, height, gap = 340, 420, 20
+    width, height, gap = 400, 500, 20
     walk.view({"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True}, "light")
     screens = []
 
@@ -378,12 +379,13 @@ def the_picture(driver, url, path):
         walk.shows(words)
         screens.append(base64.b64encode(driver.get_screenshot_as_png()).decode())
 
-    walk.open()
-    screen("You are not logged in")
-    walk.link("click here to log in")
+    walk.open("files/")
     walk.field().send_keys("admin")
-    screen("Log")
+    walk.appears("form input[name=password]").send_keys(password)
+    screen("Log in")
     walk.button().click()
+    screen("welcome.txt")
+    walk.open()
     screen("Logged in as admin")
     images = "".join(f'<img src="data:image/png;base64,{png}">' for png in screens)
     page = f"""<!doctype html><style>
@@ -400,11 +402,12 @@ def main():
     parser = argparse.ArgumentParser(description="A walk through the pages in Chromium")
     parser.add_argument("url")
     parser.add_argument("--picture", type=Path, metavar="FILE.png")
+    parser.add_argument("--password")
     asked = parser.parse_args()
     url = asked.url.rstrip("/") + "/"
     with chromium() as driver:
         if asked.picture:
-            the_picture(driver, url, asked.picture)
+            the_picture(driver, url, asked.picture, asked.password)
         else:
             the_walk(driver, url)
 
