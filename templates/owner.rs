@@ -54,6 +54,7 @@ owner_texts! {
     expected_member = "expected the name of a user, or @ and the name of a group";
     expected_root = "expected a path such as \"/\" or \"/app\": no empty or dot segments, no encoded slash, backslash or control character";
     expected_login_url = "expected the path of a page on this host, such as \"/account/login\", without scheme and host";
+    expected_languages = "expected one or more of \"en\", \"de\", \"zh\", \"fr\" and \"es\", each once";
     expected_key_prefix(most: usize) = "expected up to {most} bytes without control characters";
     redis_scheme = "expected redis://HOST:PORT/DATABASE or unix:///PATH?db=DATABASE";
     redis_tls(word: &str) = "{word} asks for TLS, which is not supported: use redis:// on a private network or through a tunnel (stunnel), or unix://";

@@ -156,9 +156,10 @@ def corner(png):
 
 
 class Walk:
-    def __init__(self, driver, url):
+    def __init__(self, driver, url, language="en"):
         self.driver = driver
         self.url = url
+        self.language = language
         self.pages = 0
 
     def view(self, size, scheme):
@@ -221,7 +222,7 @@ class Walk:
         assert said == [], (where, said)
         look = self.driver.execute_script(LOOK)
         assert look["title"].strip(), (where, "no title")
-        assert look["lang"] == "en", (where, look["lang"])
+        assert look["lang"] == self.language, (where, look["lang"])
         assert look["rules"] and look["rules"][0] > 3, (where, "no style", look["rules"])
         assert look["width"] == self.size["width"], (where, "no viewport", look["width"])
         assert not look["scrolls"], (where, "scrolls sideways")

@@ -1,10 +1,12 @@
 """Checks pages in Chromium, in each view and colour scheme.
 
-    page_states.py FOLDER      each .html file in it; screenshots go to target/screenshots
+    page_states.py FOLDER [--all]  each .html file in its folder en, de and so on;
+                                   screenshots go to target/screenshots
 
 For each page: the checks of browser_walk.py, which include Chromium's advice about forms,
 all rules of axe-core for WCAG 2.2 AA and its best practices, and no scrolling sideways on a
-screen of 320 pixels (WCAG 1.4.10).
+screen of 320 pixels (WCAG 1.4.10). Pages in other languages than English differ in their
+texts only, so they are checked in one view, unless --all is given.
 """
 
 import argparse
@@ -64,32 +66,35 @@ def scrolls_sideways(walk):
     return walk.driver.execute_script(f"return {root}.scrollWidth > {root}.clientWidth")
 
 
-def check(walk, page):
-    walk.open(page.name)
-    for size in VIEWS.values():
-        for scheme in ("light", "dark"):
-            walk.view(size, scheme)
-            walk.check(page.stem)
-            if size is PHONE:
-                found = axe(walk.driver)
-                assert found == [], (page.stem, scheme, found)
-    assert not scrolls_sideways(walk), (page.stem, "scrolls sideways")
+def check(walk, page, views):
+    name = page.stem if walk.language == "en" else f"{walk.language}-{page.stem}"
+    walk.open(f"{walk.language}/{page.name}")
+    for size, scheme in views:
+        walk.view(size, scheme)
+        walk.check(name)
+        if size is PHONE:
+            found = axe(walk.driver)
+            assert found == [], (name, scheme, found)
+    assert not scrolls_sideways(walk), (name, "scrolls sideways")
 
 
 def main():
     parser = argparse.ArgumentParser(description="Checks of pages in Chromium")
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    pages, faults = sorted(folder.glob("*.html")), []
-    with served(folder) as url, chromium() as driver:
-        walk = Walk(driver, url)
+    parser.add_argument("--all", action="store_true", help="all languages in all views")
+    options = parser.parse_args()
+    every_view = [(size, scheme) for size in VIEWS.values() for scheme in ("light", "dark")]
+    pages, faults = sorted(options.folder.glob("*/*.html")), []
+    with served(options.folder) as url, chromium() as driver:
         for page in pages:
+            walk = Walk(driver, url, language=page.parent.name)
+            is_whole = options.all or walk.language == "en"
             try:
-                check(walk, page)
+                check(walk, page, every_view if is_whole else every_view[:1])
             except AssertionError as fault:
                 faults.append(str(fault))
     assert pages and not faults, "\n".join(faults)
-    print(f"{len(pages)} pages checked in {len(VIEWS)} views, light and dark")
+    print(f"{len(pages)} pages checked")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ use crate::files::accounts::user_name;
 use crate::files::shared::ChangeError;
 use crate::files::text::NotText;
 use crate::files::{FileError, FileProblem, program_owner};
-use crate::gateway::{ApplicationRootError, UrlPrefixError};
+use crate::gateway::{ApplicationRootError, LanguagesError, UrlPrefixError};
 use crate::guard::groups::GroupsError;
 use crate::server::{Context, TemplateError};
 use crate::session::RedisUrlError;
@@ -124,6 +124,7 @@ impl Advice {
                 AccessRuleError::Member => t.expected_member,
             },
             Expected::LoginUrl(LoginUrlError) => t.expected_login_url,
+            Expected::Languages(LanguagesError) => t.expected_languages,
         };
         text.to_owned()
     }

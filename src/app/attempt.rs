@@ -58,3 +58,40 @@ pub(super) fn in_words(seconds: u64, t: &Texts) -> String {
         172_800.. => (t.days)(seconds.div_ceil(DAY)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::Language;
+
+    /// Number and noun agree, in German in the dative, which "in" and "innerhalb von" take.
+    #[test]
+    fn a_length_of_time_is_in_the_grammar_of_the_language() {
+        #[rustfmt::skip]
+        let cases = [
+            (0,       ["a second",   "einer Sekunde", "1 秒",    "1 seconde",  "un segundo"]),
+            (1,       ["a second",   "einer Sekunde", "1 秒",    "1 seconde",  "un segundo"]),
+            (2,       ["2 seconds",  "2 Sekunden",    "2 秒",    "2 secondes", "2 segundos"]),
+            (99,      ["99 seconds", "99 Sekunden",   "99 秒",   "99 secondes", "99 segundos"]),
+            (100,     ["2 minutes",  "2 Minuten",     "2 分钟",  "2 minutes",  "2 minutos"]),
+            (6_000,   ["2 hours",    "2 Stunden",     "2 小时",  "2 heures",   "2 horas"]),
+            (172_800, ["2 days",     "2 Tagen",       "2 天",    "2 jours",    "2 días"]),
+        ];
+        for (seconds, words) in cases {
+            let found = Language::ALL.map(|language| in_words(seconds, Texts::by(language)));
+            assert_eq!(found, words);
+        }
+        let one = Language::ALL.map(|language| {
+            let t = Texts::by(language);
+            [(t.minutes)(1), (t.hours)(1), (t.days)(1)].join(", ")
+        });
+        let words = [
+            "a minute, an hour, a day",
+            "einer Minute, einer Stunde, einem Tag",
+            "1 分钟, 1 小时, 1 天",
+            "1 minute, 1 heure, 1 jour",
+            "un minuto, una hora, un día",
+        ];
+        assert_eq!(one, words);
+    }
+}

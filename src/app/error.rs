@@ -13,7 +13,7 @@ use super::advice::{self, Advice};
 use super::page;
 use super::remedy::{Remedy, Steps};
 use super::response;
-use super::texts::{ENGLISH, Texts};
+use super::texts::Texts;
 use crate::config::KeyError;
 use crate::gateway::log;
 use crate::guard::answer::NoLoginAddress;
@@ -52,7 +52,7 @@ struct Words {
 /// The error page: the site's own, if it exists and can be rendered.
 pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
     let context = error.context;
-    let (t, advice) = (&ENGLISH, Advice::new(context));
+    let (t, advice) = (Texts::of(context), Advice::new(context));
     let words = words(error.failure, t, &advice);
     let status = error.status().as_u16();
     let page = ErrorPage {

@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 pub(super) use super::password::{CHANGED, change_password, password};
 use super::response::{response, response_with};
 pub(super) use super::sessions::sessions;
-use super::texts::ENGLISH;
+use super::texts::Texts;
 use super::{Index, Login, Logout, attempt, username};
 use crate::server::{Context, Error, Failure, Form, LocalPath, Request, Response};
 use crate::server::{form, login_url, query, redirect};
@@ -20,7 +20,7 @@ const EVERYWHERE: &str = "everywhere";
 
 pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
-    let t = &ENGLISH;
+    let t = || Texts::of(context);
     let ended_here_only = !session.take_flashes_of(EVERYWHERE_FLASH).is_empty();
     let ended_everywhere = !session.take_flashes_of(ENDED).is_empty();
     let has_changed = !session.take_flashes_of(CHANGED).is_empty();
@@ -34,9 +34,9 @@ pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response
         username,
         files: files.as_deref().unwrap_or_default(),
         message: match (ended_here_only, ended_everywhere, has_changed) {
-            (true, _, _) => t.logged_out_here_only,
-            (false, true, _) => t.logged_out_everywhere,
-            (false, false, true) => t.password_changed,
+            (true, _, _) => t().logged_out_here_only,
+            (false, true, _) => t().logged_out_everywhere,
+            (false, false, true) => t().password_changed,
             (false, false, false) => "",
         },
         password_change: context.config.password_change && has_password,
@@ -49,7 +49,7 @@ pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response
 
 pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
-    let t = &ENGLISH;
+    let t = Texts::of(context);
     let fields: Form = match request.method() == Method::POST {
         true => form(request)?,
         false => query(request).unwrap_or_default(),

@@ -9,7 +9,7 @@ use super::Listing;
 use super::asked::{Asked, joined, unusable};
 use super::page::Variable;
 use super::response::response;
-use super::texts::{ENGLISH, Texts};
+use super::texts::Texts;
 use crate::guard::listing::{self, Key, Order};
 use crate::guard::tree::{Entry, EntryKind, GuardedFolder, GuardedSubfolder};
 use crate::server::{Error, Form, Request, Response, query};
@@ -123,7 +123,7 @@ pub(super) fn page(
     tree: &GuardedFolder,
     folder: &GuardedSubfolder,
 ) -> Result<Response, Error> {
-    let t = &ENGLISH;
+    let t = Texts::of(asked.context);
     let view = View::of(request);
     let list = listing::page(tree, folder, view.order, view.number);
     let list = list.map_err(unusable)?;

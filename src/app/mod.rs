@@ -120,6 +120,7 @@ pages! {
 mod tests {
     use super::page::Page;
     use super::*;
+    use crate::gateway::Language;
     use crate::server::{Context, render_from};
     use base64::Engine;
     use sha2::Digest;
@@ -140,7 +141,16 @@ mod tests {
     }
 
     fn context() -> Context {
-        let vars = [("SCRIPT_NAME", "/a b&c"), ("PATH_INFO", "/")];
+        context_in(Language::English)
+    }
+
+    /// The context of a visitor with this language.
+    fn context_in(language: Language) -> Context {
+        let vars = [
+            ("SCRIPT_NAME", "/a b&c"),
+            ("PATH_INFO", "/"),
+            ("HTTP_ACCEPT_LANGUAGE", language.tag()),
+        ];
         server().context_of(vars.into_iter().collect())
     }
 
@@ -277,19 +287,19 @@ mod tests {
 
     #[test]
     fn both_engines_render_the_built_in_sources_alike() {
-        let context = context();
-        for page in examples() {
-            let own = render_from(None, &context, page.file(), &page.variables())
+        let contexts = Language::ALL.map(context_in);
+        for (page, context) in examples().flat_map(|page| contexts.iter().map(move |c| (page, c))) {
+            let own = render_from(None, context, page.file(), &page.variables(context))
                 .unwrap()
                 .document;
             assert_eq!(
-                decoded(&page.built_in(&context)),
+                decoded(&page.built_in(context)),
                 decoded(&own),
                 "{}",
                 page.file()
             );
             assert!(
-                !own.contains("<b>") && !page.built_in(&context).contains("<b>"),
+                !own.contains("<b>") && !page.built_in(context).contains("<b>"),
                 "{}",
                 page.file()
             );

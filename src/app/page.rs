@@ -18,7 +18,7 @@ pub(super) trait Page {
     fn built_in(&self, context: &Context) -> String;
 
     /// The variables of a site's own template.
-    fn variables(&self) -> Value;
+    fn variables(&self, context: &Context) -> Value;
 }
 
 /// Defines a page: a struct with its data. Two engines render it from the same template.
@@ -53,7 +53,7 @@ macro_rules! page {
                 }
 
                 let Self { $($field),* } = *self;
-                let t = &$crate::app::texts::ENGLISH;
+                let t = $crate::app::texts::Texts::of(context);
                 let template = Template { t, context, $($field),* };
                 let size = <Template<'_> as askama::Template>::SIZE_HINT;
                 let mut document = String::with_capacity(size + $crate::app::page::VALUES);
@@ -62,8 +62,8 @@ macro_rules! page {
                 document
             }
 
-            fn variables(&self) -> minijinja::Value {
-                let t = minijinja::Value::from_object(&$crate::app::texts::ENGLISH);
+            fn variables(&self, context: &$crate::server::Context) -> minijinja::Value {
+                let t = minijinja::Value::from_object($crate::app::texts::Texts::of(context));
                 minijinja::context! { ..minijinja::context! { t }, ..self.own_variables(), ..$shared }
             }
         }

@@ -6,7 +6,7 @@ use super::ChangePassword;
 use super::advice::Advice;
 use super::attempt::{self, posted_password};
 use super::response::{response, response_with};
-use super::texts::{ENGLISH, Texts};
+use super::texts::Texts;
 use crate::files::shared::ChangeError;
 use crate::gateway::log;
 use crate::server::{Context, Error, Failure, Form, Request, Response};
@@ -24,7 +24,7 @@ pub(super) const CHANGED: &str = "password_changed";
 /// that of the session.
 pub(super) fn password(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
-    let (config, t) = (&context.config, &ENGLISH);
+    let (config, t) = (&context.config, Texts::of(context));
     if config.login_url.is_some() {
         return Err(Failure::NotFound.into());
     }

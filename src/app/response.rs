@@ -53,7 +53,7 @@ pub(super) const SITE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsa
 /// The site's own page cannot be rendered. The built-in page is not used instead, so that
 /// the owner sees the mistake.
 pub(super) fn response(page: &dyn Page, context: &Context) -> Result<Response, Error> {
-    if let Some(document) = render_own(context, page.file(), || page.variables())? {
+    if let Some(document) = render_own(context, page.file(), || page.variables(context))? {
         let policy = const { HeaderValue::from_static(SITE_POLICY) };
         return Ok(with_policy(document, policy));
     }

@@ -6,7 +6,7 @@ use time::UtcDateTime;
 
 use super::attempt::in_words;
 use super::response::response;
-use super::texts::{ENGLISH, Texts};
+use super::texts::Texts;
 use super::{Sessions, page};
 use crate::server::{Context, Error, Failure, Form, Request, Response, form, redirect};
 use crate::session::Session;
@@ -51,7 +51,8 @@ impl page::Variable for &[Row] {
 }
 
 pub(super) fn sessions(request: &Request, session: &mut Session) -> Result<Response, Error> {
-    let (context, t) = (Context::of(request), &ENGLISH);
+    let context = Context::of(request);
+    let t = Texts::of(context);
     if context.config.login_url.is_some() {
         return Err(Failure::NotFound.into());
     }

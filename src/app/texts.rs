@@ -1,9 +1,9 @@
-//! The texts of pages: those that visitors read, `templates/en.rs`, and those that only owners
-//! of a site read, `templates/owner.rs`.
+//! The texts of pages: those that visitors read, in each language, and those that only
+//! owners of a site read, in English.
 //!
-//! For another language, copy the first. A second definition of the macro `texts`, between
-//! the two files that are included, makes another constant [`Texts`] of it. The compiler
-//! then names each text that is missing or unknown.
+//! The files of `templates/` are calls of macros. The first definition of `texts` makes the
+//! type [`Texts`] and its value in English, the second one a value of this type in another
+//! language: the compiler names each text that a translation lacks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +11,9 @@ use std::sync::Arc;
 use askama::filters::HtmlSafe;
 use minijinja::Value;
 use minijinja::value::Object;
+
+use crate::gateway::Language;
+use crate::server::Context;
 
 /// A text that stands in HTML as it is: a template need not look at each byte.
 #[derive(Debug)]
@@ -94,6 +97,36 @@ macro_rules! texts {
 
 include!("../../templates/en.rs");
 
+macro_rules! texts {
+    (
+        templates { $($variable:ident = $html:tt;)+ }
+        $($name:ident $(($($arg:ident),+))? = $text:tt;)+
+    ) => {
+        use super::{Html, Texts};
+
+        pub(super) static TEXTS: Texts = Texts {
+            $($variable: text!(value of $html),)+
+            $($name: text!(value $text $($($arg),+)?),)+
+        };
+    };
+}
+
+mod de {
+    include!("../../templates/de.rs");
+}
+
+mod es {
+    include!("../../templates/es.rs");
+}
+
+mod fr {
+    include!("../../templates/fr.rs");
+}
+
+mod zh {
+    include!("../../templates/zh.rs");
+}
+
 macro_rules! owner_texts {
     ($($name:ident $(($($arg:ident: $type:ty),+))? = $text:tt;)+) => {
         /// The texts for owners of a site.
@@ -110,9 +143,33 @@ macro_rules! owner_texts {
 
 include!("../../templates/owner.rs");
 
+impl Texts {
+    /// The texts for the visitor whose request it is.
+    pub(super) fn of(context: &Context) -> &'static Self {
+        Self::by(context.language())
+    }
+
+    pub(super) fn by(language: Language) -> &'static Self {
+        match language {
+            Language::English => &ENGLISH,
+            Language::German => &de::TEXTS,
+            Language::Chinese => &zh::TEXTS,
+            Language::French => &fr::TEXTS,
+            Language::Spanish => &es::TEXTS,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_translation_names_its_language() {
+        for language in Language::ALL {
+            assert_eq!(Texts::by(language).language.0, language.tag());
+        }
+    }
 
     /// Of other texts that nothing shows, the compiler warns.
     #[test]

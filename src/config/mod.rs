@@ -38,7 +38,7 @@ use std::sync::{Arc, OnceLock};
 use crate::files::shared::SharedFile;
 use crate::files::trusted::{Readers, TrustedFile, TrustedFolder};
 use crate::files::{FileError, join};
-use crate::gateway::{ApplicationRoot, TrustProxy};
+use crate::gateway::{ApplicationRoot, Languages, TrustProxy};
 use crate::session::cookie::{CookiePath, CookieSettings};
 use crate::session::key::Key;
 use crate::session::signing::{Digest, Signer};
@@ -98,6 +98,8 @@ pub struct Config {
     pub trust_proxy: TrustProxy,
     /// `DEBUG`: whether error pages show the reasons that are otherwise only in the log.
     pub debug: bool,
+    /// `LANGUAGES`: those of signet's pages.
+    pub languages: Languages,
     /// `DEMO_NOTE`: whether the login page says that any name is accepted.
     pub demo_note: bool,
     /// `LOGIN_URL`: the login of another program, whose sessions have no fingerprint.

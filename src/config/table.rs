@@ -19,7 +19,7 @@ use super::{
     XSendfile,
 };
 use crate::files::trusted::TrustedFolder;
-use crate::gateway::TrustProxy;
+use crate::gateway::{Languages, TrustProxy};
 use crate::session::cookie::CookieSettings;
 use crate::session::key::Key;
 #[cfg(feature = "redis")]
@@ -51,7 +51,7 @@ pub(super) enum Setter {
     /// A number from the first to the second one.
     Integer(u64, u64, fn(&mut Config, u64)),
     /// A list of texts.
-    List(fn(&mut Config, Vec<&str>)),
+    List(fn(&mut Config, Vec<&str>) -> Result<(), WrongValue>),
     /// Names and texts.
     Table(fn(&mut Config, &Table<'_>) -> Result<(), WrongValue>),
     /// Names and lists of texts.
@@ -209,6 +209,13 @@ pub const SETTINGS: &[Setting] = &[
         }),
         "every user may open everything", "{ \"/files/board\" = [\"alice\", \"@staff\"] }",
         "Who may open which protected paths: see [Who may open what](#who-may-open-what)."),
+    row("LANGUAGES", Setter::List(|c, tags| {
+            let languages = Languages::new(&tags);
+            let wrong = |err| WrongValue::from(Expected::from(err)).found(tags.join(", "));
+            languages.map_err(wrong).map(|languages| c.languages = languages)
+        }),
+        "`[\"en\", \"de\", \"zh\", \"fr\", \"es\"]`", "[\"de\", \"en\"]",
+        "The languages of the pages, of which `Accept-Language` chooses; the first is for visitors who want none of them: see [Languages](#languages)."),
     row("DEMO_NOTE", Setter::Bool(|c, on| c.demo_note = on),
         "true", "false",
         "Whether the login page says that any name is accepted, as long as there is no users file."),
@@ -351,7 +358,7 @@ impl Config {
         has
     }
 
-    fn set_fallbacks(&mut self, keys: Vec<&str>) {
+    fn set_fallbacks(&mut self, keys: Vec<&str>) -> Result<(), WrongValue> {
         self.fallbacks.clear();
         self.refused_fallbacks.clear();
         for (at, text) in keys.into_iter().enumerate() {
@@ -363,6 +370,7 @@ impl Config {
                 }
             }
         }
+        Ok(())
     }
 
     fn refuse_fallbacks(&mut self, file: &Path) {
@@ -400,6 +408,7 @@ impl Config {
             max_content_length: 65_536,
             trust_proxy: TrustProxy::Off,
             debug: false,
+            languages: Languages::default(),
             demo_note: true,
             password_change: true,
             guard: GuardSettings::default(),

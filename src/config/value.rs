@@ -97,7 +97,7 @@ impl Raw<'_> {
             Setter::Integer(least, most, set) => {
                 self.integer(least, most).map(|value| set(config, value))
             }
-            Setter::List(set) => self.list().map(|list| set(config, list)),
+            Setter::List(set) => self.list().and_then(|list| set(config, list)),
             Setter::Table(set) => self.table().and_then(|rows| set(config, &rows)),
             Setter::Lists(set) => self.lists().and_then(|table| set(config, &table)),
             Setter::Proxy(set) => self.proxy().map(|trust| set(config, trust)),

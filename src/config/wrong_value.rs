@@ -7,7 +7,7 @@ use super::LoginUrlError;
 use super::access::AccessRuleError;
 #[cfg(feature = "redis")]
 use super::redis::MAX_KEY_PREFIX;
-use crate::gateway::{ApplicationRootError, UrlPrefixError};
+use crate::gateway::{ApplicationRootError, LanguagesError, UrlPrefixError};
 #[cfg(feature = "redis")]
 use crate::session::RedisUrlError;
 use crate::session::cookie::{CookieDomainError, CookieNameError, CookiePathError};
@@ -43,6 +43,7 @@ pub(crate) enum Expected {
     OnePrefix,
     AccessRule(AccessRuleError),
     LoginUrl(LoginUrlError),
+    Languages(LanguagesError),
     #[cfg(feature = "redis")]
     RedisUrl(RedisUrlError),
     #[cfg(feature = "redis")]
@@ -72,6 +73,7 @@ error_texts! { Expected:
     Self::OnePrefix => "expected each URL path once";
     Self::AccessRule(err) => "{err}";
     Self::LoginUrl(err) => "{err}";
+    Self::Languages(err) => "{err}";
     #[cfg(feature = "redis")] Self::RedisUrl(err) => "{err}";
     #[cfg(feature = "redis")] Self::KeyPrefix =>
         "expected up to {} bytes without control characters", MAX_KEY_PREFIX;
@@ -88,6 +90,7 @@ from_errors! { Expected:
     UrlPrefix(UrlPrefixError);
     AccessRule(AccessRuleError);
     LoginUrl(LoginUrlError);
+    Languages(LanguagesError);
     #[cfg(feature = "redis")] RedisUrl(RedisUrlError);
 }
 

@@ -17,6 +17,7 @@ mod environment;
 pub(crate) mod fastcgi;
 mod forwarded;
 mod guarded_url;
+mod language;
 mod meta;
 mod mount;
 mod process_input;
@@ -31,6 +32,7 @@ pub use body::{Body, FileRange, FileRangeError};
 pub use client_address::{ClientAddress, NoAddress};
 pub use environment::Environment;
 pub(crate) use environment::variables_for;
+pub use language::{Language, Languages, LanguagesError};
 pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};
 #[cfg(feature = "users")]

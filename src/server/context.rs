@@ -7,6 +7,8 @@ use super::Request;
 use super::failure::Failure;
 use super::routes::{Routes, UrlError};
 use crate::config::{Config, Program};
+#[cfg(feature = "program")]
+use crate::gateway::Language;
 use crate::gateway::{Environment, GuardedUrl, Interface, MetaVariables, Mount, Site};
 use crate::session::Login;
 use crate::session::cookie::{CookiePath, CookieScope};
@@ -86,6 +88,13 @@ impl Context {
             mount,
             secure: config.cookie_secure.unwrap_or_else(is_https),
         }
+    }
+
+    /// The language of pages for this visitor.
+    #[cfg(feature = "program")]
+    pub(crate) fn language(&self) -> Language {
+        let accepted = self.vars.get("HTTP_ACCEPT_LANGUAGE");
+        self.config.languages.lookup(accepted.unwrap_or_default())
     }
 
     /// What the username of a session is worth, by its fingerprint.

@@ -153,8 +153,8 @@ impl<'s> Client<'s> {
         body: &[u8],
     ) -> Response {
         let (mut method, mut path) = (method, path.to_owned());
-        let (mut headers, mut body) = (headers, body);
-        let mut response = self.exchange(&method, &path, headers, body);
+        let (mut headers, mut body) = (headers.to_vec(), body);
+        let mut response = self.exchange(&method, &path, &headers, body);
         for _ in 0..MAX_REDIRECTS {
             let target = match self.follows_redirects {
                 true => target_of(&response, &path),
@@ -169,9 +169,10 @@ impl<'s> Client<'s> {
                 _ => false,
             };
             if becomes_get && method != Method::GET {
-                (method, headers, body) = (Method::GET, &[], b"");
+                (method, body) = (Method::GET, b"");
+                headers.retain(|(name, _)| !is_of_body(name));
             }
-            response = self.exchange(&method, &path, headers, body);
+            response = self.exchange(&method, &path, &headers, body);
         }
         response
     }
@@ -221,6 +222,17 @@ impl<'s> Client<'s> {
         }
         response
     }
+}
+
+/// Whether a header field describes the body (the Fetch standard, "request-body-header name").
+fn is_of_body(name: &str) -> bool {
+    let names = [
+        "Content-Encoding",
+        "Content-Language",
+        "Content-Location",
+        "Content-Type",
+    ];
+    names.iter().any(|other| other.eq_ignore_ascii_case(name))
 }
 
 /// The path and query to which a response to a request for `path` redirects; `None` if it

@@ -31,6 +31,7 @@ mod flask;
 mod guard;
 mod hostile;
 mod key;
+mod languages;
 mod layers;
 mod library;
 mod live;

@@ -1,4 +1,5 @@
-//! Every page in every state, checked by html-validate and, in Chromium, by axe-core.
+//! Every page in every state and language, checked by html-validate and, in Chromium, by
+//! axe-core.
 //!
 //! A new page needs only its rows in [`STATES`]. `tests/page_states.py` lists the checks in
 //! Chromium. The pages are left in `target/pages`, their pictures in `target/screenshots`.
@@ -8,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use signet::gateway::Language;
 use signet::http::Method;
 use signet::testing::{Client, Response};
 
@@ -95,16 +97,19 @@ const HOSTILE: [&str; 8] = [
 /// A browser on a site of its own.
 struct Browser<'s> {
     server: &'s signet::Server<'s>,
+    /// Its `Accept-Language`.
+    language: &'static str,
     client: Option<Client<'s>>,
     state: StateDir,
 }
 
 impl<'s> Browser<'s> {
-    fn new(server: &'s signet::Server<'s>) -> Self {
+    fn new(server: &'s signet::Server<'s>, language: &'static str) -> Self {
         let state = StateDir::new();
         let client = Client::new(server).state_dir(state.path());
         Self {
             server,
+            language,
             client: Some(client),
             state,
         }
@@ -192,8 +197,8 @@ impl<'s> Browser<'s> {
 
     /// Logs ada in.
     fn ada(&mut self) -> &mut Self {
-        let page = self.users().log_in("ada", PASSWORD).text();
-        assert!(page.contains("Logged in as ada"), "{page}");
+        let page = self.users().log_in("ada", PASSWORD);
+        assert!(page.text().contains("/logout"), "{}", page.text());
         self
     }
 
@@ -202,16 +207,18 @@ impl<'s> Browser<'s> {
     }
 
     fn get(&mut self, path: &str) -> Response {
-        self.client().get(path)
+        self.send("GET", path, &[], "")
     }
 
     fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Response {
-        self.client().post(path, fields)
+        let body = serde_urlencoded::to_string(fields).expect("a form");
+        self.send("POST", path, &[FORM], &body)
     }
 
     fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
-        self.client().send(method, path, headers, body.as_bytes())
+        let headers = [headers, &[("Accept-Language", self.language)]].concat();
+        self.client().send(method, path, &headers, body.as_bytes())
     }
 
     fn log_in(&mut self, name: &str, password: &str) -> Response {
@@ -234,14 +241,18 @@ impl<'s> Browser<'s> {
     }
 }
 
-/// Writes each page into a file of this folder.
+/// Writes each page into a file of a folder for each language.
 fn write_pages(folder: &Path) {
     let server = signet::app::server();
-    for (name, status, request) in STATES {
-        let response = request(&mut Browser::new(&server));
-        let (text, log) = (response.text(), &response.log);
-        assert_eq!(response.status, status, "{name}: {log}{text}");
-        fs::write(folder.join(format!("{name}.html")), text).expect("write a page");
+    for language in Language::ALL.map(Language::tag) {
+        let folder = folder.join(language);
+        fs::create_dir_all(&folder).expect("make a folder");
+        for (name, status, request) in STATES {
+            let response = request(&mut Browser::new(&server, language));
+            let (text, log) = (response.text(), &response.log);
+            assert_eq!(response.status, status, "{name}: {log}{text}");
+            fs::write(folder.join(format!("{name}.html")), text).expect("write a page");
+        }
     }
 }
 
@@ -262,7 +273,6 @@ fn no_page_has_faults_of_markup_or_accessibility() {
     let folder = Path::new(ROOT).join("target/pages");
     // Also those of an earlier run.
     let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("make a folder");
     write_pages(&folder);
     assert_succeeds(
         Command::new("node")
