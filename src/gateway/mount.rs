@@ -220,6 +220,25 @@ impl Mount {
         by_query.into_iter().chain(complete()).chain(ends)
     }
 
+    /// The `SCRIPT_NAME` of a request that is not for the URL which the visitor requested: it is
+    /// no file, and neither the path of this URL nor the end of it, and no `PATH_INFO` names a
+    /// page. `None` if it can be a page of the program all the same, because the URL is below
+    /// the base path `root`.
+    pub(crate) fn script_of_another_url<'v>(
+        vars: &'v MetaVariables,
+        root: Option<&ApplicationRoot>,
+    ) -> Option<&'v [u8]> {
+        let script = vars.get("SCRIPT_NAME")?;
+        if vars.get("PATH_INFO").is_some() {
+            return None;
+        }
+        let url = without_last_slash(visible_path(vars.get("REQUEST_URI")?)?);
+        let root = root.map(|root| decode(root.0.as_bytes()));
+        let is_page = url.ends_with(&script_path(vars))
+            || root.is_some_and(|root| !root.is_empty() && is_within(&root, &url));
+        (!is_page && !vars.script_is_file()).then_some(script)
+    }
+
     /// The mount of a request for a URL outside the base path, which the web server passes
     /// to the program at `script`. `path` is the path of the URL, decoded.
     pub(super) fn outside(

@@ -17,7 +17,7 @@ use super::headers::{keep_out_of_caches, last_resort, protect, set_allow};
 use super::origin::check_origin;
 use super::reply::redirect_by;
 use super::routes::{Methods, NoRoute, Parameters};
-use super::target::Target;
+use super::target::{Misdirected, Target};
 use super::{Handler, Request, Response, Server, error_page};
 use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
 use crate::gateway::{
@@ -205,6 +205,11 @@ fn answer(
     }
     if let Some(err) = config.guard_above_program(mount.base()) {
         return Err(Failure::Config(err.clone()));
+    }
+    if guarded.is_none()
+        && let Some(err) = Misdirected::of(server, config, vars)
+    {
+        return Err(Failure::Unavailable(Box::new(err)));
     }
     // With SESSION_COOKIE_PATH, browsers send the cookie to any spelling.
     if config.cookie_path.is_none()

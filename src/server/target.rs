@@ -5,6 +5,47 @@ use super::{Handler, Server};
 use crate::config::Config;
 use crate::gateway::{GuardedUrl, MetaVariables, Mount, Role};
 
+/// Fields that web servers add to a question about another request: Caddy and Traefik the
+/// first, ingress-nginx the second.
+const OF_QUESTIONS: [(&str, &str); 2] = [
+    ("HTTP_X_FORWARDED_METHOD", "X-Forwarded-Method"),
+    ("HTTP_X_ORIGINAL_METHOD", "X-Original-Method"),
+];
+
+/// A web server asks about another request, but not at the path of the answer. It would take
+/// any page, which nobody has to log in to see, for the answer that everybody may pass.
+#[derive(Debug)]
+pub(super) enum Misdirected {
+    /// The request has this field.
+    Field(&'static str),
+    /// The request has this `SCRIPT_NAME`, and another URL.
+    Script(String),
+}
+
+error_texts! { Misdirected:
+    Self::Field(name) =>
+        "the header field {name} says that the web server asks about another request: it has to \
+         ask for /auth, below the URL path of this program";
+    Self::Script(script) =>
+        "the web server passes SCRIPT_NAME {script:?} with the URL of another page, and no \
+         PATH_INFO: if it asks who is logged in, set PATH_INFO to /auth there; otherwise to the \
+         path of the page, as deploy/nginx-fastcgi.conf does";
+}
+
+impl Misdirected {
+    /// Why no page is the answer to a request, if `server` answers web servers.
+    pub(super) fn of(server: &Server<'_>, config: &Config, vars: &MetaVariables) -> Option<Self> {
+        server.authorizer.as_ref()?;
+        let mut fields = OF_QUESTIONS.into_iter();
+        let field = fields.find(|(variable, _)| vars.get(variable).is_some());
+        let script = || Mount::script_of_another_url(vars, config.application_root.as_ref());
+        let by_script = |script| Self::Script(String::from_utf8_lossy(script).into_owned());
+        field
+            .map(|(_, name)| Self::Field(name))
+            .or_else(|| script().map(by_script))
+    }
+}
+
 /// What a request is for.
 pub(super) struct Target<'s, 'h> {
     pub(super) mount: Mount,

@@ -245,6 +245,97 @@ fn the_query_can_name_the_path() {
     assert_eq!(response.header("Location"), Some("/app?r=/login"));
 }
 
+/// nginx by its own `fastcgi_params`, which have no PATH_INFO, in a location of another name
+/// than `/auth`. Any page, even one with status 200 for nobody, would let everybody in.
+#[test]
+fn a_question_that_names_no_path_gets_no_page() {
+    let state = state_of(ADA);
+    let cookie = cookie_of(&state, "ada");
+    // SCRIPT_NAME, the URL that the visitor requested, APPLICATION_ROOT.
+    #[rustfmt::skip]
+    let rows = [
+        ("/check",          "/private/secret.txt",  None),
+        ("/check",          "/",                    None),
+        ("/check",          "/login",               None),
+        ("/check",          "/?r=/",                None),
+        ("/check",          "/private/check",       None),
+        ("/check",          "//evil/../login?a=b",  None),
+        ("/auth/check",     "/private/secret.txt",  None),
+        ("/check/auth2",    "/check",               None),
+        ("/check",          "/",                    Some("/")),
+        ("/check",          "/login",               Some("/")),
+        ("/check",          "/private/",            Some("/account")),
+        ("/account/check",  "/",                    Some("/account")),
+        ("/account/check",  "/accounts",            Some("/account")),
+    ];
+    for (script, uri, root) in rows {
+        // nginx-fastcgi.conf passes an empty PATH_INFO.
+        for (cookie, has_path_info) in [("", false), (&*cookie, false), ("", true)] {
+            let query = uri.split_once('?').map_or("", |(_, query)| query);
+            let vars = [
+                ("SCRIPT_NAME", script),
+                ("REQUEST_URI", uri),
+                ("QUERY_STRING", query),
+            ];
+            let request = ask(&state, "/", cookie).vars(&vars);
+            let request = match has_path_info {
+                true => request.var("PATH_INFO", ""),
+                false => request.without("PATH_INFO"),
+            };
+            let request = match root {
+                Some(root) => request.var("SIGNET_APPLICATION_ROOT", root),
+                None => request,
+            };
+            let out = request.run();
+            let name = format!("{script} {uri} {root:?}");
+            assert!(out.response().status >= 400, "{name}: {out}");
+            let is_known = out.response().status != 404;
+            if is_known {
+                assert_eq!(out.response().status, 503, "{name}: {out}");
+                for words in ["PATH_INFO", script] {
+                    assert!(out.errors().contains(words), "{name}: {out}");
+                }
+            }
+        }
+    }
+    // Caddy and Traefik say that they ask about another request.
+    for header in ["HTTP_X_FORWARDED_METHOD", "HTTP_X_ORIGINAL_METHOD"] {
+        for page in ["/", "/login", "/none"] {
+            let out = ask(&state, page, "").var(header, "GET").run();
+            assert_eq!(out.response().status, 503, "{header}: {out}");
+            assert!(out.errors().contains("/auth"), "{header}: {out}");
+        }
+        let out = ask(&state, "/auth", &cookie).var(header, "GET").run();
+        assert_eq!(told(&out), ada(), "{header}: {out}");
+    }
+}
+
+/// Requests for a page, by the same parameters: their URL is that of the page.
+#[test]
+fn a_page_without_path_info_is_shown() {
+    // SCRIPT_NAME, REQUEST_URI, APPLICATION_ROOT.
+    #[rustfmt::skip]
+    let rows = [
+        ("/login",      "/login?a=b",      None),
+        ("/login",      "//x/../login",    None),
+        ("/",           "/",               None),
+        ("/app/login",  "/app/login",      Some("/app")),
+        // nginx or Apache passes on a path without its beginning.
+        ("/login",      "/app/login",      Some("/app")),
+        ("/front",      "/app/login",      Some("/app")),
+    ];
+    for (script, uri, root) in rows {
+        let vars = [("SCRIPT_NAME", script), ("REQUEST_URI", uri)];
+        let request = Cgi::get("/").without("PATH_INFO").vars(&vars);
+        let request = match root {
+            Some(root) => request.var("SIGNET_APPLICATION_ROOT", root),
+            None => request,
+        };
+        let out = request.run();
+        assert_eq!(out.response().status, 200, "{script} {uri}: {out}");
+    }
+}
+
 fn location(response: &Response) -> &str {
     assert_eq!(response.status, 303, "{response:?}");
     response.header("Location").expect("Location")
