@@ -378,6 +378,8 @@ fn from_toml<'s>(
 ) -> Result<Vec<Raw<'s>>, ConfigError> {
     let table = DeTable::parse(text).map_err(|err| {
         let offset = err.span().map_or(0, |span| span.start);
+        let (offset, reason) =
+            unclosed_before(text, offset, err.message()).unwrap_or_else(|| (offset, err.message()));
         let line = line_of(text.as_bytes(), line_at(text.as_bytes(), offset));
         let line = String::from_utf8_lossy(line);
         let setting = setting_in(&line);
@@ -385,8 +387,8 @@ fn from_toml<'s>(
             place: source(offset).into(),
             setting: setting.map(|setting| setting.name.to_owned()),
             problem: ConfigProblem::Syntax {
-                reason: err.message().to_owned(),
-                remedy: remedy(err.message(), &line, setting),
+                reason: reason.to_owned(),
+                remedy: remedy(reason, &line, setting),
             },
         }
     })?;
@@ -425,6 +427,37 @@ fn from_toml<'s>(
         })
     };
     table.into_inner().into_iter().map(raw).collect()
+}
+
+/// The value before the line at `offset` that has no end, and the reason. The parser reads on,
+/// and misses a comma in the next setting or section.
+fn unclosed_before(text: &str, offset: usize, reason: &str) -> Option<(usize, &'static str)> {
+    let (bracket, reason) = if reason.contains("key-value pairs") || reason.contains("inline table")
+    {
+        ('{', "unclosed inline table, expected `}`")
+    } else if reason.contains("array elements") {
+        ('[', "unclosed array, expected `]`")
+    } else {
+        return None;
+    };
+    let start = |offset: usize| text[..offset].rfind('\n').map_or(0, |end| end + 1);
+    let is_setting = |line: &str| {
+        let name = line.split(['=', '.', ' ', '\t']).next().unwrap_or_default();
+        Setting::named(name.as_bytes()).is_some()
+    };
+    let mut at = start(offset);
+    let line = &text[at..];
+    if !line.starts_with('[') && !is_setting(line) {
+        return None;
+    }
+    while at > 0 {
+        at = start(at - 1);
+        let line = text[at..].lines().next().unwrap_or_default();
+        if is_setting(line) && line.contains(bracket) {
+            return Some((at, reason));
+        }
+    }
+    None
 }
 
 /// The error for a settings file whose `bytes` are not text.

@@ -265,6 +265,38 @@ fn files_that_are_no_toml() {
     }
 }
 
+/// The parser reads on, and misses a comma in a line that is right.
+#[test]
+fn a_bracket_that_is_missing_is_named_where_the_value_begins() {
+    #[rustfmt::skip]
+    let cases = [
+        ("DEBUG = true\nGUARD_DIRS = { \"/a\" = \"/b\"\nSESSION_COOKIE_PATH = \"/\"\n", 2, "GUARD_DIRS", '}'),
+        ("GUARD_DIRS = { \"/a\" = \"/b\"\n",                                     1, "GUARD_DIRS", '}'),
+        ("GUARD_DIRS = {\n\"/a\" = \"/b\",\n\"/c\" = \"/d\"\n\n# x\nDEBUG = true\n", 1, "GUARD_DIRS", '}'),
+        ("GUARD_DIRS = { \"/a\" = \"/b\",\nDEBUG = true\nDEMO_NOTE = true\n",     1, "GUARD_DIRS", '}'),
+        ("GUARD_DIRS = { \"/a\" = \"/b\"\n[GUARD_USERS]\n\"/a\" = []\n",         1, "GUARD_DIRS", '}'),
+        ("DEBUG = true\nGUARD_USERS.\"/a\" = [\"x\"\nGUARD_USERS.\"/b\" = []\n", 2, "GUARD_USERS", ']'),
+        ("SECRET_KEY_FALLBACKS = [\n\"{{{{{\"\nDEBUG = true\n",                 1, "SECRET_KEY_FALLBACKS", ']'),
+    ];
+    for (text, line, setting, bracket) in cases {
+        let state = StateDir::new();
+        state.write("signet.toml", text, 0o600);
+        let wanted = [
+            format!("signet.toml:{line}: {setting}: "),
+            format!("expected `{bracket}`"),
+        ];
+        let out = assert_wrong(text, login().state(&state), &[&wanted[0], &wanted[1]]);
+        let page = out.response().words();
+        assert!(page.contains(&format!("line {line}")), "{text}: {page}");
+    }
+    // A comma that is missing in a line of its own.
+    let state = StateDir::new();
+    let text = "GUARD_DIRS = {\n\"/a\" = \"/b\"\n\"/c\" = \"/d\" }\n";
+    state.write("signet.toml", text, 0o600);
+    let wanted = ["signet.toml:3: ", "missing comma"];
+    assert_wrong("a comma", login().state(&state), &wanted);
+}
+
 /// What a setting names has to be there: a site never falls back to defaults
 /// because of a typing error.
 #[test]
