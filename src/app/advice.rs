@@ -87,6 +87,7 @@ impl Advice {
             }),
             ConfigProblem::SecretInProgram => t.secret_in_program.to_owned(),
             ConfigProblem::File(err) => self.settings_file(err),
+            ConfigProblem::Folder(err) => self.folder_to_protect(err),
         };
         (t.at_place)(&place, &mistake)
     }
@@ -200,6 +201,19 @@ impl Advice {
             } if owner != euid => self.t.unreadable_settings.to_owned(),
             err => self.file(err),
         }
+    }
+
+    /// What is wrong with a folder that is to be protected.
+    fn folder_to_protect(&self, err: &FileError) -> String {
+        let (problem, advice) = self.file_words(err);
+        let advice = match err.problem {
+            // Other programs may show it, too.
+            FileProblem::Writable { wanted, .. } if err.at.is_none() => {
+                (self.t.set_permissions)(wanted)
+            }
+            _ => advice,
+        };
+        sentences(&problem, &advice)
     }
 
     /// What is wrong with the users file.
@@ -359,7 +373,7 @@ impl Advice {
     /// What is wrong with a file or folder, and what to do about it.
     pub(super) fn file(&self, err: &FileError) -> String {
         let (problem, advice) = self.file_words(err);
-        format!("{problem}. {advice}").trim_end().to_owned()
+        sentences(&problem, &advice)
     }
 
     /// What is wrong with a file or folder; what to do about it, or nothing.
@@ -401,6 +415,10 @@ impl Advice {
         };
         ((t.file_problem)(&name(err.at()), &problem), advice)
     }
+}
+
+fn sentences(problem: &str, advice: &str) -> String {
+    format!("{problem}. {advice}").trim_end().to_owned()
 }
 
 /// Whether a problem may pass by itself.

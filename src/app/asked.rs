@@ -1,11 +1,12 @@
 //! What a user asks for in a protected folder.
 
-use crate::config::{GuardedDir, ServedFolders};
+use crate::config::{ConfigProblem, GuardedDir, ServedFolders};
 use crate::files::{FileError, FileProblem};
 use crate::gateway::{GuardedUrl, UrlPrefix};
 use crate::guard::access::Access;
 use crate::guard::own_files;
-use crate::guard::tree::{FolderFd, Found, GuardedFolder, GuardedPath, Served};
+use crate::guard::tree::{Entry, FolderFd, Found, GuardedFolder, GuardedPath};
+use crate::guard::tree::{GuardedSubfolder, Served, real_names};
 use crate::server::{Context, Error, Failure};
 
 /// A user's request for a file or folder.
@@ -63,7 +64,11 @@ impl<'r> Asked<'r> {
             true => Served::BySite,
             false => Served::ByNobodyElse,
         };
-        own_files::open(config, path, served).map_err(unusable)
+        own_files::open(config, path, served).map_err(|err| {
+            let problem = ConfigProblem::Folder(Box::new(err));
+            let err = config.guard_error(self.dir, problem);
+            err.map_or(Failure::NotFound, Failure::Config).into()
+        })
     }
 
     /// Refuses the user if rules for paths forbid these names below the protected folder, or
@@ -76,10 +81,27 @@ impl<'r> Asked<'r> {
         self.access.require(&self.user, &self.below(names), folders)
     }
 
-    /// Whether a rule for paths lets the user open `name` in the folder that is asked for.
-    pub(super) fn allows(&self, name: &[u8]) -> bool {
-        let names = self.names().chain([name]);
-        self.access.allows_path(&self.user, &self.below(names))
+    /// Whether the list of `folder`, which is asked for, shows `name` to the user: if a rule
+    /// for paths forbids it, it does not. A symbolic link is judged by its own path and as
+    /// what it leads to.
+    pub(super) fn lists(
+        &self,
+        folder: &GuardedSubfolder,
+        name: &[u8],
+        entry: &Entry,
+    ) -> Result<bool, Error> {
+        let listed = real_names(&folder.folders).chain([name]);
+        let folders = match entry.real_names().eq(listed) {
+            true => &[],
+            false => &*entry.folders,
+        };
+        let path = self.below(self.names().chain([name]));
+        if !self.access.allows_path(&self.user, &path) {
+            return Ok(false);
+        }
+        let real = self.below(entry.real_names());
+        let refusal = self.access.refusal(&self.user, &real, folders);
+        Ok(refusal.map_err(unusable)?.is_none())
     }
 
     /// The names of the path that is asked for.
@@ -144,11 +166,6 @@ pub(super) fn unusable(err: FileError) -> Error {
         false => Failure::Unavailable(Box::new(err)),
     };
     failure.into()
-}
-
-/// The names below the protected folder, without symbolic links.
-pub(super) fn real_names(folders: &[FolderFd]) -> impl Iterator<Item = &[u8]> {
-    folders.iter().skip(1).map(FolderFd::name)
 }
 
 /// The names as a path, each after a slash.

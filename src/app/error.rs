@@ -112,7 +112,7 @@ fn words(failure: &Failure, t: &Texts, advice: &Advice) -> Words {
         Failure::CrossOrigin(CrossOrigin::Differs { .. }) => {
             for_owner.hidden_by_proxy.clone_into(&mut words.fix)
         }
-        Failure::Forbidden { user } => words.message = (t.forbidden)(user).into(),
+        Failure::Forbidden { user, .. } => words.message = (t.forbidden)(user).into(),
         Failure::Unreadable(err) => {
             words.message = t.unreadable_file.into();
             words.fix = advice.file(err);

@@ -3,11 +3,11 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::asked::{Asked, find, real_names, unusable};
+use super::asked::{Asked, find, unusable};
 use super::listing;
 use crate::config::XSendfile;
 use crate::guard::response::{FileServer, respond, respond_by_server};
-use crate::guard::tree::{Found, GuardedFile, GuardedFolder, GuardedSubfolder};
+use crate::guard::tree::{Found, GuardedFile, GuardedFolder, GuardedSubfolder, real_names};
 use crate::guard::user::user;
 use crate::server::{Context, Error, Failure, Request, Response, login_required, redirect};
 use crate::session::Session;

@@ -134,10 +134,12 @@ pub(super) fn page(
         false => String::new(),
     };
     let (title, above) = above(asked, t);
-    let rows = list.rows.iter();
-    let rows = rows.filter(|(name, _)| asked.allows(name));
-    let rows = rows.map(|(name, entry)| row(asked, &below, name, entry, t));
-    let rows: Vec<Row> = rows.collect();
+    let mut rows = Vec::with_capacity(list.rows.len());
+    for (name, entry) in &list.rows {
+        if asked.lists(folder, name, entry)? {
+            rows.push(row(asked, &below, name, entry, t));
+        }
+    }
     let page = Listing {
         username: &asked.user,
         can_log_out: asked.context.config.login_url.is_none(),

@@ -22,6 +22,14 @@ impl Member {
         let is_name = !name.is_empty() && !name.contains(char::is_control);
         is_name.then(|| kind(name.to_owned()))
     }
+
+    /// As it is written in a rule.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::User(name) => name.clone(),
+            Self::Group(name) => format!("@{name}"),
+        }
+    }
 }
 
 /// Who may open a path and everything below it.

@@ -62,6 +62,8 @@ pub(crate) enum ConfigProblem {
     SecretInProgram,
     /// The file cannot be used.
     File(Box<FileError>),
+    /// The folder that the setting names cannot be protected.
+    Folder(Box<FileError>),
 }
 
 impl ConfigError {
@@ -152,6 +154,7 @@ impl fmt::Display for ConfigError {
                  set it in signet.toml or in the environment",
             ),
             ConfigProblem::File(err) => f.write_str(&err.reason()),
+            ConfigProblem::Folder(err) => err.fmt(f),
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::access::{AccessRule, Member};
 use super::value::Raw;
 use super::wrong_value::Conflict;
-use super::{Config, ConfigError, ConfigProblem};
+use super::{Config, ConfigError, ConfigProblem, GuardedDir};
 use crate::gateway::UrlPrefix;
 use crate::session::cookie::CookiePath;
 
@@ -13,12 +13,15 @@ impl Config {
     ///
     /// `given` are the settings that are used, in order.
     pub(super) fn check_guard(&mut self, given: &[Raw<'_>]) -> Result<(), ConfigError> {
+        let find = |name: &str| given.iter().rev().find(|raw| raw.is(name));
+        self.guard_dir_place = find("GUARD_DIR").map(Raw::place);
+        let Some(raw) = find("GUARD_DIRS") else {
+            return Ok(());
+        };
+        self.guard_dirs_place = Some(raw.place());
         if self.guard.prefixes().next().is_none() {
             return Ok(());
         }
-        let Some(raw) = given.iter().rev().find(|raw| raw.is("GUARD_DIRS")) else {
-            return Ok(());
-        };
         let covers = |prefix: &UrlPrefix| match (&self.cookie_path, &self.application_root) {
             (Some(path), _) => path.covers(prefix.as_str()),
             (None, Some(root)) => {
@@ -34,8 +37,6 @@ impl Config {
         if !self.guard.prefixes().all(covers) {
             return Err(raw.error(ConfigProblem::Conflict(Conflict::GuardOutsideCookie)));
         }
-        let above = raw.error(ConfigProblem::Conflict(Conflict::GuardAboveProgram));
-        self.guard_above_program = Some(Box::new(above));
         Ok(())
     }
 
@@ -73,10 +74,28 @@ impl Config {
 
     /// The error that the program with this base path is below one of `GUARD_DIRS`: then
     /// nobody could log in.
-    pub(crate) fn guard_above_program(&self, base: &str) -> Option<&ConfigError> {
-        let error = self.guard_above_program.as_deref()?;
+    pub(crate) fn guard_above_program(&self, base: &str) -> Option<ConfigError> {
         let mut prefixes = self.guard.prefixes();
-        let is_above = prefixes.any(|prefix| prefix.contains_base(base));
-        is_above.then_some(error)
+        prefixes.find(|prefix| prefix.contains_base(base))?;
+        let conflict = ConfigProblem::Conflict(Conflict::GuardAboveProgram);
+        self.guard_error(GuardedDir::Prefix(0), conflict)
+    }
+
+    /// The error that the setting of a protected folder has this problem; `None` if it is not
+    /// set.
+    pub(crate) fn guard_error(
+        &self,
+        dir: GuardedDir,
+        problem: ConfigProblem,
+    ) -> Option<ConfigError> {
+        let (name, place) = match dir {
+            GuardedDir::Files => ("GUARD_DIR", &self.guard_dir_place),
+            GuardedDir::Prefix(_) => ("GUARD_DIRS", &self.guard_dirs_place),
+        };
+        Some(ConfigError {
+            place: place.clone()?,
+            setting: Some(name.to_owned()),
+            problem,
+        })
     }
 }

@@ -108,8 +108,10 @@ pub struct Config {
     pub password_change: bool,
     /// `GUARD_DIR`, `GUARD_DIRS`, `GUARD_LISTING`, `X_SENDFILE`.
     pub guard: GuardSettings,
-    /// The error that the program is below one of `GUARD_DIRS`, if they are set.
-    guard_above_program: Option<Box<ConfigError>>,
+    /// Where `GUARD_DIR` is written.
+    guard_dir_place: Option<Place>,
+    /// Where `GUARD_DIRS` is written.
+    guard_dirs_place: Option<Place>,
     #[cfg(feature = "templates")]
     templates_dir: Option<PathBuf>,
     /// `SESSION_TYPE`.

@@ -412,8 +412,9 @@ impl Config {
             demo_note: true,
             password_change: true,
             guard: GuardSettings::default(),
+            guard_dir_place: None,
+            guard_dirs_place: None,
             login_url: None,
-            guard_above_program: None,
             #[cfg(feature = "templates")]
             templates_dir: None,
             session_type: SessionType::default(),

@@ -76,9 +76,14 @@ fn kind(value: &Json) -> &'static str {
 }
 
 impl Raw<'_> {
+    /// Where it is written.
+    pub(super) fn place(&self) -> Place {
+        self.source.into()
+    }
+
     pub(super) fn error(&self, problem: ConfigProblem) -> ConfigError {
         ConfigError {
-            place: self.source.into(),
+            place: self.place(),
             setting: Some(self.setting.name.to_owned()),
             problem,
         }

@@ -10,12 +10,11 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-use super::groups::{Groups, GroupsError};
+use super::groups::{Groups, GroupsError, shown};
 use super::rules;
-use crate::config::{AccessRules, Config, Member};
+use crate::config::{AccessRule, AccessRules, Config, Member};
 use crate::files::trusted::open_public_in;
 use crate::files::{FileError, FileProblem};
-use crate::log::log;
 use crate::server::Failure;
 
 /// The rules of a site.
@@ -51,35 +50,62 @@ impl<'c> Access<'c> {
         &self.groups
     }
 
-    /// Refuses a user who may not open a file or folder: see [`Access::allows`].
+    /// Refuses a user who may not open a file or folder: see [`Access::refusal`].
     pub(crate) fn require<F: AsFd>(
         &self,
         user: &str,
         path: &[&[u8]],
         folders: &[F],
     ) -> Result<(), Failure> {
-        match self.allows(user, path, folders) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Failure::Forbidden {
+        match self.refusal(user, path, folders) {
+            Ok(None) => Ok(()),
+            Ok(Some(refusal)) => Err(Failure::Forbidden {
                 user: user.to_owned(),
+                reason: refusal.to_string(),
             }),
             Err(err) => Err(Failure::Unavailable(Box::new(err))),
         }
     }
 
-    /// Whether the user may open a file or folder: see [`Access::allows_path`] and
-    /// [`Access::allows_folders`].
+    /// Why the user may not open a file or folder: a rule for its path
+    /// ([`Access::allows_path`]), or the nearest `.signet-users` in the last of the folders that
+    /// contain it. They begin with the protected folder, and each contains the next one.
     ///
     /// # Errors
     ///
     /// The system cannot read a file now.
-    pub fn allows<F: AsFd>(
+    pub fn refusal<F: AsFd>(
         &self,
         user: &str,
         path: &[&[u8]],
         folders: &[F],
-    ) -> Result<bool, FileError> {
-        Ok(self.allows_path(user, path) && self.allows_folders(user, folders)?)
+    ) -> Result<Option<Refusal>, FileError> {
+        if let Some(rule) = self.rule_against(user, path) {
+            let by = format!("the rule of GUARD_USERS for {:?}", rule.path);
+            return Ok(Some(self.refused(user, by, &rule.members)));
+        }
+        let nearest = folders.iter().rev().find_map(|folder| {
+            let members = members_in(folder, self.euid).transpose()?;
+            Some((folder, members))
+        });
+        let Some((folder, members)) = nearest else {
+            return Ok(None);
+        };
+        match members {
+            Ok(members) if rules::includes(&members, &self.groups, user) => Ok(None),
+            Ok(members) => {
+                let by = path_in(folder).display().to_string();
+                Ok(Some(self.refused(user, by, &members)))
+            }
+            Err(problem) => {
+                let is_passing = is_passing(&problem);
+                let err = FileError::new(&path_in(folder), problem);
+                match is_passing {
+                    true => Err(err),
+                    false => Ok(Some(Refusal::Unusable(err))),
+                }
+            }
+        }
     }
 
     /// Whether `GUARD_USERS` lets the user open a path: the names, decoded, that a visitor
@@ -90,47 +116,46 @@ impl<'c> Access<'c> {
     /// (`index.html` for its folder, the target of a symbolic link), both have to be
     /// allowed.
     pub fn allows_path(&self, user: &str, path: &[&[u8]]) -> bool {
-        let rule = self.rules.find(path);
-        rule.is_none_or(|rule| rules::includes(&rule.members, &self.groups, user))
+        self.rule_against(user, path).is_none()
     }
 
-    /// Whether the nearest `.signet-users` lets the user open what is in the last of these
-    /// folders. They begin with the protected folder, and each contains the next one.
-    ///
-    /// A file that cannot be used lets nobody in; the log says why.
-    ///
-    /// # Errors
-    ///
-    /// The system cannot read a file now.
-    pub fn allows_folders<F: AsFd>(&self, user: &str, folders: &[F]) -> Result<bool, FileError> {
-        match nearest_members(folders, self.euid) {
-            Ok(members) => {
-                Ok(members.is_none_or(|members| rules::includes(&members, &self.groups, user)))
-            }
-            Err(err) if is_passing(&err.problem) => Err(err),
-            Err(err) => {
-                log(format_args!("{err}; nobody may open what is in its folder"));
-                Ok(false)
-            }
+    fn rule_against(&self, user: &str, path: &[&[u8]]) -> Option<&AccessRule> {
+        let rule = self.rules.find(path)?;
+        (!rules::includes(&rule.members, &self.groups, user)).then_some(rule)
+    }
+
+    fn refused(&self, user: &str, by: String, members: &[Member]) -> Refusal {
+        Refusal::NoMember {
+            user: user.to_owned(),
+            by,
+            members: shown(members.iter().map(Member::text)),
+            groups: self.groups.about(user),
         }
     }
 }
 
-/// The names in the nearest file `.signet-users`: the last one in these folders. `None` if
-/// there is none.
-///
-/// # Errors
-///
-/// The nearest one cannot be used.
-pub fn nearest_members<F: AsFd>(
-    folders: &[F],
-    euid: u32,
-) -> Result<Option<Vec<Member>>, FileError> {
-    let members = folders.iter().rev().filter_map(|folder| {
-        let found = members_in(folder, euid).transpose()?;
-        Some(found.map_err(|problem| FileError::new(&path_in(folder), problem)))
-    });
-    members.into_iter().next().transpose()
+/// Why a user may not open something, for the log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A rule does not name the user, nor a group of the user.
+    NoMember {
+        /// Who may not open it.
+        user: String,
+        /// The rule.
+        by: String,
+        /// Whom it names.
+        members: String,
+        /// The user's groups.
+        groups: String,
+    },
+    /// The file `.signet-users` cannot be used, so that it may have refused anybody.
+    Unusable(FileError),
+}
+
+error_texts! { Refusal:
+    Self::NoMember { user, by, members, groups } => "{by} lets in {members}, but not {user:?}, {groups}";
+    Self::Unusable(err) => "{err}; nobody may open what is in its folder";
 }
 
 /// The names in the file `.signet-users` of an open folder; `None` if there is none.

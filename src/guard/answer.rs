@@ -79,9 +79,18 @@ pub(crate) fn auth(request: &Request, session: &mut Session) -> Result<Response,
         return Ok(redirect(&login_url(context, next.as_ref())?));
     };
     let groups = Groups::load_of(&context.config, &user.name).map_err(Failure::from)?;
-    let is_in = |group| groups.contains(group, &user.name);
-    if !fields.all("group").all(is_in) {
-        return Err(Failure::Forbidden { user: user.name }.into());
+    let mut asked = fields.all("group");
+    if let Some(group) = asked.find(|group| !groups.contains(group, &user.name)) {
+        let about = groups.about(&user.name);
+        let reason = format!(
+            "the web server asks for the group {group:?}, which lacks {:?}, {about}",
+            user.name
+        );
+        return Err(Failure::Forbidden {
+            user: user.name,
+            reason,
+        }
+        .into());
     }
     Ok(allowed(StatusCode::NO_CONTENT, HEADERS, user, &groups))
 }

@@ -10,6 +10,7 @@
 //! A byte order mark is ignored, which Apache takes for a part of the first name.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use super::words;
@@ -20,6 +21,9 @@ use crate::server::Failure;
 /// Bytes of a groups file that is read. Each request reads it, which takes about a
 /// millisecond for this length.
 const MAX_FILE: usize = 1 << 20;
+
+/// Names that a line of the log has.
+const MAX_SHOWN: usize = 5;
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -202,9 +206,32 @@ impl Groups {
             .map(|group| (&*group.name, &*group.users))
     }
 
+    /// Of which groups the user is, and what may be wrong with others, for the log.
+    pub(super) fn about(&self, user: &str) -> String {
+        let mut text = match self.of(user).next() {
+            None => "who is in no group of GROUPS_FILE".to_owned(),
+            Some(_) => format!("who is in {}", shown(self.of(user))),
+        };
+        if let Some(line) = self.unread.first() {
+            text += &format!("; line {line} of GROUPS_FILE is not read, see signet user check");
+        }
+        text
+    }
+
     /// The numbers of the lines that are not read, from 1.
     pub fn unread_lines(&self) -> &[usize] {
         &self.unread
+    }
+}
+
+/// The first of these names, in quotation marks, for the log.
+pub(super) fn shown<T: fmt::Debug>(mut names: impl Iterator<Item = T>) -> String {
+    let first = names.by_ref().take(MAX_SHOWN);
+    let first: Vec<String> = first.map(|name| format!("{name:?}")).collect();
+    match (first.is_empty(), names.count()) {
+        (true, _) => "nobody".to_owned(),
+        (false, 0) => first.join(", "),
+        (false, more) => format!("{} and {more} more", first.join(", ")),
     }
 }
 

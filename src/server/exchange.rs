@@ -204,7 +204,7 @@ fn answer(
         return Err(Failure::ErrorDocument(status));
     }
     if let Some(err) = config.guard_above_program(mount.base()) {
-        return Err(Failure::Config(err.clone()));
+        return Err(Failure::Config(err));
     }
     if guarded.is_none()
         && let Some(err) = Misdirected::of(server, config, vars)

@@ -41,9 +41,10 @@ pub(crate) enum Failure {
     Status(StatusCode),
     /// The visitor has to log in first, at this URL. The server redirects to it.
     LoginRequired(String),
-    /// The user, who is logged in, may not open this.
+    /// The user, who is logged in, may not open this, for this reason.
     Forbidden {
         user: String,
+        reason: String,
     },
     /// The system does not let the program read a file that it should show.
     Unreadable(FileError),
@@ -136,8 +137,9 @@ impl Failure {
             | Self::Form(FormError::ContentType(_) | FormError::NotUtf8)
             | Self::Query(_)
             | Self::Status(_)
-            | Self::LoginRequired(_)
-            | Self::Forbidden { .. } => None,
+            | Self::LoginRequired(_) => None,
+            // The rule may have a mistake.
+            Self::Forbidden { reason, .. } => Some(reason.clone()),
             Self::Form(err @ (FormError::Multipart | FormError::Fields(_))) => {
                 Some(err.to_string())
             }

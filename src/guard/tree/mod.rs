@@ -34,6 +34,7 @@ pub use names::{Entry, EntryKind, Name, Names};
 pub use open::OpenBy;
 pub use path::GuardedPath;
 pub use walk::FolderFd;
+pub(crate) use walk::real_names;
 use walk::{End, Stop, Walk};
 
 use crate::files::trusted::{Anywhere, PathRules, TrustedFolder};
@@ -211,8 +212,7 @@ impl GuardedFolder {
     }
 
     fn real_path(&self, folders: &[FolderFd], name: Option<&[u8]>) -> PathBuf {
-        let folders = folders.iter().skip(1).map(FolderFd::name);
-        let names = folders.chain(name).map(OsStr::from_bytes);
+        let names = real_names(folders).chain(name).map(OsStr::from_bytes);
         names.fold(self.path.clone(), |path, name| path.join(name))
     }
 }

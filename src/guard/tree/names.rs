@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use rustix::fs::{Dir, FileType, Stat, fstat};
+use rustix::fs::{Dir, FileType, fstat};
 use rustix::io::Errno;
 
 use super::path::is_name;
-use super::walk::{End, Stop, Walk};
+use super::walk::{End, FolderFd, Stop, Walk, real_names};
 use super::{GuardedFolder, GuardedSubfolder, Served, is_executed};
 use crate::files::{FileError, FileProblem};
 
@@ -29,12 +29,17 @@ pub struct Name {
 }
 
 /// A file or folder, for a listing.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// What it is.
     pub kind: EntryKind,
     /// When it was last changed: Unix seconds, which may be negative.
     pub modified: i64,
+    /// The folders on the way to it, without symbolic links, the guarded one first. If it is a
+    /// folder, it is the last one.
+    pub folders: Vec<FolderFd>,
+    /// The name of a file in the last folder. A symbolic link to it has another name.
+    file_name: Option<Vec<u8>>,
 }
 
 /// What an [`Entry`] is.
@@ -93,8 +98,8 @@ impl GuardedFolder {
         }
         let mut walk = Walk::from(self, folder.folders.clone());
         let end = walk.along(&[name.to_vec()], false);
-        let entry = end.and_then(|end| match end {
-            End::Folder(stat) => Ok(Entry::new(EntryKind::Folder, &stat)),
+        let found = end.and_then(|end| match end {
+            End::Folder(stat) => Ok((EntryKind::Folder, stat, None)),
             End::File { name, stat } => {
                 let folder = walk.folders.last().unwrap_or(&self.root);
                 match self.open_by.read(folder, &name) {
@@ -106,11 +111,16 @@ impl GuardedFolder {
                     return Err(Stop::Absent);
                 }
                 let size = u64::try_from(stat.st_size).unwrap_or(0);
-                Ok(Entry::new(EntryKind::File { size }, &stat))
+                Ok((EntryKind::File { size }, stat, Some(name)))
             }
         });
-        match entry {
-            Ok(entry) => Ok(Some(entry)),
+        match found {
+            Ok((kind, stat, file_name)) => Ok(Some(Entry {
+                kind,
+                modified: stat.st_mtime,
+                folders: walk.folders,
+                file_name,
+            })),
             Err(Stop::Absent | Stop::Unreadable(_)) => Ok(None),
             Err(Stop::Fault(err)) => {
                 let path = self.real_path(&folder.folders, Some(name));
@@ -121,9 +131,9 @@ impl GuardedFolder {
 }
 
 impl Entry {
-    fn new(kind: EntryKind, stat: &Stat) -> Self {
-        let modified = stat.st_mtime;
-        Self { kind, modified }
+    /// The names on the way to it below the guarded folder, without symbolic links.
+    pub fn real_names(&self) -> impl Iterator<Item = &[u8]> {
+        real_names(&self.folders).chain(self.file_name.as_deref())
     }
 }
 

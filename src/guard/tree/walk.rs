@@ -44,6 +44,11 @@ impl FolderFd {
     }
 }
 
+/// The names of folders below the guarded one, which is the first of them.
+pub(crate) fn real_names(folders: &[FolderFd]) -> impl Iterator<Item = &[u8]> {
+    folders.iter().skip(1).map(FolderFd::name)
+}
+
 impl AsFd for FolderFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()

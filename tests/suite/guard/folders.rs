@@ -8,7 +8,7 @@ use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::geteuid;
 use signet::config::AccessRules;
 use signet::files::FileProblem;
-use signet::guard::access::{Access, nearest_members};
+use signet::guard::access::{Access, Refusal};
 use signet::guard::groups::Groups;
 use signet::guard::tree::{FolderFd, Found, GuardedFolder, GuardedPath, Served};
 
@@ -29,20 +29,27 @@ fn folders(root: &Path, path: &str) -> Vec<FolderFd> {
     }
 }
 
-/// The users who may open a path below `root` by the files in its folders.
-fn allowed(root: &Path, path: &str) -> String {
+/// Why a user may not open a path below `root` by the files in its folders.
+fn refusal(root: &Path, path: &str, user: &str) -> Option<Refusal> {
     let folders = folders(root, path);
     let rules = AccessRules::default();
     let groups = Groups::parse(b"staff: bob carol\nguests: dave\n");
     let access = Access::new(&rules, groups, geteuid().as_raw());
-    let may = |user: &&str| access.allows(user, &[], &folders).expect(path);
+    access.refusal(user, &[], &folders).expect(path)
+}
+
+/// The users who may open a path.
+fn allowed(root: &Path, path: &str) -> String {
+    let may = |user: &&str| refusal(root, path, user).is_none();
     USERS.into_iter().filter(may).collect::<Vec<_>>().join(" ")
 }
 
 /// Why the file that decides cannot be used.
 fn problem(root: &Path, path: &str) -> FileProblem {
-    let members = nearest_members(&folders(root, path), geteuid().as_raw());
-    members.expect_err(path).problem
+    match refusal(root, path, "ada") {
+        Some(Refusal::Unusable(err)) => err.problem,
+        other => panic!("{path}: {other:?}"),
+    }
 }
 
 /// A guarded folder with files, each with its text.

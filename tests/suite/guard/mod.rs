@@ -9,6 +9,7 @@ mod check;
 mod ends;
 mod faults;
 mod folders;
+mod forbidden;
 mod groups;
 mod login_url;
 mod own_files;
