@@ -154,8 +154,11 @@ pub(super) fn nginx_at(
 /// The lines of a location that the shipped file describes.
 pub(super) fn nginx_location(base: &str) -> String {
     let shipped = Site::shipped("nginx-fastcgi.conf");
-    let start = format!("#   location {base}/ {{\n");
-    let (_, location) = shipped.split_once(&start).expect("a location");
+    let start = match base {
+        "" => "#   location / {\n".to_owned(),
+        base => format!("#   location ^~ {base}/ {{\n"),
+    };
+    let (_, location) = shipped.split_once(start.as_str()).expect("a location");
     let (location, _) = location.split_once("#   }\n").expect("its end");
     location.replace("#     ", "").replace(
         "/etc/nginx/nginx-fastcgi.conf",

@@ -23,7 +23,7 @@ const SECRET: &str = "the secret of alice";
 const WEB: &str = "www/virtual/alice/html";
 
 /// URLs of the folder and of what is in it.
-const URLS: [&str; 24] = [
+const URLS: [&str; 27] = [
     "/private/a.txt",
     "/private/none.txt",
     "/private/",
@@ -32,8 +32,11 @@ const URLS: [&str; 24] = [
     "/private/page.php/x",
     "/private/.htaccess",
     "/private/.signet-users",
+    "/private/sub",
     "/private/sub/",
     "/private/sub/index.html",
+    "/private/own/",
+    "/private/own/o.txt",
     "/private/sub/../a.txt",
     "/private/../private/a.txt",
     "/private/./a.txt",
@@ -68,6 +71,12 @@ fn protect(site: &Site, htaccess: &str) {
         ("100% of it?#.txt", SECRET),
         ("sub/index.html", SECRET),
         ("list/zq'\"><b>&.txt", SECRET),
+        // Rules of its own replace those of a folder above.
+        (
+            "own/.htaccess",
+            "RewriteEngine On\nRewriteRule ^x$ /y [L]\n",
+        ),
+        ("own/o.txt", SECRET),
     ] {
         site.deep_file(&format!("{private}/{name}"), text, ALICE, 0o644);
     }
@@ -127,6 +136,21 @@ fn a_folder_of_the_site_is_protected_under_its_old_urls() {
                 assert!(reply.status >= 301, "{name}: {method} {url}: {reply:?}");
             }
         }
+        // Nor do strangers find out which folders and files exist.
+        for url in [
+            "",
+            "/",
+            "/sub",
+            "/sub/",
+            "/own",
+            "/own/o.txt",
+            "/none",
+            "/none/",
+            "/a.txt",
+        ] {
+            let reply = http::get(port, &format!("/private{url}"), &[]);
+            assert_eq!(reply.status, 303, "{name}: {url} {reply:?}");
+        }
         let nobody = http::get(port, "/private/a.txt", &[]);
         let login = match htaccess.contains("?r=") {
             true => format!("{script}?r=/login&next="),
@@ -151,7 +175,8 @@ fn a_folder_of_the_site_is_protected_under_its_old_urls() {
             ("/private/page.php", 404, ""),
             ("/private/none.txt", 404, ""),
             ("/private/.signet-users", 404, ""),
-            ("/private/list", 301, ""),
+            ("/private/list", 303, ""),
+            ("/private/own/o.txt", 200, SECRET),
         ] {
             let reply = get(url);
             assert_eq!(reply.status, status, "{name}: {url}: {reply:?}");

@@ -47,11 +47,11 @@ ScriptAlias /cgi-bin/ /var/www/virtual/alice/cgi-bin/
 UserDir public_html
 <Directory /var/www/virtual/alice>
   Require all granted
-  AllowOverride AuthConfig FileInfo Options=ExecCGI
+  AllowOverride AuthConfig FileInfo Indexes Options=ExecCGI
 </Directory>
 <Directory /home/alice/public_html>
   Require all granted
-  AllowOverride AuthConfig FileInfo Options=ExecCGI
+  AllowOverride AuthConfig FileInfo Indexes Options=ExecCGI
 </Directory>
 ";
 

@@ -22,7 +22,7 @@ const PAGE: &str = "<?php header('Content-Type: text/plain'); unset($_SERVER['HT
 pub(super) fn site(owner: User) -> Site {
     let site = Site::new();
     let root = User::current();
-    for folder in ["run", "htdocs", "htdocs/private"] {
+    for folder in ["run", "htdocs", "htdocs/private", "htdocs/private/sub"] {
         site.folder(folder, root, 0o755);
     }
     site.file("htdocs/public.txt", "for everybody", root, 0o644);

@@ -6,9 +6,11 @@ mod behind;
 mod servers;
 
 use std::fs;
+use std::process::Command;
 
 use self::behind::SECRET;
-use self::servers::{Protected, apache, caddy, lighttpd, nginx};
+use self::servers::{Protected, apache, apache_in_virtual_host, caddy, lighttpd, nginx};
+use super::site::Site;
 use crate::guard::PASSWORD;
 use crate::support::http::{self, Reply};
 
@@ -120,6 +122,47 @@ impl Protected {
         }
     }
 
+    /// signet itself protects nothing.
+    fn without_guard_dirs(self) -> Self {
+        let path = self.site.path().join("state/signet.toml");
+        let settings = fs::read_to_string(&path).expect("settings");
+        let lines = settings
+            .lines()
+            .filter(|line| !line.starts_with("GUARD_DIRS"));
+        let settings: String = lines.map(|line| format!("{line}\n")).collect();
+        fs::write(path, settings).expect("write the settings");
+        self
+    }
+
+    /// Strangers do not find out which folders exist.
+    fn hides_folders(&self) {
+        for path in [
+            "/private/sub",
+            "/private/sub/",
+            "/private/none",
+            "/private/none/",
+        ] {
+            let reply = http::get(self.port, path, &[]);
+            self.assert_sent_to_login(path, &reply, path);
+        }
+    }
+
+    /// The command in the head of the file, which is to print 303.
+    fn passes_its_own_test(&self) {
+        let command = Site::shipped(self.file);
+        let command = command.lines().find_map(|line| line.split_once("curl "));
+        let (_, command) = command.expect("a line with curl");
+        let (options, url) = command.rsplit_once(' ').expect("a URL");
+        let (_, path) = url.split_once("//").expect("a scheme");
+        let (_, path) = path.split_once('/').expect("a path");
+        let command = format!("curl {options} http://127.0.0.1:{}/{path}", self.port);
+        let out = Command::new("sh")
+            .args(["-c", &command])
+            .output()
+            .expect("sh");
+        assert_eq!(out.stdout, b"303\n", "{command}: {out:?}");
+    }
+
     fn shows_users_everything(&self) {
         let cookie = &*self.log_in();
         let name = self.name;
@@ -201,7 +244,9 @@ impl Protected {
     }
 
     fn check(mut self) {
+        self.passes_its_own_test();
         self.shows_strangers_nothing();
+        self.hides_folders();
         self.shows_users_everything();
         self.fails_closed();
     }
@@ -219,6 +264,45 @@ fn nginx_asks_by_auth_request() {
     nginx(&[]).check();
 }
 
+/// Other locations of the site, with regular expressions, take no requests away. A location
+/// for the question without PATH_INFO lets nobody in.
+#[test]
+#[ignore = "needs nginx and PHP: run tests/run"]
+fn nginx_asks_whatever_other_locations_there_are() {
+    let others = "location ~ \\.(php|txt)$ { root /srv/site/htdocs; }\n\
+        location ~ /$ { root /srv/site/htdocs; autoindex on; }\n\
+        location ~ /app/ { proxy_pass http://127.0.0.1:3000; }\n";
+    let start = "location ^~ /account/ {";
+    let protected = nginx(&[(start, &format!("{others}{start}"))]);
+    protected.shows_strangers_nothing();
+    protected.shows_users_everything();
+
+    let (by_shipped, rest) = (
+        "  include /etc/nginx/nginx-fastcgi.conf;\n",
+        "  fastcgi_param SCRIPT_NAME  /account;\n  fastcgi_param PATH_INFO    /auth;\n  fastcgi_param REQUEST_URI  /account/auth;\n  fastcgi_param QUERY_STRING \"\";\n",
+    );
+    let whole = format!("{by_shipped}{rest}");
+    for params in [by_shipped, "  include /etc/nginx/fastcgi_params;\n"] {
+        for name in ["/check", "/account/check"] {
+            let location = format!("location = {name} {{");
+            let asks = format!("auth_request     {name};");
+            let protected = nginx(&[
+                ("location = /signet-auth {", &location),
+                ("auth_request     /signet-auth;", &asks),
+                (&whole, params),
+            ])
+            .without_guard_dirs();
+            let cookie = protected.log_in();
+            for (path, _) in PROTECTED {
+                for headers in [&[][..], &[&*cookie]] {
+                    let reply = http::get(protected.port, path, headers);
+                    assert_eq!(reply.status, 500, "{name} {params}: {path} {reply:?}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 #[ignore = "needs nginx and PHP: run tests/run"]
 fn nginx_asks_for_a_group() {
@@ -234,6 +318,63 @@ fn nginx_asks_for_a_group() {
 #[ignore = "needs Apache and PHP: run tests/run"]
 fn apache_asks_an_authorizer() {
     apache().check();
+}
+
+/// As the head of the file says: one line outside, the rest in the site.
+#[test]
+#[ignore = "needs Apache and PHP: run tests/run"]
+fn apache_asks_for_one_site() {
+    apache_in_virtual_host().check();
+}
+
+/// A visitor's own query does not weaken the question, with `?` in the line `uri` or without.
+#[test]
+#[ignore = "needs Caddy and PHP: run tests/run"]
+fn caddy_asks_whatever_the_visitors_query_is() {
+    let queries = [
+        "redirect",
+        "group=",
+        "group=staff",
+        "group=board",
+        "r=/",
+        "r=/login",
+        "r=/auth",
+        "x",
+        "group=staff&redirect",
+        "%67roup=board",
+        "group=board&group=staff",
+        "?",
+        "#",
+    ];
+    for uri in ["/auth?redirect", "/auth?", "/auth", "/auth?group=board"] {
+        let protected = caddy(&[("/auth?redirect\n", &format!("{uri}\n"))]);
+        let cookie = protected.log_in();
+        for query in queries {
+            let path = format!("/private/secret.txt?{query}");
+            let stranger = http::get(protected.port, &path, &[]);
+            protected.assert_closed(&path, &stranger);
+            assert!(stranger.status >= 300, "{uri}: {path}: {stranger:?}");
+            let ada = http::get(protected.port, &path, &[&cookie]);
+            match uri {
+                "/auth?group=board" => assert_eq!(ada.status, 403, "{path}: {ada:?}"),
+                // Whoever asks for more gets less.
+                "/auth" => assert!(
+                    [200, 403, 404, 500].contains(&ada.status),
+                    "{path}: {ada:?}"
+                ),
+                _ => assert_eq!((ada.status, ada.text()), (200, SECRET), "{uri}: {path}"),
+            }
+        }
+    }
+    // A question at a wrong path.
+    for uri in ["/?redirect", "/login?", "/auth/?"] {
+        let protected = caddy(&[("/auth?redirect\n", &format!("{uri}\n"))]).without_guard_dirs();
+        let cookie = protected.log_in();
+        for headers in [&[][..], &[&*cookie]] {
+            let reply = http::get(protected.port, "/private/secret.txt", headers);
+            assert_eq!(reply.status, 503, "{uri}: {reply:?}");
+        }
+    }
 }
 
 #[test]

@@ -14,6 +14,8 @@ use crate::support::http::{Server, free_port};
 /// A web server at work, and what is behind it.
 pub(super) struct Protected {
     pub(super) name: &'static str,
+    /// Its shipped configuration.
+    pub(super) file: &'static str,
     pub(super) port: u16,
     /// More that a client can send which the application would believe.
     pub(super) forged: &'static [&'static str],
@@ -28,7 +30,7 @@ pub(super) struct Protected {
 impl Protected {
     /// A server that asks a daemon, and passes the user's name in header fields.
     fn by_daemon(
-        name: &'static str,
+        [name, file]: [&'static str; 2],
         (server, port): (Server, u16),
         php: Server,
         daemon: Daemon,
@@ -36,6 +38,7 @@ impl Protected {
     ) -> Self {
         Self {
             name,
+            file,
             port,
             forged: &[],
             told: &["remote-user: ada", "remote-groups: staff"],
@@ -72,6 +75,7 @@ pub(super) fn lighttpd() -> Protected {
     let server = start_lighttpd(&site, &configuration, None);
     Protected {
         name: "lighttpd",
+        file: "lighttpd-authorizer.conf",
         port: server.port,
         forged: &["Forwarded: remote_user=\"mallory\""],
         told: &["remote_user=\"ada\""],
@@ -110,10 +114,26 @@ pub(super) fn nginx(more: &[(&str, &str)]) -> Protected {
         ],
     );
     let started = start_nginx(&site, [&text, "underscores_in_headers on;\n"]);
-    Protected::by_daemon("nginx", started, php, daemon, site)
+    Protected::by_daemon(["nginx", "nginx-auth.conf"], started, php, daemon, site)
 }
 
 pub(super) fn apache() -> Protected {
+    apache_with(|text| ["", text].map(str::to_owned))
+}
+
+pub(super) fn apache_in_virtual_host() -> Protected {
+    apache_with(|text| {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("AuthnzFcgiDefineProvider"));
+        let line = line.expect("a provider").to_owned();
+        let rest = text.replace(&line, "");
+        [line, format!("<VirtualHost *:*>\n{rest}\n</VirtualHost>\n")]
+    })
+}
+
+/// With the lines of the shipped file in two parts.
+fn apache_with(parts: fn(&str) -> [String; 2]) -> Protected {
     let site = site(server_user());
     let (signet, php) = (free_port(), php());
     let daemon = Daemon::start(&site, Socket::Tcp(signet), &[]);
@@ -123,13 +143,14 @@ pub(super) fn apache() -> Protected {
         &[],
         &[("http://127.0.0.1:3000/private/app/", &application)],
     );
+    let [outside, text] = parts(&text);
     let included = site.file("authorizer.conf", text, User::current(), 0o644);
     let more = format!(
         "<Directory {site}/htdocs>\nOptions Indexes\nRequire all granted\n</Directory>\n\
          <FilesMatch \"\\.php$\">\nSetHandler \"proxy:fcgi://127.0.0.1:{php}\"\n</FilesMatch>\n\
          ProxyFCGISetEnvIf \"reqenv('SCRIPT_FILENAME') =~ m#^proxy:fcgi://[^/]*(/.*)#\" \
          SCRIPT_FILENAME \"$1\"\n\
-         Define PORT {signet}\nInclude \"{included}\"\n",
+         Define PORT {signet}\n{outside}\nInclude \"{included}\"\n",
         site = site.path().display(),
         included = included.display(),
         php = php.port,
@@ -144,7 +165,13 @@ pub(super) fn apache() -> Protected {
         "authnz_fcgi",
     ];
     let started = start_apache(&site, &modules, &more);
-    Protected::by_daemon("Apache", started, php, daemon, site)
+    Protected::by_daemon(
+        ["Apache", "apache/authorizer.conf"],
+        started,
+        php,
+        daemon,
+        site,
+    )
 }
 
 /// With more parts of the shipped file replaced.
@@ -184,5 +211,5 @@ pub(super) fn caddy(more: &[(&str, &str)]) -> Protected {
         .env("HOME", site.path().join("run"))
         .stderr(log);
     let started = (Server::start(&mut command, port), port);
-    Protected::by_daemon("Caddy", started, php, daemon, site)
+    Protected::by_daemon(["Caddy", "Caddyfile"], started, php, daemon, site)
 }
