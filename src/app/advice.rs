@@ -378,7 +378,7 @@ impl Advice {
 
     /// What is wrong with a file or folder; what to do about it, or nothing.
     #[rustfmt::skip]
-    fn file_words(&self, err: &FileError) -> (String, String) {
+    pub(super) fn file_words(&self, err: &FileError) -> (String, String) {
         let t = self.t;
         let words = |problem: &str, advice: &str| (problem.to_owned(), advice.to_owned());
         let (problem, advice) = match err.problem {

@@ -5,20 +5,22 @@
 //! owner can do, even with nothing but FTP.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
 
 use http::StatusCode;
+use minijinja::Value;
 
 use super::advice::{self, Advice};
+use super::doctor::{self, Door};
 use super::page;
 use super::remedy::{Remedy, Steps};
 use super::response;
 use super::texts::Texts;
+use super::unread::unread_settings;
 use crate::config::KeyError;
 use crate::gateway::log;
 use crate::guard::answer::NoLoginAddress;
 use crate::guard::user::NoPasswords;
-use crate::server::{self, CrossOrigin, Error, Failure, Response};
+use crate::server::{self, Context, CrossOrigin, Error, Failure, Response};
 use crate::session::SaveError;
 use crate::session::store::StoreError;
 
@@ -36,7 +38,19 @@ page::page! {
     // The number of the reason in the error log.
     error_id: &'a str,
     // The reason, only with `DEBUG`.
-    detail: &'a str
+    detail: &'a str,
+    // How the owner opens the doctor's page, and its URL.
+    doctor_hint: &'a str,
+    doctor: &'a str
+}
+
+/// The variables of a template, twice: nothing, and some text everywhere.
+pub(super) fn variables_to_try(context: &Context) -> [Value; 2] {
+    use page::Page as _;
+    [
+        ErrorPage::default().variables(context),
+        ErrorPage::example().variables(context),
+    ]
 }
 
 /// The text of an error page.
@@ -55,6 +69,17 @@ pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
     let (t, advice) = (Texts::of(context), Advice::new(context));
     let words = words(error.failure, t, &advice);
     let status = error.status().as_u16();
+    let is_fault = !error.id().is_empty();
+    let door = is_fault.then(|| door(error)).flatten();
+    let is_known = door.as_ref().is_some_and(|door| door.knows(context));
+    let known = is_known.then(|| error.failure.detail()).flatten();
+    let (doctor_hint, doctor) = match (&door, error.status()) {
+        (Some(_), _) => (advice.t.doctor_is_open, context.mount.url_for(doctor::PATH)),
+        (None, StatusCode::SERVICE_UNAVAILABLE) => {
+            (advice.t.doctor_hint, context.mount.url_for(doctor::PATH))
+        }
+        (None, _) => ("", String::new()),
+    };
     let page = ErrorPage {
         status,
         reason: &(t.error_heading)(status, error.reason_phrase()),
@@ -62,7 +87,9 @@ pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
         fix: &words.fix,
         remedies: &advice.in_order(words.remedies),
         error_id: error.id(),
-        detail: error.detail(),
+        detail: known.as_deref().unwrap_or(error.detail()),
+        doctor_hint,
+        doctor: &doctor,
     };
     if !page.error_id.is_empty()
         && let Some(path) = unread_settings(context.config.settings_file())
@@ -81,11 +108,14 @@ pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
     }))
 }
 
-/// A `signet.toml` beside the program that is not the settings file.
-fn unread_settings(read: Option<&Path>) -> Option<PathBuf> {
-    let program = std::fs::read_link("/proc/self/exe").ok()?;
-    let path = program.with_file_name("signet.toml");
-    (read != Some(&path) && path.is_file()).then_some(path)
+/// The file `doctor.on` that works at the moment. If the settings cannot be used, the state
+/// folder is looked for as far as they can be read.
+fn door(error: &server::ErrorPage<'_>) -> Option<Door> {
+    let context = error.context;
+    match matches!(error.failure, Failure::Config(_)) {
+        true => Door::of(context, &doctor::survey(context).config),
+        false => Door::of(context, &context.config),
+    }
 }
 
 fn words(failure: &Failure, t: &Texts, advice: &Advice) -> Words {
@@ -196,7 +226,7 @@ pub(super) fn examples() -> [&'static dyn page::Page; 2] {
     let steps = [Remedy::KeyInHtaccess, Remedy::SystemFolder].map(|remedy| remedy.steps(&FOR_OWNERS, 0));
     let remedies = Vec::from(steps).leak();
     [
-        &ErrorPage { status: 404, reason: "Not Found", message: "m", fix: "", remedies: &[], error_id: "", detail: "" },
-        Box::leak(Box::new(ErrorPage { status: 503, reason: "R", message: "m", fix: "f", remedies, error_id: "1a", detail: "<d>\n" })),
+        &ErrorPage { status: 404, reason: "Not Found", message: "m", fix: "", remedies: &[], error_id: "", detail: "", doctor_hint: "", doctor: "" },
+        Box::leak(Box::new(ErrorPage { status: 503, reason: "R", message: "m", fix: "f", remedies, error_id: "1a", detail: "<d>\n", doctor_hint: "h", doctor: "/a?r=/<b>&" })),
     ]
 }

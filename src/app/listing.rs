@@ -50,6 +50,10 @@ impl Variable for &[Link] {
             .map(|link| context! { text => link.text.as_str(), url => link.url.as_str() })
             .collect()
     }
+
+    fn example() -> Self {
+        &[]
+    }
 }
 
 impl Variable for &[Column] {
@@ -58,6 +62,10 @@ impl Variable for &[Column] {
         columns
             .map(|column| context! { text => column.text, url => column.url.as_str(), sort => column.sort })
             .collect()
+    }
+
+    fn example() -> Self {
+        &[]
     }
 }
 
@@ -70,6 +78,10 @@ impl Variable for &[Row] {
             }
         });
         rows.collect()
+    }
+
+    fn example() -> Self {
+        &[]
     }
 }
 

@@ -3,6 +3,7 @@
 mod advice;
 mod asked;
 mod attempt;
+pub(crate) mod doctor;
 mod error;
 mod files;
 mod handlers;
@@ -13,6 +14,7 @@ mod remedy;
 mod response;
 mod sessions;
 mod texts;
+mod unread;
 mod username;
 
 use http::Method;
@@ -20,7 +22,7 @@ use minijinja::Value;
 
 use self::page::page;
 use crate::guard;
-use crate::server::Server;
+use crate::server::{Context, Server};
 
 /// The table of pages. A row has the path, relative to the URL path of the program; the
 /// methods; the handler, whose name is also the endpoint, as in Flask; whether the body
@@ -46,6 +48,7 @@ macro_rules! pages {
                 .templates(BUILT_IN)
                 .check_login(crate::users::check_login())
                 .error_page(error::page)
+                .hidden(doctor::PATH, doctor::takes_word, doctor::doctor)
         }
 
         /// The files of `templates/` that a site can replace: name and source.
@@ -56,6 +59,19 @@ macro_rules! pages {
             $(($file, include_str!(concat!("../../templates/", $file))),)+
             ("style.css", include_str!("../../templates/style.css")),
         ];
+
+        /// The templates of pages, each with two sets of variables: nothing, and some text
+        /// everywhere.
+        fn pages_to_try(context: &Context) -> Vec<(&'static str, [Value; 2])> {
+            let both = |nothing: &dyn page::Page, example: &dyn page::Page| {
+                (nothing.file(), [nothing.variables(context), example.variables(context)])
+            };
+            vec![
+                ("error.html", error::variables_to_try(context)),
+                both(&Listing::default(), &Listing::example()),
+                $(both(&$name::default(), &$name::example())),+
+            ]
+        }
 
         /// The paths of the pages.
         #[cfg(test)]
@@ -121,7 +137,7 @@ mod tests {
     use super::page::Page;
     use super::*;
     use crate::gateway::Language;
-    use crate::server::{Context, render_from};
+    use crate::server::render_from;
     use base64::Engine;
     use sha2::Digest;
 

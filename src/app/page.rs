@@ -68,6 +68,14 @@ macro_rules! page {
             }
         }
 
+        impl<'a> $name<'a> {
+            /// Some text everywhere.
+            pub(super) fn example() -> Self {
+                use $crate::app::page::Variable as _;
+                Self { $($field: <$type>::example()),* }
+            }
+        }
+
         impl $name<'_> {
             fn own_variables(&self) -> minijinja::Value {
                 use $crate::app::page::Variable as _;
@@ -81,22 +89,33 @@ pub(super) use page;
 /// A type of the variables of templates.
 pub(super) trait Variable {
     fn value(&self) -> Value;
+
+    /// A value that is not empty, if one can be made.
+    fn example() -> Self;
 }
 
 macro_rules! variables {
-    ($($type:ty),+) => {
+    ($($type:ty = $example:literal),+) => {
         $(impl Variable for $type {
             fn value(&self) -> Value {
                 Value::from(*self)
+            }
+
+            fn example() -> Self {
+                $example
             }
         })+
     };
 }
 
-variables!(&str, bool, u16);
+variables!(&str = "example", bool = true, u16 = 7);
 
 impl Variable for &[Steps] {
     fn value(&self) -> Value {
         self.iter().map(Steps::value).collect()
+    }
+
+    fn example() -> Self {
+        &[]
     }
 }

@@ -21,17 +21,17 @@ pub(super) enum Remedy {
 
 /// A [`Remedy`] in words.
 #[derive(Debug)]
-pub(super) struct Steps {
-    pub(super) title: &'static str,
-    pub(super) steps: Vec<Step>,
+pub(crate) struct Steps {
+    pub(crate) title: &'static str,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// One step.
 #[derive(Debug)]
-pub(super) struct Step {
-    pub(super) text: &'static str,
+pub(crate) struct Step {
+    pub(crate) text: &'static str,
     /// A line to type, or nothing.
-    pub(super) line: String,
+    pub(crate) line: String,
 }
 
 impl Steps {

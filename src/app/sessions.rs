@@ -48,6 +48,10 @@ impl page::Variable for &[Row] {
         });
         rows.collect()
     }
+
+    fn example() -> Self {
+        &[]
+    }
 }
 
 pub(super) fn sessions(request: &Request, session: &mut Session) -> Result<Response, Error> {

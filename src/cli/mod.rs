@@ -2,6 +2,7 @@
 //! parsing the arguments takes as long as serving a page.
 
 mod cookie;
+mod doctor;
 mod fastcgi;
 mod key;
 mod print;
@@ -56,6 +57,11 @@ enum Command {
     #[cfg(feature = "users")]
     #[command(subcommand)]
     User(user::Command),
+    /// Say what is right and wrong with a site, and what to do next
+    ///
+    /// The same findings as on the page /doctor, except those about a visitor's request. It
+    /// creates and corrects nothing. The exit code is 1 if something is wrong.
+    Doctor,
     /// Serve by FastCGI on a socket
     Fastcgi(fastcgi::Arguments),
     /// Run one request as a web server does and print the response
@@ -128,6 +134,7 @@ pub fn run(
         Command::Sessions(command) => sessions::run(command, &input),
         #[cfg(feature = "users")]
         Command::User(command) => user::run(command, &input),
+        Command::Doctor => doctor::run(&input),
         Command::Fastcgi(arguments) => fastcgi::run(arguments, sockets, &input),
         Command::Request(arguments) => request::run(arguments, &input),
         Command::Print(command) => print::run(command),

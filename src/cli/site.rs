@@ -57,6 +57,16 @@ pub(super) fn check_request(input: &ProcessInput) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Checks whether this user's command examines the site that requests serve. Wrong settings
+/// and a missing state folder are no error: they are findings.
+///
+/// # Errors
+///
+/// Requests that another user serves.
+pub(super) fn check_doctor(input: &ProcessInput) -> Result<(), Failure> {
+    load(input).map(|_| ())
+}
+
 /// Checks whether this user may use `path`, a file or a folder for new ones.
 ///
 /// # Errors
@@ -90,7 +100,7 @@ fn load(input: &ProcessInput) -> Result<Result<Config, ConfigError>, Failure> {
 }
 
 /// The settings script that was started in the shell.
-fn script(input: &ProcessInput) -> Option<&Path> {
+pub(super) fn script(input: &ProcessInput) -> Option<&Path> {
     input.argument.as_deref().map(Path::new)
 }
 

@@ -57,38 +57,66 @@ impl Config {
         served: &ServedFolders,
         euid: u32,
     ) -> Result<Self, ConfigError> {
-        let own = value::from_program(program.settings)?;
-        let variables = value::from_environment(environment)?;
         let places = PrivatePlaces {
             program: program.name,
             environment,
             served,
             euid,
         };
+        Self::read(program, &places, script, Err)
+    }
+
+    /// As [`Config::load`]. `mistake` gets each error; if it returns `Ok`, the setting has
+    /// its default.
+    ///
+    /// # Errors
+    ///
+    /// Those of `mistake`.
+    pub(super) fn read<E>(
+        program: &Program,
+        places: &PrivatePlaces<'_>,
+        script: Option<&Path>,
+        mut mistake: impl FnMut(ConfigError) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let PrivatePlaces {
+            environment, euid, ..
+        } = *places;
+        let own = value::from_program(program.settings, &mut mistake)?;
+        let variables = value::from_environment(environment, &mut mistake)?;
         let mut state_dirs = variables.iter().chain(&own).filter(|raw| raw.is(STATE_DIR));
         let given_dir = state_dirs.find(|raw| !raw.is_null());
-        let given_dir = given_dir.map(Raw::absolute).transpose()?;
+        let given_dir = unless_wrong(given_dir.map(Raw::absolute).transpose(), &mut mistake)?;
+        let given_dir = given_dir.flatten();
         let state_dir = places.find(given_dir.as_deref());
-        let file = SettingsFile::find(environment, script, state_dir.as_ref().ok(), euid)?;
-        let in_file = file.as_ref().map(SettingsFile::settings).transpose()?;
+        let file = SettingsFile::find(environment, script, state_dir.as_ref().ok(), euid);
+        let file = unless_wrong(file, &mut mistake)?.flatten();
+        let in_file = match &file {
+            Some(file) => file.settings(&mut mistake)?,
+            None => Vec::new(),
+        };
 
         let mut config = Self::defaults(program, state_dir, euid);
         let mut given = own;
-        for raw in in_file.unwrap_or_default() {
+        for raw in in_file {
             if raw.is(STATE_DIR) && file.as_ref().is_some_and(|file| file.in_state_dir) {
-                return Err(raw.error(ConfigProblem::Conflict(Conflict::StateDirInItself)));
+                mistake(raw.error(ConfigProblem::Conflict(Conflict::StateDirInItself)))?;
+                continue;
             }
             let is_unset = |null: &Raw<'_>| null.is_null() && null.is(raw.setting.name);
             match variables.iter().any(is_unset) {
                 false => given.push(raw),
                 // It is not used, but a mistake in it is an error too.
-                true => raw.apply(&mut Self::unusable(program, environment, euid))?,
+                true => {
+                    let applied = raw.apply(&mut Self::unusable(program, environment, euid));
+                    applied.or_else(&mut mistake)?;
+                }
             }
         }
         given.extend(variables.into_iter().filter(|raw| !raw.is_null()));
         for raw in &given {
-            raw.apply(&mut config)?;
-            raw.refuse_if_exposed(&mut config)?;
+            let applied = raw.apply(&mut config);
+            let applied = applied.and_then(|()| raw.refuse_if_exposed(&mut config));
+            applied.or_else(&mut mistake)?;
         }
         let is_key = |raw: &&Raw<'_>| raw.is("SECRET_KEY");
         if let Some(Err(KeyError::Weak(reason))) = config.secret_key
@@ -103,9 +131,9 @@ impl Config {
         if config.given_state_dir != given_dir {
             config.state_dir = places.find(config.given_state_dir.as_deref());
         }
-        config.check_cookie(&given)?;
-        config.check_guard(&given)?;
-        config.check_guard_users(&given)?;
+        config.check_cookie(&given).or_else(&mut mistake)?;
+        config.check_guard(&given).or_else(&mut mistake)?;
+        config.check_guard_users(&given).or_else(&mut mistake)?;
         if let (None, Some(path)) = (&config.secret_key, &config.given_key_file) {
             config.secret_key_file = Some(places.key_file(path));
         }
@@ -131,6 +159,17 @@ impl Config {
         let mut config = Self::defaults(program, Err(nowhere), euid);
         config.debug = value::debug_in_environment(environment);
         config
+    }
+}
+
+/// The value; `None` if `mistake` accepts its error.
+fn unless_wrong<T, E>(
+    value: Result<T, ConfigError>,
+    mistake: &mut impl FnMut(ConfigError) -> Result<(), E>,
+) -> Result<Option<T>, E> {
+    match value {
+        Ok(value) => Ok(Some(value)),
+        Err(err) => mistake(err).map(|()| None),
     }
 }
 
@@ -181,13 +220,19 @@ impl SettingsFile {
         }))
     }
 
-    fn settings(&self) -> Result<Vec<Raw<'_>>, ConfigError> {
+    fn settings<E>(
+        &self,
+        mistake: &mut impl FnMut(ConfigError) -> Result<(), E>,
+    ) -> Result<Vec<Raw<'_>>, E> {
         let Some(content) = &self.content else {
             return Ok(Vec::new());
         };
         let not_text = |err| value::not_text(&content.bytes, &self.path, err);
-        let text = text::decode(&content.bytes).map_err(not_text)?;
-        value::from_file(text, &self.path, content.is_exposed)
+        let text = text::decode(&content.bytes).map_err(not_text);
+        match unless_wrong(text, mistake)? {
+            Some(text) => value::from_file(text, &self.path, content.is_exposed, mistake),
+            None => Ok(Vec::new()),
+        }
     }
 }
 

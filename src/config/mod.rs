@@ -26,6 +26,8 @@ mod served;
 mod service;
 mod state_dir;
 mod storage;
+#[cfg(feature = "program")]
+mod survey;
 mod table;
 mod users;
 mod value;
@@ -61,6 +63,8 @@ pub(crate) use script::cgi_script;
 pub use served::ServedFolders;
 pub use state_dir::{SERVED_NAMES, StateDirError, StateDirSource, Tried};
 pub(crate) use storage::NoSessions;
+#[cfg(feature = "program")]
+pub(crate) use survey::Survey;
 pub use table::{SETTINGS, Setting};
 pub use users::UsersFileError;
 pub(crate) use wrong_value::{Conflict, Expected, SyntaxRemedy, listed};
@@ -129,6 +133,8 @@ pub struct Config {
     groups_file: Option<Result<SharedFile, FileError>>,
     /// `GUARD_USERS`: who may open which protected paths.
     pub guard_users: AccessRules,
+    /// `DOCTOR_USERS`: who may open the page `/doctor`.
+    pub doctor_users: Vec<String>,
     /// The path of the settings file, which need not exist.
     file: Option<PathBuf>,
     file_stamp: Option<Stamp>,
@@ -169,7 +175,7 @@ impl StoreType {
 
 impl Config {
     /// `SECRET_KEY_FILE`, if the key is read from it.
-    fn named_key_file(&self) -> Option<PathBuf> {
+    pub(crate) fn named_key_file(&self) -> Option<PathBuf> {
         self.secret_key_file.as_ref()?;
         self.given_key_file.clone()
     }

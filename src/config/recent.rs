@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::load::{Stamp, stamp};
 use super::served::named;
 use super::{Config, ConfigError, Program, ServedFolders, SessionType};
-use crate::gateway::{Environment, MetaVariables, ProcessInput};
+use crate::gateway::{Environment, MetaVariables, ProcessInput, Started};
 use crate::session::key::retired;
 
 /// The settings and keys of a FastCGI process, kept from one request to the next.
@@ -18,7 +18,7 @@ use crate::session::key::retired;
 #[derive(Debug)]
 pub(crate) struct RecentConfig {
     program: Program,
-    environment: Environment,
+    environment: Arc<Environment>,
     /// The first argument. (By FastCGI, it is not from a query.)
     script: Option<OsString>,
     euid: u32,
@@ -38,7 +38,7 @@ impl RecentConfig {
     pub(crate) fn new(program: Program, input: ProcessInput) -> Self {
         Self {
             program,
-            environment: input.vars,
+            environment: Arc::new(input.vars),
             script: input.argument,
             euid: input.euid,
             last: None,
@@ -79,6 +79,12 @@ impl RecentConfig {
             config: Arc::clone(&config),
         });
         Ok(config)
+    }
+
+    /// Where the settings of its requests come from.
+    pub(crate) fn started(&self) -> Started {
+        let script = self.script.as_deref().map(Path::new);
+        Started::before(Arc::clone(&self.environment), script)
     }
 
     /// As [`Config::unusable`].

@@ -70,6 +70,15 @@ pub enum StateDirSource {
     System,
 }
 
+impl StateDirSource {
+    const ALL: [Self; 4] = [
+        Self::StateDirectory,
+        Self::XdgStateHome,
+        Self::Home,
+        Self::System,
+    ];
+}
+
 impl Tried {
     fn list(tried: &[Self]) -> String {
         let tried: Vec<String> = tried.iter().map(Self::to_string).collect();
@@ -127,23 +136,28 @@ impl PrivatePlaces<'_> {
             return self.folder("STATE_DIR", dir);
         }
         let mut tried = Vec::new();
-        if !self.environment.has_default_folders() {
-            return Err(StateDirError::NoneFound(tried));
-        }
-        for source in [
-            StateDirSource::StateDirectory,
-            StateDirSource::XdgStateHome,
-            StateDirSource::Home,
-            StateDirSource::System,
-        ] {
-            let folder = self.default_path(source);
-            match folder.map(|path| self.usable(&path?, source)) {
-                Some(Ok(folder)) => return Ok(folder),
-                Some(Err(error)) => tried.push(Tried { source, error }),
-                None => {}
+        for (source, candidate) in self.candidates() {
+            match candidate {
+                Ok(folder) => return Ok(folder),
+                Err(error) => tried.push(Tried { source, error }),
             }
         }
         Err(StateDirError::NoneFound(tried))
+    }
+
+    /// The default state folders, in the order in which they are tried: each can be used,
+    /// or why not.
+    pub(super) fn candidates(
+        &self,
+    ) -> impl Iterator<Item = (StateDirSource, Result<TrustedFolder, FileError>)> {
+        let sources = match self.environment.has_default_folders() {
+            true => &StateDirSource::ALL[..],
+            false => &[],
+        };
+        sources.iter().filter_map(|source| {
+            let path = self.default_path(*source)?;
+            Some((*source, path.and_then(|path| self.usable(&path, *source))))
+        })
     }
 
     /// The path of a default state folder; `None` if its variable is not set.

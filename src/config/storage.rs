@@ -149,7 +149,7 @@ impl Config {
         self.redis.shared()
     }
 
-    fn session_file_dir(&self) -> Result<TrustedFolder, StateDirError> {
+    pub(crate) fn session_file_dir(&self) -> Result<TrustedFolder, StateDirError> {
         match &self.session_file_dir {
             Some(dir) => dir.clone(),
             None => Ok(self.state_folder()?.own_subfolder("sessions")),

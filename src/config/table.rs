@@ -244,6 +244,12 @@ pub const SETTINGS: &[Setting] = &[
     row("LOGIN_URL", Setter::Text(|c, text| parse(text).map(|url| c.login_url = Some(url))),
         "signet's own login", "\"/account/login\"",
         "The path of another login on this host, such as that of a Flask application with the same key. Then signet has no login, logout and password page and no list of sessions of its own, the users file is not read, and everybody whose session has a `username` is logged in."),
+    row("DOCTOR_USERS", Setter::List(|c, names| {
+            c.doctor_users = names.into_iter().map(str::to_owned).collect();
+            Ok(())
+        }),
+        "no users", "[\"alice\"]",
+        "Users who may open the page `/doctor`, which shows what is right and wrong with the site, after they logged in with a password. They also see paths and the texts of the error log there."),
     row("TEMPLATES_DIR", TEMPLATES_DIR,
         "`templates` in the state folder, if it exists", "\"/home/alice/pages\"",
         "The folder of your own pages: `index.html`, `login.html`, `logout.html`, `password.html`, `sessions.html`, `listing.html`, `error.html`."),
@@ -428,6 +434,7 @@ impl Config {
             given_groups_file: None,
             groups_file: None,
             guard_users: AccessRules::default(),
+            doctor_users: Vec::new(),
             file: None,
             file_stamp: None,
             signer: OnceLock::new(),
@@ -454,7 +461,7 @@ mod tests {
         }
         if !value.is_empty() {
             let text = format!("{} = {value}", setting.name);
-            for raw in value::from_program(&text).expect(setting.name) {
+            for raw in value::from_program(&text, &mut Err).expect(setting.name) {
                 raw.apply(&mut config).expect(setting.name);
             }
         }
@@ -471,7 +478,7 @@ mod tests {
                 0,
             );
             let text = format!("{name} = \"redis\"");
-            let raw = value::from_program(&text).expect(name);
+            let raw = value::from_program(&text, &mut Err).expect(name);
             let err = raw[0].apply(&mut config).expect_err(name);
             let reason = err.to_string();
             assert!(reason.contains("the Cargo feature \"redis\""), "{reason}");

@@ -293,8 +293,15 @@ pub(super) fn debug_in_environment(environment: &Environment) -> bool {
 }
 
 /// All settings in the environment. If a variable also has copies with `REDIRECT_`, the
-/// one with the fewest `REDIRECT_` is used.
-pub(super) fn from_environment(environment: &Environment) -> Result<Vec<Raw<'_>>, ConfigError> {
+/// one with the fewest `REDIRECT_` is used. `mistake` gets each error.
+///
+/// # Errors
+///
+/// Those of `mistake`.
+pub(super) fn from_environment<'e, E>(
+    environment: &'e Environment,
+    mistake: &mut impl FnMut(ConfigError) -> Result<(), E>,
+) -> Result<Vec<Raw<'e>>, E> {
     let mut found: Vec<Raw<'_>> = Vec::new();
     // The number of REDIRECT_ of each.
     let mut depths: Vec<usize> = Vec::new();
@@ -312,13 +319,17 @@ pub(super) fn from_environment(environment: &Environment) -> Result<Vec<Raw<'_>>
                 continue;
             }
             let name = String::from_utf8_lossy(name);
-            return Err(ConfigError::unknown(source.into(), &name));
+            mistake(ConfigError::unknown(source.into(), &name))?;
+            continue;
         };
-        let text = std::str::from_utf8(value).map_err(|_| ConfigError {
-            place: source.into(),
-            setting: Some(setting.name.to_owned()),
-            problem: ConfigProblem::NotText(NotText::OtherEncoding { line: 1 }),
-        })?;
+        let Ok(text) = std::str::from_utf8(value) else {
+            mistake(ConfigError {
+                place: source.into(),
+                setting: Some(setting.name.to_owned()),
+                problem: ConfigProblem::NotText(NotText::OtherEncoding { line: 1 }),
+            })?;
+            continue;
+        };
         let raw = Raw {
             setting,
             source,
@@ -355,32 +366,46 @@ fn read_text(text: &str, setting: &Setting) -> Json {
     json.unwrap_or_else(|| text.into())
 }
 
-/// All of the program's own settings, in their order.
-pub(super) fn from_program(text: &str) -> Result<Vec<Raw<'_>>, ConfigError> {
+/// All of the program's own settings, in their order. `mistake` gets each error.
+///
+/// # Errors
+///
+/// Those of `mistake`.
+pub(super) fn from_program<'s, E>(
+    text: &'s str,
+    mistake: &mut impl FnMut(ConfigError) -> Result<(), E>,
+) -> Result<Vec<Raw<'s>>, E> {
     match text {
         "" => Ok(Vec::new()),
-        text => from_toml(text, |offset| Source::Program { text, offset }),
+        text => from_toml(text, |offset| Source::Program { text, offset }, mistake),
     }
 }
 
-/// All settings of a TOML file, in their order.
-pub(super) fn from_file<'s>(
+/// As [`from_program`], of a TOML file.
+///
+/// # Errors
+///
+/// Those of `mistake`.
+pub(super) fn from_file<'s, E>(
     text: &'s str,
     path: &'s Path,
     is_exposed: bool,
-) -> Result<Vec<Raw<'s>>, ConfigError> {
-    from_toml(text, |offset| Source::File {
+    mistake: &mut impl FnMut(ConfigError) -> Result<(), E>,
+) -> Result<Vec<Raw<'s>>, E> {
+    let source = |offset| Source::File {
         path,
         text,
         offset,
         is_exposed,
-    })
+    };
+    from_toml(text, source, mistake)
 }
 
-fn from_toml<'s>(
+fn from_toml<'s, E>(
     text: &'s str,
     source: impl Fn(usize) -> Source<'s>,
-) -> Result<Vec<Raw<'s>>, ConfigError> {
+    mistake: &mut impl FnMut(ConfigError) -> Result<(), E>,
+) -> Result<Vec<Raw<'s>>, E> {
     let table = DeTable::parse(text).map_err(|err| {
         let offset = err.span().map_or(0, |span| span.start);
         let (offset, reason) =
@@ -396,7 +421,11 @@ fn from_toml<'s>(
                 remedy: remedy(reason, &line, setting),
             },
         }
-    })?;
+    });
+    let table = match table {
+        Ok(table) => table,
+        Err(err) => return mistake(err).map(|()| Vec::new()),
+    };
     let raw = |(key, value): (Spanned<Cow<'s, str>>, Spanned<DeValue<'s>>)| {
         let offset = key.span().start;
         let source = source(offset);
@@ -431,7 +460,14 @@ fn from_toml<'s>(
             value: to_json(value.into_inner()),
         })
     };
-    table.into_inner().into_iter().map(raw).collect()
+    let mut all = Vec::new();
+    for row in table.into_inner() {
+        match raw(row) {
+            Ok(raw) => all.push(raw),
+            Err(err) => mistake(err)?,
+        }
+    }
+    Ok(all)
 }
 
 /// The value before the line at `offset` that has no end, and the reason. The parser reads on,

@@ -138,6 +138,16 @@ pub(crate) fn lock_file(file: &File, max_wait: Duration) -> Result<bool, FilePro
     }
 }
 
+/// Whether the file system of an open file or folder has locks.
+#[cfg(feature = "program")]
+pub(crate) fn has_locks(file: &File) -> bool {
+    match file.try_lock_shared() {
+        Ok(()) => file.unlock().is_ok(),
+        Err(TryLockError::WouldBlock) => true,
+        Err(TryLockError::Error(_)) => false,
+    }
+}
+
 /// Locks `file` without waiting; `false` if another process holds the lock.
 ///
 /// # Errors

@@ -1,7 +1,8 @@
 //! The environment of this process, as opposed to the meta-variables of a request.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::MetaVariables;
 
@@ -108,6 +109,48 @@ impl From<MetaVariables> for Environment {
         Self {
             vars,
             is_of_test: false,
+        }
+    }
+}
+
+/// Where the settings of a request come from, beside the request itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Started {
+    /// The `#!` script for which the kernel started the program.
+    pub(crate) script: Option<PathBuf>,
+    /// `None`: the environment is the request.
+    environment: Option<Arc<Environment>>,
+    is_of_test: bool,
+}
+
+impl Started {
+    /// A CGI process with this environment, which is its request.
+    pub(crate) fn by_cgi(environment: &Environment, script: Option<&Path>) -> Self {
+        Self {
+            script: script.map(Path::to_owned),
+            environment: None,
+            is_of_test: environment.is_of_test,
+        }
+    }
+
+    /// A process whose requests are not in its environment.
+    pub(crate) fn before(environment: Arc<Environment>, script: Option<&Path>) -> Self {
+        Self {
+            script: script.map(Path::to_owned),
+            environment: Some(environment),
+            is_of_test: false,
+        }
+    }
+
+    /// The environment that settings are read from, with the request `vars`.
+    #[cfg(feature = "program")]
+    pub(crate) fn environment(&self, vars: &MetaVariables) -> Arc<Environment> {
+        match &self.environment {
+            Some(environment) => Arc::clone(environment),
+            None => Arc::new(Environment {
+                vars: vars.clone(),
+                is_of_test: self.is_of_test,
+            }),
         }
     }
 }

@@ -31,7 +31,7 @@ pub use answer::answered;
 pub use body::{Body, FileRange, FileRangeError};
 pub use client_address::{ClientAddress, NoAddress};
 pub use environment::Environment;
-pub(crate) use environment::variables_for;
+pub(crate) use environment::{Started, variables_for};
 pub use language::{Language, Languages, LanguagesError};
 pub use meta::{MetaVariableError, MetaVariables};
 pub use mount::{ApplicationRoot, ApplicationRootError, Mount};

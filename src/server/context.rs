@@ -9,7 +9,7 @@ use super::routes::{Routes, UrlError};
 use crate::config::{Config, Program};
 #[cfg(feature = "program")]
 use crate::gateway::Language;
-use crate::gateway::{Environment, GuardedUrl, Interface, MetaVariables, Mount, Site};
+use crate::gateway::{Environment, GuardedUrl, Interface, MetaVariables, Mount, Site, Started};
 use crate::session::Login;
 use crate::session::cookie::{CookiePath, CookieScope};
 
@@ -21,6 +21,24 @@ pub(crate) type CheckLogin =
 /// A template of the program: file name and source.
 #[cfg(feature = "templates")]
 pub(super) type Template = (&'static str, &'static str);
+
+/// A setting because of which browsers drop the cookie or do not send it back.
+#[derive(Clone, Debug)]
+pub(crate) enum DroppedCookie {
+    /// `SESSION_COOKIE_PATH` and the path of the site.
+    Path { set: String, site: String },
+    /// `SESSION_COOKIE_DOMAIN` and the host of the site.
+    Domain { set: String, site: String },
+}
+
+error_texts! { DroppedCookie:
+    Self::Path { set, site } =>
+        "SESSION_COOKIE_PATH {set} does not fit the path of this site \"{site}\": browsers do not \
+         send the cookie back";
+    Self::Domain { set, site } =>
+        "SESSION_COOKIE_DOMAIN {set} does not fit this site's host \"{site}\": browsers drop the \
+         cookie";
+}
 
 /// Data about a request, in the request's extensions.
 #[derive(Clone)]
@@ -36,6 +54,9 @@ pub(crate) struct Context {
     pub(crate) guarded: Option<GuardedUrl>,
     /// How the request came.
     pub(crate) interface: Interface,
+    /// Where the settings come from.
+    #[cfg_attr(not(feature = "program"), expect(dead_code))]
+    pub(crate) started: Started,
     /// Unix seconds.
     pub(crate) now: u64,
 }
@@ -74,6 +95,7 @@ impl Context {
             guarded: None,
             vars,
             interface: Interface::Cgi,
+            started: Started::default(),
             now: 0,
         }
     }
@@ -95,6 +117,26 @@ impl Context {
     pub(crate) fn language(&self) -> Language {
         let accepted = self.vars.get("HTTP_ACCEPT_LANGUAGE");
         self.config.languages.lookup(accepted.unwrap_or_default())
+    }
+
+    /// The settings because of which browsers drop the cookie or do not send it back.
+    pub(crate) fn dropped_cookies(&self) -> impl Iterator<Item = DroppedCookie> {
+        let config = &self.config;
+        let by_path = config.cookie_path.as_ref().and_then(|path| {
+            let fits = path.covers(self.mount.base());
+            (!fits).then(|| DroppedCookie::Path {
+                set: path.as_str().to_owned(),
+                site: self.mount.cookie_path().to_owned(),
+            })
+        });
+        let by_domain = config.cookie.domain.as_ref().and_then(|domain| {
+            let host = Site::new(&self.vars, config.trust_proxy).host;
+            (!domain.covers(&host)).then(|| DroppedCookie::Domain {
+                set: domain.as_str().to_owned(),
+                site: host.escape_ascii().to_string(),
+            })
+        });
+        by_path.into_iter().chain(by_domain)
     }
 
     /// What the username of a session is worth, by its fingerprint.

@@ -11,17 +11,17 @@ use http::header::{self, HeaderValue};
 use http::{Method, StatusCode};
 
 use super::context::Context;
-use super::failure::Failure;
+use super::failure::{Error, Failure};
 use super::form::check_content_type;
 use super::headers::{keep_out_of_caches, last_resort, protect, set_allow};
 use super::origin::check_origin;
 use super::reply::redirect_by;
 use super::routes::{Methods, NoRoute, Parameters};
 use super::target::{Misdirected, Target};
-use super::{Handler, Request, Response, Server, error_page};
+use super::{Handler, Hidden, Request, Response, Server, error_page};
 use crate::config::{Config, ConfigError, ServedFolders, cgi_script};
 use crate::gateway::{
-    self, Answer, Bare, Body, BodyLength, Interface, MetaVariables, ProcessInput, Role, Site,
+    self, Answer, Bare, Body, BodyLength, Interface, MetaVariables, ProcessInput, Role, Started,
 };
 use crate::session::revocation::EndError;
 use crate::session::{CheckLogin, EVERYWHERE, Login, Session, SessionInterface};
@@ -41,8 +41,9 @@ pub(super) fn answer_cgi(
     let request = input.vars.cgi_request();
     let script = cgi_script(input.argument.as_deref(), request);
     let config = load(server, &input, script, &ServedFolders::of_cgi(request));
+    let started = Started::by_cgi(&input.vars, script);
     let (vars, now) = (input.vars.into_cgi_request(), input.now);
-    respond_by(server, config, vars, Asked::by_cgi(now), stdin)
+    respond_by(server, config, vars, started, Asked::by_cgi(now), stdin)
 }
 
 /// The response to a request that is not in the environment of `input`.
@@ -54,7 +55,15 @@ pub(super) fn answer_to(
 ) -> Answer {
     let script = input.argument.as_deref().map(Path::new);
     let config = load(server, input, script, &ServedFolders::of_cgi(&vars));
-    respond_by(server, config, vars, Asked::by_cgi(input.now), stdin)
+    let started = Started::before(Arc::new(input.vars.clone()), script);
+    respond_by(
+        server,
+        config,
+        vars,
+        started,
+        Asked::by_cgi(input.now),
+        stdin,
+    )
 }
 
 /// The settings; or why they cannot be used, and the settings for the error page.
@@ -101,6 +110,7 @@ pub(super) fn respond_by(
     server: &Server<'_>,
     config: Loaded,
     vars: MetaVariables,
+    started: Started,
     Asked {
         role,
         interface,
@@ -128,13 +138,22 @@ pub(super) fn respond_by(
         check_login: server.check_login.clone(),
         vars,
         interface,
+        started,
         now,
     });
     // Whether the handler used the session: then its error pages are also for one visitor.
     let used = Cell::new(false);
-    let outcome = match unusable {
-        Some(failure) => Err(failure),
-        None => match check {
+    let hidden = match check {
+        Some(_) => None,
+        None => hidden(server, &context, unusable.is_none(), stdin),
+    };
+    let outcome = match (hidden, unusable) {
+        (Some(outcome), _) => {
+            used.set(true);
+            outcome
+        }
+        (None, Some(failure)) => Err(failure),
+        (None, None) => match check {
             Some(handler) => {
                 // The cookie decides.
                 used.set(true);
@@ -168,6 +187,63 @@ pub(super) fn respond_by(
     finish(outcome.unwrap_or_else(|failure| failed(&failure)))
         .or_else(|err| finish(failed(&err.into())))
         .unwrap_or_else(|_| last_resort())
+}
+
+/// The answer of the page that [`Server::hidden`] adds; `None` if the request is for another
+/// one, or if the page is missing at the moment.
+fn hidden(
+    server: &Server<'_>,
+    context: &Arc<Context>,
+    is_usable: bool,
+    stdin: &mut impl Read,
+) -> Option<Result<Response, Failure>> {
+    let page = server.hidden.as_ref()?;
+    let is_asked = context.mount.path() == page.path.as_bytes() && context.guarded.is_none();
+    is_asked.then(|| look(page, context, is_usable, stdin))?
+}
+
+#[cold]
+#[inline(never)]
+fn look(
+    page: &Hidden<'_>,
+    context: &Arc<Context>,
+    is_usable: bool,
+    stdin: &mut impl Read,
+) -> Option<Result<Response, Failure>> {
+    let Context {
+        config,
+        vars,
+        mount,
+        ..
+    } = context.as_ref();
+    let redirects = is_usable && config.cookie_path.is_none() && mount.canonical_url().is_some();
+    if vars.error_document().is_some() || redirects {
+        return None;
+    }
+    let mut head = gateway::head(vars, mount).ok()?;
+    match head.method {
+        Method::GET | Method::HEAD => {}
+        Method::POST if (page.takes_form)(context) => {
+            if let Err(err) = check_origin(vars, config.trust_proxy) {
+                return Some(Err(err.into()));
+            }
+        }
+        _ => return None,
+    }
+    let limit = config.max_content_length;
+    let body = BodyLength::new(&head.method, vars, limit)
+        .and_then(|length| gateway::read_body(length, limit, stdin));
+    let body = match body {
+        Ok(body) => body,
+        Err(err) => return Some(Err(err.into())),
+    };
+    head.extensions.insert(Arc::clone(context));
+    let request = Request::from_parts(head, body);
+    let (mut session, _) = lazy_session(context);
+    match (page.handler)(&request, &mut session) {
+        Err(Error(Failure::NotFound)) => None,
+        outcome => Some(outcome.map_err(|err| err.0)),
+    }
 }
 
 /// The answer to a web server that asks about another request: see [`Server::check`].
@@ -390,28 +466,10 @@ fn save(
     Ok(())
 }
 
-/// Logs a setting because of which browsers drop the cookie or do not send it back.
+/// Logs the settings because of which browsers drop the cookie or do not send it back.
 fn log_dropped_cookie(context: &Context) {
-    let config = &context.config;
-    if let Some(path) = &config.cookie_path
-        && !path.covers(context.mount.base())
-    {
-        gateway::log(format_args!(
-            "SESSION_COOKIE_PATH {} does not fit the path of this site \"{}\": browsers do not send \
-             the cookie back",
-            path.as_str(),
-            context.mount.cookie_path()
-        ));
-    }
-    if let Some(domain) = &config.cookie.domain {
-        let site = Site::new(&context.vars, config.trust_proxy);
-        if !domain.covers(&site.host) {
-            gateway::log(format_args!(
-                "SESSION_COOKIE_DOMAIN {} does not fit this site's host \"{}\": browsers drop the cookie",
-                domain.as_str(),
-                site.host.escape_ascii()
-            ));
-        }
+    for dropped in context.dropped_cookies() {
+        gateway::log(dropped);
     }
 }
 

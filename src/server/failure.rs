@@ -161,7 +161,7 @@ impl Failure {
     }
 
     /// The reason for the author of the program, who has set `DEBUG`.
-    pub(super) fn detail(&self) -> Option<String> {
+    pub(crate) fn detail(&self) -> Option<String> {
         self.form_error()
             .map(FormError::to_string)
             .or_else(|| self.reason())

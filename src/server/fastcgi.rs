@@ -43,6 +43,7 @@ impl Server<'_> {
                     self,
                     config,
                     vars,
+                    settings.started(),
                     Asked {
                         role,
                         interface: Interface::FastCgi,

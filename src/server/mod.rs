@@ -35,6 +35,8 @@ use crate::gateway::{
 use crate::session::{Login, Session};
 
 pub(crate) use context::Context;
+#[cfg(feature = "program")]
+pub(crate) use context::DroppedCookie;
 pub use error_page::ErrorPage;
 pub(crate) use failure::Failure;
 pub use failure::{Error, FormError};
@@ -53,7 +55,7 @@ pub use routes::UrlError;
 #[cfg(all(test, feature = "program"))]
 pub(crate) use templates::render_from;
 #[cfg(feature = "program")]
-pub(crate) use templates::{TemplateError, render_own};
+pub(crate) use templates::{TemplateError, render_own, render_own_from};
 #[cfg(feature = "templates")]
 pub use templates::{Variables, render};
 
@@ -122,6 +124,14 @@ pub struct Server<'h> {
     check_login: Option<Arc<context::CheckLogin>>,
     /// The handler of FastCGI's role Authorizer.
     authorizer: Option<Handler<'h>>,
+    hidden: Option<Hidden<'h>>,
+}
+
+/// A page that is missing most of the time: see [`Server::hidden`].
+struct Hidden<'h> {
+    path: &'static str,
+    takes_form: fn(&Context) -> bool,
+    handler: Handler<'h>,
 }
 
 impl<'h> Server<'h> {
@@ -151,6 +161,7 @@ impl<'h> Server<'h> {
             templates: &[],
             check_login: None,
             authorizer: None,
+            hidden: None,
         }
     }
 
@@ -316,6 +327,24 @@ impl<'h> Server<'h> {
         self
     }
 
+    /// Adds a page for GET and HEAD, and for POST if `takes_form` says so, which also works
+    /// if the settings cannot be used. If `handler` returns the status 404, the answer is that
+    /// to a request for any path without a page. The session of the page is not saved.
+    #[cfg(feature = "program")]
+    pub(crate) fn hidden(
+        mut self,
+        path: &'static str,
+        takes_form: fn(&Context) -> bool,
+        handler: impl Fn(&Request, &mut Session) -> Result<Response, Error> + 'h,
+    ) -> Self {
+        self.hidden = Some(Hidden {
+            path,
+            takes_form,
+            handler: Box::new(handler),
+        });
+        self
+    }
+
     #[expect(
         clippy::expect_used,
         reason = "only a request clones the Arc, and `self` is built"
@@ -424,7 +453,7 @@ impl<'h> Server<'h> {
     }
 
     /// The context of a request with these meta-variables.
-    #[cfg(test)]
+    #[cfg(feature = "program")]
     pub(crate) fn context_of(&self, vars: MetaVariables) -> Context {
         Context {
             #[cfg(feature = "templates")]

@@ -181,6 +181,23 @@ pub(crate) fn render_own(
     Ok(Some(shown(context, rendered)))
 }
 
+/// As [`render_own`], but an undefined variable is returned and not logged.
+///
+/// # Errors
+///
+/// The file cannot be rendered.
+#[cfg(feature = "program")]
+pub(crate) fn render_own_from(
+    context: &Context,
+    file: &str,
+    variables: &Value,
+) -> Result<Option<Rendered>, TemplateError> {
+    match own_folder(context, file, file)? {
+        None => Ok(None),
+        own => render_from(own, context, file, variables).map(Some),
+    }
+}
+
 /// The owner's folder of templates; `None` if it does not exist, or does not have `name`.
 /// Most sites have no such folder: then nothing else is checked.
 fn own_folder(
@@ -230,7 +247,7 @@ pub(crate) struct Rendered {
     pub(crate) document: String,
     /// The first undefined variable, which was rendered as nothing, as in Flask: file,
     /// line and name.
-    undefined: Option<String>,
+    pub(crate) undefined: Option<String>,
 }
 
 /// Renders a template, and each that it includes: from the owner's folder `own`, or, if

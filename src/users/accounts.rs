@@ -13,7 +13,7 @@ use crate::server::Failure;
 /// An empty file in the state folder which records that there was a users file. If the
 /// users file is missing later, an upload may have deleted it before writing it anew,
 /// and nobody may log in by any name meanwhile.
-const MARKER: &str = "users.seen";
+pub(crate) const MARKER: &str = "users.seen";
 
 /// Who can log in.
 pub(crate) enum Accounts {
@@ -63,6 +63,20 @@ impl Accounts {
     ///
     /// [`AccountsError`]: then nobody can log in, and no session is a login.
     pub(crate) fn of(config: &Config) -> Result<Self, AccountsError> {
+        Self::find(config, TooOpen::Corrected)
+    }
+
+    /// As [`Accounts::of`], but nothing is recorded or corrected.
+    ///
+    /// # Errors
+    ///
+    /// As [`Accounts::of`].
+    #[cfg(feature = "program")]
+    pub(crate) fn look(config: &Config) -> Result<Self, AccountsError> {
+        Self::find(config, TooOpen::Refused)
+    }
+
+    fn find(config: &Config, too_open: TooOpen) -> Result<Self, AccountsError> {
         let file = match config.users_file() {
             Ok(file) => file,
             // Where no state folder exists, there is no users file in it.
@@ -75,8 +89,9 @@ impl Accounts {
             let users = users.ok_or_else(|| AccountsError::NamedMissing(file.path().to_owned()))?;
             // The setting may be missing later, such as while signet.toml is uploaded anew.
             // Until then it stands in for a marker that cannot be written.
-            if let Ok(folder) = config.state_folder()
-                && is_marked(folder).is_ok_and(|is_marked| !is_marked)
+            if too_open == TooOpen::Corrected
+                && let Ok(folder) = config.state_folder()
+                && is_marked(folder, too_open).is_ok_and(|is_marked| !is_marked)
             {
                 let _ = mark(folder);
             }
@@ -85,12 +100,12 @@ impl Accounts {
         let folder = config
             .state_folder()
             .map_err(|err| AccountsError::Place(UsersFileError::StateDir(err.clone())))?;
-        let is_marked = is_marked(folder).map_err(AccountsError::Marker)?;
+        let is_marked = is_marked(folder, too_open).map_err(AccountsError::Marker)?;
         match users {
             None if is_marked => Err(AccountsError::Missing(file.path().to_owned())),
             None => Ok(Self::Demo),
             Some(users) => {
-                if !is_marked {
+                if !is_marked && too_open == TooOpen::Corrected {
                     mark(folder).map_err(AccountsError::Marker)?;
                 }
                 Ok(users)
@@ -99,8 +114,8 @@ impl Accounts {
     }
 }
 
-fn is_marked(folder: &TrustedFolder) -> Result<bool, FileError> {
-    folder.has_own(MARKER, TooOpen::Corrected)
+fn is_marked(folder: &TrustedFolder, too_open: TooOpen) -> Result<bool, FileError> {
+    folder.has_own(MARKER, too_open)
 }
 
 fn mark(folder: &TrustedFolder) -> Result<(), FileError> {

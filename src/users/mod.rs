@@ -23,6 +23,8 @@ pub mod slots;
 pub mod store;
 pub mod upload;
 
+#[cfg(feature = "program")]
+pub(crate) use accounts::MARKER;
 pub(crate) use accounts::{Accounts, AccountsError};
 #[cfg(feature = "program")]
 pub(crate) use change::{PasswordChange, change_password, check_changeable};

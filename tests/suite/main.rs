@@ -24,6 +24,7 @@ mod cookie_attributes;
 mod cookie_policy;
 mod cost;
 mod deploy;
+mod doctor;
 mod documents;
 mod downloads;
 mod fastcgi;

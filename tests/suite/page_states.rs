@@ -8,6 +8,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, UNIX_EPOCH};
 
 use signet::gateway::Language;
 use signet::http::Method;
@@ -30,7 +31,7 @@ const CROSS_SITE: (&str, &str) = ("Sec-Fetch-Site", "cross-site");
 type State = (&'static str, u16, fn(&mut Browser<'_>) -> Response);
 
 #[rustfmt::skip]
-const STATES: [State; 48] = [
+const STATES: [State; 54] = [
     ("index",                         200, |browser| browser.users().get("/")),
     ("index-logged-in",               200, |browser| browser.ada().get("/")),
     ("index-logged-in-demo",          200, |browser| browser.demo().post("/login", &[("username", "ada")])),
@@ -78,6 +79,12 @@ const STATES: [State; 48] = [
     ("503-setting",                   503, |browser| browser.set("SESION_TYPE", "cookie").get("/")),
     ("503-users-file",                503, |browser| browser.users().without_users().get("/login")),
     ("503-no-folder",                 503, |browser| browser.without_folder().set("SESSION_TYPE", "filesystem").get("/")),
+    ("503-doctor-on",                 503, |browser| browser.with_doctor_on("").set("SESION_TYPE", "cookie").get("/")),
+    ("doctor",                        200, |browser| browser.with_doctor_on("").get("/doctor")),
+    ("doctor-users",                  200, |browser| browser.set("DOCTOR_USERS", r#"["ada"]"#).guarding(&["a.txt"]).ada().get("/doctor?cookie=1")),
+    ("doctor-word",                   200, |browser| browser.with_doctor_on("a long word").set("SESION_TYPE", "cookie").get("/doctor")),
+    ("doctor-wrong-word",             403, |browser| browser.with_doctor_on("a long word").post("/doctor", &[("word", "another word")])),
+    ("doctor-right-word",             200, |browser| browser.with_file("users", "ada:x\n\nbob\n").with_doctor_on("a long word").set("SESION_TYPE", "cookie").post("/doctor", &[("word", "a long word")])),
     ("503-folder",                    503, |browser| browser.set("STATE_DIR", "/tmp/signet").set("SESSION_TYPE", "filesystem").get("/")),
 ];
 
@@ -123,6 +130,16 @@ impl<'s> Browser<'s> {
 
     fn with_file(&mut self, name: &str, text: &str) -> &mut Self {
         self.state.write(name, text, 0o600);
+        self
+    }
+
+    /// A file that opens the doctor's page at the time of the client.
+    fn with_doctor_on(&mut self, word: &str) -> &mut Self {
+        let path = self.state.write("doctor.on", word, 0o600);
+        let file = fs::File::options().write(true).open(path);
+        let at = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+        file.and_then(|file| file.set_modified(at))
+            .expect("set its time");
         self
     }
 

@@ -12,7 +12,7 @@ const DURATION: Duration = Duration::from_secs(1);
 
 /// An attempt that runs alone. Dropping it waits until the second is over.
 #[derive(Debug)]
-pub(super) struct Alone {
+pub(crate) struct Alone {
     began: Instant,
     /// The state folder, which can be locked without being writable; `None` if it
     /// cannot. Then attempts take a second each, but may run at the same time.
@@ -21,7 +21,7 @@ pub(super) struct Alone {
 
 impl Alone {
     /// `None` if another attempt runs.
-    pub(super) fn begin(folder: Option<&TrustedFolder>) -> Option<Self> {
+    pub(crate) fn begin(folder: Option<&TrustedFolder>) -> Option<Self> {
         let began = Instant::now();
         let folder = folder.and_then(|folder| folder.open(Readers::Anybody).ok()?);
         let folder = folder.map(File::from);

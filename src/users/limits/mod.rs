@@ -52,7 +52,7 @@ use crate::log::log;
 use crate::session::key::Key;
 #[cfg(feature = "redis")]
 use crate::session::redis::{Client, RedisUrl};
-use alone::Alone;
+pub(crate) use alone::Alone;
 use attempt::{Cells, Counted};
 use files::CounterFile;
 #[cfg(feature = "redis")]

@@ -112,7 +112,8 @@ fn commands(cookie: &str) -> [Vec<&str>; 8] {
 
 /// Commands that read nothing that requests left, each with its subcommands, and those
 /// that have rows of their own in these tests.
-const OTHERS: [&[&str]; 5] = [
+const OTHERS: [&[&str]; 6] = [
+    &["doctor"],
     &["fastcgi"],
     &["key", "new"],
     &["print"],
@@ -209,7 +210,8 @@ fn commands_of_another_user_name_the_owner_and_change_nothing() {
         for (way, program, vars) in ways {
             for user in [root, SOMEBODY] {
                 let request = vec!["request", "GET", "/"];
-                for arguments in commands(&cookie).into_iter().chain([request]) {
+                let others = [request, vec!["doctor"]];
+                for arguments in commands(&cookie).into_iter().chain(others) {
                     let run = run_as(user, program, &arguments, vars);
                     let name = format!("{way}, {}: {arguments:?}: {run:?}", user.uid);
                     assert!(run.err.contains(remedy), "{name}");

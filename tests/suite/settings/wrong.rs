@@ -38,6 +38,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("DEBUG",                      "\"on\"",           "maybe"),
     ("DEBUG",                      "[]",               "[]"),
     ("DEMO_NOTE",                  "\"no\"",           "perhaps"),
+    ("DOCTOR_USERS",               "\"alice\"",        "alice"),
+    ("DOCTOR_USERS",               "[1]",              "[1]"),
     ("PASSWORD_CHANGE",            "\"no\"",           "perhaps"),
     ("GUARD_DIR",                  "\"private\"",      "~/private"),
     ("GUARD_DIR",                  "{}",               "./private"),

@@ -1,0 +1,224 @@
+//! Who may see the doctor's page: everybody while there is neither a key nor users, or for
+//! an hour after a file `doctor.on` was put beside the program or into the state folder. A
+//! word in this file also opens paths and the texts of the log, to whoever knows it.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::examine::may_exist;
+use crate::config::{Config, ConfigProblem, Survey};
+use crate::files::trusted::{Anywhere, Readers, TrustedFile};
+use crate::files::{FileError, FileProblem};
+use crate::gateway::log;
+use crate::server::Context;
+use crate::session::cookie::{self, CookieSettings};
+use crate::users::MARKER;
+use crate::users::limits::Alone;
+
+/// The name of the file.
+pub(super) const FILE_NAME: &str = "doctor.on";
+
+/// How long it works, in seconds.
+const HOUR: u64 = 3600;
+
+/// How far its time may be ahead of the clock, in seconds: of a file server, for example.
+const SKEW: u64 = 120;
+
+/// The most bytes of the file.
+const MAX_FILE: usize = 1024;
+
+/// The fewest characters of a word.
+pub(super) const FEWEST: usize = 8;
+
+/// The end of the name of the cookie that stands for the word, after that of the session's.
+const SUFFIX: &str = "_doctor";
+
+/// A file `doctor.on` that works at the moment.
+pub(in crate::app) struct Door {
+    word: Word,
+    /// Until when it works, in Unix seconds.
+    until: u64,
+    /// What nobody knows who cannot see the file.
+    identity: [u8; 32],
+}
+
+/// The word in the file.
+enum Word {
+    /// The file is empty.
+    None,
+    /// Other users can read it, or visitors may.
+    Exposed,
+    Short,
+    Known(String),
+}
+
+/// What becomes of a word that a visitor typed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Tried {
+    Right,
+    Wrong,
+    /// Another attempt is made at the moment.
+    Later,
+}
+
+impl Door {
+    /// The door of a request with these settings. What cannot be used is logged.
+    pub(in crate::app) fn of(context: &Context, config: &Config) -> Option<Self> {
+        let beside = |path: PathBuf| Some(path.parent()?.join(FILE_NAME));
+        let program = std::fs::read_link("/proc/self/exe").ok().and_then(beside);
+        let script = context.started.script.clone().and_then(beside);
+        let in_state_dir = config.state_dir().map(|dir| dir.join(FILE_NAME));
+        let places = [in_state_dir, program, script];
+        let mut doors = places.into_iter().flatten().filter_map(|path| {
+            let opened = Self::open(&path, config.euid(), context.now);
+            opened.unwrap_or_else(|err| {
+                log(format_args!("{err}; it does not open the doctor's page"));
+                None
+            })
+        });
+        doors.next()
+    }
+
+    fn open(path: &Path, euid: u32, now: u64) -> Result<Option<Self>, FileError> {
+        if !may_exist(path) {
+            return Ok(None);
+        }
+        let file = match TrustedFile::find(path, euid, &Anywhere) {
+            Err(err) if err.problem == FileProblem::Missing => return Ok(None),
+            file => file?,
+        };
+        let opened = file.open(Readers::Anybody)?;
+        let changed = u64::try_from(opened.meta.mtime()).unwrap_or_default();
+        let until = changed.saturating_add(HOUR);
+        if now >= until || changed > now.saturating_add(SKEW) {
+            return Ok(None);
+        }
+        let bytes = opened.read(MAX_FILE);
+        let bytes = bytes.map_err(|problem| FileError::new(path, problem))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let word = match text.chars().count() {
+            0 => Word::None,
+            _ if file.open(Readers::Trusted).is_err() => Word::Exposed,
+            length if length < FEWEST => Word::Short,
+            _ => Word::Known(text.to_owned()),
+        };
+        let meta = opened.meta;
+        let numbers = [
+            meta.dev(),
+            meta.ino(),
+            meta.ctime().cast_unsigned(),
+            meta.ctime_nsec().cast_unsigned(),
+        ];
+        let mut identity = [0; 32];
+        for (bytes, number) in identity.chunks_exact_mut(8).zip(numbers) {
+            bytes.copy_from_slice(&number.to_be_bytes());
+        }
+        Ok(Some(Self {
+            word,
+            until,
+            identity,
+        }))
+    }
+
+    /// Whether there is a word to type.
+    pub(super) fn has_word(&self) -> bool {
+        matches!(self.word, Word::Known(_))
+    }
+
+    /// Whether the file has a word that others can read.
+    pub(super) fn is_exposed(&self) -> bool {
+        matches!(self.word, Word::Exposed)
+    }
+
+    /// Whether the word in the file is too short.
+    pub(super) fn is_short(&self) -> bool {
+        matches!(self.word, Word::Short)
+    }
+
+    /// Compares a word that a visitor typed. One attempt at a time, which takes a second.
+    pub(super) fn try_word(&self, config: &Config, typed: &str) -> Tried {
+        let Word::Known(word) = &self.word else {
+            return Tried::Wrong;
+        };
+        let Some(_alone) = Alone::begin(config.state_folder().ok()) else {
+            return Tried::Later;
+        };
+        // In constant time: the codes say nothing about the words.
+        let typed = self.code(typed.trim()).finalize().into_bytes();
+        match self.code(word).verify_slice(&typed) {
+            Ok(()) => Tried::Right,
+            Err(_) => Tried::Wrong,
+        }
+    }
+
+    /// The `Set-Cookie` value of a browser in which the word was typed.
+    pub(super) fn cookie(&self, context: &Context) -> Option<String> {
+        let Word::Known(word) = &self.word else {
+            return None;
+        };
+        let value = base16ct::lower::encode_string(&self.code(word).finalize().into_bytes());
+        let scope = context.cookie_scope();
+        cookie::line(&settings(context), scope, value, Some(self.until)).ok()
+    }
+
+    /// Whether the request has that cookie. It cannot be guessed, not even by trying words.
+    pub(in crate::app) fn knows(&self, context: &Context) -> bool {
+        let Word::Known(word) = &self.word else {
+            return false;
+        };
+        let name = settings(context).name;
+        let headers = context.vars.all("HTTP_COOKIE");
+        let mut values = headers.flat_map(|header| cookie::values_of(&name, header));
+        let mut bytes = [0; 32];
+        values
+            .next()
+            .and_then(|value| base16ct::lower::decode(value, &mut bytes).ok())
+            .is_some_and(|given| self.code(word).verify_slice(given).is_ok())
+    }
+
+    /// A code of the word, from which it cannot be computed, for this file.
+    fn code(&self, word: &str) -> Hmac<Sha256> {
+        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+        let mut code = <Hmac<Sha256> as KeyInit>::new_from_slice(word.as_bytes()).expect("a key");
+        code.update(b"signet doctor");
+        code.update(&self.identity);
+        code
+    }
+}
+
+fn settings(context: &Context) -> CookieSettings {
+    context.config.cookie.beside(SUFFIX)
+}
+
+/// Whether it is certain that there is neither a key nor users: nothing has to be protected.
+pub(super) fn has_nothing_to_protect(survey: &Survey) -> bool {
+    let config = &survey.config;
+    // What stands in a file that cannot be read is not known.
+    let is_unknown = survey.mistakes.iter().any(|err| match err.problem {
+        ConfigProblem::Syntax { .. } | ConfigProblem::NotText(_) | ConfigProblem::File(_) => true,
+        ConfigProblem::Unknown { .. }
+        | ConfigProblem::Value(_)
+        | ConfigProblem::Conflict(_)
+        | ConfigProblem::Exposed
+        | ConfigProblem::Folder(_)
+        | ConfigProblem::SecretInProgram => false,
+    });
+    if is_unknown || config.names_key() || config.names_users_file() || config.login_url.is_some() {
+        return false;
+    }
+    let given = config.given_state_dir().or(config.state_dir());
+    let candidates = survey.candidates.iter().map(|(_, found)| match found {
+        Ok(folder) => folder.path(),
+        Err(err) => err.path.as_path(),
+    });
+    let mut folders = given.into_iter().chain(candidates);
+    !folders.any(|folder| {
+        ["secret_key", "retired_keys", "users", MARKER]
+            .iter()
+            .any(|name| may_exist(&folder.join(name)))
+    })
+}

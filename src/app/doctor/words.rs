@@ -1,0 +1,601 @@
+//! A finding in words: what it means, and the next step of an owner who has only FTP and of
+//! one who has a shell. Commands for a shell are the same in every language.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use super::finding::{Address, Clock, Connection, Cookies, Finding, Guard, Key, Limits};
+use super::finding::{Pages, Sessions, Settings, Start, StateFolder, Users};
+use crate::app::advice::Advice;
+use crate::app::remedy::{Remedy, Steps};
+use crate::app::texts::OwnerTexts;
+use crate::config::{KeyError, StateDirError, StateDirSource, XSendfile};
+use crate::files::accounts::user_name;
+use crate::files::shared::ChangeError;
+use crate::files::{FileError, FileProblem};
+use crate::gateway::Interface;
+use crate::server::DroppedCookie;
+use crate::session::key::KeyFileError;
+use crate::session::store::StoreError;
+
+/// A finding in words. What does not apply is empty.
+#[derive(Default)]
+pub(super) struct Words {
+    /// What it means.
+    pub(super) text: String,
+    /// The next step with FTP.
+    pub(super) ftp: String,
+    /// The next step with a shell: a command.
+    pub(super) shell: String,
+    /// Paths, or the text of the log.
+    pub(super) detail: String,
+    /// Lists of steps, for several kinds of hosts.
+    pub(super) remedies: Vec<Steps>,
+}
+
+impl Words {
+    fn of(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            ..Self::default()
+        }
+    }
+
+    fn steps(mut self, ftp: impl Into<String>, shell: impl Into<String>) -> Self {
+        self.ftp = ftp.into();
+        self.shell = shell.into();
+        self
+    }
+
+    fn detail(mut self, detail: impl Display) -> Self {
+        self.detail = detail.to_string();
+        self
+    }
+}
+
+/// Says findings in one language.
+pub(super) struct Speech {
+    pub(super) advice: Advice,
+    /// Whether commands have paths, not only names.
+    pub(super) has_paths: bool,
+}
+
+impl Speech {
+    fn t(&self) -> &'static OwnerTexts {
+        self.advice.t
+    }
+
+    /// The subject of a finding.
+    pub(super) fn subject(&self, finding: &Finding) -> &'static str {
+        let t = self.t();
+        match finding {
+            Finding::Version => t.subject_version,
+            Finding::Start(_) => t.subject_start,
+            Finding::Address(_) => t.subject_address,
+            Finding::Connection(_) => t.subject_connection,
+            Finding::Cookies(_) => t.subject_cookies,
+            Finding::Clock(_) => t.subject_clock,
+            Finding::Settings(_) => t.subject_settings,
+            Finding::StateFolder(_) => t.subject_state_folder,
+            Finding::Key(_) => t.subject_key,
+            Finding::Sessions(_) => t.subject_sessions,
+            Finding::Users(_) => t.subject_users,
+            Finding::Pages(_) => t.subject_pages,
+            Finding::Guard(_) => t.subject_guard,
+            Finding::Limits(_) => t.subject_limits,
+        }
+    }
+
+    pub(super) fn words(&self, finding: &Finding) -> Words {
+        match finding {
+            Finding::Version => {
+                let (arch, system) = (std::env::consts::ARCH, std::env::consts::OS);
+                Words::of(format!(
+                    "signet {}, {arch}-{system}",
+                    env!("CARGO_PKG_VERSION")
+                ))
+            }
+            Finding::Start(start) => self.start(start),
+            Finding::Address(address) => self.address(address),
+            Finding::Connection(connection) => self.connection(connection),
+            Finding::Cookies(cookies) => self.cookies(cookies),
+            Finding::Clock(clock) => self.clock(clock),
+            Finding::Settings(settings) => self.settings(settings),
+            Finding::StateFolder(folder) => self.state_folder(folder),
+            Finding::Key(key) => self.key(key),
+            Finding::Sessions(sessions) => self.sessions(sessions),
+            Finding::Users(users) => self.users(users),
+            Finding::Pages(pages) => self.pages(pages),
+            Finding::Guard(guard) => self.guard(guard),
+            Finding::Limits(limits) => self.limits(limits),
+        }
+    }
+
+    fn start(&self, start: &Start) -> Words {
+        let t = self.t();
+        let by = |by: &Interface| match by {
+            Interface::Cgi => t.by_cgi,
+            Interface::FastCgi => t.by_fastcgi,
+            Interface::CommandLine => t.in_a_shell,
+        };
+        match start {
+            Start::AsOwner { by: how, user } => {
+                Words::of((t.started_as_owner)(by(how), &user_name(*user)))
+            }
+            Start::Installed { by: how, user } => {
+                Words::of((t.started_as)(by(how), &user_name(*user)))
+            }
+            Start::AsOther {
+                by: how,
+                user,
+                owner,
+            } => {
+                let (user, owner) = (user_name(*user), user_name(*owner));
+                Words::of((t.started_as_other)(by(how), &user, &owner))
+                    .steps(t.ask_for_suexec, format!("chown {user} {}", self.program()))
+            }
+            Start::AsRoot { by: how } => Words::of((t.started_as_root)(by(how)))
+                .steps(t.ask_for_another_user, format!("ls -l {}", self.program())),
+            Start::Replaceable(err) => self.file(err),
+        }
+    }
+
+    /// This program, for commands.
+    fn program(&self) -> String {
+        let program = std::fs::read_link("/proc/self/exe").ok();
+        program.map_or_else(|| "signet.cgi".to_owned(), |path| self.path(&path))
+    }
+
+    fn address(&self, address: &Address) -> Words {
+        let t = self.t();
+        match address {
+            Address::ByPath { base } => Words::of((t.address_by_path)(base)),
+            Address::ByQuery { base } => Words::of((t.address_by_query)(base))
+                .steps(t.use_htaccess, "signet print htaccess > .htaccess"),
+            Address::Chosen { base } => {
+                let line = format!("APPLICATION_ROOT = \"{base}\"");
+                let ftp = (t.add_setting)(&line);
+                Words::of((t.address_chosen)(base)).steps(ftp, self.set(&line))
+            }
+        }
+    }
+
+    /// A command that adds a line to the settings file.
+    fn set(&self, line: &str) -> String {
+        format!("echo '{line}' >> signet.toml")
+    }
+
+    fn connection(&self, connection: &Connection) -> Words {
+        let t = self.t();
+        match connection {
+            Connection::Https => Words::of(t.connection_https),
+            Connection::Local => Words::of(t.connection_local),
+            Connection::Http => {
+                Words::of(t.connection_http).steps(t.switch_on_https, "certbot --help")
+            }
+            Connection::UnusedProxy { field } => {
+                let line = "TRUST_PROXY = true";
+                let ftp = (t.trust_proxy)(line);
+                Words::of((t.proxy_not_trusted)(field)).steps(ftp, self.set(line))
+            }
+            Connection::SilentProxy { field } => Words::of((t.proxy_is_silent)(field)).steps(
+                (t.remove_setting)("TRUST_PROXY"),
+                "grep TRUST_PROXY signet.toml",
+            ),
+            Connection::SecureByHttp => Words::of(t.secure_by_http)
+                .steps(t.switch_on_https, "grep SESSION_COOKIE_SECURE signet.toml"),
+        }
+    }
+
+    fn cookies(&self, cookies: &Cookies) -> Words {
+        let t = self.t();
+        match cookies {
+            Cookies::Unchecked => Words::of(t.cookie_unchecked),
+            Cookies::Back => Words::of(t.cookie_back),
+            Cookies::Lost => Words::of(t.cookie_lost).steps(t.allow_cookies, "signet doctor"),
+            Cookies::Dropped(dropped) => {
+                let (setting, site) = match dropped {
+                    DroppedCookie::Path { site, .. } => ("SESSION_COOKIE_PATH", site),
+                    DroppedCookie::Domain { site, .. } => ("SESSION_COOKIE_DOMAIN", site),
+                };
+                Words::of((t.cookie_dropped)(setting, site))
+                    .steps(
+                        (t.remove_setting)(setting),
+                        format!("grep {setting} signet.toml"),
+                    )
+                    .detail(dropped)
+            }
+        }
+    }
+
+    fn clock(&self, clock: &Clock) -> Words {
+        let t = self.t();
+        match clock {
+            Clock::Now(now) => Words::of((t.clock_now)(&utc(*now))),
+            Clock::BeforeProgram { now, program } => {
+                Words::of((t.clock_before_program)(&utc(*now), &utc(*program)))
+                    .steps(t.ask_for_clock, "timedatectl set-ntp true")
+            }
+        }
+    }
+
+    fn settings(&self, settings: &Settings) -> Words {
+        let t = self.t();
+        match settings {
+            Settings::File(path) => {
+                Words::of((t.settings_read)(&name(path))).detail(path.display())
+            }
+            Settings::NoFile => Words::of(t.settings_default),
+            Settings::Mistake(err) => Words::of(self.advice.settings(err))
+                .steps(t.correct_settings, "signet doctor")
+                .detail(err),
+            Settings::Unread(path) => Words::of(t.settings_unread)
+                .steps(
+                    t.move_settings,
+                    format!("mv {} ~/.signet/", self.path(path)),
+                )
+                .detail(path.display()),
+            Settings::Debug => Words::of(t.debug_is_on).steps(
+                (t.remove_setting)("DEBUG"),
+                "sed -i '/^DEBUG/d' signet.toml",
+            ),
+            Settings::RefusedFallback(reason) => Words::of(t.fallback_refused)
+                .steps(
+                    (t.remove_setting)("SECRET_KEY_FALLBACKS"),
+                    "grep SECRET_KEY_FALLBACKS signet.toml",
+                )
+                .detail(reason),
+        }
+    }
+
+    fn state_folder(&self, folder: &StateFolder) -> Words {
+        let t = self.t();
+        match folder {
+            StateFolder::Used {
+                path,
+                exists,
+                file_system,
+            } => {
+                let text = match exists {
+                    true => (t.folder_used)(&name(path), file_system),
+                    false => (t.folder_will_be_made)(&name(path), file_system),
+                };
+                Words::of(text).detail(path.display())
+            }
+            StateFolder::Spare { source, path } => {
+                Words::of((t.folder_spare)(self.source(*source))).detail(path.display())
+            }
+            StateFolder::Candidate {
+                source,
+                error,
+                has_other,
+            } => {
+                let (problem, ftp) = self.advice.file_words(error);
+                let text = (t.folder_not_used)(self.source(*source), &problem);
+                let words = Words::of(text).detail(error);
+                match has_other {
+                    true => words,
+                    false => words.steps(self.step(error, ftp), self.command(error)),
+                }
+            }
+            StateFolder::None(err) => {
+                let (text, remedies) = self.advice.folder(err, t.secret_key, Remedy::FOR_THE_KEY);
+                self.folder(err, text, remedies)
+            }
+            StateFolder::Fault(err) => self.file(err),
+            StateFolder::Full { path, bytes, files } => {
+                let files = files.map_or_else(|| "?".to_owned(), |files| files.to_string());
+                Words::of((t.disk_full)(*bytes, &files))
+                    .steps(
+                        t.make_room,
+                        format!("df -h {0}; df -i {0}", self.path(path)),
+                    )
+                    .detail(path.display())
+            }
+        }
+    }
+
+    fn folder(&self, err: &StateDirError, text: String, remedies: &[Remedy]) -> Words {
+        let command = match err {
+            StateDirError::Named { error, .. } => self.command(error),
+            StateDirError::NoneFound(_) => "install -d -m 700 ~/.signet".to_owned(),
+        };
+        let step = match remedies.is_empty() {
+            true => self.t().do_as_said,
+            false => self.t().follow_steps,
+        };
+        let mut words = Words::of(text).steps(step, command).detail(err);
+        words.remedies = self.advice.in_order(remedies);
+        words
+    }
+
+    fn source(&self, source: StateDirSource) -> &'static str {
+        let t = self.t();
+        match source {
+            StateDirSource::StateDirectory => t.in_state_directory,
+            StateDirSource::XdgStateHome => t.in_xdg_state_home,
+            StateDirSource::Home => t.in_home,
+            StateDirSource::System => Remedy::SYSTEM_FOLDER,
+        }
+    }
+
+    fn key(&self, key: &Key) -> Words {
+        let t = self.t();
+        match key {
+            Key::InSettings => Words::of(t.key_in_settings),
+            Key::InFile { path, mode } => {
+                Words::of((t.key_in_file)(&name(path), *mode)).detail(path.display())
+            }
+            Key::NotYet => Words::of(t.key_not_yet),
+            Key::Fault(err) => {
+                let command = match err.as_ref() {
+                    KeyError::File(err) | KeyError::NamedFile(err) | KeyError::Retired(err) => {
+                        match err {
+                            KeyFileError::File(err) => self.command(err),
+                            KeyFileError::Weak { path, .. } => {
+                                format!("rm {0} && signet key new {0}", self.path(path))
+                            }
+                            KeyFileError::Random(_) => "uname -r".to_owned(),
+                        }
+                    }
+                    KeyError::StateDir(err) => {
+                        let (text, remedies) =
+                            self.advice.folder(err, t.secret_key, Remedy::FOR_THE_KEY);
+                        return self.folder(err, text, remedies);
+                    }
+                    KeyError::Exposed(path) => format!("chmod 600 {}", self.path(path)),
+                    KeyError::Weak(_) | KeyError::WeakVariable(_) => "signet key new".to_owned(),
+                };
+                Words::of(self.advice.key(err))
+                    .steps(t.do_as_said, command)
+                    .detail(err)
+            }
+        }
+    }
+
+    fn sessions(&self, sessions: &Sessions) -> Words {
+        let t = self.t();
+        match sessions {
+            Sessions::InCookie => Words::of(t.sessions_in_cookie),
+            Sessions::InFiles => Words::of(t.sessions_in_files),
+            Sessions::InRedis => Words::of(t.sessions_in_redis),
+            Sessions::NoFolder(err) => {
+                let (text, remedies) = self.advice.folder(err, t.sessions, Remedy::FOR_SESSIONS);
+                self.folder(err, text, remedies)
+            }
+            Sessions::Folder(err) | Sessions::Store(StoreError::File(err)) => self.file(err),
+            Sessions::Store(
+                err @ (StoreError::Unavailable(_)
+                | StoreError::Refused { .. }
+                | StoreError::Damaged { .. }
+                | StoreError::TooLarge(_)
+                | StoreError::IdInUse),
+            ) => Words::of(t.redis_unavailable)
+                .steps(t.check_redis, "redis-cli ping")
+                .detail(err),
+        }
+    }
+
+    fn users(&self, users: &Users) -> Words {
+        let t = self.t();
+        match users {
+            Users::Demo => Words::of(t.users_demo).steps(t.make_users, "signet user add NAME"),
+            Users::OtherLogin => Words::of(t.users_of_other_login),
+            Users::File { path, count } => {
+                Words::of((t.users_in_file)(&name(path), *count)).detail(path.display())
+            }
+            Users::Fault(err) => Words::of(self.advice.accounts(err))
+                .steps(t.correct_users, "signet user check")
+                .detail(err),
+            Users::Line(problem) => Words::of((t.users_line)(problem.line))
+                .steps(t.correct_users_line, "signet user check")
+                .detail(problem),
+            Users::MoreLines(count) => Words::of((t.users_more_lines)(*count))
+                .steps(t.correct_users_line, "signet user check"),
+            Users::Readable { path, mode } => Words::of((t.users_readable)(*mode))
+                .steps(
+                    (t.set_permissions)(0o640),
+                    format!("chmod 640 {}", self.path(path)),
+                )
+                .detail(path.display()),
+            Users::Unchangeable(err) => {
+                let command = match err {
+                    ChangeError::File(err) => self.command(err),
+                    ChangeError::Denied { path, euid, .. } => {
+                        format!("chown {} {}", user_name(*euid), self.path(path))
+                    }
+                    ChangeError::ReadOnly { path, .. } => {
+                        format!("chmod u+w {}", self.path(path))
+                    }
+                };
+                Words::of((t.users_unchangeable)(&self.advice.unchangeable_users(err)))
+                    .steps((t.add_setting)("PASSWORD_CHANGE = false"), command)
+                    .detail(err)
+            }
+            Users::UnknownDoctor(name) => Words::of(t.unknown_doctor)
+                .steps(t.correct_settings, "signet user list")
+                .detail(format_args!("{name:?}")),
+        }
+    }
+
+    fn pages(&self, pages: &Pages) -> Words {
+        let t = self.t();
+        match pages {
+            Pages::BuiltIn => Words::of(t.pages_built_in),
+            Pages::Own { count } => Words::of((t.pages_own)(*count)),
+            Pages::Fault(err) => Words::of(self.advice.template(err))
+                .steps(
+                    t.correct_template,
+                    format!("signet print templates {}", err.file),
+                )
+                .detail(err),
+            Pages::Undefined(variable) => Words::of(t.page_undefined)
+                .steps(t.correct_template, "signet print templates")
+                .detail(variable),
+            Pages::NoFolder(path) => Words::of(t.no_templates_dir)
+                .steps(
+                    (t.remove_setting)("TEMPLATES_DIR"),
+                    format!("mkdir {}", self.path(path)),
+                )
+                .detail(path.display()),
+        }
+    }
+
+    fn guard(&self, guard: &Guard) -> Words {
+        let t = self.t();
+        match guard {
+            Guard::Nothing => Words::of(t.guard_nothing),
+            Guard::Folder { path, url } => Words::of((t.guard_folder)(url)).detail(path.display()),
+            Guard::Fault { setting, error } => {
+                let words = self.file(error);
+                let text = format!("{setting}: {}", words.text);
+                Words { text, ..words }
+            }
+            Guard::NoUsers => {
+                Words::of(t.guard_no_users).steps(t.make_users, "signet user add NAME")
+            }
+            Guard::Groups(err) => Words::of(self.advice.groups(err))
+                .steps(t.correct_groups, "signet user check")
+                .detail(err),
+            Guard::Served { path, url, .. } => Words::of((t.guard_served)(url))
+                .steps(t.move_guarded, format!("mv {} ~/private", self.path(path)))
+                .detail(path.display()),
+            Guard::Sent(server) => {
+                let (server, command) = match server {
+                    XSendfile::Lighttpd => ("lighttpd", "grep -r x-sendfile /etc/lighttpd"),
+                    XSendfile::Apache => ("Apache", "grep -ri XSendFile /etc/apache2"),
+                    XSendfile::Nginx => ("nginx", "grep -r internal /etc/nginx"),
+                };
+                Words::of((t.guard_sent)(server)).steps((t.remove_setting)("X_SENDFILE"), command)
+            }
+        }
+    }
+
+    fn limits(&self, limits: &Limits) -> Words {
+        let t = self.t();
+        match limits {
+            Limits::Known {
+                memory,
+                file,
+                seconds,
+            } => {
+                let number = |limit: &Option<u64>, unit: u64| match limit {
+                    Some(limit) => (limit / unit).to_string(),
+                    None => t.no_limit.to_owned(),
+                };
+                let (memory, file) = (number(memory, 1 << 20), number(file, 1 << 20));
+                Words::of((t.limits_known)(&memory, &file, &number(seconds, 1)))
+            }
+            Limits::Memory(bytes) => {
+                Words::of((t.limit_memory)(bytes >> 20)).steps(t.ask_for_limit, "ulimit -v")
+            }
+            Limits::File(bytes) => {
+                Words::of((t.limit_file)(bytes >> 20)).steps(t.ask_for_limit, "ulimit -f")
+            }
+        }
+    }
+
+    /// What is wrong with a file or folder.
+    fn file(&self, err: &FileError) -> Words {
+        let (text, ftp) = self.advice.file_words(err);
+        Words::of(format!("{text}."))
+            .steps(self.step(err, ftp), self.command(err))
+            .detail(err)
+    }
+
+    /// The step with FTP; the advice may be empty.
+    fn step(&self, err: &FileError, advice: String) -> String {
+        let t = self.t();
+        match err.problem {
+            _ if !advice.is_empty() => advice,
+            FileProblem::Missing => t.make_missing.to_owned(),
+            FileProblem::Owner { .. }
+            | FileProblem::Writable { .. }
+            | FileProblem::Readable { .. }
+            | FileProblem::Unreadable { .. }
+            | FileProblem::NotAFolder
+            | FileProblem::NotAFile
+            | FileProblem::Link
+            | FileProblem::Names
+            | FileProblem::TooLarge(_)
+            | FileProblem::Damaged(_)
+            | FileProblem::NoLocks
+            | FileProblem::Held
+            | FileProblem::Served
+            | FileProblem::OwnFiles
+            | FileProblem::Temporary
+            | FileProblem::System(_) => (t.give_to_user)(&user_name(self.advice.euid)),
+        }
+    }
+
+    /// The command that corrects a file or folder, or shows what is wrong with it.
+    fn command(&self, err: &FileError) -> String {
+        let (path, user) = (self.path(err.at()), user_name(self.advice.euid));
+        match err.problem {
+            FileProblem::Missing => format!("install -d -o {user} -m 700 {path}"),
+            FileProblem::Owner { .. } => format!("chown {user} {path}"),
+            // As the advice: nobody else has to enter a folder of the program's own.
+            FileProblem::Writable { wanted: 0o755, .. }
+                if err.at.is_none() && err.path.is_dir() =>
+            {
+                format!("chmod 700 {path}")
+            }
+            FileProblem::Writable { wanted, .. } | FileProblem::Readable { wanted, .. } => {
+                format!("chmod {wanted:o} {path}")
+            }
+            FileProblem::Unreadable { owner, euid, .. } if owner == euid => {
+                format!("chmod u+rX {path}")
+            }
+            FileProblem::Unreadable { .. } => format!("chown {user} {path}"),
+            FileProblem::NotAFolder | FileProblem::NotAFile => format!("mv {path} {path}.old"),
+            FileProblem::Link => format!("ls -l {path}"),
+            FileProblem::Names => format!("cp -p {path} {path}.new && mv {path}.new {path}"),
+            FileProblem::TooLarge(_) => format!("ls -l {path}"),
+            FileProblem::Damaged(_) => format!("file {path}"),
+            FileProblem::NoLocks => format!("df -T {path}"),
+            FileProblem::Held => format!("fuser {path}"),
+            FileProblem::Served | FileProblem::OwnFiles | FileProblem::Temporary => {
+                "install -d -m 700 ~/signet".to_owned()
+            }
+            FileProblem::System(_) => format!("namei -l {path}"),
+        }
+    }
+
+    /// The path of a file in a command; only its name for visitors who may not see paths.
+    fn path(&self, path: &Path) -> String {
+        let text = match self.has_paths {
+            true => path.to_string_lossy(),
+            false => path.file_name().unwrap_or_default().to_string_lossy(),
+        };
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
+        match text.chars().all(is_plain) {
+            true => text.into_owned(),
+            false => format!("'{}'", text.replace('\'', "'\\''")),
+        }
+    }
+}
+
+/// The name of a file or folder, without the path to it.
+fn name(path: &Path) -> std::borrow::Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
+}
+
+/// Unix seconds as `2026-11-25 20:00:00 UTC`.
+pub(super) fn utc(seconds: u64) -> String {
+    let at = i64::try_from(seconds).ok();
+    match at.and_then(|at| time::UtcDateTime::from_unix_timestamp(at).ok()) {
+        Some(at) => {
+            let (date, time) = (at.date(), at.time());
+            let month = u8::from(date.month());
+            format!(
+                "{:04}-{month:02}-{:02} {:02}:{:02}:{:02} UTC",
+                date.year(),
+                date.day(),
+                time.hour(),
+                time.minute(),
+                time.second()
+            )
+        }
+        None => format!("{seconds} s"),
+    }
+}

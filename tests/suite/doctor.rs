@@ -1,0 +1,467 @@
+//! The doctor: who may see its page, what it finds, and that it changes nothing.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use signet::http::Method;
+use signet::testing::Client;
+
+use crate::support::{Cgi, KEY, StateDir, state_root};
+
+const PASSWORD: &str = "correct horse";
+
+/// `htpasswd -nbBC 4 ada 'correct horse'`.
+const ADA: &str = "ada:$2y$04$Z735b3IS6GniM.cQ.C7/WeWiDU5Yy4oXk7ndxrGpFwEIt33s1Ij0q\n";
+
+const WORD: &str = "a long word";
+
+/// The time of a test client.
+const NOW: u64 = 1_767_225_600;
+
+/// A file `doctor.on` that was put into the state folder at this time.
+fn put(state: &StateDir, word: &str, mode: u32, at: SystemTime) {
+    let path = state.write("doctor.on", word, 0o600);
+    let file = File::options().write(true).open(&path).expect("open it");
+    file.set_modified(at).expect("set its time");
+    drop(file);
+    state_mode(&path, mode);
+}
+
+fn state_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("chmod");
+}
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn open(state: &StateDir, word: &str) {
+    put(state, word, 0o600, at(NOW));
+}
+
+fn log_in(client: &mut Client<'_>, name: &str) {
+    let form = [("username", name), ("password", PASSWORD)];
+    let page = client.post("/login", &form).text();
+    assert!(page.contains(&format!("Logged in as {name}")), "{page}");
+}
+
+/// Whoever may not see the page gets what every other path without a page gets.
+#[test]
+fn without_a_reason_to_show_it_the_page_is_missing_like_any_other() {
+    let server = signet::app::server();
+    let state = StateDir::new();
+    state.write("users", ADA, 0o600);
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let large = "word=".to_owned() + &"a".repeat(100_000);
+    let mut client = Client::new(&server)
+        .state_dir(state.path())
+        .setting("DOCTOR_USERS", r#"["bob"]"#);
+    log_in(&mut client, "ada");
+    for (method, headers, body) in [
+        (Method::GET, &[][..], ""),
+        (Method::HEAD, &[], ""),
+        (Method::POST, &[form], "word=a+long+word"),
+        (Method::POST, &[form], &large),
+        (Method::POST, &[], "{}"),
+        (Method::PUT, &[], ""),
+        (Method::OPTIONS, &[], ""),
+    ] {
+        let [asked, other] = ["/doctor", "/nothing"]
+            .map(|path| client.send(method.clone(), path, headers, body.as_bytes()));
+        assert_eq!(asked.status, 404, "{method}: {}", asked.text());
+        assert_eq!(asked.status, other.status, "{method}");
+        assert_eq!(asked.headers, other.headers, "{method}");
+        assert_eq!(asked.body, other.body, "{method}");
+    }
+}
+
+/// A site without a state folder of its own: the first visit would create one.
+fn new_site(state: &StateDir) -> Cgi {
+    Cgi::get("/doctor")
+        .state(state)
+        .without("SIGNET_SECRET_KEY")
+}
+
+#[test]
+fn a_new_site_is_examined_and_nothing_is_created() {
+    let state = StateDir::new();
+    let before = state.snapshot();
+    let out = new_site(&state).run();
+    let response = out.response();
+    assert_eq!(response.status, 200, "{out}");
+    let page = response.words();
+    assert!(page.contains("There is no secret key yet."), "{page}");
+    assert!(page.contains(env!("CARGO_PKG_VERSION")), "{page}");
+    let folder = state.path().display().to_string();
+    assert!(!page.contains(&folder), "a path for everybody: {page}");
+    assert_eq!(state.snapshot(), before);
+    // Whoever knows a key or a user can be logged in.
+    for (name, text) in [
+        ("secret_key", KEY),
+        ("users", ADA),
+        ("users.seen", ""),
+        ("signet.toml", "SECRET_KEY = \"\n"),
+    ] {
+        let state = StateDir::new();
+        state.write(name, text, 0o600);
+        let out = new_site(&state).run();
+        assert_ne!(out.response().status, 200, "{name}: {out}");
+    }
+}
+
+#[test]
+fn a_file_opens_the_page_for_an_hour() {
+    let server = signet::app::server();
+    #[rustfmt::skip]
+    let cases = [
+        // name              put at       mode   status
+        ("just now",         NOW,         0o644, 200),
+        ("59 minutes ago",   NOW - 3540,  0o600, 200),
+        ("an hour ago",      NOW - 3600,  0o600, 404),
+        ("a minute ahead",   NOW + 60,    0o600, 200),
+        ("a day ahead",      NOW + 86400, 0o600, 404),
+        ("others can write", NOW,         0o666, 404),
+    ];
+    for (name, time, mode, status) in cases {
+        let state = StateDir::new();
+        put(&state, "", mode, at(time));
+        let mut client = Client::new(&server).state_dir(state.path());
+        let response = client.get("/doctor");
+        assert_eq!(response.status, status, "{name}: {}", response.log);
+        let is_logged = response.log.contains("doctor.on");
+        assert_eq!(is_logged, mode == 0o666, "{name}: {}", response.log);
+    }
+}
+
+#[test]
+fn the_word_in_the_file_shows_paths_and_log() {
+    let server = signet::app::server();
+    let state = StateDir::new();
+    open(&state, WORD);
+    let folder = state.path().display().to_string();
+    let mut client = Client::new(&server).state_dir(state.path());
+    assert!(!client.get("/doctor").text().contains(&folder));
+
+    let wrong = client.post("/doctor", &[("word", "a longer word")]);
+    assert_eq!(wrong.status, 403);
+    assert!(!wrong.text().contains(&folder));
+    assert!(!client.get("/doctor").text().contains(&folder));
+
+    let right = client.post("/doctor", &[("word", WORD)]);
+    assert_eq!(right.status, 200);
+    assert!(right.text().contains(&folder), "{}", right.text());
+    assert!(!right.text().contains(WORD));
+    // The browser keeps what it has shown.
+    assert!(client.get("/doctor").text().contains(&folder));
+
+    // Another browser, one with any other code, and the same one after the file was changed.
+    let mut other = Client::new(&server).state_dir(state.path());
+    other.set_cookie("session_doctor", &"0".repeat(64));
+    assert!(!other.get("/doctor").text().contains(&folder));
+    fs::remove_file(state.path().join("doctor.on")).expect("remove it");
+    assert_eq!(client.get("/doctor").status, 404);
+    open(&state, WORD);
+    assert!(!client.get("/doctor").text().contains(&folder));
+}
+
+#[test]
+fn a_word_that_others_can_read_or_guess_shows_no_paths() {
+    let server = signet::app::server();
+    for (name, word, folder_mode, mode, note) in [
+        ("short", "short", 0o700, 0o600, "fewer than 8"),
+        (
+            "readable",
+            WORD,
+            0o755,
+            0o644,
+            "other users can read the word",
+        ),
+    ] {
+        let state = StateDir::new();
+        state_mode(state.path(), folder_mode);
+        put(&state, word, mode, at(NOW));
+        let parent = state.path().parent().expect("its folder");
+        state_mode(parent, 0o755);
+        let mut client = Client::new(&server).state_dir(state.path());
+        let page = client.get("/doctor").text();
+        assert!(page.contains(note), "{name}: {page}");
+        let answer = client.post("/doctor", &[("word", word)]);
+        let folder = state.path().display().to_string();
+        assert!(!answer.text().contains(&folder), "{name}");
+        assert_eq!(answer.status, 403, "{name}");
+    }
+}
+
+#[test]
+fn users_of_the_setting_see_the_page_after_a_login_with_a_password() {
+    let server = signet::app::server();
+    let state = StateDir::new();
+    let folder = state.path().display().to_string();
+    let client = || {
+        Client::new(&server)
+            .state_dir(state.path())
+            .setting("DOCTOR_USERS", r#"["ada"]"#)
+    };
+    // The demo accepts any name.
+    let mut demo = client();
+    demo.post("/login", &[("username", "ada")]);
+    assert_eq!(demo.get("/doctor").status, 404);
+
+    let bob = ADA.replace("ada:", "bob:");
+    state.write("users", format!("{ADA}{bob}"), 0o600);
+    assert_eq!(client().get("/doctor").status, 404);
+    let mut client = client();
+    log_in(&mut client, "bob");
+    assert_eq!(client.get("/doctor").status, 404);
+    log_in(&mut client, "ada");
+    let page = client.get("/doctor");
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains(&folder), "{}", page.text());
+    assert!(!page.text().contains("$2y$"), "a hash: {}", page.text());
+}
+
+#[test]
+fn a_cookie_is_checked_in_two_steps() {
+    let server = signet::app::server();
+    let state = StateDir::new();
+    open(&state, "");
+    let client = || Client::new(&server).state_dir(state.path());
+    let first = client().get("/doctor").text();
+    assert!(first.contains("href=\"/doctor?cookie=1\""), "{first}");
+    let lost = client().get("/doctor?cookie=1").text();
+    assert!(lost.contains("The cookie did not come back."), "{lost}");
+    let mut client = client();
+    client.get("/doctor");
+    let back = client.get("/doctor?cookie=1").text();
+    assert!(back.contains("A cookie came back."), "{back}");
+}
+
+/// Every 503 page says how to see more; in a browser that knows the word, error pages show
+/// the log.
+#[test]
+fn error_pages_lead_to_the_page_and_show_the_log_to_whoever_knows_the_word() {
+    let server = signet::app::server();
+    let state = StateDir::new();
+    state.write("signet.toml", "SESION_TYPE = \"cookie\"\n", 0o600);
+    let log = format!("{}/signet.toml:1", state.path().display());
+    let mut client = Client::new(&server).state_dir(state.path());
+    let page = client.get("/");
+    assert_eq!(page.status, 503);
+    for word in ["doctor.on", "href=\"/doctor\""] {
+        assert!(page.text().contains(word), "{}", page.text());
+    }
+    open(&state, WORD);
+    assert!(!client.get("/").text().contains(&log));
+    let found = client.post("/doctor", &[("word", WORD)]);
+    assert!(found.text().contains(&log), "{}", found.text());
+    let page = client.get("/");
+    assert_eq!(page.status, 503);
+    assert!(page.text().contains(&log), "{}", page.text());
+    assert!(!client.get("/nothing-else").text().contains("SECRET"));
+}
+
+#[test]
+fn no_finding_shows_a_secret() {
+    let server = signet::app::server();
+    let state = StateDir::new();
+    open(&state, WORD);
+    state.write("users", ADA, 0o600);
+    state.write("secret_key", KEY, 0o600);
+    let mut client = Client::new(&server)
+        .state_dir(state.path())
+        .setting("SESSION_REDIS", "redis://:hidden-password@127.0.0.1:1")
+        .setting("SESSION_TYPE", "redis")
+        .setting("SECRET_KEY_FALLBACKS", r#"["hidden-fallback"]"#);
+    let page = client.post("/doctor", &[("word", WORD)]).text();
+    assert!(page.contains("redis-cli ping"), "{page}");
+    for secret in [KEY, "hidden-", "$2y$", WORD] {
+        assert!(!page.contains(secret), "{secret}: {page}");
+    }
+}
+
+type SetUp = fn(&StateDir, Cgi) -> Cgi;
+
+/// What goes wrong when a site is set up, as far as a program that runs can see it: the
+/// cause and the remedies on the page.
+#[rustfmt::skip]
+const FAULTS: &[(&str, SetUp, &[&str])] = &[
+    ("a misspelt setting, and another one", |state, request| {
+        state.write("signet.toml", "SESION_TYPE = \"cookie\"\nDEBUG = \"maybe\"\n", 0o600);
+        request
+    }, &["signet.toml, line 1", "Did you mean SESSION_TYPE?", "signet.toml, line 2", "expected true or false",
+         "With FTP: Download the file", "With a shell: signet doctor"]),
+    ("a file of UTF-16", |state, request| {
+        state.write("signet.toml", b"\xff\xfeD\0E\0", 0o600);
+        request
+    }, &["save the file as UTF-8", "With FTP:"]),
+    ("a key that others can read", |state, request| {
+        state_mode(state.path(), 0o755);
+        state.write("secret_key", KEY, 0o644);
+        request.without("SIGNET_SECRET_KEY")
+    }, &["can be read by other users of this computer (permissions 644)", "set its permissions to 600", "chmod 600 secret_key"]),
+    ("a weak key", |state, request| {
+        state.write("secret_key", "changeme", 0o600);
+        request.without("SIGNET_SECRET_KEY")
+    }, &["is a published example key", "Delete the file secret_key", "signet key new"]),
+    ("a users file with a mistake", |state, request| {
+        state.write("users", format!("{ADA}bob\n"), 0o600);
+        request
+    }, &["Users in the file “users”: 2.", "Line 2 of the users file", "With FTP: Download the users file", "signet user check"]),
+    ("no users", |_, request| request,
+        &["anybody can log in by any name", "add_users.txt", "signet user add NAME"]),
+    ("a template with a mistake", |state, request| {
+        state.write("templates/index.html", "<p>{% if %}</p>", 0o600);
+        request
+    }, &["The template index.html has a mistake in line 1", "upload it again", "signet print templates index.html"]),
+    ("a template with an unknown variable", |state, request| {
+        state.write("templates/login.html", "{{ usrname }}", 0o600);
+        request
+    }, &["uses a variable that does not exist", "upload it again"]),
+    ("no folder of templates", |state, request| {
+        request.var("SIGNET_TEMPLATES_DIR", state.path().join("pages"))
+    }, &["The folder that TEMPLATES_DIR names does not exist", "TEMPLATES_DIR in signet.toml", "mkdir pages"]),
+    ("a proxy with HTTPS", |_, request| request.var("HTTP_X_FORWARDED_PROTO", "https"),
+        &["X-Forwarded-Proto", "TRUST_PROXY = true", "echo 'TRUST_PROXY = true' >> signet.toml"]),
+    ("plain HTTP", |_, request| request,
+        &["others on the way can read passwords", "Switch on HTTPS"]),
+    ("a cookie for HTTPS only", |_, request| request.var("SIGNET_SESSION_COOKIE_SECURE", "true"),
+        &["browsers do not keep the cookie", "Switch on HTTPS"]),
+    ("a cookie for another path", |_, request| request.var("SIGNET_SESSION_COOKIE_PATH", "/elsewhere"),
+        &["SESSION_COOKIE_PATH does not fit this site (/app)", "Remove or correct the line SESSION_COOKIE_PATH"]),
+    ("no PATH_INFO", |_, request| {
+        request.without("PATH_INFO").var("QUERY_STRING", "r=/doctor").var("REQUEST_URI", "/app?r=/doctor")
+    }, &["(?r=/login)", "upload the .htaccess", "signet print htaccess"]),
+    ("Redis does not run", |_, request| {
+        request.var("SIGNET_SESSION_TYPE", "redis").var("SIGNET_SESSION_REDIS", "redis://127.0.0.1:1")
+    }, &["Sessions are in Redis, but it cannot be used", "ask your host whether Redis runs", "redis-cli ping"]),
+    ("DEBUG on a public site", |_, request| request.var("SIGNET_DEBUG", "true"),
+        &["error pages show the error log to everybody", "Remove or correct the line DEBUG"]),
+    ("a protected folder without users", |state, request| {
+        fs::create_dir(state.path().with_file_name("private")).expect("mkdir");
+        request.var("SIGNET_GUARD_DIR", state.path().with_file_name("private"))
+    }, &["there is no users file. So nobody sees the folder.", "add_users.txt"]),
+    ("a protected folder that does not exist", |state, request| {
+        request.var("SIGNET_GUARD_DIR", state.path().with_file_name("private"))
+    }, &["GUARD_DIR: “private” does not exist", "install -d"]),
+    ("a protected folder of the site", |state, request| {
+        let root = state.path().with_file_name("site");
+        fs::create_dir_all(root.join("private")).expect("mkdir");
+        request.var("SIGNET_GUARD_DIR", root.join("private")).var("DOCUMENT_ROOT", root)
+    }, &["is where the web server shows files", "Move the folder out of the web folders", "mv private ~/private"]),
+    ("a file of groups that does not exist", |state, request| {
+        fs::create_dir(state.path().with_file_name("private")).expect("mkdir");
+        request.var("SIGNET_GUARD_DIR", state.path().with_file_name("private"))
+            .var("SIGNET_GROUPS_FILE", state.path().join("groups"))
+    }, &["The file of groups that the setting GROUPS_FILE names does not exist", "Upload the file of groups again"]),
+];
+
+#[test]
+fn each_fault_has_its_cause_and_remedy_on_the_page() {
+    for (name, set_up, wanted) in FAULTS {
+        let state = StateDir::new();
+        put(&state, "", 0o600, SystemTime::now());
+        let out = set_up(&state, Cgi::get("/doctor").state(&state)).run();
+        let response = out.response();
+        assert_eq!(response.status, 200, "{name}: {out}");
+        let page = response.words();
+        for word in *wanted {
+            assert!(page.contains(word), "{name}: no {word:?} in: {page}");
+        }
+    }
+}
+
+/// Faults of the state folder itself: the file is beside the program.
+#[test]
+fn faults_of_the_state_folder_have_cause_and_remedy_on_the_page() {
+    let home = StateDir::new();
+    let program = home.path().join("signet.cgi");
+    fs::copy(env!("CARGO_BIN_EXE_signet"), &program).expect("copy the program");
+    home.write("doctor.on", "", 0o600);
+    let open = home.path().with_file_name("open");
+    fs::create_dir(&open).expect("mkdir");
+    state_mode(&open, 0o777);
+    let served = home.path().with_file_name("served");
+    fs::create_dir(&served).expect("mkdir");
+    #[rustfmt::skip]
+    let cases: [(&str, &Path, &[&str]); 4] = [
+        ("writable by others", &open, &["can be written by other users of this computer (permissions 777)", "chmod 700 open"]),
+        ("served", &served, &["is where the web server shows files to everybody", "beside public_html", "install -d -m 700"]),
+        ("of all users", Path::new("/tmp/signet"), &["is in a folder for temporary files", "install -d -m 700"]),
+        ("a file", &program, &["is not a folder", "Move it away", "mv signet.cgi signet.cgi.old"]),
+    ];
+    for (name, dir, wanted) in cases {
+        let request = Cgi::get("/doctor").program(&program);
+        let out = request
+            .var("SIGNET_STATE_DIR", dir)
+            .var("DOCUMENT_ROOT", &served)
+            .run();
+        let response = out.response();
+        assert_eq!(response.status, 200, "{name}: {out}");
+        let page = response.words();
+        for word in wanted {
+            assert!(page.contains(word), "{name}: no {word:?} in: {page}");
+        }
+    }
+    // suEXEC does not start such a program; other servers do.
+    state_mode(&program, 0o777);
+    let out = Cgi::get("/doctor").program(&program).run();
+    let page = out.response().words();
+    for word in ["signet.cgi", "permissions 777", "chmod 755 signet.cgi"] {
+        assert!(page.contains(word), "no {word:?} in: {page}");
+    }
+}
+
+/// The clock of a test client is before the date of the program.
+#[test]
+fn a_clock_that_is_behind_is_wrong() {
+    let server = signet::app::server();
+    let state = StateDir::new();
+    open(&state, "");
+    let page = Client::new(&server).state_dir(state.path()).get("/doctor");
+    let page = page.text();
+    for word in [
+        "the clock is wrong",
+        "Ask your host to set the clock",
+        "2026-01-01 00:00:00 UTC",
+    ] {
+        assert!(page.contains(word), "no {word:?} in: {page}");
+    }
+}
+
+/// The command shows what the page shows to whoever may see paths.
+#[test]
+fn the_command_has_the_findings_of_the_page() {
+    let state = StateDir::new();
+    state.write("signet.toml", "SESION_TYPE = \"cookie\"\n", 0o600);
+    state.write("users", format!("{ADA}bob\n"), 0o600);
+    let before = state.snapshot();
+    let run = Command::new(env!("CARGO_BIN_EXE_signet"))
+        .arg("doctor")
+        .env_clear()
+        .env("HOME", state_root())
+        .env("SIGNET_STATE_DIR", state.path())
+        .output()
+        .expect("run signet");
+    let (text, errors) = (
+        String::from_utf8_lossy(&run.stdout),
+        String::from_utf8_lossy(&run.stderr),
+    );
+    assert_eq!(run.status.code(), Some(1), "{text}{errors}");
+    assert_eq!(errors, "signet: 1 finding wrong\n");
+    let path = state.path().join("signet.toml").display().to_string();
+    for word in [
+        "wrong    Settings",
+        "Did you mean SESSION_TYPE?",
+        &format!("{path}:1: "),
+        "good     Version",
+        "warning  Users",
+        "line 2: there is no colon after the name",
+        "with a shell: signet user check",
+    ] {
+        assert!(text.contains(word), "no {word:?} in: {text}");
+    }
+    assert_eq!(state.snapshot(), before);
+}
