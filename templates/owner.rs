@@ -8,6 +8,7 @@ owner_texts! {
     hidden_by_proxy = "If you came from this very site, it is behind a proxy that hides its address. The web server's error log has both addresses and what to set.";
     no_folder_to_log_out = "“Log out everywhere” needs a folder, and there is none.";
     template_mistake(file: &str, line: usize, kind: &str) = "The template {file} has a mistake in line {line}: {kind}. The web server's error log has more.";
+    text_mistake(file: &str, line: usize, mistake: &str) = "In the file {file}, line {line}: {mistake}.";
     template_unreadable(file: &str) = "The template {file} cannot be used. The web server's error log has the reason.";
 
     // Why no password can be changed.

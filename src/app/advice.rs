@@ -5,6 +5,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use super::own_texts::OwnTextsError;
 use super::remedy::{Remedy, Steps};
 use super::texts::{FOR_OWNERS, OwnerTexts};
 use crate::config::MAX_KEY_PREFIX;
@@ -42,6 +43,21 @@ impl Advice {
         match err.line {
             Some(line) => (self.t.template_mistake)(&err.file, line, &err.kind.to_string()),
             None => (self.t.template_unreadable)(&err.file),
+        }
+    }
+
+    /// What is wrong with a site's own texts.
+    pub(super) fn own_texts(&self, err: &OwnTextsError) -> String {
+        match err {
+            OwnTextsError::File(err) => self.file(err),
+            OwnTextsError::Mistake {
+                path,
+                line,
+                mistake,
+            } => {
+                let file = format!("translations/{}", name(path));
+                (self.t.text_mistake)(&file, *line, &mistake.to_string())
+            }
         }
     }
 

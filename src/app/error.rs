@@ -150,6 +150,8 @@ fn words(failure: &Failure, t: &Texts, advice: &Advice) -> Words {
         Failure::Handler(err) => {
             if let Some(err) = err.downcast_ref() {
                 words.fix = advice.template(err);
+            } else if let Some(err) = err.downcast_ref() {
+                words.fix = advice.own_texts(err);
             }
         }
         Failure::Unavailable(err) => {

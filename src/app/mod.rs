@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod handlers;
 mod listing;
+mod own_texts;
 mod page;
 mod password;
 mod remedy;

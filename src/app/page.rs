@@ -64,7 +64,8 @@ macro_rules! page {
 
             fn variables(&self, context: &$crate::server::Context) -> minijinja::Value {
                 let t = minijinja::Value::from_object($crate::app::texts::Texts::of(context));
-                minijinja::context! { ..minijinja::context! { t }, ..self.own_variables(), ..$shared }
+                let lang = context.language().tag();
+                minijinja::context! { ..minijinja::context! { t, lang }, ..self.own_variables(), ..$shared }
             }
         }
 

@@ -2,7 +2,9 @@
 
 use http::StatusCode;
 use http::header::{self, HeaderValue};
+use minijinja::context;
 
+use super::own_texts::OwnTexts;
 use super::page::Page;
 use crate::server::{Context, Error, Response, html, keep_out_of_caches, render_own};
 
@@ -50,10 +52,14 @@ pub(super) const SITE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsa
 ///
 /// # Errors
 ///
-/// The site's own page cannot be rendered. The built-in page is not used instead, so that
+/// The site's own page cannot be rendered, or its own texts are wrong. The built-in page is not used instead, so that
 /// the owner sees the mistake.
 pub(super) fn response(page: &dyn Page, context: &Context) -> Result<Response, Error> {
-    if let Some(document) = render_own(context, page.file(), || page.variables(context))? {
+    let variables = || {
+        let texts = OwnTexts::load(context, context.language())?;
+        Ok(context! { ..page.variables(context), ..texts.variables() })
+    };
+    if let Some(document) = render_own(context, page.file(), variables)? {
         let policy = const { HeaderValue::from_static(SITE_POLICY) };
         return Ok(with_policy(document, policy));
     }

@@ -166,18 +166,18 @@ impl Serialize for Variables {
 ///
 /// # Errors
 ///
-/// The file cannot be rendered. The program's own template is not used instead, so that
-/// the owner sees the mistake.
+/// The file cannot be rendered, or there are no variables. The program's own template is not
+/// used instead, so that the owner sees the mistake.
 pub(crate) fn render_own(
     context: &Context,
     file: &str,
-    variables: impl FnOnce() -> Value,
-) -> Result<Option<String>, TemplateError> {
+    variables: impl FnOnce() -> Result<Value, Error>,
+) -> Result<Option<String>, Error> {
     let own = own_folder(context, file, file)?;
     if own.is_none() {
         return Ok(None);
     }
-    let rendered = render_from(own, context, file, &variables())?;
+    let rendered = render_from(own, context, file, &variables()?)?;
     Ok(Some(shown(context, rendered)))
 }
 

@@ -243,3 +243,178 @@ fn the_body_of_a_redirect_is_in_english_and_says_so() {
     let want = "<!doctype html><html lang=\"en\"><title>See other</title>";
     assert!(response.text().starts_with(want), "{out}");
 }
+
+/// A site with its own page and texts in German, French and Chinese.
+fn site_with_texts() -> StateDir {
+    let state = StateDir::new();
+    let page = "<html lang=\"{{ lang }}\"><p>{{ _(\"Opening hours\") }}</p>\
+                <p>{{ _(\"Hello, %(name)s!\", name=username) }}</p><p>{{ _(\"Not translated\") }}</p>\
+                {% for number in [0, 1, 2] %}\
+                <p>{{ ngettext(\"%(num)s photo\", \"%(num)s photos\", number) }}</p>{% endfor %}";
+    state.write("templates/index.html", page, 0o644);
+    let german = "# comments\n\"Opening hours\" = \"Öffnungszeiten\"\n\
+                  \"Hello, %(name)s!\" = \"100 %% <b>Hallo</b>, %(name)s!\"\n\
+                  \"%(num)s photo\" = [\"ein Foto\", \"%(num)s Fotos\"]\n";
+    state.write("translations/de.toml", german, 0o644);
+    let french = "\"%(num)s photo\" = [\"%(num)s photographie\", \"%(num)s photographies\"]";
+    state.write("translations/fr.toml", french, 0o600);
+    let chinese = "\"%(num)s photo\" = [\"%(num)s 张照片\"]\n\"Opening hours\" = \"营业时间\"\n";
+    state.write("translations/zh.toml", chinese, 0o600);
+    state
+}
+
+#[test]
+fn own_pages_have_own_texts_as_with_flask_babel() {
+    let server = signet::app::server();
+    let state = site_with_texts();
+    let mut client = Client::new(&server).state_dir(state.path());
+    let hostile = "<i>&%(name)s";
+    post(&mut client, "/login", "en", &[("username", hostile)]);
+    let shown = unescape("Hello, &lt;i&gt;&amp;%(name)s!");
+    #[rustfmt::skip]
+    let cases = [
+        ("de", ["Öffnungszeiten", &format!("100 % <b>Hallo</b>, {hostile}!"), "Not translated", "0 Fotos", "ein Foto", "2 Fotos"]),
+        ("fr", ["Opening hours", &shown, "Not translated", "0 photographie", "1 photographie", "2 photographies"]),
+        ("zh", ["营业时间", &shown, "Not translated", "0 张照片", "1 张照片", "2 张照片"]),
+        ("es", ["Opening hours", &shown, "Not translated", "0 photos", "1 photo", "2 photos"]),
+    ];
+    for (language, texts) in cases {
+        let answer = get(&mut client, "/", language);
+        let page = answer.text();
+        assert_eq!(answer.log, "", "{language}");
+        assert!(
+            page.starts_with(&format!("<html lang=\"{language}\">")),
+            "{page}"
+        );
+        assert!(
+            !page.contains("<i>") && !page.contains("<b>"),
+            "escaped: {page}"
+        );
+        let shown: Vec<String> = page
+            .split("<p>")
+            .skip(1)
+            .map(|part| unescape(part.split_once("</p>").expect("an end").0))
+            .collect();
+        assert_eq!(shown, texts, "{language}");
+    }
+}
+
+/// The log has the path, the page the name of the file; both have the line.
+#[test]
+fn a_mistake_in_own_texts_is_named_with_file_and_line() {
+    let server = signet::app::server();
+    #[rustfmt::skip]
+    let cases: [(&[u8], usize, &str); 12] = [
+        (b"\"a\" = \"b\"\nOpening hours = \"x\"\n",     2, "each line is"),
+        (b"\"a\" = \"b\"\n\"a\" = \"c\"\n",             2, "duplicate key"),
+        (b"\"a\" = \"b\n",                              1, "each line is"),
+        (b"\n\"a\" = 1\n",                              2, "expected a text in quotes"),
+        (b"[a]\n\"b\" = \"c\"\n",                       1, "expected a text in quotes"),
+        (b"\"a\" = [\"b\", 1]\n",                       1, "expected a text in quotes"),
+        (b"\"a\" = [\"b\"]\n",                          1, "expected a list of two texts"),
+        (b"\"a\" = [\"b\", \"c\", \"d\"]\n",            1, "expected a list of two texts"),
+        (b"\n\n\"a %(name)s\" = \"b %(nmae)s\"\n",      3, "no place %(nmae)s"),
+        (b"\"a\" = \"b %(num)s\"\n",                    1, "no place %(num)s"),
+        (b"\"a %(name)s\" = \"b %(name)\"\n",           1, "expected places such as %(name)s"),
+        (b"# caf\xe9\n",                                1, "save the file as UTF-8"),
+    ];
+    for (content, line, words) in cases {
+        let state = site_with_texts();
+        state.write("translations/de.toml", content, 0o644);
+        let mut client = Client::new(&server).state_dir(state.path());
+        let answer = get(&mut client, "/", "de");
+        let name = String::from_utf8_lossy(content).into_owned();
+        assert_eq!(answer.status, 500, "{name}");
+        let page = unescape(&answer.text());
+        assert_eq!(language_and_heading(&page).1, "Interner Fehler", "{name}");
+        let place = format!("<p lang=\"en\">In the file translations/de.toml, line {line}: ");
+        assert!(
+            page.contains(&place) && page.contains(words),
+            "{name}: {page}"
+        );
+        let path = state.path().join(format!("translations/de.toml:{line}: "));
+        let path = path.to_str().expect("UTF-8");
+        assert!(
+            answer.log.contains(path) && answer.log.contains(words),
+            "{name}: {}",
+            answer.log
+        );
+        assert!(!page.contains(path), "{name}: {page}");
+        // Other languages have their own files, and the built-in pages need none.
+        assert_eq!(get(&mut client, "/", "fr").status, 200, "{name}");
+        assert_eq!(get(&mut client, "/login", "de").status, 200, "{name}");
+    }
+}
+
+/// As for templates: the path is trusted, and the file has an end.
+#[test]
+fn own_texts_that_others_can_write_or_that_are_too_long_are_refused() {
+    let server = signet::app::server();
+    type Change = fn(&StateDir);
+    let cases: [(&str, Change, &str); 4] = [
+        (
+            "writable",
+            |state| drop(state.write("translations/de.toml", "", 0o666)),
+            "can be written by other users",
+        ),
+        (
+            "in a writable folder",
+            |state| {
+                let folder = state.path().join("translations");
+                let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+                std::fs::set_permissions(folder, mode).expect("chmod");
+            },
+            "can be written by other users",
+        ),
+        (
+            "a symbolic link",
+            |state| {
+                let path = state.path().join("translations/de.toml");
+                std::fs::remove_file(&path).expect("remove it");
+                std::os::unix::fs::symlink("fr.toml", path).expect("make a link");
+            },
+            "is a symbolic link",
+        ),
+        (
+            "too long",
+            |state| {
+                let long = "#\n".repeat(200_000);
+                state.write("translations/de.toml", long, 0o644);
+            },
+            "is larger than 262144 bytes",
+        ),
+    ];
+    for (name, change, words) in cases {
+        let state = site_with_texts();
+        change(&state);
+        let mut client = Client::new(&server).state_dir(state.path());
+        let answer = get(&mut client, "/", "de");
+        assert_eq!(answer.status, 500, "{name}");
+        assert!(answer.text().contains(words), "{name}: {}", answer.text());
+        assert!(answer.log.contains(words), "{name}: {}", answer.log);
+    }
+}
+
+/// Mistakes in a call are named as others in a template.
+#[test]
+fn a_wrong_call_for_a_text_is_a_mistake_of_the_template() {
+    let server = signet::app::server();
+    for call in [
+        "_('Hello, %(name)s!')",
+        "_('%(name)')",
+        "_('%(num)s photo')",
+        "ngettext('a', 'b', 'c')",
+        "_()",
+    ] {
+        let state = site_with_texts();
+        state.write("templates/index.html", format!("\n{{{{ {call} }}}}"), 0o644);
+        let mut client = Client::new(&server).state_dir(state.path());
+        let answer = get(&mut client, "/", "de");
+        assert_eq!(answer.status, 500, "{call}: {}", answer.text());
+        assert!(
+            answer.log.contains("index.html:2: "),
+            "{call}: {}",
+            answer.log
+        );
+    }
+}
