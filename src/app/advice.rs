@@ -221,14 +221,13 @@ impl Advice {
 
     /// What is wrong with a folder that is to be protected.
     fn folder_to_protect(&self, err: &FileError) -> String {
-        let (problem, advice) = self.file_words(err);
-        let advice = match err.problem {
-            // Other programs may show it, too.
-            FileProblem::Writable { wanted, .. } if err.at.is_none() => {
-                (self.t.set_permissions)(wanted)
-            }
-            _ => advice,
-        };
+        let (problem, mut advice) = self.file_words(err);
+        if let FileProblem::Writable { wanted, .. } = err.problem
+            && err.at.is_none()
+        {
+            // Others may read it.
+            advice = (self.t.set_permissions)(wanted);
+        }
         sentences(&problem, &advice)
     }
 
@@ -330,9 +329,10 @@ impl Advice {
         let error = match err {
             StateDirError::Named { setting, error } => {
                 let (problem, mut advice) = self.file_words(error);
-                let is_fixed = match error.problem {
-                    FileProblem::Writable { .. } => self.is_only_open(error),
-                    _ => !advice.is_empty(),
+                let is_fixed = if let FileProblem::Writable { .. } = error.problem {
+                    self.is_only_open(error)
+                } else {
+                    !advice.is_empty()
                 };
                 let remedies = if is_fixed { &[] } else { remedies };
                 if let FileProblem::Served | FileProblem::Temporary = error.problem {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::asked::{Asked, find, unusable};
 use super::listing;
 use crate::config::XSendfile;
-use crate::guard::response::{FileServer, respond, respond_by_server};
+use crate::guard::response::{respond, respond_by_server};
 use crate::guard::tree::{Found, GuardedFile, GuardedFolder, GuardedSubfolder, real_names};
 use crate::guard::user::user;
 use crate::server::{Context, Error, Failure, Request, Response, login_required, redirect};
@@ -96,13 +96,10 @@ fn send(request: &Request, asked: &Asked<'_>, file: GuardedFile) -> Result<Respo
 /// The response that asks the web server to send the file; `None` if it cannot be given
 /// this path.
 fn by_server(server: XSendfile, path: &Path, name: &[u8]) -> Option<Response> {
-    let path = path.as_os_str().as_bytes();
-    match server {
-        XSendfile::Lighttpd => respond_by_server(FileServer::Lighttpd, path, name),
-        XSendfile::Apache => respond_by_server(FileServer::Apache, path, name),
-        XSendfile::Nginx => {
-            let path = [NGINX.as_bytes(), path].concat();
-            respond_by_server(FileServer::Nginx, &path, name)
-        }
-    }
+    let folder = match server {
+        XSendfile::Nginx => NGINX,
+        XSendfile::Lighttpd | XSendfile::Apache => "",
+    };
+    let path = [folder.as_bytes(), path.as_os_str().as_bytes()].concat();
+    respond_by_server(server, &path, name)
 }

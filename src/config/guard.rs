@@ -21,11 +21,15 @@ pub struct GuardSettings {
 /// `X_SENDFILE`: the web server that sends a file which a header names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum XSendfile {
-    /// `X-Sendfile`, as lighttpd reads it.
+    /// lighttpd with `x-sendfile`: a path on the disk, percent-encoded. The decoded path
+    /// must be UTF-8.
     Lighttpd,
-    /// `X-Sendfile`, as Apache's mod_xsendfile reads it.
+    /// Apache with mod_xsendfile: a path on the disk. Version 0.12, Debian's, does not
+    /// decode it, and version 1.0 does: it must be ASCII without control characters and `%`.
     Apache,
-    /// `X-Accel-Redirect`.
+    /// nginx: a percent-encoded URL path of an `internal` location. nginx drops other
+    /// fields of the response than type, disposition, cookies and caching: the location
+    /// has to add `nosniff` and `Vary`.
     Nginx,
 }
 

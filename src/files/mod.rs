@@ -183,7 +183,11 @@ impl From<Errno> for FileProblem {
 
 impl From<std::io::Error> for FileProblem {
     fn from(err: std::io::Error) -> Self {
-        // An error without a number: the name contains a NUL.
-        Errno::from_io_error(&err).unwrap_or(Errno::INVAL).into()
+        errno(err).into()
     }
+}
+
+/// The number of an error of the system; one without a number says that a name contains a NUL.
+pub(crate) fn errno(err: std::io::Error) -> Errno {
+    Errno::from_io_error(&err).unwrap_or(Errno::INVAL)
 }

@@ -1,5 +1,8 @@
 //! Decoding text files: UTF-8, and errors for files that an editor saved in
-//! another encoding.
+//! another encoding. Lines of files that may be in any encoding.
+
+/// A byte order mark in UTF-8.
+pub(crate) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why the bytes of a file are not text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,6 +51,23 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<&str, NotText> {
         line: line_at(bytes, err.valid_up_to()),
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// The lines of a file, each with its end, without a byte order mark at the beginning.
+pub(crate) fn lines(file: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let file = file.strip_prefix(MARK).unwrap_or(file);
+    file.split_inclusive(|byte| *byte == b'\n')
+}
+
+/// A line without LF or CR LF at its end.
+pub(crate) fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// As C's `isspace`, by which Apache separates words.
+pub(crate) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
 /// The number, from 1, of the line with the byte at `offset`.

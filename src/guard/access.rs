@@ -45,11 +45,6 @@ impl<'c> Access<'c> {
         }
     }
 
-    /// The groups of the user in `GROUPS_FILE`, or those that were given.
-    pub fn groups(&self) -> &Groups {
-        &self.groups
-    }
-
     /// Refuses a user who may not open a file or folder: see [`Access::refusal`].
     pub(crate) fn require<F: AsFd>(
         &self,

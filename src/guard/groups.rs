@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use super::words;
 use crate::config::Config;
-use crate::files::FileError;
+use crate::files::{FileError, text};
 use crate::server::Failure;
 
 /// Bytes of a groups file that is read. Each request reads it, which takes about a
@@ -24,8 +24,6 @@ const MAX_FILE: usize = 1 << 20;
 
 /// Names that a line of the log has.
 const MAX_SHOWN: usize = 5;
-
-const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The groups of a file.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -111,20 +109,10 @@ impl Groups {
     fn parse_lines(file: &[u8], is_of_use: impl Fn(&str) -> bool) -> Self {
         let mut groups = Self::default();
         let mut numbers = HashMap::new();
-        let mut number = 0;
         let mut joined: Vec<u8> = Vec::new();
         let mut first = 1;
-        for line in file
-            .strip_prefix(MARK)
-            .unwrap_or(file)
-            .split_inclusive(|b| *b == b'\n')
-        {
-            number += 1;
-            let body = line.strip_suffix(b"\n").unwrap_or(line);
-            let body = match body.len() < line.len() {
-                true => body.strip_suffix(b"\r").unwrap_or(body),
-                false => body,
-            };
+        for (line, number) in text::lines(file).zip(1..) {
+            let body = text::without_end(line);
             match body.strip_suffix(b"\\").filter(|_| line.ends_with(b"\n")) {
                 Some(begun) => joined.extend(begun),
                 None => {

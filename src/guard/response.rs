@@ -18,7 +18,7 @@ use http::{Method, StatusCode};
 
 pub use content_type::content_type;
 pub use disposition::disposition;
-pub use offload::{FileServer, respond_by_server};
+pub use offload::respond_by_server;
 
 use crate::gateway::{Body, FileRange, FileRangeError};
 use crate::server::{Response, mark_as_file};

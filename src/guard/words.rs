@@ -1,17 +1,21 @@
 //! Blanks, and words in quotes, as Apache reads them in its files.
 
-/// As C's `isspace`.
+use crate::files::text;
+
+/// See [`text::is_blank`].
 pub(super) fn is_blank(c: char) -> bool {
-    matches!(c, ' ' | '\t'..='\r')
+    u8::try_from(c).is_ok_and(text::is_blank)
 }
 
 /// Without blanks around it.
 pub(super) fn trim(line: &[u8]) -> &[u8] {
-    let blank = |byte: &u8| is_blank(char::from(*byte));
-    let start = line.iter().take_while(|byte| blank(byte)).count();
-    let line = &line[start..];
-    let end = line.iter().rev().take_while(|byte| blank(byte)).count();
-    &line[..line.len() - end]
+    let is_part = |byte: &u8| !text::is_blank(*byte);
+    let start = line.iter().position(is_part).unwrap_or(line.len());
+    let end = line
+        .iter()
+        .rposition(is_part)
+        .map_or(start, |last| last + 1);
+    &line[start..end]
 }
 
 /// The words of a text, as Apache's `ap_getword_conf` reads them. A word that begins with a

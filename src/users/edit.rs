@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use super::file::UsersFile;
 use super::hash::PasswordHash;
-use super::line::{self, Content, Line, MARK};
+use super::line::{self, Content, Line};
 use super::name::Username;
+use crate::files::text::MARK;
 
 /// Why a users file cannot be changed.
 #[derive(Clone, Debug, Eq, PartialEq)]

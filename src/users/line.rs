@@ -13,12 +13,10 @@ use std::io::BufRead;
 use std::ops::Range;
 
 use super::name::{Username, WrongUsername};
+use crate::files::text::{MARK, is_blank, without_end};
 
 /// Bytes of the longest line that Apache reads, without its end (`MAX_STRING_LEN`).
 const MAX_LINE: usize = 8190;
-
-/// A byte order mark in UTF-8.
-pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A line of a users file.
 #[derive(Clone, Copy, Debug)]
@@ -106,8 +104,7 @@ impl<'f> Iterator for Lines<'f> {
         let raw = &self.rest[..length];
         self.rest = rest;
         self.number += 1;
-        let body = raw.strip_suffix(b"\n").unwrap_or(raw);
-        let body = body.strip_suffix(b"\r").unwrap_or(body);
+        let body = without_end(raw);
         let (follows, continues) = (self.continues, body.ends_with(b"\\"));
         self.continues = continues;
         let marked = self.number == 1 && body.starts_with(MARK);
@@ -124,11 +121,6 @@ impl<'f> Iterator for Lines<'f> {
             is_joined: follows || continues,
         })
     }
-}
-
-/// As C's `isspace`.
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
 impl Line<'_> {

@@ -4,23 +4,9 @@ use http::header::{self, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::{content_type, disposition};
+use crate::config::XSendfile;
 use crate::gateway::Body;
 use crate::server::{Response, mark_as_file};
-
-/// A web server that sends a file which a program names.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum FileServer {
-    /// lighttpd with `x-sendfile`: a path on the disk, percent-encoded. The decoded path
-    /// must be UTF-8.
-    Lighttpd,
-    /// Apache with mod_xsendfile: a path on the disk. Version 0.12, Debian's, does not
-    /// decode it, and version 1.0 does: it must be ASCII without control characters and `%`.
-    Apache,
-    /// nginx: a percent-encoded URL path of an `internal` location. nginx drops other
-    /// fields of the response than type, disposition, cookies and caching: the location
-    /// has to add `nosniff` and `Vary`.
-    Nginx,
-}
 
 /// What may stand in a path as it is.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -39,15 +25,15 @@ const MAX_VALUE: usize = 4096;
 /// `path` is absolute and has no `.` and `..`; for nginx it is a URL path, not yet encoded.
 ///
 /// `None` if `server` cannot be given this path; then the program sends the file itself.
-pub fn respond_by_server(server: FileServer, path: &[u8], name: &[u8]) -> Option<Response> {
+pub fn respond_by_server(server: XSendfile, path: &[u8], name: &[u8]) -> Option<Response> {
     let field = match server {
-        FileServer::Lighttpd | FileServer::Apache => "x-sendfile",
-        FileServer::Nginx => "x-accel-redirect",
+        XSendfile::Lighttpd | XSendfile::Apache => "x-sendfile",
+        XSendfile::Nginx => "x-accel-redirect",
     };
     let value = match server {
-        FileServer::Lighttpd => encoded(std::str::from_utf8(path).ok()?.as_bytes()),
-        FileServer::Apache => plain(path)?,
-        FileServer::Nginx => encoded(path),
+        XSendfile::Lighttpd => encoded(std::str::from_utf8(path).ok()?.as_bytes()),
+        XSendfile::Apache => plain(path)?,
+        XSendfile::Nginx => encoded(path),
     };
     if value.len() > MAX_VALUE {
         return None;

@@ -203,12 +203,12 @@ fn a_file_that_became_shorter_is_no_response() {
 /// What each server makes of it: `tests/suite/guard/sent_by_server.rs`.
 #[test]
 fn each_server_gets_a_path_in_its_own_form() {
-    use FileServer::{Apache, Lighttpd, Nginx};
+    use crate::config::XSendfile::{self, Apache, Lighttpd, Nginx};
     let special = "/srv/a b/\u{e9}?%#;\n.txt".as_bytes();
     let encoded = "/srv/a%20b/%C3%A9%3F%25%23%3B%0A.txt";
     let long = [b'a'; 4097];
     #[rustfmt::skip]
-    let cases: [(FileServer, &str, &[u8], Option<&str>); 12] = [
+    let cases: [(XSendfile, &str, &[u8], Option<&str>); 12] = [
         (Lighttpd, "x-sendfile",       special,         Some(encoded)),
         (Nginx,    "x-accel-redirect", special,         Some(encoded)),
         (Apache,   "x-sendfile",       special,         None),

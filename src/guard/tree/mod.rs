@@ -38,7 +38,7 @@ pub(crate) use walk::real_names;
 use walk::{End, Stop, Walk};
 
 use crate::files::trusted::{Anywhere, PathRules, TrustedFolder};
-use crate::files::{FileError, Owners};
+use crate::files::{FileError, FileProblem, Owners, errno};
 
 /// Whether the web server, too, serves the files of a guarded folder.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -185,7 +185,7 @@ impl GuardedFolder {
             }
             Err(err) => return Err(err.into()),
         };
-        let meta = file.metadata().map_err(|err| errno(&err))?;
+        let meta = file.metadata().map_err(errno)?;
         // Another file may have taken its place.
         if !meta.is_file()
             || self.hidden.has(id(&meta))
@@ -211,12 +211,17 @@ impl GuardedFolder {
         }
     }
 
+    /// The problem of a file or folder that the effective user may not read.
+    fn unreadable(&self, stat: &Stat) -> FileProblem {
+        FileProblem::Unreadable {
+            owner: stat.st_uid,
+            mode: stat.st_mode & 0o7777,
+            euid: self.euid,
+        }
+    }
+
     fn real_path(&self, folders: &[FolderFd], name: Option<&[u8]>) -> PathBuf {
         let names = real_names(folders).chain(name).map(OsStr::from_bytes);
         names.fold(self.path.clone(), |path, name| path.join(name))
     }
-}
-
-fn errno(err: &std::io::Error) -> Errno {
-    Errno::from_io_error(err).unwrap_or(Errno::IO)
 }

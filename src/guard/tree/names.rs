@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use super::path::is_name;
 use super::walk::{End, FolderFd, Stop, Walk, real_names};
 use super::{GuardedFolder, GuardedSubfolder, Served, is_executed};
-use crate::files::{FileError, FileProblem};
+use crate::files::FileError;
 
 /// The names in a folder, in no order. Names that [`GuardedFolder::find`] never shows,
 /// whatever they are, are left out.
@@ -68,11 +68,7 @@ impl GuardedFolder {
         let listed = self.open_by.list(fd).and_then(Dir::new);
         let dir = listed.map_err(|err| {
             let problem = match (err, fstat(fd)) {
-                (Errno::ACCESS | Errno::PERM, Ok(stat)) => FileProblem::Unreadable {
-                    owner: stat.st_uid,
-                    mode: stat.st_mode & 0o7777,
-                    euid: self.euid,
-                },
+                (Errno::ACCESS | Errno::PERM, Ok(stat)) => self.unreadable(&stat),
                 (err, _) => err.into(),
             };
             FileError::new(&path, problem)

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use super::path::{MAX_NAMES, is_name};
 use super::{GuardedFolder, Served, exact, is_executed, open};
-use crate::files::{FileError, FileProblem};
+use crate::files::FileError;
 
 /// The most symbolic links in one path, as in the kernel.
 const MAX_LINKS: usize = 40;
@@ -233,11 +233,7 @@ impl<'t> Walk<'t> {
     /// The stop at the last folder, or at the file `name` in it, because of its owner and
     /// mode.
     pub(super) fn unreadable(&self, name: Option<&[u8]>, stat: &Stat) -> Stop {
-        let problem = FileProblem::Unreadable {
-            owner: stat.st_uid,
-            mode: stat.st_mode & 0o7777,
-            euid: self.tree.euid,
-        };
+        let problem = self.tree.unreadable(stat);
         Stop::Unreadable(FileError::new(&self.path(name), problem))
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::UploadError;
+use crate::files::text;
 use crate::users::hash::{HashError, PasswordHash};
 use crate::users::name::{Username, WrongUsername};
 use crate::users::new_password::check_new;
@@ -12,8 +13,6 @@ use crate::users::password::{Password, WrongPassword};
 
 /// How a line begins that could not be used.
 const NOTE: &str = "# not added: ";
-
-const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why a line cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -62,11 +61,9 @@ pub(super) struct Line<'f> {
 }
 
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
-    bytes.split_inclusive(|byte| *byte == b'\n').map(|raw| {
-        let text = raw.strip_suffix(b"\n").unwrap_or(raw);
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        Line { raw, text }
+    text::lines(bytes).map(|raw| Line {
+        raw,
+        text: text::without_end(raw),
     })
 }
 

@@ -7,7 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use signet::guard::response::{FileServer, respond, respond_by_server};
+use signet::config::XSendfile;
+use signet::guard::response::{respond, respond_by_server};
 use signet::http::{HeaderValue, StatusCode};
 use signet::{Error, Request, Response, Server, Session};
 
@@ -49,11 +50,11 @@ fn file(request: &Request, session: &mut Session) -> Result<Response, Error> {
 }
 
 /// The web server of this name, and what it calls the folder `site`.
-fn sender<'p>(name: &[u8], site: &'p Path) -> Option<(FileServer, &'p Path)> {
+fn sender<'p>(name: &[u8], site: &'p Path) -> Option<(XSendfile, &'p Path)> {
     match name {
-        b"lighttpd" => Some((FileServer::Lighttpd, site)),
-        b"apache" => Some((FileServer::Apache, site)),
-        b"nginx" => Some((FileServer::Nginx, Path::new("/internal"))),
+        b"lighttpd" => Some((XSendfile::Lighttpd, site)),
+        b"apache" => Some((XSendfile::Apache, site)),
+        b"nginx" => Some((XSendfile::Nginx, Path::new("/internal"))),
         _ => None,
     }
 }
