@@ -12,6 +12,7 @@ mod folders;
 mod forbidden;
 mod groups;
 mod login_url;
+mod many_names;
 mod own_files;
 mod responses;
 mod same_url;
