@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use super::{ADA, cookie_of, state_of};
+use crate::deploy::static_program;
 use crate::fastcgi::{asks, with};
 use crate::support::application::{Application, at, wait_until};
 use crate::support::cgi::compiled;
@@ -163,25 +165,55 @@ fn a_gigabyte_needs_little_memory() {
     let sparse = File::create(&shown.file).expect("make the file");
     sparse.set_len(1 << 30).expect("make it long");
     let peak = compiled("peak", &[]);
-    let (mut reader, writer) = pipe().expect("a pipe");
     let cgi = Cgi::get("/a.bin")
         .program(&shown.program)
         .state(&shown.state)
         .patience(PATIENCE)
-        .through(&[peak.to_str().expect("UTF-8")])
-        .stdout(writer);
-    let (out, sent) = thread::scope(|scope| {
+        .through(&[peak.to_str().expect("UTF-8")]);
+    let (peak, sent) = peak_of(cgi);
+    assert!(sent > 1 << 30, "{sent} bytes");
+    assert!(peak < MOST_MEMORY, "{peak} KiB");
+}
+
+/// Runs the program through `peak`. Returns what that prints, and the number of bytes that
+/// are sent.
+fn peak_of(cgi: Cgi) -> (u64, usize) {
+    let (mut reader, writer) = pipe().expect("a pipe");
+    let cgi = cgi.stdout(writer);
+    thread::scope(|scope| {
         let running = scope.spawn(|| cgi.run());
-        let mut buffer = vec![0; 1 << 20];
-        let mut sent = 0;
+        let (mut buffer, mut sent) = (vec![0; 1 << 20], 0);
         loop {
             match reader.read(&mut buffer).expect("read on") {
-                0 => return (running.join().expect("it ends"), sent),
+                0 => break,
                 read => sent += read,
             }
         }
-    });
+        let out = running.join().expect("it ends");
+        let peak = out.errors().trim().parse().expect("a number alone");
+        (peak, sent)
+    })
+}
+
+#[test]
+#[ignore = "needs the static program: run tests/run"]
+fn the_static_program_sends_a_gigabyte_with_less_than_six_mebibytes() {
+    let state = state_of(ADA);
+    let cookie = cookie_of(&state, "ada");
+    state.write("../private/a.bin", "", 0o600);
+    let private = state.path().with_file_name("private");
+    let file = File::options().write(true).open(private.join("a.bin"));
+    file.and_then(|file| file.set_len(1 << 30))
+        .expect("make it long");
+    let peak = compiled("peak", &[]);
+    let cgi = Cgi::get("/files/a.bin")
+        .program(static_program())
+        .state(&state)
+        .cookie(cookie)
+        .var("SIGNET_GUARD_DIR", private)
+        .patience(PATIENCE)
+        .through(&[peak.to_str().expect("UTF-8")]);
+    let (peak, sent) = peak_of(cgi);
     assert!(sent > 1 << 30, "{sent} bytes");
-    let peak: u64 = out.errors().trim().parse().expect("a number alone");
-    assert!(peak < MOST_MEMORY, "{peak} KiB");
+    assert!(peak < 6 * 1024, "{peak} KiB");
 }

@@ -18,6 +18,7 @@ mod responses;
 mod same_url;
 mod sent_by_server;
 mod servers;
+mod slow_readers;
 pub(crate) mod traversal;
 mod tree;
 mod types;
