@@ -20,7 +20,7 @@ mod sent_by_server;
 mod servers;
 mod slow_readers;
 pub(crate) mod traversal;
-mod tree;
+pub(crate) mod tree;
 mod types;
 mod unreadable;
 mod visitors_url;

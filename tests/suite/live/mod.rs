@@ -19,6 +19,7 @@ mod downloads;
 pub(crate) mod fastcgi;
 mod fastcgi_ends;
 mod hostile;
+mod hostile_names;
 pub(crate) mod lighttpd;
 mod media;
 mod printed;

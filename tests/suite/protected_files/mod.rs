@@ -77,7 +77,7 @@ fn write(folder: &Path, name: &[u8], text: &str) {
 }
 
 /// The links of the table in a list, as (URL, text).
-fn links(page: &str) -> Vec<(String, String)> {
+pub(crate) fn links(page: &str) -> Vec<(String, String)> {
     let (_, body) = page.split_once("<tbody>").unwrap_or_default();
     let rows = body.split("<tr><td><a href=\"").skip(1);
     rows.map(|row| {

@@ -5,7 +5,7 @@
 
 mod fetched;
 mod links;
-mod names;
+pub(crate) mod names;
 mod permissions;
 mod races;
 mod spellings;

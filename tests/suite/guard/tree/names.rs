@@ -12,7 +12,7 @@ use super::{OPEN_BY, Seen, Site, file, find, listed, see};
 
 /// Every byte that a name can contain, alone and among others, and names that programs
 /// often misread.
-fn hostile_names() -> BTreeSet<Vec<u8>> {
+pub(crate) fn hostile_names() -> BTreeSet<Vec<u8>> {
     let mut names: BTreeSet<Vec<u8>> = BTreeSet::new();
     for byte in (1..=255).filter(|byte| !b"/.".contains(byte)) {
         names.insert(vec![byte]);

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::thread;
 
 use super::super::apache::server_user;
+use super::super::hostile_names::fill;
 use super::super::site::{Site, User};
 use crate::guard::ADA;
 use crate::support::http::{Server, free_port};
@@ -28,6 +29,7 @@ pub(super) fn site(owner: User) -> Site {
     site.file("htdocs/public.txt", "for everybody", root, 0o644);
     site.file("htdocs/private/secret.txt", SECRET, root, 0o644);
     site.file("htdocs/private/page.php", PAGE, root, 0o644);
+    fill(&site.folder("htdocs/private/names", root, 0o755), root);
     let state = site.folder("state", owner, 0o700);
     site.file("state/users", ADA, owner, 0o600);
     site.file("state/groups", "staff: ada\nboard: bob\n", owner, 0o600);

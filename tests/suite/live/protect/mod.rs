@@ -10,6 +10,7 @@ use std::process::Command;
 
 use self::behind::SECRET;
 use self::servers::{Protected, apache, apache_in_virtual_host, caddy, lighttpd, nginx};
+use super::hostile_names::{encoded, names};
 use super::site::Site;
 use crate::guard::PASSWORD;
 use crate::support::http::{self, Reply};
@@ -205,6 +206,23 @@ impl Protected {
         }
     }
 
+    /// The server serves the files itself.
+    fn shows_users_names_of_all_kinds(&self) {
+        let cookie = &*self.log_in();
+        let mut wrong = Vec::new();
+        for name in names() {
+            let url = format!("/private/names/{}", encoded(&name));
+            let nobody = http::get(self.port, &url, &[]);
+            assert!(nobody.status >= 300, "{}, {url}: {nobody:?}", self.name);
+            let reply = http::get(self.port, &url, &[cookie]);
+            let is_shown = reply.status == 200 && reply.body == name;
+            if is_shown == (self.refuses)(&name) {
+                wrong.push((url, reply.status));
+            }
+        }
+        assert!(wrong.is_empty(), "{}: {wrong:?}", self.name);
+    }
+
     /// ada is not in the group for which the web server asks.
     fn shows_the_board_only(&self) {
         let cookie = &*self.log_in();
@@ -248,6 +266,7 @@ impl Protected {
         self.shows_strangers_nothing();
         self.hides_folders();
         self.shows_users_everything();
+        self.shows_users_names_of_all_kinds();
         self.fails_closed();
     }
 }

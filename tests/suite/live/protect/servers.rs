@@ -6,6 +6,7 @@ use std::process::Command;
 use super::super::apache::server_user;
 use super::super::daemon::{Daemon, Socket};
 use super::super::fastcgi::{start_apache, start_nginx};
+use super::super::hostile_names::{Refuses, by_lighttpd, none};
 use super::super::lighttpd::start_lighttpd;
 use super::super::site::{Site, User};
 use super::behind::{application, php, site};
@@ -21,6 +22,8 @@ pub(super) struct Protected {
     pub(super) forged: &'static [&'static str],
     /// How the application is told that the user is ada, of the group staff.
     pub(super) told: &'static [&'static str],
+    /// Which names of files the server refuses.
+    pub(super) refuses: Refuses,
     _server: Server,
     _php: Option<Server>,
     pub(super) daemon: Option<Daemon>,
@@ -42,6 +45,7 @@ impl Protected {
             port,
             forged: &[],
             told: &["remote-user: ada", "remote-groups: staff"],
+            refuses: none,
             _server: server,
             _php: Some(php),
             daemon: Some(daemon),
@@ -79,6 +83,7 @@ pub(super) fn lighttpd() -> Protected {
         port: server.port,
         forged: &["Forwarded: remote_user=\"mallory\""],
         told: &["remote_user=\"ada\""],
+        refuses: by_lighttpd,
         _server: server,
         _php: None,
         daemon: None,
