@@ -1,7 +1,10 @@
 //! `deploy/apache/private.htaccess` as it is shipped, at a shared host with suEXEC: a
 //! folder of the site whose files only logged-in users see, under their old URLs.
 
+use std::fs::File;
+use std::io::{Read, Write};
 use std::process::Command;
+use std::time::Instant;
 
 use percent_encoding::percent_decode_str;
 
@@ -268,7 +271,54 @@ fn lighttpd_sends_the_files() {
     );
     let configuration = site.file("lighttpd.conf", text, owner, 0o644);
     let server = start_lighttpd(&site, &configuration, None);
-    sent_by_the_server(server.port);
+    sent_by_the_server(server.port, "", "100%25%20%C3%BC.txt");
+}
+
+/// lighttpd can also read all of a response before it sends the first byte.
+#[test]
+#[ignore = "needs lighttpd: run tests/run"]
+fn a_long_file_behind_lighttpd_begins_at_once() {
+    const LONG: u64 = 64 << 20;
+    for (by, mount, script) in [
+        ("lighttpd.conf", None, ""),
+        ("lighttpd-cgi-bin.conf", None, "/cgi-bin/signet.cgi"),
+        ("lighttpd-rewrite.conf", None, ""),
+        ("lighttpd-fastcgi.conf", Some("/"), ""),
+        ("lighttpd-fastcgi.conf", Some("/app"), "/app"),
+    ] {
+        let (site, owner) = (Site::new(), User::current());
+        for folder in ["cgi-bin", "htdocs", "private"] {
+            site.folder(folder, owner, 0o755);
+        }
+        site.folder("state", owner, 0o700);
+        site.program("cgi-bin/signet.cgi", owner);
+        site.file("state/users", ADA, owner, 0o640);
+        let private = site.path().join("private");
+        let file = File::create(private.join("film.webm"));
+        file.and_then(|file| file.set_len(LONG)).expect("a file");
+        let settings = format!("GUARD_DIR = {private:?}\n");
+        site.file("state/signet.toml", settings, owner, 0o600);
+        let server = start_lighttpd(&site, &Site::shipped_path(by), mount);
+        let (cookie, _) = log_in(server.port, script);
+        let request =
+            format!("GET {script}/files/film.webm HTTP/1.0\r\nHost: a\r\n{cookie}\r\n\r\n");
+        let begins_early = || {
+            let mut connection = http::connect(server.port).expect("a connection");
+            connection.write_all(request.as_bytes()).expect("ask");
+            let (start, mut buffer) = (Instant::now(), vec![0; 1 << 20]);
+            let mut length = connection.read(&mut buffer).expect("a beginning");
+            let first = start.elapsed();
+            loop {
+                match connection.read(&mut buffer).expect("read on") {
+                    0 => break,
+                    read => length += read,
+                }
+            }
+            assert!(length as u64 > LONG, "{by}: {length} bytes");
+            4 * first < start.elapsed()
+        };
+        assert!((0..10).any(|_| begins_early()), "{by} {script}");
+    }
 }
 
 #[test]
@@ -289,14 +339,52 @@ fn nginx_sends_the_files() {
     let location = nginx_location("").replace("unix:/run/signet/socket", &socket.address());
     let lines = format!("location / {{\n{location}}}\n{internal}\n");
     let (_server, port) = start_nginx(&site, [&lines, ""]);
-    sent_by_the_server(port);
+    sent_by_the_server(port, "", "100%25%20%C3%BC.txt");
 }
 
-fn sent_by_the_server(port: u16) {
-    let url = "/files/sub/100%25%20%C3%BC.txt";
+#[test]
+#[ignore = "needs Apache: run tests/run"]
+fn apache_sends_the_files() {
+    let (site, owner) = (Site::new(), server_user());
+    for folder in ["run", "cgi-bin"] {
+        site.folder(folder, User::current(), 0o755);
+    }
+    site.folder("state", owner, 0o700);
+    site.program("cgi-bin/signet.cgi", owner);
+    site.file("state/users", ADA, owner, 0o640);
+    site.deep_file("private/sub/a b.txt", SECRET, owner, 0o644);
+    // Apache cannot be given this name: signet sends the file.
+    site.deep_file("private/sub/100% ü.txt", SECRET, owner, 0o644);
+    let private = site.path().join("private");
+    let settings = format!("GUARD_DIR = {private:?}\nX_SENDFILE = \"apache\"\n");
+    site.file("state/signet.toml", settings, owner, 0o600);
+    let document = Site::shipped("README.md");
+    let (_, lines) = document
+        .split_once("| `\"apache\"` | mod_xsendfile: `")
+        .expect("a row");
+    let (lines, _) = lines.split_once("` |").expect("its end");
+    let lines = lines.replace("` and `", "\n");
+    let lines = lines.replace("/srv/private", &private.to_string_lossy());
+    let more = format!(
+        "ScriptAlias /app {site}/cgi-bin/signet.cgi\n<Directory {site}>\nRequire all granted\n\
+         SetEnv SIGNET_STATE_DIR {site}/state\n</Directory>\n{lines}\n",
+        site = site.path().display()
+    );
+    let port = free_port();
+    let text = configuration(site.path(), port, Started::ByDaemon, &["xsendfile"], &more);
+    site.file("httpd.conf", text, User::current(), 0o644);
+    let _server = apache::start(Command::new("apache2"), site.path(), port);
+    for name in ["a%20b.txt", "100%25%20%C3%BC.txt"] {
+        sent_by_the_server(port, "/app", name);
+    }
+}
+
+/// Asserts what visitors and users get of the file `name` in `sub`.
+fn sent_by_the_server(port: u16, base: &str, name: &str) {
+    let url = &*format!("{base}/files/sub/{name}");
     let nobody = http::get(port, url, &[]);
     assert_eq!(nobody.status, 303);
-    let (cookie, _) = log_in(port, "");
+    let (cookie, _) = log_in(port, base);
     let whole = http::get(port, url, &[&cookie]);
     assert_eq!((whole.status, whole.text()), (200, SECRET), "{whole:?}");
     for name in ["x-sendfile", "x-accel-redirect"] {
@@ -320,7 +408,7 @@ fn sent_by_the_server(port: u16) {
         }
     }
     for url in [
-        "/files/none",
+        &*format!("{base}/files/none"),
         "/signet-sendfile/etc/passwd",
         "/private/sub/",
     ] {
