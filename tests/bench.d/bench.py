@@ -13,13 +13,14 @@ import time
 from pathlib import Path
 
 import authors
+import files
 import logins
 import peers
 import signet
 import sizes
 from work import build, redis, say
 
-SECTIONS = ("cgi", "fastcgi", "logins", "peers", "authors", "sizes")
+SECTIONS = ("cgi", "fastcgi", "logins", "peers", "authors", "sizes", "files")
 
 
 def arguments():
@@ -71,6 +72,9 @@ def tables(work, sections, million, programs):
             yield authors.authors(work)
         if "sizes" in sections:
             yield sizes.sizes(work, million)
+        if "files" in sections:
+            yield files.downloads(work)
+            yield files.auth(work)
 
 
 def main():

@@ -105,8 +105,8 @@ def gunicorn(work, environment):
 
 
 @contextmanager
-def lighttpd(work, sites):
-    """The process and the port of a lighttpd with all these sites."""
+def lighttpd(work, sites, more=()):
+    """The process and the port of a lighttpd with all these sites, and more lines."""
     port = free_port()
     document_root = work / "bin/site"
     document_root.mkdir(exist_ok=True)
@@ -117,8 +117,31 @@ def lighttpd(work, sites):
         f"server.port = {port}",
         f'server.document-root = "{document_root}"',
     ]
-    lines += [site.configuration() for site in sites]
+    lines += [*more, *(site.configuration() for site in sites)]
     path = work / "lighttpd.conf"
     path.write_text("\n".join(lines) + "\n")
     with server(["lighttpd", "-D", "-f", path], port, work / "lighttpd.log") as process:
         yield process, port
+
+
+@contextmanager
+def nginx(work, root, lines):
+    """The port of an nginx with one process, these lines in its server, and the files below
+    `root`."""
+    port = free_port()
+    # Started by root, it would be another user, who cannot read the working folder.
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    temporary = "".join(
+        f"{name}_temp_path {work}/nginx.{name};\n"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    path = work / "nginx.conf"
+    path.write_text(
+        f"daemon off;\n{user}pid {work}/nginx.pid;\nerror_log {work}/nginx.log;\n"
+        "events { worker_connections 900; }\n"
+        f"http {{\naccess_log off;\n{temporary}"
+        f"server {{\nlisten 127.0.0.1:{port};\nroot {root};\n{lines}\n}}\n}}\n"
+    )
+    command = ["nginx", "-e", work / "nginx.log", "-c", path]
+    with server(command, port, work / "nginx.start"):
+        yield port

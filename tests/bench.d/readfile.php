@@ -1,0 +1,4 @@
+<?php
+header('Content-Type: application/octet-stream');
+header('Content-Length: ' . getenv('SIZE'));
+readfile(getenv('FILE'));
