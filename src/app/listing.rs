@@ -146,10 +146,14 @@ pub(super) fn page(
         false => String::new(),
     };
     let (title, above) = above(asked, t);
-    let mut rows = Vec::with_capacity(list.rows.len());
-    for (name, entry) in &list.rows {
-        if asked.lists(folder, name, entry)? {
-            rows.push(row(asked, &below, name, entry, t));
+    let mut rows = Vec::with_capacity(list.names.len());
+    for name in &list.names {
+        // One after the other: an entry keeps its folder open.
+        let entry = tree.entry(folder, name).map_err(unusable)?;
+        if let Some(entry) = entry
+            && asked.lists(folder, name, &entry)?
+        {
+            rows.push(row(asked, &below, name, &entry, t));
         }
     }
     let page = Listing {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use rustix::fs::{AtFlags, statat};
 
-use super::tree::{Entry, GuardedFolder, GuardedSubfolder, Name};
+use super::tree::{GuardedFolder, GuardedSubfolder, Name};
 use crate::files::FileError;
 
 /// The most names in a page.
@@ -37,9 +37,8 @@ pub struct Order {
 /// A part of the names in a folder.
 #[derive(Debug)]
 pub struct Page {
-    /// Names with their files and folders. Those that are not shown are left out, so that
-    /// there can be fewer than [`PAGE`].
-    pub rows: Vec<(Vec<u8>, Entry)>,
+    /// The names, some of which may not be shown: see [`GuardedFolder::entry`].
+    pub names: Vec<Vec<u8>>,
     /// The number of the page, from 1.
     pub number: usize,
     /// The number of the last page, from 1.
@@ -65,8 +64,7 @@ struct Sorted {
 
 /// A page of the names in `folder`. For a number that is too large it is the last page.
 ///
-/// Only the names of this page are looked at one by one. To sort by size or date, the size
-/// and date of every name are read.
+/// To sort by size or date, the size or date of every name is read.
 ///
 /// # Errors
 ///
@@ -96,14 +94,12 @@ pub fn page(
     }
     let shown = &mut list[start..];
     shown.sort_unstable_by(compare);
-    let mut rows = Vec::with_capacity(shown.len());
-    for sorted in shown {
-        let name = sorted.name(&bytes);
-        if let Some(entry) = tree.entry(folder, name)? {
-            rows.push((name.to_vec(), entry));
-        }
-    }
-    Ok(Page { rows, number, last })
+    let names = shown.iter().map(|sorted| sorted.name(&bytes).to_vec());
+    Ok(Page {
+        names: names.collect(),
+        number,
+        last,
+    })
 }
 
 impl Names {
