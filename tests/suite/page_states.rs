@@ -265,6 +265,10 @@ fn write_pages(folder: &Path) {
         let folder = folder.join(language);
         fs::create_dir_all(&folder).expect("make a folder");
         for (name, status, request) in STATES {
+            // For owners, in English only.
+            if name.starts_with("doctor") && language != "en" {
+                continue;
+            }
             let response = request(&mut Browser::new(&server, language));
             let (text, log) = (response.text(), &response.log);
             assert_eq!(response.status, status, "{name}: {log}{text}");
