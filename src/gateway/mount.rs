@@ -221,9 +221,9 @@ impl Mount {
     }
 
     /// The `SCRIPT_NAME` of a request that is not for the URL which the visitor requested: it is
-    /// no file, and neither the path of this URL nor the end of it, and no `PATH_INFO` names a
-    /// page. `None` if it can be a page of the program all the same, because the URL is below
-    /// the base path `root`.
+    /// no file and is not named like one (front controllers, `DirectoryIndex`), this URL is
+    /// neither below it nor ends in it, and no `PATH_INFO` names a page. `None` if it can be a
+    /// page of the program all the same, because the URL is below the base path `root`.
     pub(crate) fn script_of_another_url<'v>(
         vars: &'v MetaVariables,
         root: Option<&ApplicationRoot>,
@@ -234,9 +234,13 @@ impl Mount {
         }
         let url = without_last_slash(visible_path(vars.get("REQUEST_URI")?)?);
         let root = root.map(|root| decode(root.0.as_bytes()));
-        let is_page = url.ends_with(&script_path(vars))
+        let path = script_path(vars);
+        let is_page = is_within(&path, &url)
+            || url.ends_with(&path)
             || root.is_some_and(|root| !root.is_empty() && is_within(&root, &url));
-        (!is_page && !vars.script_is_file()).then_some(script)
+        let name = path.rsplit(|byte| *byte == b'/').next();
+        let is_program = || name.is_some_and(|name| name.contains(&b'.')) || vars.script_is_file();
+        (!is_page && !is_program()).then_some(script)
     }
 
     /// The mount of a request for a URL outside the base path, which the web server passes

@@ -161,10 +161,6 @@ impl Recorded {
         self.vars
             .iter()
             .fold(keyed, |cgi, (name, value)| match count(name) {
-                // It was a file on the recorded machine.
-                1 if name == b"SCRIPT_FILENAME" => {
-                    cgi.var("SCRIPT_FILENAME", env!("CARGO_BIN_EXE_signet"))
-                }
                 1 => cgi.bytes(name, value),
                 _ => cgi.raw([name, &b"="[..], value].concat()),
             })

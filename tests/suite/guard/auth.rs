@@ -319,6 +319,9 @@ fn a_page_without_path_info_is_shown() {
         ("/login",      "/login?a=b",      None),
         ("/login",      "//x/../login",    None),
         ("/",           "/",               None),
+        // DirectoryIndex, and a front controller.
+        ("/x.cgi",      "/",               None),
+        ("/x.cgi",      "/login",          None),
         ("/app/login",  "/app/login",      Some("/app")),
         // nginx or Apache passes on a path without its beginning.
         ("/login",      "/app/login",      Some("/app")),
@@ -381,7 +384,7 @@ fn an_answer_refreshes_no_session() {
     for kind in ["cookie", "filesystem"] {
         let kind = [
             ("SIGNET_SESSION_TYPE", kind),
-            ("SIGNET_PERMANENT_SESSION_LIFETIME", "5"),
+            ("SIGNET_PERMANENT_SESSION_LIFETIME", "20"),
         ];
         let login = Cgi::post("/login", fields).state(&state).vars(&kind);
         let response = login.run().response();
@@ -389,7 +392,7 @@ fn an_answer_refreshes_no_session() {
             "session={}",
             response.cookie("session").expect("a cookie").value
         );
-        std::thread::sleep(std::time::Duration::from_secs(2));
+        std::thread::sleep(std::time::Duration::from_secs(3));
         let out = ask(&state, "/auth", &cookie).vars(&kind).run();
         assert_eq!(told(&out), ada(), "{out}");
         assert_changes_nothing("a session that is due", &out.response());
