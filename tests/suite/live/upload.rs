@@ -753,6 +753,17 @@ fn a_wrong_file_of_targets_is_explained() {
         assert!(said.contains(words), "{words}: {text}: {said}");
         assert!(!said.contains("secret"), "{said}");
     }
+    site.file("upload.ini", without("sftp", "ftps"), root, 0o600);
+    let without_terminal = Command::new("setsid")
+        .arg("--wait")
+        .arg(Site::shipped_path("upload"))
+        .arg("site")
+        .env("HOME", site.path())
+        .current_dir(site.path())
+        .stdin(Stdio::null())
+        .output();
+    let said = told(without_terminal.expect("run deploy/upload"), 1);
+    assert!(said.contains("write it into ~/.netrc"), "{said}");
     for words in [
         &[][..],
         &["a", "site"],
