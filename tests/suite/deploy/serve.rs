@@ -186,6 +186,11 @@ fn its_user_sees_a_private_folder() {
         let session = cookies.iter().find(|cookie| cookie.name == "session");
         let cookie = format!("Cookie: session={}", session.expect("a session").value);
 
+        let doctor = path("doctor, for admin:");
+        assert_eq!(get(serve.port, doctor, &[]).status, 404);
+        let page = get(serve.port, doctor, &[&cookie]);
+        assert_eq!(page.status, 200, "{page:?}");
+
         let own = Path::new(serve.told("your own files for it:")).join("own.txt");
         fs::write(own, "of my own").expect("put a file there");
         for (name, kind, start) in [
