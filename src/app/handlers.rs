@@ -6,7 +6,7 @@ pub(super) use super::password::{CHANGED, change_password, password};
 use super::response::{response, response_with};
 pub(super) use super::sessions::sessions;
 use super::texts::Texts;
-use super::{Index, Login, Logout, attempt, username};
+use super::{Index, Login, Logout, account, attempt, username};
 use crate::server::{Context, Error, Failure, Form, LocalPath, Request, Response};
 use crate::server::{form, login_url, query, redirect};
 use crate::session::{DEMO, EVERYWHERE as EVERYWHERE_FLASH, FINGERPRINT, Session, USERNAME, Value};
@@ -138,9 +138,7 @@ fn next(fields: &Form) -> Option<LocalPath> {
 /// A GET also logs out, as in Flask's quickstart, if it is a visitor's own click.
 pub(super) fn logout(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
-    if context.config.login_url.is_some() {
-        return Err(Failure::NotFound.into());
-    }
+    account::check_own_login(context)?;
     if request.method() != Method::POST && !logs_out(request) {
         let username = username_in(session);
         return response(&Logout { username }, context);

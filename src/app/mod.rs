@@ -1,5 +1,6 @@
 //! The program signet: its pages, their data, and its error page.
 
+mod account;
 mod advice;
 mod asked;
 mod attempt;

@@ -3,65 +3,72 @@
 use http::{Method, StatusCode};
 
 use super::ChangePassword;
+use super::account::{self, Account};
 use super::advice::Advice;
 use super::attempt::{self, posted_password};
 use super::response::{response, response_with};
 use super::texts::Texts;
 use crate::files::shared::ChangeError;
 use crate::gateway::log;
-use crate::server::{Context, Error, Failure, Form, Request, Response};
+use crate::server::{Context, Error, Form, Request, Response};
 use crate::server::{form, redirect};
 use crate::session::Session;
-use crate::users::library::require_user;
 use crate::users::new_password::{FEWEST_CHARACTERS, MOST_BYTES, RefusedPassword, check_new};
 use crate::users::password::{Password, WrongPassword};
-use crate::users::{self, Accounts, PasswordChange};
+use crate::users::{self, PasswordChange};
 
 /// The category of the message that the password was changed.
 pub(super) const CHANGED: &str = "password_changed";
 
-/// Of the values in the form, the username is for password managers only: the user is
-/// that of the session.
 pub(super) fn password(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
-    let (config, t) = (&context.config, Texts::of(context));
-    if config.login_url.is_some() {
-        return Err(Failure::NotFound.into());
-    }
-    let users = match Accounts::of(config).map_err(Failure::from)? {
-        Accounts::Users(users) if config.password_change => users,
-        Accounts::Users(_) | Accounts::Demo => return Err(Failure::NotFound.into()),
-    };
-    let username = require_user(request, session)?;
+    let account = account::of(request, session, context.config.password_change)?;
     let empty = ChangePassword {
-        username: &username,
+        username: &account.name,
         fewest: FEWEST_CHARACTERS as u16,
         ..ChangePassword::default()
     };
-    let unchangeable = |err: &ChangeError| {
-        log(format_args!(
-            "no password can be changed: users file: {err}"
-        ));
-        let page = ChangePassword {
-            problem: t.no_password_change,
-            fix: &Advice::new(context).unchangeable_users(err),
-            ..empty
-        };
-        response_with(StatusCode::SERVICE_UNAVAILABLE, &page, context)
+    match users::check_changeable(&context.config)? {
+        Err(err) => unchangeable(&err, empty, context),
+        Ok(()) if request.method() != Method::POST => response(&empty, context),
+        Ok(()) => change(request, session, &account, empty),
+    }
+}
+
+/// The page for a password that cannot be changed.
+fn unchangeable(
+    err: &ChangeError,
+    empty: ChangePassword<'_>,
+    context: &Context,
+) -> Result<Response, Error> {
+    log(format_args!(
+        "no password can be changed: users file: {err}"
+    ));
+    let page = ChangePassword {
+        problem: Texts::of(context).no_password_change,
+        fix: &Advice::new(context).unchangeable_users(err),
+        ..empty
     };
-    if let Err(err) = users::check_changeable(config)? {
-        return unchangeable(&err);
-    }
-    if request.method() != Method::POST {
-        return response(&empty, context);
-    }
+    response_with(StatusCode::SERVICE_UNAVAILABLE, &page, context)
+}
+
+/// Changes the password by the form. Of its values, the username is for password managers
+/// only: the user is that of the session.
+fn change(
+    request: &Request,
+    session: &mut Session,
+    account: &Account,
+    empty: ChangePassword<'_>,
+) -> Result<Response, Error> {
+    let context = Context::of(request);
+    let t = Texts::of(context);
     let fields: Form = form(request)?;
     let again = |error: &str, status: StatusCode| {
         let page = ChangePassword { error, ..empty };
         response_with(status, &page, context)
     };
     // First what costs no attempt.
-    let new = match new_password(&fields, &username, t) {
+    let new = match new_password(&fields, &account.name, t) {
         Ok(new) => new,
         Err(new_error) => {
             let page = ChangePassword {
@@ -78,7 +85,8 @@ pub(super) fn password(request: &Request, session: &mut Session) -> Result<Respo
             return again(&error, StatusCode::BAD_REQUEST);
         }
     };
-    match users::change_password(context, &users.bytes, session, &username, &old, &new)? {
+    let (users, name) = (&account.users.bytes, &account.name);
+    match users::change_password(context, users, session, name, &old, &new)? {
         PasswordChange::Changed => {
             session.flash(CHANGED, "");
             Ok(redirect(&context.mount.url_for("/")))
@@ -88,16 +96,14 @@ pub(super) fn password(request: &Request, session: &mut Session) -> Result<Respo
         }
         // The next request finds that this session has ended.
         PasswordChange::Superseded => Ok(redirect(&context.url_for("password", &[])?)),
-        PasswordChange::Unchangeable(err) => unchangeable(&err),
+        PasswordChange::Unchangeable(err) => unchangeable(&err, empty, context),
     }
 }
 
 /// `/.well-known/change-password`, which password managers open.
 pub(super) fn change_password(request: &Request, _: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
-    if context.config.login_url.is_some() {
-        return Err(Failure::NotFound.into());
-    }
+    account::check_own_login(context)?;
     Ok(redirect(&context.url_for("password", &[])?))
 }
 

@@ -7,13 +7,11 @@ use time::UtcDateTime;
 use super::attempt::in_words;
 use super::response::response;
 use super::texts::Texts;
-use super::{Sessions, page};
-use crate::server::{Context, Error, Failure, Form, Request, Response, form, redirect};
+use super::{Sessions, account, page};
+use crate::server::{Context, Error, Form, Request, Response, form, redirect};
 use crate::session::Session;
 use crate::session::listed::MAX_LISTED;
-use crate::users::library::require_user;
 use crate::users::sessions::{self, UserSession};
-use crate::users::{self, Accounts};
 
 /// The category of the message about a click.
 const CLICKED: &str = "sessions";
@@ -57,15 +55,8 @@ impl page::Variable for &[Row] {
 pub(super) fn sessions(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
     let t = Texts::of(context);
-    if context.config.login_url.is_some() {
-        return Err(Failure::NotFound.into());
-    }
-    match Accounts::of(&context.config).map_err(Failure::from)? {
-        Accounts::Users(_) if users::sessions::are_listed(context) => {}
-        // Nobody but the browser has a list of signed cookies.
-        Accounts::Users(_) | Accounts::Demo => return Err(Failure::NotFound.into()),
-    }
-    require_user(request, session)?;
+    // Nobody but the browser has a list of signed cookies.
+    account::of(request, session, sessions::are_listed(context))?;
     if request.method() == Method::POST {
         let fields: Form = form(request)?;
         let clicked = match (fields.get("others"), fields.get("end")) {
