@@ -75,6 +75,7 @@ pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response
         ..Login::default()
     };
     if request.method() != Method::POST {
+        users::log_misnamed_upload(context);
         return response(&empty, context);
     }
     let remember = fields.get("remember").is_some();

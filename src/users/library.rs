@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use super::accounts::AccountsError;
-use super::login::{self, Refused, take_upload};
+use super::login::{self, Refused};
 use super::password::Password;
 use super::recent::RecentUsers;
 use super::store;
+use super::uploaded::take_upload;
 use crate::config::Config;
 use crate::files::shared::Content;
 use crate::server::{Context, Error, Failure, Request, Server, login_required};

@@ -1,20 +1,17 @@
 //! Logging in by a password.
 
 use std::thread::available_parallelism;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::accounts::Accounts;
 use super::browser::KnownBrowser;
 use super::file::{Entry, UsersFile};
 use super::fingerprint;
 use super::hash::{HashError, PasswordHash};
-use super::limits::{Address, Attempt, Limits, Name, Now, PATIENCE, WORKER_PATIENCE};
-use super::new_password::FEWEST_CHARACTERS;
+use super::limits::{Address, Admitted, Attempt, Limits, Now, PATIENCE, WORKER_PATIENCE};
 use super::password::Password;
 use super::recent::RecentUsers;
-use super::slots::Slots;
-use super::store::Stored;
-use super::upload::{self, Budget, UploadError};
+use super::slots::{Slot, Slots};
 use crate::gateway::{ClientAddress, Interface, log, uptime};
 use crate::server::{Context, Failure};
 use crate::session::signing::Signer;
@@ -49,50 +46,6 @@ pub(crate) fn check_login()
                 Accounts::Users(users) => Some(users),
             })
         })
-    }
-}
-
-/// How long the hashes of uploaded users may take, in a process of one request.
-const UPLOAD_TIME: Duration = Duration::from_secs(2);
-
-/// The same in a worker that has other visitors: one hash.
-const WORKER_UPLOAD_TIME: Duration = Duration::from_millis(1);
-
-/// Takes users from an uploaded `add_users.txt`, if there is one, and logs their names.
-pub(crate) fn take_upload(context: &Context) {
-    let began = Instant::now();
-    let budget = Budget {
-        elapsed: &|| began.elapsed(),
-        limit: match context.interface {
-            Interface::FastCgi => WORKER_UPLOAD_TIME,
-            Interface::Cgi | Interface::CommandLine => UPLOAD_TIME,
-        },
-    };
-    let upload = match upload::take(&context.config, context.now, &budget, PasswordHash::make) {
-        Ok(Some(upload)) => upload,
-        Ok(None) => return,
-        // Without a folder there is no upload. Where one is needed, its fault is logged.
-        Err(UploadError::StateDir(_)) => return,
-        Err(err) if err.may_pass() => return,
-        Err(err) => return log(err),
-    };
-    for (name, stored) in upload.stored {
-        let name = name.as_str();
-        log(match stored {
-            Stored::Added => format!("{}: added the user {name:?}", upload::FILE_NAME),
-            Stored::Changed => format!("{}: changed the password of {name:?}", upload::FILE_NAME),
-        });
-    }
-    for name in upload.weak {
-        log(format_args!(
-            "{}: the password of {:?} is easy to guess: use at least {FEWEST_CHARACTERS} characters, \
-             and neither a common password nor the name",
-            upload::FILE_NAME,
-            name.as_str()
-        ));
-    }
-    for (line, reason) in upload.refused {
-        log(format_args!("{}, line {line}: {reason}", upload::FILE_NAME));
     }
 }
 
@@ -187,40 +140,24 @@ pub(super) fn attempt<T>(
     let signer = config.signer(context.now).map_err(Failure::Key)?;
     let browser = known_browser(context, &signer);
     let attempt = Attempt {
-        name: match user {
-            Some(user) => Name::Known(user.name.as_str()),
-            None => Name::Invented(name),
-        },
+        name,
         address: address.counts_as().map(Address::from),
         browser: own.and_then(|own| browser.id_for(name, own, &signer)),
     };
-    let limited = |seconds| {
-        let colon = if user.is_some() { ":" } else { "" };
-        log(format_args!("login limited for {seconds} s{colon} {who}"));
-        Ok(Err(Refused::Limited { seconds }))
-    };
-    // A worker has other visitors, who would wait as well.
-    let (lock_wait, slot_wait) = match context.interface {
-        Interface::FastCgi => (WORKER_PATIENCE, Duration::ZERO),
-        Interface::Cgi | Interface::CommandLine => (PATIENCE, PATIENCE),
-    };
+    let (lock_wait, slot_wait) = waits(context.interface);
+    let limits = Limits::of(config, signer.key(), lock_wait).map_err(Failure::StateDir)?;
+    let processors = available_parallelism().map_or(1, usize::from);
+    let slots = Slots::of(config, processors).map_err(Failure::StateDir)?;
     let now = || Now {
         unix: context.now,
         uptime: uptime(),
     };
-    // Without a folder for them, no attempt is counted.
-    let processors = available_parallelism().map_or(1, usize::from);
-    let slots = Slots::of(config, processors).map_err(Failure::StateDir)?;
-    let limits = Limits::of(config, signer.key(), lock_wait).map_err(Failure::StateDir)?;
-    let admitted = match limits.begin(&attempt, now()) {
+    let (admitted, _slot) = match admit(&attempt, &limits, &slots, slot_wait, &now) {
         Ok(admitted) => admitted,
-        Err(wait) => return limited(wait.seconds),
-    };
-    let _slot = match slots.take(&admitted, slot_wait) {
-        Ok(slot) => slot,
-        Err(busy) => {
-            admitted.cancel(now());
-            return limited(busy.seconds);
+        Err(seconds) => {
+            let colon = if user.is_some() { ":" } else { "" };
+            log(format_args!("login limited for {seconds} s{colon} {who}"));
+            return Ok(Err(Refused::Limited { seconds }));
         }
     };
     if let Some(Entry {
@@ -247,6 +184,33 @@ pub(super) fn attempt<T>(
             admitted.fail();
             log(format_args!("failed login {of}{who}"));
             Err(Failure::Unavailable(Box::new(err)))
+        }
+    }
+}
+
+/// How long an attempt waits for the lock of the counters, and for a slot. A worker has other
+/// visitors, who would wait as well.
+fn waits(interface: Interface) -> (Duration, Duration) {
+    match interface {
+        Interface::FastCgi => (WORKER_PATIENCE, Duration::ZERO),
+        Interface::Cgi | Interface::CommandLine => (PATIENCE, PATIENCE),
+    }
+}
+
+/// Counts an attempt and takes a slot for its hashes; or the seconds until it may be made.
+fn admit<'l>(
+    attempt: &Attempt<'_>,
+    limits: &'l Limits,
+    slots: &Slots,
+    slot_wait: Duration,
+    now: &dyn Fn() -> Now,
+) -> Result<(Admitted<'l>, Slot), u64> {
+    let admitted = limits.begin(attempt, now()).map_err(|wait| wait.seconds)?;
+    match slots.take(&admitted, slot_wait) {
+        Ok(slot) => Ok((admitted, slot)),
+        Err(busy) => {
+            admitted.cancel(now());
+            Err(busy.seconds)
         }
     }
 }

@@ -20,8 +20,10 @@ mod recent;
 #[cfg(feature = "program")]
 pub(crate) mod sessions;
 pub mod slots;
+mod state_folder;
 pub mod store;
 pub mod upload;
+mod uploaded;
 
 #[cfg(feature = "program")]
 pub(crate) use accounts::MARKER;
@@ -29,4 +31,6 @@ pub(crate) use accounts::{Accounts, AccountsError};
 #[cfg(feature = "program")]
 pub(crate) use change::{PasswordChange, change_password, check_changeable};
 #[cfg(feature = "program")]
-pub(crate) use login::{Refused, check_login, log_in, take_upload};
+pub(crate) use login::{Refused, check_login, log_in};
+#[cfg(feature = "program")]
+pub(crate) use uploaded::{log_misnamed_upload, take_upload};

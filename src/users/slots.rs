@@ -10,11 +10,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::limits::Admitted;
+use super::state_folder::StateFolder;
 use crate::config::{Config, StateDirError};
 use crate::files::FileError;
 use crate::files::lock::try_lock_file;
 use crate::files::private;
-use crate::files::trusted::{Anywhere, PrivateFolder, Readers, TrustedFolder};
+use crate::files::trusted::{Anywhere, PrivateFolder, TrustedFolder};
 use crate::log::log;
 
 /// The folder in the state folder.
@@ -32,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Slots for password hashes.
 #[derive(Debug)]
 pub struct Slots {
-    folder: TrustedFolder,
+    folder: StateFolder,
     count: usize,
 }
 
@@ -60,10 +61,9 @@ impl Slots {
     ///
     /// # Errors
     ///
-    /// [`StateDirError`] if it cannot be used.
+    /// As those of [`Limits::of`](super::limits::Limits::of).
     pub fn of(config: &Config, processors: usize) -> Result<Self, StateDirError> {
-        let folder = config.state_folder()?.clone();
-        Ok(Self::in_trusted_folder(folder, processors))
+        Ok(Self::in_found(StateFolder::of(config)?, processors))
     }
 
     /// Slots in `folder`, an absolute path; see [`Slots::of`], and [`Limits::in_folder`]
@@ -76,11 +76,10 @@ impl Slots {
     /// [`FileError`] if the folder is not trusted.
     pub fn in_folder(folder: &Path, euid: u32, processors: usize) -> Result<Self, FileError> {
         let folder = TrustedFolder::find(folder, euid, &Anywhere)?;
-        Ok(Self::in_trusted_folder(folder, processors))
+        Ok(Self::in_found(StateFolder::Found(folder), processors))
     }
 
-    /// Slots in a folder that was found before; see [`Slots::in_folder`].
-    pub(crate) fn in_trusted_folder(folder: TrustedFolder, processors: usize) -> Self {
+    fn in_found(folder: StateFolder, processors: usize) -> Self {
         Self {
             folder,
             count: processors.saturating_sub(1).clamp(1, MAX_SLOTS),
@@ -90,8 +89,8 @@ impl Slots {
     /// Takes a slot for an attempt, or waits for one for at most `max_wait`; a worker
     /// that has other visitors does not wait. An attempt that runs alone needs none.
     ///
-    /// If there can be no slots, as the state folder cannot be written, there is one
-    /// for all: the lock of that folder.
+    /// If there can be no slots, as the state folder cannot be written or there is none,
+    /// there is one for all: the lock of that folder, or of the users file.
     ///
     /// # Errors
     ///
@@ -101,32 +100,23 @@ impl Slots {
             return Ok(Slot { _lock: None });
         }
         let names = self.names(attempt.has_known_browser());
-        let mut taken = Vec::new();
-        let folder = PrivateFolder::from(self.folder.own_subfolder(FOLDER_NAME));
-        let found = folder.make().and_then(|opened| {
-            for name in names {
-                let made = private::make_writable(&opened, name.as_str(), folder.euid());
-                let made = made.and_then(|made| Ok((try_lock_file(&made.file)?, made.file)));
-                match made {
-                    Ok((true, file)) => return Ok(Some(file)),
-                    Ok((false, file)) => taken.push(file),
-                    Err(problem) => return Err(FileError::new(folder.path(), problem)),
+        let found = match &self.folder {
+            StateFolder::Found(folder) => free_or_all(folder, names).map_err(|err| err.to_string()),
+            StateFolder::None { reason, .. } => Err(reason.to_string()),
+        };
+        match found {
+            Ok(Found::Free(file)) => Ok(Slot { _lock: Some(file) }),
+            Ok(Found::Taken(files)) => wait_for(files, max_wait),
+            Err(reason) => {
+                log(format_args!(
+                    "passwords are verified one at a time: {reason}"
+                ));
+                match self.folder.open_to_lock() {
+                    Some(file) => wait_for(vec![file], max_wait),
+                    None => Ok(Slot { _lock: None }),
                 }
             }
-            Ok(None)
-        });
-        match found {
-            Ok(Some(file)) => return Ok(Slot { _lock: Some(file) }),
-            Ok(None) => {}
-            Err(err) => {
-                log(format_args!("passwords are verified one at a time: {err}"));
-                taken = match self.folder.open(Readers::Anybody) {
-                    Ok(Some(folder)) => vec![folder.into()],
-                    Ok(None) | Err(_) => return Ok(Slot { _lock: None }),
-                };
-            }
         }
-        wait_for(taken, max_wait)
     }
 
     /// The files of the slots that an attempt may take, the reserved one first.
@@ -135,6 +125,31 @@ impl Slots {
         let numbers = (1..=self.count).map(|number| number.to_string());
         reserved.into_iter().chain(numbers)
     }
+}
+
+/// The files of slots: one that was free and is locked now, or all.
+enum Found {
+    Free(File),
+    Taken(Vec<File>),
+}
+
+fn free_or_all(
+    folder: &TrustedFolder,
+    names: impl Iterator<Item = String>,
+) -> Result<Found, FileError> {
+    let folder = PrivateFolder::from(folder.own_subfolder(FOLDER_NAME));
+    let opened = folder.make()?;
+    let mut taken = Vec::new();
+    for name in names {
+        let made = private::make_writable(&opened, name.as_str(), folder.euid());
+        let made = made.and_then(|made| Ok((try_lock_file(&made.file)?, made.file)));
+        match made {
+            Ok((true, file)) => return Ok(Found::Free(file)),
+            Ok((false, file)) => taken.push(file),
+            Err(problem) => return Err(FileError::new(folder.path(), problem)),
+        }
+    }
+    Ok(Found::Taken(taken))
 }
 
 /// Takes the first of these locks that becomes free.

@@ -144,7 +144,7 @@ impl Door {
         let Word::Known(word) = &self.word else {
             return Tried::Wrong;
         };
-        let Some(_alone) = Alone::begin(config.state_folder().ok()) else {
+        let Some(_alone) = Alone::of(config) else {
             return Tried::Later;
         };
         // In constant time: the codes say nothing about the words.

@@ -37,11 +37,11 @@ pub(super) struct Held {
 impl Held {
     /// Opens its folder and locks it, if it exists and can be replaced.
     pub(super) fn new(shared: &SharedFile, patience: Patience) -> Result<Self, ChangeError> {
-        let file = match shared.may_be_link {
-            true => shared.followed()?,
-            false => shared.clone(),
+        let file = match shared.real {
+            None => shared.followed()?,
+            Some(_) => shared.clone(),
         };
-        let (Some(parent), Some(name)) = (file.real.parent(), file.real.file_name()) else {
+        let (Some(parent), Some(name)) = (file.real().parent(), file.real().file_name()) else {
             return Err(shared.failed(FileProblem::NotAFile).into());
         };
         let folder = open::open_folder(CWD, parent)
@@ -79,7 +79,7 @@ impl Held {
         opened.map_err(|problem| match problem {
             FileProblem::Unreadable { owner, mode, euid } if owner == euid => {
                 ChangeError::ReadOnly {
-                    path: self.file.real.clone(),
+                    path: self.file.real().to_owned(),
                     mode,
                 }
             }
@@ -176,7 +176,7 @@ impl Held {
             let change = (meta.ctime(), meta.ctime_nsec());
             (meta.dev(), meta.ino(), meta.len(), change)
         };
-        match (&self.old, std::fs::symlink_metadata(&self.file.real)) {
+        match (&self.old, std::fs::symlink_metadata(self.file.real())) {
             (Some(old), Ok(meta)) => state(&old.meta) == state(&meta),
             (Some(_), Err(_)) => false,
             (None, _) => true,
@@ -195,7 +195,7 @@ impl Held {
 
     fn denied(&self, who: u32) -> ChangeError {
         ChangeError::Denied {
-            path: self.file.real.clone(),
+            path: self.file.real().to_owned(),
             who,
             euid: self.file.euid,
         }

@@ -27,11 +27,10 @@ const MAX_TRIES: usize = 50;
 pub struct SharedFile {
     /// The path that was followed.
     path: PathBuf,
-    /// The same without symbolic links.
-    real: PathBuf,
+    /// The same without symbolic links; `None` if the last name was not looked at yet, and
+    /// may be one.
+    real: Option<PathBuf>,
     euid: u32,
-    /// Whether symbolic links in `real` were not followed yet.
-    may_be_link: bool,
 }
 
 /// What was read from a file.
@@ -108,21 +107,18 @@ impl SharedFile {
         }
         Ok(Self {
             path: path.to_owned(),
-            real: walk.path,
+            real: Some(walk.path),
             euid,
-            may_be_link: false,
         })
     }
 
     /// The file `name` in the program's own folder, which need not exist. It may be a
     /// symbolic link.
     pub(crate) fn in_folder(folder: &TrustedFolder, name: &str) -> Self {
-        let path = super::join(folder.path(), name);
         Self {
-            real: path.clone(),
-            path,
+            path: super::join(folder.path(), name),
+            real: None,
             euid: folder.euid(),
-            may_be_link: true,
         }
     }
 
@@ -140,8 +136,13 @@ impl SharedFile {
         &self.path
     }
 
+    /// The path without symbolic links, as far as it was followed.
+    fn real(&self) -> &Path {
+        self.real.as_deref().unwrap_or(&self.path)
+    }
+
     fn followed(&self) -> Result<Self, FileError> {
-        Self::find(&self.real, self.euid, &Anywhere)
+        Self::find(&self.path, self.euid, &Anywhere)
     }
 
     /// Reads it; `None` if it does not exist.
@@ -151,16 +152,20 @@ impl SharedFile {
     /// It is not a regular file, has more than `limit` bytes, another user owns or can
     /// write it, or the system cannot read it.
     pub fn read(&self, limit: usize) -> Result<Option<Content>, FileError> {
-        let read = |opened: Opened| {
-            let bytes = opened.read(limit)?;
-            let meta = opened.meta;
-            Ok(Content { bytes, meta })
+        let Some(opened) = self.open()? else {
+            return Ok(None);
         };
-        match open::open(CWD, &self.real, false, self.euid, Rule::Public) {
-            Err(FileProblem::Link) if self.may_be_link => self.followed()?.read(limit),
-            opened => opened
-                .and_then(|opened| opened.map(read).transpose())
-                .map_err(|problem| self.failed(problem)),
+        let bytes = opened.read(limit);
+        let bytes = bytes.map_err(|problem| self.failed(problem))?;
+        let meta = opened.meta;
+        Ok(Some(Content { bytes, meta }))
+    }
+
+    /// Opens it; `None` if it does not exist.
+    pub(crate) fn open(&self) -> Result<Option<Opened>, FileError> {
+        match open::open(CWD, self.real(), false, self.euid, Rule::Public) {
+            Err(FileProblem::Link) if self.real.is_none() => self.followed()?.open(),
+            opened => opened.map_err(|problem| self.failed(problem)),
         }
     }
 
@@ -212,6 +217,6 @@ impl SharedFile {
     }
 
     fn failed(&self, problem: impl Into<FileProblem>) -> FileError {
-        FileError::on_the_way(&self.path, &self.real, problem.into())
+        FileError::on_the_way(&self.path, self.real(), problem.into())
     }
 }

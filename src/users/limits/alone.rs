@@ -4,8 +4,11 @@ use std::fs::File;
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "program")]
+use crate::config::Config;
 use crate::files::lock::try_lock_file;
-use crate::files::trusted::{Readers, TrustedFolder};
+#[cfg(feature = "program")]
+use crate::users::state_folder::StateFolder;
 
 /// How long an attempt takes at least.
 const DURATION: Duration = Duration::from_secs(1);
@@ -14,19 +17,24 @@ const DURATION: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Alone {
     began: Instant,
-    /// The state folder, which can be locked without being writable; `None` if it
-    /// cannot. Then attempts take a second each, but may run at the same time.
+    /// `None` if nothing can be locked. Then attempts take a second each, but may run at
+    /// the same time.
     _lock: Option<File>,
 }
 
 impl Alone {
-    /// `None` if another attempt runs.
-    pub(crate) fn begin(folder: Option<&TrustedFolder>) -> Option<Self> {
+    /// An attempt on the site with these settings. `None` if another attempt runs.
+    #[cfg(feature = "program")]
+    pub(crate) fn of(config: &Config) -> Option<Self> {
+        let folder = StateFolder::of(config).ok();
+        Self::begin(folder.and_then(|folder| folder.open_to_lock()))
+    }
+
+    /// An attempt that locks `file`. `None` if another attempt runs.
+    pub(super) fn begin(file: Option<File>) -> Option<Self> {
         let began = Instant::now();
-        let folder = folder.and_then(|folder| folder.open(Readers::Anybody).ok()?);
-        let folder = folder.map(File::from);
-        let lock = match folder.as_ref().map(try_lock_file) {
-            Some(Ok(true)) => folder,
+        let lock = match file.as_ref().map(try_lock_file) {
+            Some(Ok(true)) => file,
             Some(Ok(false)) => return None,
             Some(Err(_)) | None => None,
         };

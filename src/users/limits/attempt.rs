@@ -7,20 +7,11 @@ use super::rules::Limit;
 use super::table::{Finder, Place, Spot};
 use super::time::Now;
 
-/// The name that was typed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Name<'n> {
-    /// It is in the users file.
-    Known(&'n str),
-    /// It is not.
-    Invented(&'n str),
-}
-
 /// An attempt to log in.
 #[derive(Clone, Debug)]
 pub struct Attempt<'a> {
-    /// The name, of any length.
-    pub name: Name<'a>,
+    /// The name that was typed, of any length, whether there is such a user or not.
+    pub name: &'a str,
     /// The visitor's address; `None` if it is not known, and so not counted.
     pub address: Option<Address>,
     /// The id in a valid token of a browser in which this user has logged in before.
@@ -61,10 +52,7 @@ impl Cells {
                 places: vec![place],
             };
         }
-        let name = match attempt.name {
-            Name::Known(name) => finder.known_name(name),
-            Name::Invented(name) => finder.invented_name(name),
-        };
+        let name = finder.name(attempt.name);
         // Without an address nobody can tell the user's own failures from others.
         let is_own = attempt.address.is_none();
         let mut cells = vec![Cell::new(Limit::NAME, 0, name.tag, None, is_own)];
@@ -77,11 +65,6 @@ impl Cells {
             places.push(address.place);
         }
         Self { cells, places }
-    }
-
-    fn counters<'s>(&'s self, buckets: &'s [Bucket], now: Now) -> impl Iterator<Item = Counter> {
-        let counter = move |cell: &Cell| buckets[cell.bucket].counter(cell.tag, cell.part, now);
-        self.cells.iter().map(counter)
     }
 
     fn put(&self, buckets: &mut [Bucket], counters: impl Iterator<Item = Counter>, now: Now) {
@@ -97,21 +80,25 @@ impl Cells {
     /// The seconds to wait if a counter is at its limit. Then nothing is counted, so
     /// that waiting visitors who try again do not wait longer.
     pub(super) fn count(&self, buckets: &mut [Bucket], now: Now) -> Result<Counted, u64> {
-        let before: Vec<Counter> = self.counters(buckets, now).collect();
+        let counters = self.cells.iter().map(|cell| {
+            let bucket = &buckets[cell.bucket];
+            bucket.counter(cell.tag, cell.part, now)
+        });
+        let before: Vec<Counter> = counters.collect();
         let limits = self.cells.iter().zip(&before);
         let waits = limits.map(|(cell, counter)| cell.limit.left(*counter, now));
         let wait = waits.max().unwrap_or_default();
         if wait > 0 {
             // If the clocks went back, the waits begin again: until the clocks are
             // where they were, they would not end.
-            let back = |counter: &Counter| match now.is_far_before(counter.last) {
-                true => Counter {
+            let cells = self.cells.iter().zip(before);
+            for (cell, counter) in cells.filter(|(_, counter)| now.is_far_before(counter.last)) {
+                let counter = Counter {
                     last: now,
-                    ..*counter
-                },
-                false => *counter,
-            };
-            self.put(buckets, before.iter().map(back), now);
+                    ..counter
+                };
+                buckets[cell.bucket].put(cell.tag, cell.part, counter, now);
+            }
             return Err(wait);
         }
         let after: Vec<Counter> = before.iter().map(|counter| counter.plus_one(now)).collect();
@@ -134,9 +121,13 @@ impl Cells {
     }
 
     /// Takes back at most so many of the user's own failures. There may be none left: a
-    /// login at the same time took them back.
+    /// login at the same time took them back, or their counter was given away.
     fn take_back(&self, buckets: &mut [Bucket], counted: &Counted, most: u8, now: Now) {
-        let counters: Vec<Counter> = self.counters(buckets, now).collect();
+        let counters = self.cells.iter().map(|cell| {
+            let found = buckets[cell.bucket].find(cell.tag, cell.part, now);
+            found.unwrap_or(Counter::none(cell.tag))
+        });
+        let counters: Vec<Counter> = counters.collect();
         let own = self.cells.iter().zip(&counters);
         let own = own.filter(|(cell, _)| cell.is_own);
         let own = own.map(|(_, counter)| counter.count).max();
@@ -166,6 +157,56 @@ impl Cell {
             tag,
             part,
             is_own,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::session::key::Key;
+
+    #[test]
+    fn failures_with_other_names_free_no_name() {
+        let finder = Finder::new(&Key::new(b"one key, 16 bytes or more".to_vec()).unwrap());
+        let place = finder.name("ada").place;
+        let mut buckets = [Bucket::read(place, &[]).0];
+        let mut second = 0;
+        // Whether a failure is counted now.
+        let mut fails = |name: &str, wait: u64| {
+            second += wait;
+            let now = Now {
+                unix: second,
+                uptime: Duration::from_secs(second),
+            };
+            let attempt = Attempt {
+                name,
+                address: None,
+                browser: None,
+            };
+            Cells::of(&attempt, &finder)
+                .count(&mut buckets, now)
+                .is_ok()
+        };
+        for number in 0..10 {
+            assert!(fails("ada", 0), "{number}");
+        }
+        assert!(!fails("ada", 0));
+        let names = (0..).map(|number| format!("user{number}"));
+        for name in names
+            .filter(|name| finder.name(name).place == place)
+            .take(17)
+        {
+            for _ in 0..11 {
+                while !fails(&name, 1) {}
+            }
+        }
+        // The wait is over.
+        assert!(fails("ada", 1));
+        for number in 0..10 {
+            assert!(!fails("ada", 0), "{number}");
         }
     }
 }

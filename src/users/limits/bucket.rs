@@ -44,19 +44,34 @@ impl Bucket {
         written.collect::<Vec<_>>().concat()
     }
 
-    /// The counter of a tag or, with `part`, of that part of it.
+    /// The counter of a tag or, with `part`, of that part of it. A tag without one begins
+    /// with the failures of the slot that it would get: it may have had this slot before, and
+    /// nobody can get rid of failures by making others.
     pub(super) fn counter(&self, tag: u32, part: Option<u32>, now: Now) -> Counter {
-        let found = self.slot_of(tag, now).and_then(|slot| {
-            let slot = &self.counters[slot..slot + self.width];
-            match part {
-                None => slot[0],
-                Some(part) => {
-                    let at = position(&slot[1..], part, now)?;
-                    slot[1 + at]
-                }
+        if let Some(found) = self.find(tag, part, now) {
+            return found;
+        }
+        let taken_over = match part {
+            None => self.counters[self.slot_to_give(now)].filter(|counter| !counter.is_over(now)),
+            Some(_) => None,
+        };
+        match taken_over {
+            Some(counter) => Counter { tag, ..counter },
+            None => Counter::none(part.unwrap_or(tag)),
+        }
+    }
+
+    /// The counter of a tag or, with `part`, of that part of it, if it has one.
+    pub(super) fn find(&self, tag: u32, part: Option<u32>, now: Now) -> Option<Counter> {
+        let slot = self.slot_of(tag, now)?;
+        let slot = &self.counters[slot..slot + self.width];
+        match part {
+            None => slot[0],
+            Some(part) => {
+                let at = position(&slot[1..], part, now)?;
+                slot[1 + at]
             }
-        });
-        found.unwrap_or(Counter::none(part.unwrap_or(tag)))
+        }
     }
 
     /// Puts the counter of a tag or, with `part`, of that part of it, whose tag is
@@ -68,8 +83,7 @@ impl Bucket {
             (None, Some(slot), None) => self.slot(slot).fill(None),
             (None, Some(slot), counter) => self.counters[slot] = counter,
             (None, None, Some(counter)) => {
-                let heads = self.counters.iter().step_by(self.width);
-                let slot = self.width * free_or_lowest(heads, now);
+                let slot = self.slot_to_give(now);
                 self.slot(slot).fill(None);
                 self.counters[slot] = Some(counter);
             }
@@ -87,6 +101,12 @@ impl Bucket {
 
     fn slot(&mut self, start: usize) -> &mut [Option<Counter>] {
         &mut self.counters[start..start + self.width]
+    }
+
+    /// Where the slot begins that a new tag gets.
+    fn slot_to_give(&self, now: Now) -> usize {
+        let heads = self.counters.iter().step_by(self.width);
+        self.width * free_or_lowest(heads, now)
     }
 
     /// Where the slot of a tag begins.
@@ -153,30 +173,31 @@ mod tests {
             let count = if tag == 9 || tag == 11 { 2 } else { 3 };
             bucket.put(tag, None, failures(tag, count, at(tag.into())), at(20));
         }
-        bucket.put(100, None, failures(100, 1, at(21)), at(21));
-        assert_eq!(
-            bucket.counter(9, None, at(22)).count,
-            0,
-            "the oldest of two"
-        );
-        assert_eq!(bucket.counter(11, None, at(22)).count, 2);
-        // The next new one takes the same slot, and nobody else's.
-        bucket.put(101, None, failures(101, 1, at(22)), at(22));
-        assert_eq!(bucket.counter(100, None, at(22)).count, 0);
-        assert_eq!(bucket.counter(101, None, at(22)).count, 1);
-        for tag in (0..16).filter(|tag| *tag != 9) {
-            assert!(bucket.counter(tag, None, at(22)).count > 1, "{tag}");
+        let fail = |bucket: &mut Bucket, tag, now| {
+            let counter = bucket.counter(tag, None, now).plus_one(now);
+            bucket.put(tag, None, counter, now);
+            counter.count
+        };
+        // With the failures of the oldest of two.
+        assert_eq!(bucket.counter(100, None, at(21)), failures(100, 2, at(9)));
+        assert_eq!(fail(&mut bucket, 100, at(21)), 3);
+        assert_eq!(bucket.find(9, None, at(22)), None);
+        // The next one takes the slot of the other.
+        assert_eq!(fail(&mut bucket, 9, at(22)), 3);
+        assert_eq!(bucket.find(11, None, at(22)), None);
+        for tag in (0..16).filter(|tag| *tag != 11) {
+            assert_eq!(bucket.counter(tag, None, at(22)).count, 3, "{tag}");
         }
         // Forgotten ones go first.
-        let later = at(86_400 + 5);
-        bucket.put(102, None, failures(102, 1, later), later);
-        assert_eq!(bucket.counter(101, None, later).count, 1);
+        assert_eq!(fail(&mut bucket, 102, at(86_400)), 1);
+        assert_eq!(bucket.find(0, None, at(86_400)), None);
+        assert!(bucket.find(1, None, at(86_400)).is_some());
     }
 
     /// See `COUNTERS_OF_A_NAME`.
     #[test]
     fn no_address_of_a_name_is_given_away_before_the_name_waits_longer() {
-        let mut bucket = empty(Table::KnownNames);
+        let mut bucket = empty(Table::Names);
         let name = 7;
         let mut total = 0;
         for address in 0..7 {
@@ -198,27 +219,27 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_that_is_given_away_takes_nothing_along() {
-        let mut bucket = empty(Table::InventedNames);
+    fn a_slot_that_is_given_away_takes_no_addresses_along() {
+        let mut bucket = empty(Table::Names);
         for name in 0..16 {
             bucket.put(name, None, failures(name, 1, at(name.into())), at(16));
             bucket.put(name, Some(50), failures(50, 1, at(16)), at(16));
         }
-        bucket.put(99, None, failures(99, 1, at(17)), at(17));
+        bucket.put(99, None, failures(99, 2, at(17)), at(17));
         assert_eq!(bucket.counter(99, Some(50), at(17)).count, 0);
-        assert_eq!(bucket.counter(0, None, at(17)).count, 0);
+        assert_eq!(bucket.find(0, None, at(17)), None);
         assert_eq!(bucket.counter(1, Some(50), at(17)).count, 1);
     }
 
     #[test]
     fn a_bucket_is_read_as_it_was_written() {
-        let mut bucket = empty(Table::KnownNames);
+        let mut bucket = empty(Table::Names);
         assert_eq!(bucket.write(), b"");
         bucket.put(7, None, failures(7, 3, at(0)), at(0));
         assert_eq!(bucket.write().len(), 16);
         bucket.put(7, Some(8), failures(8, 3, at(0)), at(0));
         let place = Place {
-            table: Table::KnownNames,
+            table: Table::Names,
             bucket: 0,
         };
         let mut bytes = bucket.write();

@@ -13,12 +13,12 @@
 //! An attempt in a browser in which the user has logged in before is limited by that
 //! browser alone (10 free failures), so that strangers do not lock the user out.
 //!
-//! Everything has a fixed size. Names of the users file have a table of their own.
-//! Invented names, which look the same from outside, share 4096 slots, addresses
-//! 65 536 and browsers 4096. Nobody waits because of somebody else's
-//! failures with another name and from another address. If an attacker has more
-//! addresses or names than there are slots, those with the fewest failures are
-//! forgotten.
+//! Everything has a fixed size: 16 384 names, in the users file or not, 65 536 addresses
+//! and 4096 browsers. Nobody waits because of somebody else's failures with another name
+//! and from another address, unless an attacker has more names or addresses than fit.
+//! Then the counter with the fewest failures is given away, and its new owner begins with
+//! these failures. So nothing is forgotten early, and names that exist look like all
+//! others.
 
 pub mod address;
 mod alone;
@@ -40,11 +40,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use address::Address;
-pub use attempt::{Attempt, Name};
+pub use attempt::Attempt;
 pub use files::FILE_NAME;
 pub use rules::MAX_WAIT;
 pub use time::Now;
 
+use super::state_folder::StateFolder;
 use crate::config::{Config, StateDirError};
 use crate::files::FileError;
 use crate::files::trusted::{Anywhere, TrustedFolder};
@@ -57,7 +58,7 @@ use attempt::{Cells, Counted};
 use files::CounterFile;
 #[cfg(feature = "redis")]
 use redis::RedisCounters;
-use store::{Counters, State, Unavailable};
+use store::{Counters, NoCounters, State, Unavailable};
 use table::Finder;
 
 /// How long a process of one request waits for locks: for that of the counters, which
@@ -71,8 +72,7 @@ pub const WORKER_PATIENCE: Duration = Duration::from_millis(20);
 pub struct Limits {
     counters: Box<dyn Counters>,
     finder: Finder,
-    /// The state folder.
-    folder: Option<TrustedFolder>,
+    folder: StateFolder,
 }
 
 /// That an attempt has to wait.
@@ -99,20 +99,20 @@ pub struct Admitted<'l> {
 
 impl Limits {
     /// Limits as the settings choose them: in the Redis of `SESSION_REDIS`, else in the
-    /// state folder. `key` is the key that signs. For `max_wait` see
-    /// [`Limits::in_folder`].
+    /// state folder. If there is neither, nothing can be counted. `key` is the key that
+    /// signs. For `max_wait` see [`Limits::in_folder`].
     ///
     /// # Errors
     ///
-    /// [`StateDirError`] if there is neither.
+    /// [`StateDirError`] if a setting names a state folder that cannot be used, or if there
+    /// is neither a state folder nor a users file.
     pub fn of(config: &Config, key: &Key, max_wait: Duration) -> Result<Self, StateDirError> {
-        let folder = config.state_folder();
+        let folder = StateFolder::of(config)?;
         #[cfg(feature = "redis")]
         if let Some((client, prefix)) = config.shared_redis() {
-            let folder = folder.ok().cloned();
             return Ok(Self::in_redis_of(client, prefix, folder, key, max_wait));
         }
-        Ok(Self::in_trusted_folder(folder?.clone(), key, max_wait))
+        Ok(Self::in_files(folder, key, max_wait))
     }
 
     /// Limits of this machine, in a file in `folder`, an absolute path. The file is
@@ -130,15 +130,18 @@ impl Limits {
         max_wait: Duration,
     ) -> Result<Self, FileError> {
         let folder = TrustedFolder::find(folder, euid, &Anywhere)?;
-        Ok(Self::in_trusted_folder(folder, key, max_wait))
+        Ok(Self::in_files(StateFolder::Found(folder), key, max_wait))
     }
 
-    /// Limits in a folder that was found before; see [`Limits::in_folder`].
-    pub(crate) fn in_trusted_folder(folder: TrustedFolder, key: &Key, max_wait: Duration) -> Self {
+    fn in_files(folder: StateFolder, key: &Key, max_wait: Duration) -> Self {
+        let counters: Box<dyn Counters> = match &folder {
+            StateFolder::Found(folder) => Box::new(CounterFile::new(folder.clone(), max_wait)),
+            StateFolder::None { reason, .. } => Box::new(NoCounters(reason.to_string())),
+        };
         Self {
-            counters: Box::new(CounterFile::new(folder.clone(), max_wait)),
+            counters,
             finder: Finder::new(key),
-            folder: Some(folder),
+            folder,
         }
     }
 
@@ -163,7 +166,7 @@ impl Limits {
         Ok(Self::in_redis_of(
             client,
             prefix,
-            Some(folder),
+            StateFolder::Found(folder),
             key,
             max_wait,
         ))
@@ -171,10 +174,10 @@ impl Limits {
 
     /// Limits in a Redis that others use, too; see [`Limits::in_redis`].
     #[cfg(feature = "redis")]
-    pub(crate) fn in_redis_of(
+    fn in_redis_of(
         client: Arc<Client>,
         prefix: String,
-        folder: Option<TrustedFolder>,
+        folder: StateFolder,
         key: &Key,
         max_wait: Duration,
     ) -> Self {
@@ -221,7 +224,7 @@ impl Limits {
         let alone = match reason {
             None => None,
             Some(reason) => {
-                let Some(alone) = Alone::begin(self.folder.as_ref()) else {
+                let Some(alone) = Alone::begin(self.folder.open_to_lock()) else {
                     return Err(Wait { seconds: 1 });
                 };
                 log(format_args!(

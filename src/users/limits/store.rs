@@ -22,6 +22,15 @@ pub(super) trait Counters {
     -> Result<State, Unavailable>;
 }
 
+/// No counters, and why there are none.
+pub(super) struct NoCounters(pub(super) String);
+
+impl Counters for NoCounters {
+    fn change(&self, _: &[Place], _: Now, _: &mut Step<'_>) -> Result<State, Unavailable> {
+        Err(Unavailable::Failed(self.0.clone()))
+    }
+}
+
 /// What was found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum State {

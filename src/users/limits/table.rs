@@ -3,8 +3,8 @@
 //! Each table has a fixed number of buckets, each bucket has 16 slots, and each slot a
 //! counter or, for a name, a block of them. A keyed hash of what is counted selects the
 //! bucket and is the counter's tag. So nobody knows what shares a bucket, and nobody
-//! is counted for another one. If a bucket is full, the slot with the fewest failures
-//! is given away.
+//! is counted for another one while there is room. If a bucket is full, the slot with the
+//! fewest failures is given away, and its failures count for the new owner.
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -25,21 +25,19 @@ const SALT: &[u8] = b"signet.rate-limits";
 pub(super) enum Table {
     Addresses,
     Browsers,
-    InventedNames,
-    KnownNames,
+    Names,
 }
 
 /// Each table with its number of buckets and the counters of a slot, in the order of
 /// the file.
-pub(super) const TABLES: [(Table, u64, usize); 4] = [
+pub(super) const TABLES: [(Table, u64, usize); 3] = [
     // 65 536 addresses.
     (Table::Addresses, 4096, 1),
     // 4096 browsers.
     (Table::Browsers, 256, 1),
-    // 4096 names, each with its own counter and those of 7 addresses.
-    (Table::InventedNames, 256, COUNTERS_OF_A_NAME),
-    // 65 536 names: all of a large users file. Last, as it is the largest.
-    (Table::KnownNames, 4096, COUNTERS_OF_A_NAME),
+    // 16 384 names, each with its own counter and those of 7 addresses. Whether a name is in
+    // the users file makes no difference, so that nobody can see it.
+    (Table::Names, 1024, COUNTERS_OF_A_NAME),
 ];
 
 /// The counter of a name, and those of addresses from which it failed.
@@ -77,8 +75,7 @@ impl Table {
         match self {
             Self::Addresses => "address",
             Self::Browsers => "browser",
-            Self::InventedNames => "invented",
-            Self::KnownNames => "name",
+            Self::Names => "name",
         }
     }
 }
@@ -132,14 +129,8 @@ impl Finder {
         }
     }
 
-    /// A name of the users file.
-    pub(super) fn known_name(&self, name: &str) -> Spot {
-        self.spot(Table::KnownNames, b"n", name.as_bytes())
-    }
-
-    /// A name that is not in the users file.
-    pub(super) fn invented_name(&self, name: &str) -> Spot {
-        self.spot(Table::InventedNames, b"n", name.as_bytes())
+    pub(super) fn name(&self, name: &str) -> Spot {
+        self.spot(Table::Names, b"n", name.as_bytes())
     }
 
     pub(super) fn browser(&self, id: &[u8]) -> Spot {
@@ -185,18 +176,18 @@ mod tests {
         }
         assert_eq!(end, size_of_all());
         let slots = TABLES.map(|(_, buckets, _)| buckets * SLOTS as u64);
-        assert_eq!(slots, [65_536, 4096, 4096, 65_536]);
+        assert_eq!(slots, [65_536, 4096, 16_384]);
     }
 
     #[test]
     fn the_place_of_a_thing_depends_on_the_key() {
         let keys = ["one key, 16 bytes or more", "another key, and as long"];
         let finders = keys.map(|key| Finder::new(&Key::new(key.into()).unwrap()));
-        let [one, other] = finders.map(|finder| finder.known_name("ada"));
+        let [one, other] = finders.map(|finder| finder.name("ada"));
         assert_ne!(one.tag, other.tag);
         let finder = Finder::new(&Key::new(keys[0].into()).unwrap());
-        assert_eq!(one, finder.known_name("ada"));
-        assert_ne!(one.tag, finder.known_name("Ada").tag);
+        assert_eq!(one, finder.name("ada"));
+        assert_ne!(one.tag, finder.name("Ada").tag);
         // What an attacker finds out of one table says nothing of another.
         assert_ne!(one.tag, finder.browser(b"ada").tag);
         let shown = format!("{finder:?}");

@@ -19,7 +19,7 @@ use std::path::Path;
 
 use signet::session::RedisUrl;
 use signet::session::key::Key;
-use signet::users::limits::{Attempt, Limits, Name, Now, PATIENCE};
+use signet::users::limits::{Attempt, Limits, Now, PATIENCE};
 use signet::users::slots::Slots;
 
 fn main() {
@@ -47,10 +47,7 @@ fn main() {
         uptime: std::time::Duration::from_secs(second),
     };
     let attempt = Attempt {
-        name: match name.strip_prefix('?') {
-            Some(name) => Name::Invented(name),
-            None => Name::Known(name),
-        },
+        name,
         address: address.parse().ok().map(|ip: std::net::IpAddr| ip.into()),
         browser: None,
     };

@@ -7,13 +7,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use signet::gateway::logged;
-use signet::users::limits::{Attempt, FILE_NAME, Limits, Name};
+use signet::users::limits::{Attempt, FILE_NAME, Limits};
 
 use super::{Files, Place, alone_soon, at, attempt, in_files, numbered};
 use crate::support::StateDir;
 
 fn ada() -> Attempt<'static> {
-    attempt(Name::Known("ada"), numbered(1))
+    attempt("ada", numbered(1))
 }
 
 /// An attempt, its log and whether it ran alone: another one, at the same time, is told
@@ -23,7 +23,7 @@ fn runs_alone(limits: &Limits, name: &str) -> String {
     let began = Instant::now();
     let ((), log) = logged(|| {
         let first = alone_soon(limits, &ada(), at(0));
-        let other = attempt(Name::Known("bob"), numbered(2));
+        let other = attempt("bob", numbered(2));
         // Where the damage was repaired, the other one is counted again.
         if let Err(wait) = limits.begin(&other, at(0)) {
             assert_eq!(wait.seconds, 1, "{name}");

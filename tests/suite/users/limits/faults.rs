@@ -3,7 +3,7 @@
 use std::fs;
 
 use signet::gateway::logged;
-use signet::users::limits::{FILE_NAME, Name};
+use signet::users::limits::FILE_NAME;
 
 use super::swarm::{Arguments, Process};
 use super::{Files, Place, address, attempt, in_files};
@@ -97,7 +97,7 @@ fn killed_at_any_system_call() {
     for (case, failures) in [("the first attempt", 0), ("a later one", 2)] {
         for outcome in ["succeed", "fail"] {
             let prepared = Files::new();
-            let ada = attempt(Name::Known("ada"), address("192.0.2.1"));
+            let ada = attempt("ada", address("192.0.2.1"));
             for _ in 0..failures {
                 assert_eq!(prepared.fail(&ada), Ok(()));
             }
@@ -136,7 +136,7 @@ fn failing_system_calls() {
     let prepared = StateDir::new();
     let first = calls(&prepared.copy(), "fail").0;
     let limits = in_files(prepared.path());
-    let ada = attempt(Name::Known("ada"), address("192.0.2.1"));
+    let ada = attempt("ada", address("192.0.2.1"));
     limits.begin(&ada, super::at(0)).expect("admitted").fail();
     let later = calls(&prepared.copy(), "fail").0;
     let mut failed = 0;
@@ -202,7 +202,7 @@ fn a_login_that_cannot_be_taken_back_is_logged() {
 #[test]
 fn a_lock_that_is_held_is_not_waited_for() {
     let files = Files::new();
-    let ada = attempt(Name::Known("ada"), address("192.0.2.1"));
+    let ada = attempt("ada", address("192.0.2.1"));
     assert_eq!(files.fail(&ada), Ok(()));
     let path = files.state.path().join(FILE_NAME);
     let file = fs::File::options()

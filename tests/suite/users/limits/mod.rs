@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::geteuid;
 use signet::session::key::Key;
-use signet::users::limits::{Address, Admitted, Attempt, Limits, Name, Now, PATIENCE};
+use signet::users::limits::{Address, Admitted, Attempt, Limits, Now, PATIENCE};
 
 use crate::support::StateDir;
 
@@ -44,7 +44,7 @@ fn at(second: u64) -> Now {
     }
 }
 
-fn attempt<'a>(name: Name<'a>, address: Address) -> Attempt<'a> {
+fn attempt(name: &str, address: Address) -> Attempt<'_> {
     Attempt {
         name,
         address: Some(address),

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use rustix::process::geteuid;
 use signet::gateway::logged;
 use signet::session::RedisUrl;
-use signet::users::limits::{Limits, Name, Now, PATIENCE};
+use signet::users::limits::{Limits, Now, PATIENCE};
 
-use super::rules::NAMES;
 use super::swarm::no_attempt_is_free;
 use super::{Place, address, alone_soon, attempt, key, numbered};
 use crate::support::StateDir;
@@ -114,20 +113,18 @@ impl Place for InRedis {
 #[test]
 #[ignore = "needs redis-server: run tests/run"]
 fn the_waits_are_those_of_files() {
-    for name in NAMES {
-        let place = InRedis::new();
-        let ada = attempt(name, address("192.0.2.1"));
-        for _ in 0..5 {
-            assert_eq!(place.fail(&ada), Ok(()));
-        }
-        for wanted in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900] {
-            // The clock of Redis goes on.
-            let wait = place.fail(&ada).err().unwrap_or_default();
-            assert!((wanted - 1..=wanted).contains(&wait), "{wait} of {wanted}");
-            place.pass(wanted);
-            if wait > 0 {
-                assert_eq!(place.fail(&ada), Ok(()), "after {wanted}");
-            }
+    let place = InRedis::new();
+    let ada = attempt("ada", address("192.0.2.1"));
+    for _ in 0..5 {
+        assert_eq!(place.fail(&ada), Ok(()));
+    }
+    for wanted in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900] {
+        // The clock of Redis goes on.
+        let wait = place.fail(&ada).err().unwrap_or_default();
+        assert!((wanted - 1..=wanted).contains(&wait), "{wait} of {wanted}");
+        place.pass(wanted);
+        if wait > 0 {
+            assert_eq!(place.fail(&ada), Ok(()), "after {wanted}");
         }
     }
 }
@@ -146,7 +143,7 @@ fn of_fifty_processes_only_the_free_attempts_are_admitted_in_redis() {
 fn two_machines_count_together_whatever_their_clocks_say() {
     let place = InRedis::new();
     let other = limits(&place.server.url(), &place.prefix, &place.state);
-    let ada = attempt(Name::Known("ada"), address("192.0.2.1"));
+    let ada = attempt("ada", address("192.0.2.1"));
     for _ in 0..20 {
         place.pass(900);
         assert_eq!(place.fail(&ada), Ok(()));
@@ -170,7 +167,7 @@ fn a_cluster_has_both_buckets_on_one_server() {
     let place = InRedis::on(RedisServer::shared_cluster());
     for number in 0..20 {
         let name = format!("user{number}");
-        let user = attempt(Name::Known(&name), numbered(number));
+        let user = attempt(&name, numbered(number));
         assert_eq!(place.fail(&user), Ok(()), "{number}");
     }
     assert_eq!(place.keys().len(), 40);
@@ -194,24 +191,15 @@ fn ten_thousand_names_and_addresses_take_little_memory() {
     let before = memory();
     let names: Vec<String> = (0..10_000).map(|number| format!("user{number}")).collect();
     for (number, name) in (0..).zip(&names) {
-        let guess = attempt(Name::Invented(name), numbered(number));
+        let guess = attempt(name, numbered(number));
         assert_eq!(place.fail(&guess), Ok(()), "{name}");
     }
-    let invented = memory() - before;
-    for (number, name) in (0..).zip(&names) {
-        let guess = attempt(Name::Known(name), numbered(10_000 + number));
-        assert_eq!(place.fail(&guess), Ok(()), "{name}");
-    }
-    let known = memory() - before;
-    println!("10 000 invented names from 10 000 addresses: {invented} bytes in Redis");
-    println!("and 10 000 known ones from 10 000 more: {known} bytes");
-    assert!(
-        invented < 3_000_000 && known < 12_000_000,
-        "{invented}, {known}"
-    );
+    let used = memory() - before;
+    println!("10 000 names from 10 000 addresses: {used} bytes in Redis");
+    assert!(used < 4_000_000, "{used}");
     // All of it expires after a day.
     let keys = place.keys();
-    assert!(keys.len() <= 4096 + 256 + 4096, "{}", keys.len());
+    assert!(keys.len() <= 4096 + 1024, "{}", keys.len());
     for key in &keys[..20] {
         let left = place.server.ask(&format!("TTL {key}"));
         let left: u64 = left
@@ -226,7 +214,7 @@ fn ten_thousand_names_and_addresses_take_little_memory() {
 #[test]
 #[ignore = "needs redis-server: run tests/run"]
 fn what_is_no_bucket_is_removed_by_an_attempt_that_is_alone() {
-    let ada = attempt(Name::Known("ada"), address("192.0.2.1"));
+    let ada = attempt("ada", address("192.0.2.1"));
     let rows: [&[&[u8]]; 4] = [
         &[b"RPUSH", b"KEY", b"a list"],
         &[b"SET", b"KEY", &[7; 5000]],
@@ -261,7 +249,7 @@ fn without_redis_there_is_one_attempt_at_a_time() {
     let state = StateDir::new();
     let url = format!("unix://{}", nowhere().display());
     let limits = limits(&url, "x:", &state);
-    let ada = attempt(Name::Known("ada"), address("192.0.2.1"));
+    let ada = attempt("ada", address("192.0.2.1"));
     let now = NO_TIME;
     let began = Instant::now();
     let ((), log) = logged(|| {
@@ -282,7 +270,7 @@ fn without_redis_there_is_one_attempt_at_a_time() {
 #[ignore = "needs redis-server: run tests/run"]
 fn a_redis_that_hangs_is_not_waited_for_again() {
     let place = InRedis::on(Arc::new(RedisServer::start(&[])));
-    let ada = attempt(Name::Known("ada"), address("192.0.2.1"));
+    let ada = attempt("ada", address("192.0.2.1"));
     assert_eq!(place.fail(&ada), Ok(()));
     place.server.hang();
     let (times, log) = logged(|| {
@@ -305,7 +293,7 @@ fn a_redis_that_hangs_is_not_waited_for_again() {
 #[ignore = "needs redis-server: run tests/run"]
 fn a_redis_that_takes_no_more_is_like_a_full_disk() {
     let place = InRedis::on(Arc::new(RedisServer::start(&["--maxmemory", "1"])));
-    let ada = attempt(Name::Known("ada"), address("192.0.2.1"));
+    let ada = attempt("ada", address("192.0.2.1"));
     let (outcome, log) = logged(|| place.succeed(&ada));
     assert_eq!(outcome, Ok(()));
     assert!(log.contains("one attempt at a time"), "{log}");

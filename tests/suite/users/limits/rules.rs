@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use signet::users::limits::{Attempt, Name, Now};
+use signet::users::limits::{Attempt, Now};
 
 use super::{Files, Place, address, at, attempt, numbered};
 
@@ -30,29 +30,23 @@ fn goes_through_all_waits(
     }
 }
 
-pub(super) const NAMES: [Name<'static>; 2] = [Name::Known("ada"), Name::Invented("ada")];
-
 #[test]
 fn five_failures_of_a_name_from_an_address_are_free() {
-    for name in NAMES {
-        let next = |_| attempt(name, address("192.0.2.1"));
-        goes_through_all_waits(&Files::new(), 5, &next);
-    }
+    let next = |_| attempt("ada", address("192.0.2.1"));
+    goes_through_all_waits(&Files::new(), 5, &next);
 }
 
 #[test]
 fn ten_failures_of_a_name_are_free() {
-    for name in NAMES {
-        let next = |number| attempt(name, numbered(number as u32));
-        goes_through_all_waits(&Files::new(), 10, &next);
-        // Without an address only the name counts.
-        let next = |_| Attempt {
-            name,
-            address: None,
-            browser: None,
-        };
-        goes_through_all_waits(&Files::new(), 10, &next);
-    }
+    let next = |number| attempt("ada", numbered(number as u32));
+    goes_through_all_waits(&Files::new(), 10, &next);
+    // Without an address only the name counts.
+    let next = |_| Attempt {
+        name: "ada",
+        address: None,
+        browser: None,
+    };
+    goes_through_all_waits(&Files::new(), 10, &next);
 }
 
 #[test]
@@ -61,10 +55,7 @@ fn thirty_failures_of_an_address_are_free() {
         .map(|number| &*format!("user{number}").leak())
         .collect();
     for address in ["192.0.2.1", "2001:db8:0:1::1"].map(address) {
-        let next = |number: usize| match number % 2 {
-            0 => attempt(Name::Known(names[number]), address),
-            _ => attempt(Name::Invented(names[number]), address),
-        };
+        let next = |number: usize| attempt(names[number], address);
         goes_through_all_waits(&Files::new(), 30, &next);
     }
 }
@@ -73,7 +64,7 @@ fn thirty_failures_of_an_address_are_free() {
 fn a_network_of_ipv6_is_one_address() {
     let next = |number| {
         let text = format!("2001:db8:0:1:{number:x}::{number:x}");
-        attempt(Name::Known("ada"), address(&text))
+        attempt("ada", address(&text))
     };
     goes_through_all_waits(&Files::new(), 5, &next);
 }
@@ -86,27 +77,16 @@ fn nobody_waits_because_of_others() {
         while files.fail(&attempt(name, address)).is_ok() {}
         attempt(name, address)
     };
-    at_limit(Name::Known("ada"), numbered(1));
+    at_limit("ada", numbered(1));
     // The name has five failures, the address, too.
-    assert_eq!(
-        files.fail(&attempt(Name::Known("ada"), numbered(2))),
-        Ok(())
-    );
-    assert_eq!(
-        files.fail(&attempt(Name::Known("bob"), numbered(1))),
-        Ok(())
-    );
-    // Names are compared byte for byte, and known ones are no invented ones.
-    for name in [
-        Name::Known("Ada"),
-        Name::Known("ada "),
-        Name::Invented("ada"),
-        Name::Known("a\u{301}da"),
-    ] {
+    assert_eq!(files.fail(&attempt("ada", numbered(2))), Ok(()));
+    assert_eq!(files.fail(&attempt("bob", numbered(1))), Ok(()));
+    // Names are compared byte for byte.
+    for name in ["Ada", "ada ", "a\u{301}da"] {
         assert_eq!(files.fail(&attempt(name, numbered(1))), Ok(()), "{name:?}");
     }
     let long = "x".repeat(100_000);
-    let long = at_limit(Name::Invented(&long), numbered(3));
+    let long = at_limit(&long, numbered(3));
     assert_eq!(files.fail(&long), Err(1));
 }
 
@@ -114,7 +94,7 @@ fn nobody_waits_because_of_others() {
 fn a_login_takes_back_its_own_failures_only() {
     let files = Files::new();
     let (here, there) = (numbered(1), numbered(2));
-    let ada = |address| attempt(Name::Known("ada"), address);
+    let ada = |address| attempt("ada", address);
     // An attacker: five failures, so that the name has five.
     for _ in 0..5 {
         assert_eq!(files.fail(&ada(there)), Ok(()));
@@ -139,31 +119,25 @@ fn a_login_takes_back_its_own_failures_only() {
 #[test]
 fn a_login_does_not_clear_the_address() {
     let files = Files::new();
-    let mallory = attempt(Name::Known("mallory"), numbered(1));
+    let mallory = attempt("mallory", numbered(1));
     let names: Vec<String> = (0..31).map(|number| format!("user{number}")).collect();
     for name in &names[..30] {
         assert_eq!(files.succeed(&mallory), Ok(()), "{name}");
-        let guess = attempt(Name::Known(name), numbered(1));
+        let guess = attempt(name, numbered(1));
         assert_eq!(files.fail(&guess), Ok(()), "{name}");
     }
     assert_eq!(files.succeed(&mallory), Err(1));
-    assert_eq!(
-        files.fail(&attempt(Name::Known(&names[30]), numbered(1))),
-        Err(1)
-    );
+    assert_eq!(files.fail(&attempt(&names[30], numbered(1))), Err(1));
     // His login, when it comes, makes nobody wait again at his address.
     files.pass(1);
     assert_eq!(files.succeed(&mallory), Ok(()));
-    assert_eq!(
-        files.fail(&attempt(Name::Known(&names[30]), numbered(1))),
-        Ok(())
-    );
+    assert_eq!(files.fail(&attempt(&names[30], numbered(1))), Ok(()));
 }
 
 #[test]
 fn a_cancelled_attempt_counts_nothing() {
     let files = Files::new();
-    let ada = attempt(Name::Known("ada"), numbered(1));
+    let ada = attempt("ada", numbered(1));
     for _ in 0..4 {
         assert_eq!(files.fail(&ada), Ok(()));
     }
@@ -180,13 +154,10 @@ fn a_cancelled_attempt_counts_nothing() {
 fn the_owner_logs_in_by_a_known_browser_meanwhile() {
     let files = Files::new();
     for number in 0..40 {
-        while files
-            .fail(&attempt(Name::Known("ada"), numbered(number)))
-            .is_ok()
-        {}
+        while files.fail(&attempt("ada", numbered(number))).is_ok() {}
         files.pass(60);
     }
-    let stranger = attempt(Name::Known("ada"), numbered(1000));
+    let stranger = attempt("ada", numbered(1000));
     let known = Attempt {
         browser: Some(b"an id of a browser"),
         ..stranger.clone()
@@ -200,7 +171,7 @@ fn the_owner_logs_in_by_a_known_browser_meanwhile() {
     }
     assert_eq!(files.succeed(&known), Ok(()));
     goes_through_all_waits(&files, 10, &|_| Attempt {
-        name: Name::Known("ada"),
+        name: "ada",
         address: Some(numbered(1000)),
         browser: Some(b"an id of a browser"),
     });
@@ -214,7 +185,7 @@ fn the_owner_logs_in_by_a_known_browser_meanwhile() {
 #[test]
 fn all_is_forgotten_after_a_day() {
     let files = Files::new();
-    let ada = attempt(Name::Known("ada"), numbered(1));
+    let ada = attempt("ada", numbered(1));
     let exhaust = || while files.fail(&ada).is_ok() {};
     exhaust();
     files.pass(86_399);
@@ -228,10 +199,7 @@ fn all_is_forgotten_after_a_day() {
     assert_eq!(files.fail(&ada), Err(1));
     // And removed from the disk: the header is left, and what is counted now.
     files.pass(86_400);
-    assert_eq!(
-        files.fail(&attempt(Name::Known("eve"), numbered(9))),
-        Ok(())
-    );
+    assert_eq!(files.fail(&attempt("eve", numbered(9))), Ok(()));
     let page = 4096 / 512;
     assert!(files.disk() <= 3 * page, "{}", files.disk());
 }
@@ -240,7 +208,7 @@ fn all_is_forgotten_after_a_day() {
 #[test]
 fn parts_of_a_second_count() {
     let files = Files::new();
-    let ada = attempt(Name::Known("ada"), numbered(1));
+    let ada = attempt("ada", numbered(1));
     let at = |unix: u64, hundredths: u64| Now {
         unix: at(unix).unix,
         uptime: Duration::from_millis(10 * hundredths),
@@ -298,7 +266,7 @@ fn steps_of_the_clock_free_nobody_and_lock_nobody_out() {
     ];
     for (name, unix, uptime, wait) in cases {
         let place = Stepped(Files::new(), Cell::new(at(0)));
-        let ada = attempt(Name::Known("ada"), numbered(1));
+        let ada = attempt("ada", numbered(1));
         for _ in 0..14 {
             while let Err(wait) = place.fail(&ada) {
                 place.pass(wait);

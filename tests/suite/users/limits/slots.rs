@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::geteuid;
-use signet::users::limits::{Admitted, Attempt, Limits, Name};
+use signet::users::limits::{Admitted, Attempt, Limits};
 use signet::users::slots::{Busy, Slot, Slots};
 
 use super::swarm::{Arguments, Process, admitted, at_once};
@@ -17,7 +17,7 @@ fn slots(folder: &Path, processors: usize) -> Slots {
 
 fn begin<'l>(limits: &'l Limits, browser: Option<&[u8]>) -> Admitted<'l> {
     let attempt = Attempt {
-        name: Name::Known("ada"),
+        name: "ada",
         address: None,
         browser,
     };

@@ -5,8 +5,6 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use signet::users::limits::Name;
-
 use super::{Files, Place, address, at, attempt, numbered};
 use crate::support::{StateDir, example};
 
@@ -132,7 +130,7 @@ pub(super) fn admitted(outcomes: &[String]) -> usize {
 /// name, and with one address. `place` is that of `login_attempt`.
 pub(super) fn no_attempt_is_free(place: &str, folder: &Path) {
     let numbers = 0..PROCESSES;
-    let names: Vec<String> = numbers.map(|number| format!("?user{number}")).collect();
+    let names: Vec<String> = numbers.map(|number| format!("user{number}")).collect();
     // In Redis the real time counts: then all have to be in a second.
     for round in 0..10 {
         let address = |number| format!("198.51.{round}.{number}");
@@ -201,23 +199,23 @@ fn fifty_logins_at_once_leave_no_failure() {
     let files = Files::new();
     for outcome in ["succeed", "cancel"] {
         for number in 100..103 {
-            let guess = attempt(Name::Known("ada"), numbered(number));
+            let guess = attempt("ada", numbered(number));
             assert_eq!(files.fail(&guess), Ok(()), "{outcome}");
         }
         let base = Arguments::of_ada(files.state.path(), outcome);
         let (outcomes, _) = at_once((0..PROCESSES).map(|_| base));
         // As many as may be under way at the same time.
         assert_eq!(admitted(&outcomes), 5, "{outcomes:?}");
-        let ada = attempt(Name::Known("ada"), address("192.0.2.1"));
+        let ada = attempt("ada", address("192.0.2.1"));
         for _ in 0..5 {
             assert_eq!(files.fail(&ada), Ok(()), "{outcome}");
         }
         assert_eq!(files.fail(&ada), Err(1), "{outcome}");
         for number in 200..202 {
-            let guess = attempt(Name::Known("ada"), numbered(number));
+            let guess = attempt("ada", numbered(number));
             assert_eq!(files.fail(&guess), Ok(()), "{outcome}");
         }
-        let guess = attempt(Name::Known("ada"), numbered(300));
+        let guess = attempt("ada", numbered(300));
         assert_eq!(files.fail(&guess), Err(1), "{outcome}: the name has ten");
         std::fs::remove_file(files.state.path().join("rate_limits")).expect("the file");
     }
@@ -238,6 +236,6 @@ fn a_killed_attempt_counts() {
         process.child.kill().expect("kill it");
         process.end();
     }
-    let ada = attempt(Name::Known("ada"), numbered(1));
+    let ada = attempt("ada", numbered(1));
     assert_eq!(files.fail(&ada), Err(1));
 }
