@@ -133,6 +133,7 @@ texts! {
     out_of_order = "Diese Seite kann im Moment nicht angezeigt werden. Wenn Sie angemeldet waren, sind Sie es noch.";
     no_groups = "Diese Seite kann im Moment nicht angezeigt werden: Diese Website kann ihre Liste der Gruppen nicht lesen. Wenn Sie angemeldet waren, sind Sie es noch.";
     no_users = "Im Moment kann sich niemand anmelden: Diese Website kann ihre Liste der Benutzer nicht lesen. Wenn Sie angemeldet waren, sind Sie es noch.";
+    empty_users = "Noch kann sich niemand anmelden: Die Benutzerdatei dieser Website enthält keine Benutzer.";
     nothing_protected = "Diese Seite ist geschützt, aber hier kann sich jeder mit beliebigem Namen anmelden. Deshalb wird sie nicht angezeigt.";
     no_login_address = "Diese Seite ist geschützt, aber ihr Webserver weiß nicht, wo man sich anmeldet.";
     no_sessions = "Diese Website kann im Moment keine Sitzungen speichern.";

@@ -128,6 +128,7 @@ texts! {
     out_of_order = "This page cannot be shown at the moment. If you were logged in, you still are.";
     no_groups = "This page cannot be shown at the moment: this site cannot read its list of groups. If you were logged in, you still are.";
     no_users = "Nobody can log in at the moment: this site cannot read its list of users. If you were logged in, you still are.";
+    empty_users = "Nobody can log in yet: the users file of this site has no users.";
     nothing_protected = "This page is protected, but anybody can log in here by any name. So it is not shown.";
     no_login_address = "This page is protected, but its web server does not know where to log in.";
     no_sessions = "This site cannot keep sessions at the moment.";

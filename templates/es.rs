@@ -136,6 +136,7 @@ texts! {
     out_of_order = "En este momento no se puede mostrar esta página. Si había iniciado sesión, sigue iniciada.";
     no_groups = "En este momento no se puede mostrar esta página: este sitio no puede leer su lista de grupos. Si había iniciado sesión, sigue iniciada.";
     no_users = "En este momento nadie puede iniciar sesión: este sitio no puede leer su lista de usuarios. Si había iniciado sesión, sigue iniciada.";
+    empty_users = "Todavía nadie puede iniciar sesión: el archivo de usuarios de este sitio no contiene usuarios.";
     nothing_protected = "Esta página está protegida, pero aquí cualquiera puede iniciar sesión con cualquier nombre. Por eso no se muestra.";
     no_login_address = "Esta página está protegida, pero su servidor web no sabe dónde se inicia sesión.";
     no_sessions = "En este momento este sitio no puede guardar sesiones.";

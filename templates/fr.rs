@@ -136,6 +136,7 @@ texts! {
     out_of_order = "Cette page ne peut pas être affichée pour le moment. Si vous étiez connecté, vous l’êtes toujours.";
     no_groups = "Cette page ne peut pas être affichée pour le moment : ce site ne peut pas lire sa liste de groupes. Si vous étiez connecté, vous l’êtes toujours.";
     no_users = "Personne ne peut se connecter pour le moment : ce site ne peut pas lire sa liste d’utilisateurs. Si vous étiez connecté, vous l’êtes toujours.";
+    empty_users = "Personne ne peut encore se connecter : le fichier des utilisateurs de ce site ne contient aucun utilisateur.";
     nothing_protected = "Cette page est protégée, mais n’importe qui peut se connecter ici sous n’importe quel nom. C’est pourquoi elle n’est pas affichée.";
     no_login_address = "Cette page est protégée, mais son serveur web ne sait pas où se trouve la page de connexion.";
     no_sessions = "Ce site ne peut pas enregistrer de sessions pour le moment.";

@@ -4,6 +4,7 @@
 owner_texts! {
     // What to do about a failure.
     make_users = "The owner of this site can upload a file add_users.txt to the state folder, with a line NAME:PASSWORD for each user, wait 10 seconds, and open the login page.";
+    cookie_elsewhere = "The setting SESSION_COOKIE_PATH does not cover the address of this page, so that no login would last. Remove the setting, or set SESSION_COOKIE_PATH = \"/\".";
     set_application_root = "The administrator can set APPLICATION_ROOT to the path of the login, for example APPLICATION_ROOT = \"/account\" if the login page is /account/login.";
     hidden_by_proxy = "If you came from this very site, it is behind a proxy that hides its address. The web server's error log has both addresses and what to set.";
     no_folder_to_log_out = "“Log out everywhere” needs a folder, and there is none.";

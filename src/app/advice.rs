@@ -242,6 +242,7 @@ impl Advice {
             }
             AccountsError::NamedMissing(_) => self.t.named_users_missing.to_owned(),
             AccountsError::Missing(_) => self.t.users_missing.to_owned(),
+            AccountsError::Empty { .. } => self.t.make_users.to_owned(),
         }
     }
 

@@ -20,9 +20,10 @@ use crate::config::KeyError;
 use crate::gateway::log;
 use crate::guard::answer::NoLoginAddress;
 use crate::guard::user::NoPasswords;
-use crate::server::{self, Context, CrossOrigin, Error, Failure, Response};
+use crate::server::{self, Context, CrossOrigin, DroppedCookie, Error, Failure, Response};
 use crate::session::SaveError;
 use crate::session::store::StoreError;
+use crate::users::AccountsError;
 
 page::page! {
     ErrorPage, "error.html", minijinja::context! {},
@@ -157,7 +158,15 @@ fn words(failure: &Failure, t: &Texts, advice: &Advice) -> Words {
         Failure::Unavailable(err) => {
             words.message = t.out_of_order.into();
             if let Some(err) = err.downcast_ref() {
-                words.message = t.no_users.into();
+                words.message = match err {
+                    AccountsError::Empty { .. } => t.empty_users,
+                    AccountsError::Place(_)
+                    | AccountsError::File(_)
+                    | AccountsError::NamedMissing(_)
+                    | AccountsError::Missing(_)
+                    | AccountsError::Marker(_) => t.no_users,
+                }
+                .into();
                 words.fix = advice.accounts(err);
             } else if let Some(err) = err.downcast_ref() {
                 words.message = t.no_groups.into();
@@ -165,6 +174,9 @@ fn words(failure: &Failure, t: &Texts, advice: &Advice) -> Words {
             } else if let Some(err) = err.downcast_ref() {
                 words.message = t.no_file.into();
                 words.fix = advice.file(err);
+            } else if err.is::<DroppedCookie>() {
+                words.message = t.not_ready.into();
+                for_owner.cookie_elsewhere.clone_into(&mut words.fix);
             } else if err.is::<NoPasswords>() {
                 words.message = t.nothing_protected.into();
                 for_owner.make_users.clone_into(&mut words.fix);

@@ -7,7 +7,7 @@ use super::response::{response, response_with};
 pub(super) use super::sessions::sessions;
 use super::texts::Texts;
 use super::{Index, Login, Logout, account, attempt, username};
-use crate::server::{Context, Error, Failure, Form, LocalPath, Request, Response};
+use crate::server::{Context, DroppedCookie, Error, Failure, Form, LocalPath, Request, Response};
 use crate::server::{form, login_url, query, redirect};
 use crate::session::{DEMO, EVERYWHERE as EVERYWHERE_FLASH, FINGERPRINT, Session, USERNAME, Value};
 use crate::users::{self, Accounts};
@@ -58,13 +58,21 @@ pub(super) fn login(request: &Request, session: &mut Session) -> Result<Response
     if context.config.login_url.is_some() {
         return Ok(redirect(&login_url(context, next.as_ref())?));
     }
+    // No login would last.
+    let mut dropped = context.dropped_cookies();
+    if let Some(err @ DroppedCookie::Path { .. }) = dropped.next() {
+        return Err(Failure::Unavailable(Box::new(err)).into());
+    }
     // Nobody types a name into a site that cannot keep it.
     session.open();
     users::take_upload(context);
     let accounts = Accounts::of(&context.config).map_err(Failure::from)?;
-    let has_password = match accounts {
+    let has_password = match &accounts {
         Accounts::Demo => false,
-        Accounts::Users(_) => true,
+        Accounts::Users(users) => {
+            users::check_not_empty(&context.config, &users.bytes).map_err(Failure::from)?;
+            true
+        }
     };
     let next = next.as_ref().map_or("", LocalPath::as_str);
     let empty = Login {

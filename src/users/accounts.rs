@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::store;
+use super::file::{LineProblem, UsersFile};
+use super::{store, upload};
 use crate::config::{Config, StateDirError, UsersFileError};
 use crate::files::FileError;
 use crate::files::private::TooOpen;
@@ -36,6 +37,12 @@ pub(crate) enum AccountsError {
     Missing(PathBuf),
     /// It cannot be recorded that there is a users file.
     Marker(FileError),
+    /// It has no users.
+    Empty {
+        path: PathBuf,
+        /// What is wrong with the first line that is not read.
+        problem: Option<LineProblem>,
+    },
 }
 
 error_texts! { AccountsError:
@@ -48,6 +55,11 @@ error_texts! { AccountsError:
         "users file: {} does not exist any more: restore it, or delete {MARKER} in the same \
          folder to let anybody log in by any name", path.display();
     Self::Marker(err) => "users file: {err}; set USERS_FILE to the path of the users file";
+    Self::Empty { path, problem } =>
+        "users file: {} has no users{}: add one by {} in the state folder, or with htpasswd -B",
+        path.display(),
+        problem.as_ref().map(|problem| format!(" ({problem})")).unwrap_or_default(),
+        upload::FILE_NAME;
 }
 
 impl From<AccountsError> for Failure {
@@ -112,6 +124,22 @@ impl Accounts {
             }
         }
     }
+}
+
+/// Refuses a users file by which nobody can log in, as it has no users.
+///
+/// # Errors
+///
+/// [`AccountsError::Empty`]
+pub(crate) fn check_not_empty(config: &Config, users: &[u8]) -> Result<(), AccountsError> {
+    if UsersFile::has_users(users) {
+        return Ok(());
+    }
+    let file = config.users_file().map_err(AccountsError::Place)?;
+    Err(AccountsError::Empty {
+        path: file.path().to_owned(),
+        problem: UsersFile::parse(users).problems().first().cloned(),
+    })
 }
 
 fn is_marked(folder: &TrustedFolder, too_open: TooOpen) -> Result<bool, FileError> {

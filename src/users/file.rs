@@ -162,6 +162,11 @@ impl UsersFile {
         users.find(|user| user.name.as_str() == name)
     }
 
+    /// Whether the file `bytes` has a user, with any hash or none.
+    pub(crate) fn has_users(bytes: &[u8]) -> bool {
+        line::lines(bytes).any(|line| matches!(line.content(), Content::User { .. }))
+    }
+
     /// All users, in the order of their names.
     pub fn users(&self) -> impl ExactSizeIterator<Item = &Entry> {
         self.users.values()

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::accounts::AccountsError;
+use super::accounts::{AccountsError, check_not_empty};
 use super::login::{self, Refused};
 use super::password::Password;
 use super::recent::RecentUsers;
 use super::store;
 use super::uploaded::take_upload;
-use crate::config::Config;
+use crate::config::{Config, UsersFileError};
 use crate::files::shared::Content;
 use crate::server::{Context, Error, Failure, Request, Server, login_required};
 use crate::session::Session;
@@ -72,9 +72,9 @@ impl Server<'_> {
 ///
 /// # Errors
 ///
-/// Status 503, with the reason in the log, if there is no users file, if it or the state
-/// folder cannot be used, or if there is not enough memory for a hash. Status 500 if
-/// [`Server::users`] was not called.
+/// Status 503, with the reason in the log, if there is no users file, if it has no users,
+/// if it or the state folder cannot be used, or if there is not enough memory for a hash.
+/// Status 500 if [`Server::users`] was not called.
 pub fn log_in(
     request: &Request,
     session: &mut Session,
@@ -89,6 +89,7 @@ pub fn log_in(
     session.open();
     take_upload(context);
     let users = users(&context.config)?;
+    check_not_empty(&context.config, &users.bytes).map_err(Failure::from)?;
     // No user has such a password.
     let Ok(password) = Password::new(password.as_bytes()) else {
         return Ok(Attempted::Wrong);
@@ -141,7 +142,11 @@ pub fn require_user(request: &Request, session: &Session) -> Result<String, Erro
 
 /// The users file, without which there are no users.
 fn users(config: &Config) -> Result<Content, Failure> {
-    let file = config.users_file().map_err(AccountsError::Place)?;
+    let file = config.users_file().map_err(|err| match err {
+        // The log says how to make one for this program.
+        UsersFileError::StateDir(err) => Failure::StateDir(err),
+        err @ UsersFileError::Named(_) => AccountsError::Place(err).into(),
+    })?;
     let content = store::read(&file).map_err(AccountsError::File)?;
     let missing = || Failure::Unavailable(Box::new(NoUsersFile(file.path().to_owned())));
     content.ok_or_else(missing)

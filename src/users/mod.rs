@@ -27,7 +27,7 @@ mod uploaded;
 
 #[cfg(feature = "program")]
 pub(crate) use accounts::MARKER;
-pub(crate) use accounts::{Accounts, AccountsError};
+pub(crate) use accounts::{Accounts, AccountsError, check_not_empty};
 #[cfg(feature = "program")]
 pub(crate) use change::{PasswordChange, change_password, check_changeable};
 #[cfg(feature = "program")]

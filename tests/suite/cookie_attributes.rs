@@ -52,8 +52,8 @@ const ATTRIBUTES: [(&str, Vars, &str); 20] = [
     ("path",            &[("SIGNET_SESSION_COOKIE_PATH", "/")], "HttpOnly; Path=/; SameSite=Lax"),
     ("application root", &[("SIGNET_APPLICATION_ROOT", "/elsewhere")],
                         "HttpOnly; Path=/elsewhere; SameSite=Lax"),
-    ("path before root", &[("SIGNET_APPLICATION_ROOT", "/elsewhere"), ("SIGNET_SESSION_COOKIE_PATH", "/a/b")],
-                        "HttpOnly; Path=/a/b; SameSite=Lax"),
+    ("path before root", &[("SIGNET_APPLICATION_ROOT", "/elsewhere/b"), ("SIGNET_SESSION_COOKIE_PATH", "/elsewhere")],
+                        "HttpOnly; Path=/elsewhere; SameSite=Lax"),
     ("not HttpOnly",    &[("SIGNET_SESSION_COOKIE_HTTPONLY", "false")], "Path=/app; SameSite=Lax"),
     ("always Secure",   &[("SIGNET_SESSION_COOKIE_SECURE", "true")],
                         "HttpOnly; Path=/app; SameSite=Lax; Secure"),
@@ -229,8 +229,7 @@ fn values_that_no_browser_accepts_are_refused_at_start() {
     let cases: [(&str, &[&str]); 4] = [
         ("DOMAIN", &["example.org", "EXAMPLE.org", ".example.org", "a_b.example.org", "a-b.example.org", "localhost",
             "xn--bcher-kva.example", "1.2.3.4a", "127.0.0.1.example", &label]),
-        ("PATH", &["/", "/app", "/app/", "/%61pp", "/a'b", "/a,b", "/a[b]", "/a~b", "/~ada/", "/a:b@c", "/...", "/.well-known",
-            "/%2e%2e%2e", path]),
+        ("PATH", &["/", "/app", "/app/"]),
         ("NAME", &["session", "__Host", "!#$%&'*+-.^_`|~"]),
         ("SAMESITE", &["Lax", "lax", "STRICT", "none"]),
     ];
@@ -250,6 +249,14 @@ fn values_that_no_browser_accepts_are_refused_at_start() {
             };
             assert_eq!(sent, Some(want), "{variable}={value}");
         }
+    }
+    // Nobody can log in here by these, but they are paths.
+    #[rustfmt::skip]
+    let elsewhere = ["/%61pp", "/a'b", "/a,b", "/a[b]", "/a~b", "/~ada/", "/a:b@c", "/...", "/.well-known",
+        "/%2e%2e%2e", path];
+    for path in elsewhere {
+        let out = Cgi::get("/").var("SIGNET_SESSION_COOKIE_PATH", path).run();
+        assert_eq!(out.response().status, 200, "{path}: {out}");
     }
 }
 
@@ -381,6 +388,20 @@ fn a_path_of_another_site_is_logged() {
         assert_eq!(log.contains(&wanted), !fits, "{path} at {script}: {log}");
         assert_eq!(log.is_empty(), fits, "{path} at {script}: {log}");
     }
+}
+
+/// Other pages are shown.
+#[test]
+fn a_program_of_its_own_logs_it_with_each_cookie() {
+    let server = signet::Server::named("counter").get("/", |_, session| {
+        session.insert("visits", 1);
+        "1"
+    });
+    let mut client = signet::testing::Client::new(&server).setting("SESSION_COOKIE_PATH", "/app");
+    let response = client.get("/");
+    assert_eq!(response.status, 200);
+    let said = "counter: SESSION_COOKIE_PATH /app does not fit the path of this site \"/\"";
+    assert!(response.log.starts_with(said), "{}", response.log);
 }
 
 #[test]

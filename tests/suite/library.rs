@@ -237,18 +237,24 @@ fn without_a_state_folder_the_log_says_how_to_make_one() {
     let home = StateDir::new();
     let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     std::fs::set_permissions(home.path(), everybody).expect("chmod");
-    let out = counter("/")
-        .without("SIGNET_SECRET_KEY")
-        .without("SIGNET_STATE_DIR")
-        .var("HOME", home.path())
-        .run();
-    assert_eq!(out.response().status, 503, "{out}");
-    let errors = out.errors();
-    let (_, command) = errors.split_once("run as root: ").expect(&errors);
-    let words: Vec<&str> = command.split_whitespace().collect();
-    let start = ["install", "-d", "-m", "700", "-o"];
-    assert_eq!((&words[..5], words.len()), (&start[..], 7), "{command}");
-    assert_eq!(words[6], "/var/lib/counter");
+    let login = Cgi::post("/login", "username=ada&password=old+secret+1");
+    for (request, folder) in [
+        (
+            counter("/").without("SIGNET_SECRET_KEY"),
+            "/var/lib/counter",
+        ),
+        (login.program(example("members")), "/var/lib/members"),
+    ] {
+        let request = request.without("SIGNET_STATE_DIR").var("HOME", home.path());
+        let out = request.run();
+        assert_eq!(out.response().status, 503, "{out}");
+        let errors = out.errors();
+        let (_, command) = errors.split_once("run as root: ").expect(&errors);
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let start = ["install", "-d", "-m", "700", "-o"];
+        assert_eq!((&words[..5], words.len()), (&start[..], 7), "{command}");
+        assert_eq!(words[6], folder);
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ const CROSS_SITE: (&str, &str) = ("Sec-Fetch-Site", "cross-site");
 type State = (&'static str, u16, fn(&mut Browser<'_>) -> Response);
 
 #[rustfmt::skip]
-const STATES: [State; 54] = [
+const STATES: [State; 56] = [
     ("index",                         200, |browser| browser.users().get("/")),
     ("index-logged-in",               200, |browser| browser.ada().get("/")),
     ("index-logged-in-demo",          200, |browser| browser.demo().post("/login", &[("username", "ada")])),
@@ -78,6 +78,8 @@ const STATES: [State; 54] = [
     ("500-template-debug",            500, |browser| browser.set("DEBUG", "true").with_file("templates/index.html", "<p>{% if %}</p>").get("/")),
     ("503-setting",                   503, |browser| browser.set("SESION_TYPE", "cookie").get("/")),
     ("503-users-file",                503, |browser| browser.users().without_users().get("/login")),
+    ("503-empty-users-file",          503, |browser| browser.with_file("users", "").get("/login")),
+    ("503-cookie-path",               503, |browser| browser.set("SESSION_COOKIE_PATH", "/members").get("/login")),
     ("503-no-folder",                 503, |browser| browser.without_folder().set("SESSION_TYPE", "filesystem").get("/")),
     ("503-doctor-on",                 503, |browser| browser.with_doctor_on("").set("SESION_TYPE", "cookie").get("/")),
     ("doctor",                        200, |browser| browser.with_doctor_on("").get("/doctor")),

@@ -63,6 +63,11 @@ pub struct Upload {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum UploadError {
+    /// It was changed a moment ago, so that its upload may go on.
+    Unfinished {
+        /// The seconds until it is taken, if it is not changed again.
+        seconds: u64,
+    },
     /// There is no state folder.
     StateDir(StateDirError),
     /// The uploaded file cannot be read or replaced.
@@ -76,6 +81,8 @@ pub enum UploadError {
 }
 
 error_texts! { UploadError:
+    Self::Unfinished { seconds } =>
+        "{FILE_NAME} was not read: its upload may go on; open the login page again in {seconds} s";
     Self::StateDir(err) => "{err}";
     Self::File(err) => "{FILE_NAME} was not read: {err}";
     Self::Users(err) => "{FILE_NAME} was not read: {err}";
@@ -91,13 +98,13 @@ from_errors! { UploadError:
 }
 
 /// Takes lines of an uploaded `add_users.txt` into the users file, if both files can be
-/// replaced. `None` if there is nothing to do: no file; one that was changed in the last
-/// 10 s (60 s if its last line has no end); one that another process works on; only
-/// comments. `now` is in Unix seconds; `make` hashes a password.
+/// replaced. `None` if there is nothing to do: no file; one that another process works on;
+/// only comments. `now` is in Unix seconds; `make` hashes a password.
 ///
 /// # Errors
 ///
-/// Every [`UploadError`]: the owner has to do something. No password was lost.
+/// Every [`UploadError`]: the owner has to do something, or to wait: the file was changed in
+/// the last 10 s (60 s if its last line has no end). No password was lost.
 pub fn take(
     config: &Config,
     now: u64,
@@ -118,7 +125,7 @@ pub fn take(
         path,
     };
     // Comments cost no lock.
-    if !file.is_at_rest(&opened, &file.read(&opened)?, now) {
+    if !file.has_work(&opened, &file.read(&opened)?, now)? {
         return Ok(None);
     }
     let locked = lock::try_lock(&file.folder, FILE_NAME, folder.euid());
@@ -130,7 +137,7 @@ pub fn take(
         Err(problem) => return Err(file.failed(problem).into()),
     };
     let bytes = file.read(&opened)?;
-    if !file.is_at_rest(&opened, &bytes, now) {
+    if !file.has_work(&opened, &bytes, now)? {
         return Ok(None);
     }
     let users = config.users_file()?;
@@ -182,8 +189,16 @@ impl Uploaded {
         ))
     }
 
-    /// Whether there is a line to take and the upload has ended.
-    fn is_at_rest(&self, opened: &Opened, bytes: &[u8], now: u64) -> bool {
+    /// Whether there is a line to take, or the file is empty: then it is deleted, as one
+    /// without lines is.
+    ///
+    /// # Errors
+    ///
+    /// [`UploadError::Unfinished`]
+    fn has_work(&self, opened: &Opened, bytes: &[u8], now: u64) -> Result<bool, UploadError> {
+        if !bytes.is_empty() && !lines_of(bytes).any(|line| is_user(line.text)) {
+            return Ok(false);
+        }
         let needed = match bytes.ends_with(b"\n") {
             true => QUIET,
             false => QUIET_IN_A_LINE,
@@ -195,9 +210,10 @@ impl Uploaded {
             0 => age(changed),
             age => age,
         };
-        // An empty file is deleted as one without lines is.
-        let has_work = bytes.is_empty() || lines_of(bytes).any(|line| is_user(line.text));
-        quiet >= needed && has_work
+        match needed.saturating_sub(quiet) {
+            0 => Ok(true),
+            seconds => Err(UploadError::Unfinished { seconds }),
+        }
     }
 
     /// Puts `rest` in the place of the file, or deletes it if nothing is left. What was

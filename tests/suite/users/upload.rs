@@ -165,8 +165,14 @@ fn a_file_is_taken_when_its_upload_has_ended() {
     for (name, text, age, is_taken) in cases {
         let state = StateDir::new();
         let path = upload(&state, text, age);
-        let (done, passwords) = taken(&state);
-        assert_eq!(done.is_some(), is_taken, "{name}");
+        let (done, passwords) = take_in(state.path(), Duration::ZERO);
+        assert_eq!(matches!(done, Ok(Some(_))), is_taken, "{name}");
+        let is_unfinished = matches!(done, Err(UploadError::Unfinished { .. }));
+        assert_eq!(
+            is_unfinished,
+            !is_taken && name != "only comments",
+            "{name}"
+        );
         assert_eq!(
             passwords.len(),
             usize::from(is_taken && !text.is_empty()),

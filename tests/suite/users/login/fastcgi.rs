@@ -141,6 +141,7 @@ fn a_worker_takes_an_upload_line_by_line() {
     }
     let log = log(&worker);
     let wanted = "signet: add_users.txt: added the user \"bob\"\n\
+                  signet: add_users.txt: lines left for the next requests for the login page: 1\n\
                   signet: add_users.txt: added the user \"eve\"\n";
     assert_eq!(log, wanted);
     assert!(!path.exists());

@@ -3,13 +3,16 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use signet::testing::Response;
+use signet::testing::{Client, Response};
 
 use super::super::places::{ALICE, MALLORY, ROOT};
 use super::bound::elsewhere_with as elsewhere;
-use super::{ADA, PASSWORD, attempt, browser, log_in, post, server, state_of, user};
+use super::{
+    ADA, PASSWORD, REFUSED, WRONG, attempt, browser, log_in, post, server, state_of, user,
+};
 use crate::live::site::{Site, User};
 use crate::support::html::words;
 use crate::support::{Cgi, StateDir};
@@ -155,6 +158,93 @@ fn without_the_users_file_a_logout_everywhere_is_one_here() {
     state.write("users", ADA, 0o600);
     assert_eq!(user(&mut ada), None);
     assert_eq!(user(&mut phone).as_deref(), Some("ada"));
+}
+
+/// A new file, or one whose upload goes on: the page says more than that a password is wrong.
+#[test]
+fn a_file_without_users_is_named() {
+    let utf_16 = format!("\u{feff}{ADA}");
+    let utf_16 = utf_16.encode_utf16().flat_map(u16::to_le_bytes);
+    #[rustfmt::skip]
+    let cases = [
+        // name        bytes                          in the log
+        ("empty",      Vec::new(),                    "users has no users: add one by add_users.txt"),
+        ("comments",   b"# ada\n\n# bob:x\n".into(),  "users has no users: add one by add_users.txt"),
+        ("UTF-16",     utf_16.collect(),              "users has no users (line 1: "),
+    ];
+    for (name, bytes, reason) in cases {
+        let (server, state) = (server(), state_of(ADA));
+        let mut ada = browser(&server, &state);
+        log_in(&mut ada, "ada", PASSWORD);
+        state.write("users", bytes, 0o600);
+        for response in [
+            ada.get("/login"),
+            attempt(&mut ada, "ada", PASSWORD),
+            browser(&server, &state).get("/login"),
+        ] {
+            let text = words(&response.text());
+            assert_eq!(response.status, 503, "{name}: {text}");
+            assert!(response.log.contains(reason), "{name}: {}", response.log);
+            assert_eq!(response.log.lines().count(), 1, "{name}: {}", response.log);
+            for part in ["the users file of this site has no users", "NAME:PASSWORD"] {
+                assert!(text.contains(part), "{name}: {text}");
+            }
+        }
+        // Whose user is removed is not logged in.
+        assert_eq!(user(&mut ada), None, "{name}");
+        // A user who cannot log in is a user.
+        state.write("users", REFUSED, 0o600);
+        assert_eq!(attempt(&mut ada, "des", PASSWORD).status, 403, "{name}");
+    }
+}
+
+/// As on a host where programs run as the web server's user, with the key in the settings.
+#[test]
+fn without_a_state_folder_a_named_file_makes_logins_work() {
+    let (server, folder) = (server(), StateDir::new());
+    let path = folder.write("passwd", ADA, 0o644);
+    let mut ada = Client::new(&server)
+        .setting("USERS_FILE", &path)
+        .without_redirects();
+    let reason = "failed logins cannot be counted, so there is one attempt at a time, a second \
+                  each: no state folder";
+    for (password, status) in [(WRONG, 403), (PASSWORD, 303)] {
+        let began = Instant::now();
+        let response = ada.post("/login", &[("username", "ada"), ("password", password)]);
+        assert_eq!(response.status, status, "{}", response.text());
+        assert!(response.log.contains(reason), "{}", response.log);
+        assert!(began.elapsed() >= Duration::from_secs(1), "{password}");
+    }
+    assert_eq!(user(&mut ada).as_deref(), Some("ada"));
+    // One at a time.
+    let other = fs::File::open(&path).expect("open it");
+    other.lock().expect("lock it");
+    let response = ada.post("/login", &[("username", "ada"), ("password", PASSWORD)]);
+    assert_eq!(response.status, 429, "{}", response.text());
+    assert_eq!(response.header("Retry-After"), Some("1"));
+    // A folder that a setting names is a fault.
+    let mut ada = Client::new(&server)
+        .setting("USERS_FILE", &path)
+        .setting("STATE_DIR", "/tmp/signet");
+    let response = ada.post("/login", &[("username", "ada"), ("password", PASSWORD)]);
+    assert_eq!(response.status, 503, "{}", response.text());
+}
+
+/// No login would last.
+#[test]
+fn a_cookie_that_does_not_come_back_is_a_fault() {
+    let server = server();
+    for state in [&state_of(ADA), &StateDir::new()] {
+        let mut ada = browser(&server, state).setting("SESSION_COOKIE_PATH", "/members");
+        for response in [ada.get("/login"), attempt(&mut ada, "ada", PASSWORD)] {
+            let text = words(&response.text());
+            assert_eq!(response.status, 503, "{text}");
+            assert!(text.contains("The setting SESSION_COOKIE_PATH"), "{text}");
+            let reason = "SESSION_COOKIE_PATH /members does not fit the path of this site \"/\"";
+            assert!(response.log.contains(reason), "{}", response.log);
+            assert_eq!(response.headers.get("set-cookie"), None);
+        }
+    }
 }
 
 /// `USERS_FILE` says by itself that there is to be a file.

@@ -99,12 +99,33 @@ fn lines_that_cannot_be_used_are_logged_without_their_password() {
 #[test]
 fn an_upload_that_goes_on_is_left_alone() {
     let (server, state) = (server(), state_of(ADA));
-    for (text, age) in [("bob:pass word\n", 2), ("bob:pass word", 20)] {
+    for (text, age, most) in [("bob:pass word\n", 2, 8), ("bob:pass word", 20, 40)] {
         upload(&state, text, age);
         let page = today(&server, &state).get("/login");
-        assert_eq!((page.status.as_u16(), &*page.log), (200, ""), "{text:?}");
+        assert_eq!(page.status, 200, "{text:?}");
+        let said = "signet: add_users.txt was not read: its upload may go on; open the login page \
+                    again in ";
+        let seconds = page
+            .log
+            .strip_prefix(said)
+            .unwrap_or_else(|| panic!("{}", page.log));
+        let seconds: u64 = seconds.trim_end_matches(" s\n").parse().expect("seconds");
+        assert!((1..=most).contains(&seconds), "{text:?}: {seconds}");
         assert!(exists(&state), "{text:?}");
     }
+}
+
+#[test]
+fn a_wrong_name_of_the_file_is_logged() {
+    let (server, state) = (server(), state_of(ADA));
+    state.write("add_users.txt.txt", "bob:pass word\n", 0o600);
+    let mut browser = today(&server, &state);
+    let log = browser.get("/login").log;
+    assert_eq!(
+        log,
+        "signet: add_users.txt.txt is not read: rename it to add_users.txt\n"
+    );
+    log_in(&mut browser, "ada", PASSWORD);
 }
 
 /// The log says why; logins work as before.
