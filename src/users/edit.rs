@@ -90,9 +90,9 @@ fn replace_hash(
     hash: &PasswordHash,
 ) {
     let (start, end) = match field {
-        Some(field) => (line.before + field.start, line.before + field.end),
+        Some(field) => (line.before() + field.start, line.before() + field.end),
         None => {
-            let end = line.before + line.text.len();
+            let end = line.before() + line.text().len();
             (end, end)
         }
     };

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 use std::fmt;
+use std::ops::Range;
 
 use super::hash::{PasswordHash, RefusedHash, Work};
 pub use super::line::Flaw;
@@ -162,6 +163,19 @@ impl UsersFile {
         users.find(|user| user.name.as_str() == name)
     }
 
+    /// The hash by which this user logs in, if it is not refused: that of
+    /// [`UsersFile::find_in`].
+    pub fn hash_in(bytes: &[u8], name: &str) -> Option<PasswordHash> {
+        let mut lines = line::lines(bytes).filter(|line| line.begins_with(name));
+        let text = lines.find_map(|line| match line.content() {
+            Content::User { name: other, hash } if other.as_str() == name => {
+                Some(hash_text(line, hash))
+            }
+            Content::User { .. } | Content::Nothing | Content::Flawed(_) => None,
+        })?;
+        PasswordHash::parse(text).ok()
+    }
+
     /// Whether the file `bytes` has a user, with any hash or none.
     pub(crate) fn has_users(bytes: &[u8]) -> bool {
         line::lines(bytes).any(|line| matches!(line.content(), Content::User { .. }))
@@ -193,9 +207,7 @@ impl Entry {
         match line.content() {
             Content::Nothing => Ok(None),
             Content::User { name, hash } => {
-                let hash = &line.text[hash.unwrap_or_default()];
-                // A hash is ASCII. What is not even UTF-8 is refused as no hash is.
-                let text = std::str::from_utf8(hash).unwrap_or_default();
+                let text = hash_text(line, hash);
                 Ok(Some(Self {
                     name,
                     line: line.number,
@@ -215,6 +227,13 @@ impl Entry {
             Content::User { .. } | Content::Nothing | Content::Flawed(_) => Problem::Hash(*refused),
         })
     }
+}
+
+/// The text of the hash at `hash` in a line. A hash is ASCII. What is not even UTF-8 is
+/// refused as no hash is.
+fn hash_text(line: Line<'_>, hash: Option<Range<usize>>) -> &str {
+    let text = &line.text()[hash.unwrap_or_default()];
+    std::str::from_utf8(text).unwrap_or_default()
 }
 
 impl fmt::Debug for Entry {

@@ -10,7 +10,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::file::Entry;
 use super::hash::PasswordHash;
 use crate::session::signing::Signer;
 
@@ -28,13 +27,14 @@ pub(crate) fn of(name: &str, hash: &PasswordHash, keys: &Signer) -> String {
 }
 
 /// Whether `claimed` is the fingerprint of a user by any key that is still accepted.
-pub(crate) fn matches(claimed: &str, user: &Entry, keys: &Signer) -> bool {
-    let (Ok(hash), Ok(claimed)) = (&user.hash, URL_SAFE_NO_PAD.decode(claimed)) else {
+pub(crate) fn matches(claimed: &str, name: &str, hash: &PasswordHash, keys: &Signer) -> bool {
+    let mut bytes = [0; 32];
+    if URL_SAFE_NO_PAD.decode_slice(claimed, &mut bytes) != Ok(bytes.len()) {
         return false;
-    };
+    }
     let is_claimed = |mac: Hmac<Sha256>| {
-        let mac = over(mac.chain_update(PURPOSE), user.name.as_str(), hash);
-        mac.verify_slice(&claimed)
+        let mac = over(mac.chain_update(PURPOSE), name, hash);
+        mac.verify_slice(&bytes)
     };
     keys.unsalted_macs().any(|mac| is_claimed(mac).is_ok())
 }

@@ -25,10 +25,6 @@ pub(super) struct Line<'f> {
     pub(super) number: usize,
     /// All its bytes, with its end.
     pub(super) raw: &'f [u8],
-    /// How many bytes of `raw` are before `text`.
-    pub(super) before: usize,
-    /// Without a byte order mark, blanks around it and its end.
-    pub(super) text: &'f [u8],
     /// Whether Apache joins it with the line before or after it.
     is_joined: bool,
 }
@@ -107,23 +103,30 @@ impl<'f> Iterator for Lines<'f> {
         let body = without_end(raw);
         let (follows, continues) = (self.continues, body.ends_with(b"\\"));
         self.continues = continues;
-        let marked = self.number == 1 && body.starts_with(MARK);
-        let mark = if marked { MARK.len() } else { 0 };
-        let blanks = body[mark..].iter().take_while(|byte| is_blank(**byte));
-        let before = mark + blanks.count();
-        let blanks = body[before..].iter().rev();
-        let after = blanks.take_while(|byte| is_blank(**byte)).count();
         Some(Line {
             number: self.number,
             raw,
-            before,
-            text: &body[before..body.len() - after],
             is_joined: follows || continues,
         })
     }
 }
 
-impl Line<'_> {
+impl<'f> Line<'f> {
+    /// How many bytes are before [`Line::text`].
+    pub(super) fn before(&self) -> usize {
+        let mark = if self.is_marked() { MARK.len() } else { 0 };
+        let blanks = self.raw[mark..].iter();
+        mark + blanks.take_while(|byte| is_blank(**byte)).count()
+    }
+
+    /// Without a byte order mark, blanks around it and its end.
+    pub(super) fn text(&self) -> &'f [u8] {
+        let text = &self.raw[self.before()..];
+        let blanks = text.iter().rev();
+        let blanks = blanks.take_while(|byte| is_blank(**byte)).count();
+        &text[..text.len() - blanks]
+    }
+
     /// Whether it begins with a byte order mark that is ignored.
     pub(super) fn is_marked(&self) -> bool {
         self.number == 1 && self.raw.starts_with(MARK)
@@ -136,19 +139,21 @@ impl Line<'_> {
 
     /// Whether the name in it may be `name`: most lines can be passed over fast.
     pub(super) fn begins_with(&self, name: &str) -> bool {
-        let rest = self.text.strip_prefix(name.as_bytes());
-        rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b':'))
+        let rest = self.raw[self.before()..].strip_prefix(name.as_bytes());
+        let is_end = |byte: &u8| *byte == b':' || is_blank(*byte);
+        rest.is_some_and(|rest| rest.first().is_none_or(is_end))
     }
 
     /// What it means.
     pub(super) fn content(&self) -> Content {
-        let means_nothing = self.text.is_empty() || self.text.starts_with(b"#");
+        let text = self.text();
+        let means_nothing = text.is_empty() || text.starts_with(b"#");
         let flaw = if self.is_joined {
             // Apache joins the next line to a comment, too.
             Some(Flaw::Joined)
         } else if self.raw.len() > MAX_LINE {
             Some(Flaw::TooLong)
-        } else if !means_nothing && self.text.contains(&0) {
+        } else if !means_nothing && text.contains(&0) {
             Some(Flaw::Nul)
         } else {
             None
@@ -156,22 +161,22 @@ impl Line<'_> {
         match flaw {
             Some(flaw) => Content::Flawed(flaw),
             None if means_nothing => Content::Nothing,
-            None => self.user().unwrap_or_else(Content::Flawed),
+            None => user(text).unwrap_or_else(Content::Flawed),
         }
     }
+}
 
-    fn user(&self) -> Result<Content, Flaw> {
-        let colon = self.text.iter().position(|byte| *byte == b':');
-        let name = &self.text[..colon.unwrap_or(self.text.len())];
-        let name = std::str::from_utf8(name).map_err(|_| Flaw::NotUtf8)?;
-        Ok(Content::User {
-            name: Username::new(name)?,
-            hash: colon.map(|colon| {
-                let start = colon + 1;
-                start..start + hash_length(&self.text[start..])
-            }),
-        })
-    }
+fn user(text: &[u8]) -> Result<Content, Flaw> {
+    let colon = text.iter().position(|byte| *byte == b':');
+    let name = &text[..colon.unwrap_or(text.len())];
+    let name = std::str::from_utf8(name).map_err(|_| Flaw::NotUtf8)?;
+    Ok(Content::User {
+        name: Username::new(name)?,
+        hash: colon.map(|colon| {
+            let start = colon + 1;
+            start..start + hash_length(&text[start..])
+        }),
+    })
 }
 
 /// How many bytes at the beginning are the hash: all to the next colon. The formats of

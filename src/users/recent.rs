@@ -6,8 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::file::{Entry, UsersFile};
+use super::file::UsersFile;
 use super::fingerprint;
+use super::hash::PasswordHash;
 use crate::files::shared::Content;
 use crate::gateway::Interface;
 use crate::server::{Context, Failure};
@@ -58,8 +59,8 @@ pub(super) enum Found {
     /// There is no users file: any name is accepted.
     AnyName,
     /// There is such a user.
-    User(Box<Entry>),
-    /// There is no such user.
+    User(PasswordHash),
+    /// There is no such user, or nobody can log in by this hash.
     Nobody,
 }
 
@@ -88,8 +89,8 @@ impl RecentUsers {
         let Some(content) = read()? else {
             return Ok(Found::AnyName);
         };
-        let user = UsersFile::find_in(&content.bytes, name);
-        let found = user.map_or(Found::Nobody, |user| Found::User(Box::new(user)));
+        let hash = UsersFile::hash_in(&content.bytes, name);
+        let found = hash.map_or(Found::Nobody, Found::User);
         if let Some(path) = path {
             *recent = kept(recent.take(), path, &content.meta, now);
             if let Some(recent) = recent.as_mut() {
@@ -113,14 +114,14 @@ impl RecentUsers {
             Interface::Cgi | Interface::CommandLine => None,
         };
         let path = file.as_ref().map(|file| file.path());
-        let (user, claimed) = match (self.find(path, name, context.now, read)?, claimed) {
+        let (hash, claimed) = match (self.find(path, name, context.now, read)?, claimed) {
             (Found::AnyName, _) => return Ok(Login::AnyName),
             (Found::User(_) | Found::Nobody, None) => return Ok(Login::Unproven),
             (Found::Nobody, Some(_)) => return Ok(Login::Ended),
-            (Found::User(user), Some(claimed)) => (user, claimed),
+            (Found::User(hash), Some(claimed)) => (hash, claimed),
         };
         let signer = context.config.signer(context.now).map_err(Failure::Key)?;
-        Ok(match fingerprint::matches(claimed, &user, &signer) {
+        Ok(match fingerprint::matches(claimed, name, &hash, &signer) {
             true => Login::Valid,
             false => Login::Ended,
         })
@@ -169,31 +170,36 @@ mod tests {
             };
             let Ok(found) = recent.find(Some(&path), name, now, read);
             let text = match found {
-                Found::User(user) => user.text,
+                Found::User(hash) => hash.as_str().to_owned(),
                 Found::AnyName | Found::Nobody => String::new(),
             };
             (text, is_read)
         };
-        let found = |text: &str, is_read: bool| (text.to_owned(), is_read);
-        fs::write(&path, "ada:1\nbob:2\n").unwrap();
+        let hash = |cost: u8| format!("$2y$0{cost}${:.<53}", "");
+        let found = |cost: u8, is_read: bool| match cost {
+            0 => (String::new(), is_read),
+            cost => (hash(cost), is_read),
+        };
+        let file = |ada, bob| format!("ada:{}\nbob:{}\n", hash(ada), hash(bob));
+        fs::write(&path, file(4, 5)).unwrap();
         // It may have changed twice in the same tick.
-        assert_eq!(find("ada", 0), found("1", true));
-        assert_eq!(find("ada", 2), found("1", true));
-        assert_eq!(find("ada", 3), found("1", true));
+        assert_eq!(find("ada", 0), found(4, true));
+        assert_eq!(find("ada", 2), found(4, true));
+        assert_eq!(find("ada", 3), found(4, true));
         for _ in 0..2 {
-            assert_eq!(find("ada", 3), found("1", false));
+            assert_eq!(find("ada", 3), found(4, false));
         }
-        assert_eq!(find("bob", 3), found("2", true));
-        assert_eq!(find("eve", 3), found("", true));
-        assert_eq!(find("ada", 3), found("1", false));
-        assert_eq!(find("bob", 3), found("2", false));
-        assert_eq!(find("eve", 3), found("", false));
+        assert_eq!(find("bob", 3), found(5, true));
+        assert_eq!(find("eve", 3), found(0, true));
+        assert_eq!(find("ada", 3), found(4, false));
+        assert_eq!(find("bob", 3), found(5, false));
+        assert_eq!(find("eve", 3), found(0, false));
         // Of the same size, in its place.
-        fs::write(folder.join("new"), "ada:3\nbob:4\n").unwrap();
+        fs::write(folder.join("new"), file(6, 7)).unwrap();
         fs::rename(folder.join("new"), &path).unwrap();
-        assert_eq!(find("ada", 9), found("3", true));
-        assert_eq!(find("bob", 9), found("4", true));
-        assert_eq!(find("ada", 9), found("3", false));
+        assert_eq!(find("ada", 9), found(6, true));
+        assert_eq!(find("bob", 9), found(7, true));
+        assert_eq!(find("ada", 9), found(6, false));
         fs::remove_dir_all(&folder).unwrap();
     }
 

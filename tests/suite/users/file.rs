@@ -10,6 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use signet::users::file::{Entry, UsersFile};
+use signet::users::hash::PasswordHash;
 use signet::users::name::Username;
 use signet::users::password::Password;
 
@@ -319,6 +320,11 @@ proptest! {
         prop_assert_eq!(
             whole.map(|user| (user.line, &user.text)),
             one.as_ref().map(|user| (user.line, &user.text))
+        );
+        let hash = UsersFile::hash_in(&bytes, &name);
+        prop_assert_eq!(
+            hash.as_ref().map(PasswordHash::as_str),
+            one.as_ref().and_then(|user| Some(user.hash.as_ref().ok()?.as_str()))
         );
     }
 }
