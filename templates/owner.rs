@@ -261,6 +261,7 @@ owner_texts! {
     check_redis = "Check SESSION_REDIS, and ask your host whether Redis runs.";
     correct_users = "Upload the users file again, into a folder that no visitor can see.";
     correct_users_line = "Download the users file, correct or remove the line, and upload it again.";
+    correct_texts = "Correct the file of texts and upload it again, or remove it: then the texts are shown as in the templates.";
     correct_template = "Correct the template and upload it again, or remove it: then the built-in page is shown.";
     correct_groups = "Upload the file of groups again, outside every web folder.";
     move_guarded = "Move the folder out of the web folders (beside public_html), and set GUARD_DIR or GUARD_DIRS to it. Or upload private.htaccess into it, as .htaccess.";

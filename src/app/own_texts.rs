@@ -76,6 +76,12 @@ error_texts! { Mistake:
 }
 
 impl OwnTexts {
+    /// Texts as they are in the templates.
+    pub(super) fn none(language: Language) -> Self {
+        let texts = BTreeMap::new();
+        Self { language, texts }
+    }
+
     /// Reads the texts in this language. If there is no file, there are none.
     ///
     /// # Errors

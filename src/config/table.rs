@@ -104,7 +104,7 @@ pub const SETTINGS: &[Setting] = &[
         .secret(Secret::Key(Config::refuse_fallbacks)),
     row("STATE_DIR", Setter::Path(|c, path| c.given_state_dir = Some(path)),
         "`$STATE_DIRECTORY`, `$XDG_STATE_HOME/signet`, `~/.signet` or `/var/lib/signet`", "\"/home/alice/.signet\"",
-        "The state folder, which holds `secret_key`, `signet.toml`, `users`, `sessions/` and `templates/`, and to which `add_users.txt` is uploaded. It must be outside every served folder. The `signet.toml` in the state folder cannot contain this setting: use the environment, a settings script, or a file that `SIGNET_CONFIG` names."),
+        "The state folder, which holds `secret_key`, `signet.toml`, `users`, `sessions/`, `templates/` and `translations/`, and to which `add_users.txt` is uploaded. It must be outside every served folder. The `signet.toml` in the state folder cannot contain this setting: use the environment, a settings script, or a file that `SIGNET_CONFIG` names."),
     row("SESSION_COOKIE_NAME", Setter::Text(|c, text| parse(text).map(|name| c.cookie.name = name)),
         "\"session\"", "\"login\"",
         "The cookie's name. The prefixes `__Host-`, `__Secure-` and `__Http-` require other settings, which are checked."),

@@ -92,6 +92,11 @@ impl Languages {
         }
     }
 
+    /// The languages in their order.
+    pub fn iter(&self) -> impl Iterator<Item = Language> {
+        self.0.iter().copied()
+    }
+
     /// The language for a visitor with this `Accept-Language`.
     ///
     /// Of the ranges that lead to one of the languages, that with the highest quality wins,

@@ -316,6 +316,15 @@ const FAULTS: &[(&str, SetUp, &[&str])] = &[
         state.write("templates/index.html", "<p>{% if %}</p>", 0o600);
         request
     }, &["The template index.html has a mistake in line 1", "upload it again", "signet print templates index.html"]),
+    ("a mistake in own texts", |state, request| {
+        state.write("translations/de.toml", "\n\"a\" = 1\n", 0o600);
+        request
+    }, &["In the file translations/de.toml, line 2: expected a text in quotes", "upload it again"]),
+    ("a template with texts, which is right", |state, request| {
+        state.write("templates/index.html", "{{ lang }}{{ _('%(n)s', n=1) }}{{ ngettext('a', 'b', 2) }}", 0o600);
+        state.write("translations/de.toml", "\"a\" = [\"b\", \"c\"]\n", 0o600);
+        request
+    }, &["Own pages, all of which can be shown: 1."]),
     ("a template with an unknown variable", |state, request| {
         state.write("templates/login.html", "{{ usrname }}", 0o600);
         request

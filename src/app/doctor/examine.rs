@@ -14,13 +14,14 @@ use rustix::process::{Resource, getrlimit};
 use super::canary;
 use super::finding::{Address, Clock, Connection, Cookies, Finding, Guard, Key, Limits};
 use super::finding::{Pages, Sessions, Settings, Start, StateFolder, Users};
+use crate::app::own_texts::OwnTexts;
 use crate::app::unread::unread_settings;
 use crate::config::{Config, GuardedDir, SessionType, StoreType, Survey};
 use crate::files::lock::has_locks;
 use crate::files::shared::Patience;
 use crate::files::trusted::{Anywhere, Readers, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem, program_owner};
-use crate::gateway::{ClientAddress, Interface, NoAddress, Site, TrustProxy};
+use crate::gateway::{ClientAddress, Interface, Language, NoAddress, Site, TrustProxy};
 use crate::guard::groups::Groups;
 use crate::guard::own_files;
 use crate::guard::tree::Served;
@@ -332,9 +333,21 @@ impl Case<'_> {
         }
         let context = self.in_context();
         let (mut count, mut has_faults) = (0, false);
+        // Any texts will do: their places were compared with those of the templates.
+        let mut texts = OwnTexts::none(Language::English).variables();
+        for language in config.languages.iter() {
+            match OwnTexts::load(&context, language) {
+                Ok(own) => texts = own.variables(),
+                Err(err) => {
+                    has_faults = true;
+                    findings.push(Pages::Texts(err).into());
+                }
+            }
+        }
         for (file, variables) in &self.pages {
             for (number, variables) in variables.iter().enumerate() {
-                let found = match render_own_from(&context, file, variables) {
+                let variables = minijinja::context! { ..variables.clone(), ..texts.clone() };
+                let found = match render_own_from(&context, file, &variables) {
                     Ok(None) => break,
                     Ok(Some(rendered)) => {
                         count += usize::from(number == 0);

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::app::own_texts::OwnTextsError;
 use crate::config::{ConfigError, KeyError, StateDirError, StateDirSource, XSendfile};
 use crate::files::FileError;
 use crate::files::shared::ChangeError;
@@ -209,6 +210,8 @@ pub(super) enum Pages {
         count: usize,
     },
     Fault(TemplateError),
+    /// The site's own texts in one language cannot be used.
+    Texts(OwnTextsError),
     /// The undefined variable, with its place.
     Undefined(String),
     /// `TEMPLATES_DIR` is not a folder.
@@ -316,7 +319,7 @@ impl Finding {
             Self::Pages(pages) => match pages {
                 Pages::BuiltIn | Pages::Own { .. } => Good,
                 Pages::Undefined(_) | Pages::NoFolder(_) => Warning,
-                Pages::Fault(_) => Wrong,
+                Pages::Fault(_) | Pages::Texts(_) => Wrong,
             },
             Self::Guard(guard) => match guard {
                 Guard::Nothing | Guard::Folder { .. } => Good,

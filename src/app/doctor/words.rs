@@ -429,6 +429,9 @@ impl Speech {
                     format!("signet print templates {}", err.file),
                 )
                 .detail(err),
+            Pages::Texts(err) => Words::of(self.advice.own_texts(err))
+                .steps(t.correct_texts, "signet doctor")
+                .detail(err),
             Pages::Undefined(variable) => Words::of(t.page_undefined)
                 .steps(t.correct_template, "signet print templates")
                 .detail(variable),
