@@ -240,7 +240,7 @@ owner_texts! {
     no_limit = "no limit";
     limits_known(memory: &str, file: &str, seconds: &str) = "Limits of a process: memory in MiB: {memory}; size of a file in MiB: {file}; seconds of processor time: {seconds}.";
     limit_memory(mebibytes: u64) = "A process may use {mebibytes} MiB of memory. That is too little for some requests.";
-    limit_file(mebibytes: u64) = "A file may have {mebibytes} MiB. That is too little to count failed logins.";
+    limit_file(mebibytes: u64) = "A file may have {mebibytes} MiB. That is too little to count all failed logins.";
 
     // What to do about a finding.
     ask_for_suexec = "Ask your host whether programs can run as your own user (suEXEC).";

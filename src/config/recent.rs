@@ -69,7 +69,7 @@ impl RecentConfig {
         let config = Config::load(&self.program, &self.environment, script, &served, self.euid)?;
         #[cfg(feature = "redis")]
         if let Some(last) = &self.last {
-            config.redis.keep_connections_of(&last.config.redis);
+            config.keep_connections_of(&last.config);
         }
         let config = Arc::new(config);
         self.last = Some(Last {

@@ -142,6 +142,12 @@ impl Config {
         }
     }
 
+    /// Takes over the connections to Redis of `before`, if it uses the same Redis.
+    #[cfg(feature = "redis")]
+    pub(crate) fn keep_connections_of(&self, before: &Self) {
+        self.redis.keep_connections_of(&before.redis);
+    }
+
     /// The Redis that `SESSION_REDIS` names, and the prefix of the program's keys in it;
     /// `None` if it is not set.
     #[cfg(feature = "redis")]

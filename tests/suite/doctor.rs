@@ -474,3 +474,98 @@ fn the_command_has_the_findings_of_the_page() {
     }
     assert_eq!(state.snapshot(), before);
 }
+
+/// Each variable of a web server that names a served folder leads to a URL of the file.
+#[test]
+fn the_urls_of_a_file_in_a_served_folder_are_tried() {
+    let state = StateDir::new();
+    put(&state, WORD, 0o600, SystemTime::now());
+    let site = state.path().with_file_name("site");
+    let folder = site.join("my files");
+    fs::create_dir_all(&folder).expect("mkdir");
+    for name in [".hidden", "run.php", "a&b.txt"] {
+        fs::write(folder.join(name), "").expect("write a file");
+    }
+    let form = format!("word={}", WORD.replace(' ', "+"));
+    let page = |vars: &[(&str, &Path)]| {
+        let request = Cgi::post("/doctor", &form).state(&state);
+        let row = format!("{{\"/private\": {folder:?}}}");
+        let request = request
+            .var("SIGNET_GUARD_DIRS", row)
+            .var("SIGNET_SESSION_COOKIE_PATH", "/");
+        let add = |request: Cgi, (name, value): &(&str, &Path)| request.var(name, value);
+        let out = vars.iter().fold(request, add).run();
+        let response = out.response();
+        assert_eq!(response.status, 200, "{out}");
+        response.text().to_owned()
+    };
+    let link = |url: &str| format!("<a data-canary href=\"{url}\">");
+    let other = state.path().with_file_name("other");
+    type Vars<'v> = &'v [(&'static str, &'v Path)];
+    let cases: [(Vars<'_>, &[&str]); 4] = [
+        (&[], &[]),
+        (&[("DOCUMENT_ROOT", &other)], &[]),
+        (
+            &[("DOCUMENT_ROOT", &site)],
+            &["/my%20files/a%26b%2Etxt", "/private/a%26b%2Etxt"],
+        ),
+        (
+            &[
+                ("DOCUMENT_ROOT", &other),
+                ("CONTEXT_DOCUMENT_ROOT", &site),
+                ("CONTEXT_PREFIX", Path::new("/~ada")),
+            ],
+            &["/%7Eada/my%20files/a%26b%2Etxt", "/private/a%26b%2Etxt"],
+        ),
+    ];
+    for (vars, urls) in cases {
+        let page = page(vars);
+        for url in urls {
+            assert!(page.contains(&link(url)), "{vars:?}: no {url} in {page}");
+        }
+        assert_eq!(
+            page.matches("data-canary href").count(),
+            urls.len(),
+            "{vars:?}: {page}"
+        );
+        assert!(
+            !page.contains("hidden\"") && !page.contains("run.php"),
+            "{page}"
+        );
+    }
+}
+
+/// As the web server's user, whom other sites may share.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn a_program_of_another_user_is_named() {
+    let home = StateDir::new();
+    let program = home.path().join("signet.cgi");
+    fs::copy(env!("CARGO_BIN_EXE_signet"), &program).expect("copy the program");
+    home.write("doctor.on", "", 0o644);
+    for path in [home.path().parent().expect("its folder"), home.path()] {
+        state_mode(path, 0o755);
+    }
+    std::os::unix::fs::chown(&program, Some(61_234), None).expect("chown");
+    let out = Cgi::get("/doctor")
+        .program(&program)
+        .through(&[
+            "/usr/bin/setpriv",
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+        ])
+        .var("SIGNET_STATE_DIR", home.path().join("none"))
+        .run();
+    let page = out.response().words();
+    for word in [
+        "as nobody, but the program belongs to user 61234",
+        "other sites on this host",
+        "suEXEC",
+        "chown nobody signet.cgi",
+    ] {
+        assert!(page.contains(word), "no {word:?} in: {page}");
+    }
+}

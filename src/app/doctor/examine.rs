@@ -41,8 +41,8 @@ const FREE_FILES: u64 = 16;
 /// With less memory, some requests fail.
 const MEMORY: u64 = 16 << 20;
 
-/// A file that is smaller cannot hold the counters of failed logins.
-const FILE_SIZE: u64 = 4 << 20;
+/// A smaller file cannot hold all counters of failed logins.
+const FILE_SIZE: u64 = 10 << 20;
 
 /// What is examined.
 pub(super) struct Case<'c> {

@@ -139,7 +139,10 @@ pub(super) fn survey(context: &Context) -> Survey {
     };
     let environment = started.environment(vars);
     let script = started.script.as_deref();
-    Survey::new(&environment, script, &served, context.config.euid())
+    let survey = Survey::new(&environment, script, &served, context.config.euid());
+    // A Redis that does not answer keeps no visitor waiting again and again.
+    survey.config.keep_connections_of(&context.config);
+    survey
 }
 
 /// Whether the page takes a word.

@@ -9,7 +9,7 @@ use crate::server::{Response, html, keep_out_of_caches};
 
 /// The Content-Security-Policy, with the hashes of the style and of the script.
 const POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-9qsUizoNXP5D4Qs45C/hTp8iowSQINbt1+fl6ak09EU='; \
+    style-src 'sha256-1O7e2HtE4EdKsVyAE5/sG9/sb+u9Ve6bFkD/q7iFQ3Y='; \
     script-src 'sha256-zbisSFcytEOJvXojsMmrDrIidvO+D6y2m6jrSOxXRBs='; \
     connect-src 'self'; \
     img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";

@@ -170,9 +170,7 @@ impl Speech {
         match connection {
             Connection::Https => Words::of(t.connection_https),
             Connection::Local => Words::of(t.connection_local),
-            Connection::Http => {
-                Words::of(t.connection_http).steps(t.switch_on_https, "certbot --help")
-            }
+            Connection::Http => Words::of(t.connection_http).steps(t.switch_on_https, "certbot"),
             Connection::UnusedProxy { field } => {
                 let line = "TRUST_PROXY = true";
                 let ftp = (t.trust_proxy)(line);

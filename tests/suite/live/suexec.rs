@@ -195,6 +195,28 @@ fn log_in_and_out_under_suexec() {
     });
 }
 
+/// The first page that the owner of a new site opens.
+#[test]
+#[ignore = "needs Apache and root: run tests/run"]
+fn the_doctor_finds_nothing_wrong_under_suexec() {
+    each(|mount| {
+        let reply = mount.get("/doctor", &[]);
+        let page = reply.text();
+        assert_eq!(reply.status, 200, "{}: {page}", mount.name);
+        assert!(
+            page.contains("who owns the program"),
+            "{}: {page}",
+            mount.name
+        );
+        assert!(
+            !page.contains("<td class=\"wrong\">"),
+            "{}: {page}",
+            mount.name
+        );
+        assert!(!mount.state.join("secret_key").exists(), "{}", mount.name);
+    });
+}
+
 #[test]
 #[ignore = "needs Apache and root: run tests/run"]
 fn answers_under_suexec() {
