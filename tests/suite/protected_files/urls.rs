@@ -14,15 +14,15 @@ fn a_url_outside_the_path_of_the_cookie_is_an_error() {
         // SESSION_COOKIE_PATH, APPLICATION_ROOT, URL, is it good?
         ("",       "",     "/private",     false),
         ("/",      "",     "/private",     true),
-        ("/a",     "",     "/a/private",   true),
-        ("/a/",    "",     "/a/private",   true),
+        ("/a",     "/a/b", "/a/private",   true),
+        ("/a/",    "/a/b", "/a/private",   true),
         ("/a",     "",     "/private",     false),
         ("/a",     "",     "/ab",          false),
         ("",       "/",    "/private",     true),
         ("",       "/app", "/app/private", true),
         ("",       "/app", "/private",     false),
         ("/",      "/app", "/private",     true),
-        ("/caf%C3%A9", "", "/caf%c3%a9/x", true),
+        ("/caf%C3%A9", "/caf%C3%A9/b", "/caf%c3%a9/x", true),
         // The login itself is below this URL.
         ("/",      "/app", "/app",         false),
         ("/",      "/a/b", "/a",           false),
