@@ -302,7 +302,7 @@ mod tests {
         // Those of protected files are no pages.
         let known = known.iter().filter(|name| !name.starts_with("files("));
         let known: Vec<String> = known.map(|name| name.replace('\\', "")).collect();
-        let others = [PATHS, &["/.well-known/change-password"]].concat();
+        let others = [PATHS, &["/.well-known/change-password", "/doctor"]].concat();
         for path in others.iter().filter(|path| **path != "/") {
             assert!(
                 known
