@@ -370,7 +370,9 @@ fn mistake_in(path: &'static str) -> Option<&'static str> {
 
 /// The route with the least weight is used: see [`Routes::find`].
 fn weight(path: &str) -> usize {
-    path.matches('{').count() + 100 * path.matches("{*").count()
+    // A search for the text "{*" is code that nothing else on the way of a request uses.
+    let rests = path.as_bytes().windows(2).filter(|pair| *pair == b"{*");
+    path.matches('{').count() + 100 * rests.count()
 }
 
 /// The parameters of `path`, which is decoded; `None` if the route does not match. A
