@@ -116,7 +116,9 @@ fn lines(page: &str, title: &str) -> Vec<String> {
     let (_, after) = page
         .split_once(title)
         .unwrap_or_else(|| panic!("no {title:?}: {page}"));
-    let (_, list) = after.split_once("<ol>").expect("numbered steps");
+    let (_, list) = after
+        .split_once("<ol lang=\"en\">")
+        .expect("numbered steps");
     let (list, _) = list.split_once("</ol>").expect("they end");
     assert!(list.matches("<li>").count() >= 3, "{list}");
     let lines = list.split("<pre>").skip(1);
