@@ -230,6 +230,8 @@ fn a_mode_that_cannot_be_corrected_is_named() {
             for words in [shown, &format!("{open:o}"), wanted] {
                 assert!(page.contains(words), "{row}: no {words}: {page}");
             }
+            // The URL of the doctor is no path of this machine.
+            let page = page.replace("/app/doctor", "");
             assert!(!page.contains('/'), "{row}: a path: {page}");
             assert_eq!(mode(&state.path().join(name)), open, "{row}");
         }
