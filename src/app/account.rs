@@ -13,7 +13,7 @@ pub(super) struct Account {
     pub(super) users: Content,
 }
 
-/// The user who is logged in. `has_page`: whether the settings let users have this page.
+/// The logged-in user. `has_page`: whether the site has this page, by its settings.
 pub(super) fn of(request: &Request, session: &Session, has_page: bool) -> Result<Account, Error> {
     let context = Context::of(request);
     check_own_login(context)?;

@@ -41,7 +41,7 @@ pub(crate) enum Failure {
     Status(StatusCode),
     /// The visitor has to log in first, at this URL. The server redirects to it.
     LoginRequired(String),
-    /// The user, who is logged in, may not open this, for this reason.
+    /// A logged-in user may not open this; the log has the reason.
     Forbidden {
         user: String,
         reason: String,

@@ -28,8 +28,8 @@ error_texts! { Misdirected:
          ask for /auth, below the URL path of this program";
     Self::Script(script) =>
         "the web server passes SCRIPT_NAME {script:?} with the URL of another page, and no \
-         PATH_INFO: if it asks who is logged in, set PATH_INFO to /auth there; otherwise to the \
-         path of the page, as deploy/nginx-fastcgi.conf does";
+         PATH_INFO: for a check of logins, set PATH_INFO to /auth there; for a page, to the path of \
+         the page, as deploy/nginx-fastcgi.conf does";
 }
 
 impl Misdirected {

@@ -1,5 +1,5 @@
-"""Protected files: a large one, by signet and by others, and how often in a second nginx can
-ask signet who is logged in."""
+"""Protected files: the throughput of a large one, by signet and by others, and the checks of
+logins by signet that nginx makes in a second."""
 
 import base64
 import http.client

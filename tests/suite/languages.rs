@@ -57,7 +57,7 @@ fn a_page_is_in_the_language_that_the_browser_asks_for() {
     }
 }
 
-/// In the environment, as web servers pass it; and a header field that is no text.
+/// Also a value that is very long, has mistakes or is not UTF-8.
 #[test]
 fn any_bytes_in_accept_language_get_a_page() {
     let long = "de;q=0.1,".repeat(10_000);

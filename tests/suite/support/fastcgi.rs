@@ -206,7 +206,7 @@ impl Client {
     pub(crate) fn next(&mut self) -> Option<Record> {
         let next = self.next_whole();
         if next.is_none() {
-            assert_eq!(self.arrived, b"", "half a record, and the end");
+            assert_eq!(self.arrived, b"", "the end of the stream within a record");
         }
         next
     }
