@@ -362,15 +362,18 @@ impl Advice {
     }
 
     fn tried_folder(&self, tried: &Tried) -> String {
-        let t = self.t;
-        let folder = match tried.source {
-            StateDirSource::StateDirectory => t.in_state_directory,
-            StateDirSource::XdgStateHome => t.in_xdg_state_home,
-            StateDirSource::Home => t.in_home,
-            StateDirSource::System => Remedy::SYSTEM_FOLDER,
-        };
         let problem = self.file_words(&tried.error).0;
-        (t.tried)(folder, &problem)
+        (self.t.tried)(self.source(tried.source), &problem)
+    }
+
+    /// A default state folder.
+    pub(super) fn source(&self, source: StateDirSource) -> &'static str {
+        match source {
+            StateDirSource::StateDirectory => self.t.in_state_directory,
+            StateDirSource::XdgStateHome => self.t.in_xdg_state_home,
+            StateDirSource::Home => self.t.in_home,
+            StateDirSource::System => Remedy::SYSTEM_FOLDER,
+        }
     }
 
     /// The steps of `remedies`, that for this host first: its own user's if the
@@ -449,6 +452,6 @@ fn is_executable(file: &Path) -> bool {
 }
 
 /// The name of a file or folder, without the path to it.
-fn name(path: &Path) -> std::borrow::Cow<'_, str> {
+pub(super) fn name(path: &Path) -> std::borrow::Cow<'_, str> {
     path.file_name().unwrap_or_default().to_string_lossy()
 }

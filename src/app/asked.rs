@@ -1,8 +1,10 @@
 //! What a user asks for in a protected folder.
 
+use std::path::Path;
+
 use crate::config::{ConfigProblem, GuardedDir, ServedFolders};
 use crate::files::{FileError, FileProblem};
-use crate::gateway::{GuardedUrl, UrlPrefix};
+use crate::gateway::{GuardedUrl, MetaVariables, UrlPrefix};
 use crate::guard::access::Access;
 use crate::guard::own_files;
 use crate::guard::tree::{Entry, FolderFd, Found, GuardedFolder, GuardedPath};
@@ -37,14 +39,15 @@ impl<'r> Asked<'r> {
         let config = &context.config;
         let access = Access::load(config, &user)?;
         let path = url.below.as_deref().and_then(GuardedPath::parse);
-        let prefix = url.prefix.and_then(|number| config.guard.prefix(number));
+        let dir = url.prefix.map_or(GuardedDir::Files, GuardedDir::Prefix);
+        let prefix = config.guard.prefix(dir);
         let above = prefix.map_or_else(|| b"/files".to_vec(), UrlPrefix::decoded);
         let above = above.split(|byte| *byte == b'/').skip(1);
         Ok(Self {
             context,
             user,
             access,
-            dir: url.prefix.map_or(GuardedDir::Files, GuardedDir::Prefix),
+            dir,
             prefix,
             above: above.map(<[u8]>::to_vec).collect(),
             path: path.ok_or(Failure::NotFound)?,
@@ -55,15 +58,7 @@ impl<'r> Asked<'r> {
     pub(super) fn tree(&self) -> Result<GuardedFolder, Error> {
         let Context { config, vars, .. } = self.context;
         let path = config.guard.path(self.dir).ok_or(Failure::NotFound)?;
-        let is_in_site = match self.dir {
-            // Its URLs are those of the site.
-            GuardedDir::Prefix(_) => true,
-            GuardedDir::Files => ServedFolders::of_cgi(vars).contain(path),
-        };
-        let served = match is_in_site {
-            true => Served::BySite,
-            false => Served::ByNobodyElse,
-        };
+        let served = served(self.dir, path, vars);
         own_files::open(config, path, served).map_err(|err| {
             let problem = ConfigProblem::Folder(Box::new(err));
             let err = config.guard_error(self.dir, problem);
@@ -166,6 +161,19 @@ pub(super) fn unusable(err: FileError) -> Error {
         false => Failure::Unavailable(Box::new(err)),
     };
     failure.into()
+}
+
+/// Whether the web server, too, serves the files of a protected folder.
+pub(super) fn served(dir: GuardedDir, path: &Path, vars: &MetaVariables) -> Served {
+    let is_in_site = match dir {
+        // Its URLs are those of the site.
+        GuardedDir::Prefix(_) => true,
+        GuardedDir::Files => ServedFolders::of_cgi(vars).contain(path),
+    };
+    match is_in_site {
+        true => Served::BySite,
+        false => Served::ByNobodyElse,
+    }
 }
 
 /// The names as a path, each after a slash.

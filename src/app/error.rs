@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 
 use http::StatusCode;
-use minijinja::Value;
 
 use super::advice::{self, Advice};
 use super::doctor::{self, Door};
@@ -20,7 +19,7 @@ use crate::config::KeyError;
 use crate::gateway::log;
 use crate::guard::answer::NoLoginAddress;
 use crate::guard::user::NoPasswords;
-use crate::server::{self, Context, CrossOrigin, DroppedCookie, Error, Failure, Response};
+use crate::server::{self, CrossOrigin, DroppedCookie, Error, Failure, Response};
 use crate::session::SaveError;
 use crate::session::store::StoreError;
 use crate::users::AccountsError;
@@ -43,15 +42,6 @@ page::page! {
     // How the owner opens the doctor's page, and its URL.
     doctor_hint: &'a str,
     doctor: &'a str
-}
-
-/// The variables of a template, twice: nothing, and some text everywhere.
-pub(super) fn variables_to_try(context: &Context) -> [Value; 2] {
-    use page::Page as _;
-    [
-        ErrorPage::default().variables(context),
-        ErrorPage::example().variables(context),
-    ]
 }
 
 /// The text of an error page.

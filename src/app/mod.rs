@@ -4,6 +4,7 @@ mod account;
 mod advice;
 mod asked;
 mod attempt;
+pub(crate) mod dates;
 pub(crate) mod doctor;
 mod error;
 mod files;
@@ -65,13 +66,10 @@ macro_rules! pages {
         /// The templates of pages, each with two sets of variables: nothing, and some text
         /// everywhere.
         fn pages_to_try(context: &Context) -> Vec<(&'static str, [Value; 2])> {
-            let both = |nothing: &dyn page::Page, example: &dyn page::Page| {
-                (nothing.file(), [nothing.variables(context), example.variables(context)])
-            };
             vec![
-                ("error.html", error::variables_to_try(context)),
-                both(&Listing::default(), &Listing::example()),
-                $(both(&$name::default(), &$name::example())),+
+                error::ErrorPage::to_try(context),
+                Listing::to_try(context),
+                $($name::to_try(context)),+
             ]
         }
 

@@ -26,7 +26,7 @@ pub(super) trait Page {
 macro_rules! page {
     ($name:ident, $file:literal, $shared:expr, $($field:ident: $type:ty),*) => {
         #[derive(Clone, Copy, Default)]
-        struct $name<'a> {
+        pub(in crate::app) struct $name<'a> {
             $($field: $type),*
         }
 
@@ -70,10 +70,15 @@ macro_rules! page {
         }
 
         impl<'a> $name<'a> {
-            /// Some text everywhere.
-            pub(super) fn example() -> Self {
-                use $crate::app::page::Variable as _;
-                Self { $($field: <$type>::example()),* }
+            /// The template, and two sets of variables to try: nothing, and some text
+            /// everywhere.
+            pub(in crate::app) fn to_try(
+                context: &$crate::server::Context,
+            ) -> (&'static str, [minijinja::Value; 2]) {
+                use $crate::app::page::{Page as _, Variable as _};
+                let example = Self { $($field: <$type>::example()),* };
+                let both = [Self::default(), example];
+                ($file, both.map(|page| page.variables(context)))
             }
         }
 

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::site::{self, Subject};
-use super::{Failure, note, print, utc};
+use super::{Failure, note, print};
+use crate::app::dates::utc;
 use crate::config::{KeyError, RotateError, create_key_file, read_key_file};
 use crate::files::FileProblem;
 use crate::gateway::ProcessInput;
@@ -65,7 +66,7 @@ fn rotate(input: &ProcessInput) -> Result<(), Failure> {
             .hint("nothing was changed; to rotate now, delete that file; users who logged in before the last rotation then have to log in again"),
         RotateError::Key(err) => failure(err),
     })?;
-    let end = utc(input.now.saturating_add(config.cookie.lifetime));
+    let end = utc(input.now.saturating_add(config.cookie.lifetime), "Z");
     note(format_args!(
         "created a new key; cookies of the old one are accepted until {end}"
     ));

@@ -170,23 +170,6 @@ fn print(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Unix seconds as `2026-11-25 20:00:00Z`.
-fn utc(seconds: u64) -> String {
-    let at = i64::try_from(seconds).ok();
-    match at.and_then(|at| time::UtcDateTime::from_unix_timestamp(at).ok()) {
-        Some(at) => format!(
-            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}Z",
-            at.year(),
-            u8::from(at.month()),
-            at.day(),
-            at.hour(),
-            at.minute(),
-            at.second()
-        ),
-        None => format!("{seconds} s"),
-    }
-}
-
 /// `1 session`, `2 sessions`.
 fn count(number: usize, noun: &str) -> String {
     match number {

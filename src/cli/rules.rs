@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::note;
-use crate::config::{Config, GuardedDir, Member};
+use crate::config::{Config, Member};
 use crate::guard::access::members_in;
 use crate::guard::groups::{Groups, GroupsError};
 use crate::guard::own_files;
@@ -42,24 +42,14 @@ pub(super) fn problems(config: &Config, users: &UsersFile) -> Vec<String> {
         let place = format!("GUARD_USERS {:?}", rule.path);
         problems.check_members(&place, &rule.members);
     }
-    for (setting, path) in folders(config) {
+    for (dir, path) in config.guard.dirs() {
         // The owners on the way to it are checked as in a request.
         match own_files::open(config, path, Served::ByNobodyElse) {
             Ok(folder) => problems.check_files(folder.path(), config.euid()),
-            Err(err) => problems.lines.push(format!("{setting} {err}")),
+            Err(err) => problems.lines.push(format!("{} {err}", dir.setting())),
         }
     }
     problems.lines
-}
-
-/// The protected folders, each with its setting.
-fn folders(config: &Config) -> impl Iterator<Item = (&'static str, &Path)> {
-    let guard = &config.guard;
-    let dirs = guard.prefixes().enumerate();
-    let dirs = dirs.filter_map(|(number, _)| guard.path(GuardedDir::Prefix(number)));
-    let files = guard.path(GuardedDir::Files).into_iter();
-    let files = files.map(|path| ("GUARD_DIR", path));
-    files.chain(dirs.map(|path| ("GUARD_DIRS", path)))
 }
 
 impl Problems<'_> {

@@ -7,7 +7,8 @@ use std::fmt;
 use serde_json::json;
 
 use super::site::{self, Subject};
-use super::{Failure, count, note, print, utc};
+use super::{Failure, count, note, print};
+use crate::app::dates::utc;
 use crate::config::Config;
 use crate::gateway::ProcessInput;
 use crate::session::record::Record;
@@ -145,7 +146,7 @@ fn list(found: &[Found], as_json: bool) -> Result<(), Failure> {
         user,
     } in found
     {
-        let (started, saved) = (utc(*started), utc(*saved));
+        let (started, saved) = (utc(*started, "Z"), utc(*saved, "Z"));
         let name = user.as_deref().unwrap_or_default().escape_debug();
         text.push_str(&format!("{started}  {saved}  {size:>6}  {name}\n"));
     }

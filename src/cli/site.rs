@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::{Failure, note};
 use crate::config::{Config, ConfigError, Place, Program, ServedFolders};
 use crate::files::accounts::{self, user_name};
-use crate::files::program_owner;
+use crate::files::{program_owner, program_path};
 use crate::gateway::ProcessInput;
 
 /// The user who can read and write all files.
@@ -204,7 +204,7 @@ fn of_another(what: impl Display, owner: u32, euid: u32) -> Failure {
 /// The path of this program and its owner.
 fn program() -> Option<(PathBuf, u32)> {
     let owner = program_owner()?;
-    Some((std::fs::read_link("/proc/self/exe").ok()?, owner))
+    Some((program_path()?, owner))
 }
 
 /// Whether `owner` is neither this user nor root.

@@ -42,6 +42,16 @@ pub(crate) enum GuardedDir {
     Prefix(usize),
 }
 
+impl GuardedDir {
+    /// The name of the setting.
+    pub(crate) const fn setting(self) -> &'static str {
+        match self {
+            Self::Files => "GUARD_DIR",
+            Self::Prefix(_) => "GUARD_DIRS",
+        }
+    }
+}
+
 impl GuardSettings {
     /// Sets `GUARD_DIRS`.
     pub(super) fn set_dirs(&mut self, rows: &[(&str, &str)]) -> Result<(), WrongValue> {
@@ -83,8 +93,19 @@ impl GuardSettings {
         self.dirs.iter().map(|(prefix, _)| prefix)
     }
 
-    /// The prefix of a row of `GUARD_DIRS`.
-    pub(crate) fn prefix(&self, number: usize) -> Option<&UrlPrefix> {
-        Some(&self.dirs.get(number)?.0)
+    /// The prefix of a row of `GUARD_DIRS`; `None` for `GUARD_DIR`.
+    pub(crate) fn prefix(&self, dir: GuardedDir) -> Option<&UrlPrefix> {
+        match dir {
+            GuardedDir::Files => None,
+            GuardedDir::Prefix(number) => Some(&self.dirs.get(number)?.0),
+        }
+    }
+
+    /// All protected folders, each with its path.
+    #[cfg(feature = "program")]
+    pub(crate) fn dirs(&self) -> impl Iterator<Item = (GuardedDir, &Path)> {
+        let prefixes = (0..self.dirs.len()).map(GuardedDir::Prefix);
+        let all = std::iter::once(GuardedDir::Files).chain(prefixes);
+        all.filter_map(|dir| Some((dir, self.path(dir)?)))
     }
 }

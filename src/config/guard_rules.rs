@@ -88,13 +88,13 @@ impl Config {
         dir: GuardedDir,
         problem: ConfigProblem,
     ) -> Option<ConfigError> {
-        let (name, place) = match dir {
-            GuardedDir::Files => ("GUARD_DIR", &self.guard_dir_place),
-            GuardedDir::Prefix(_) => ("GUARD_DIRS", &self.guard_dirs_place),
+        let place = match dir {
+            GuardedDir::Files => &self.guard_dir_place,
+            GuardedDir::Prefix(_) => &self.guard_dirs_place,
         };
         Some(ConfigError {
             place: place.clone()?,
-            setting: Some(name.to_owned()),
+            setting: Some(dir.setting().to_owned()),
             problem,
         })
     }

@@ -19,6 +19,8 @@ use rustix::io::Errno;
 
 use accounts::user_name;
 pub(crate) use owners::{Owners, program_owner};
+#[cfg(feature = "users")]
+pub(crate) use owners::{PROGRAM, program_path};
 
 /// A file or folder that cannot be used, and why.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::fs::Metadata;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Stat, StatVfsMountFlags, fgetxattr, fstat, fstatvfs, lgetxattr, statvfs};
 use rustix::io::Errno;
@@ -60,9 +60,17 @@ impl Access {
     }
 }
 
+/// The file that is running.
+pub(crate) const PROGRAM: &str = "/proc/self/exe";
+
+/// The path of the file that is running; `None` where `/proc` is missing.
+pub(crate) fn program_path() -> Option<PathBuf> {
+    std::fs::read_link(PROGRAM).ok()
+}
+
 /// The owner of the file that is running; `None` where `/proc` is missing.
 pub(crate) fn program_owner() -> Option<u32> {
-    Some(std::fs::metadata("/proc/self/exe").ok()?.uid())
+    Some(std::fs::metadata(PROGRAM).ok()?.uid())
 }
 
 /// The trusted users: root, the effective user, and the owner of the executable.

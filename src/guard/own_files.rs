@@ -1,6 +1,6 @@
 //! Protected folders of the settings, none of which shows the program's own files.
 //!
-//! A folder in which all files are the program's own (the state folder, for example) can be
+//! A folder in which all files are the program's own (the state folder, for example) can
 //! neither be protected nor contain a protected folder: that is refused, because a later
 //! version may store other files there. In a protected folder above, these folders look like
 //! missing ones, and so do the files that settings name, and the program itself.
@@ -11,10 +11,7 @@ use std::path::Path;
 use super::tree::{FileId, GuardedFolder, Served, id};
 use crate::config::Config;
 use crate::files::trusted::PathRules;
-use crate::files::{FileError, FileProblem};
-
-/// The file of this process.
-const PROGRAM: &str = "/proc/self/exe";
+use crate::files::{FileError, FileProblem, PROGRAM, program_path};
 
 /// Opens the protected folder at `path`.
 ///
@@ -30,8 +27,7 @@ pub(crate) fn open(
     let metas = own_folders.iter().flat_map(std::fs::metadata);
     let rules = Outside(metas.map(|meta| id(&meta)).collect());
     let mut folder = GuardedFolder::open_by_rules(path, config.euid(), served, &rules)?;
-    let program = std::fs::read_link(PROGRAM).ok();
-    let own_files = config.own_files().into_iter().chain(program);
+    let own_files = config.own_files().into_iter().chain(program_path());
     for path in own_folders.into_iter().chain(own_files) {
         folder = folder.hide(&path);
     }

@@ -9,9 +9,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::examine::may_exist;
+use crate::app::texts::OwnerTexts;
 use crate::config::{Config, ConfigProblem, Survey};
 use crate::files::trusted::{Anywhere, Readers, TrustedFile};
-use crate::files::{FileError, FileProblem};
+use crate::files::{FileError, FileProblem, program_path};
 use crate::gateway::log;
 use crate::server::Context;
 use crate::session::cookie::{self, CookieSettings};
@@ -68,7 +69,7 @@ impl Door {
     /// The door of a request with these settings. What cannot be used is logged.
     pub(in crate::app) fn of(context: &Context, config: &Config) -> Option<Self> {
         let beside = |path: PathBuf| Some(path.parent()?.join(FILE_NAME));
-        let program = std::fs::read_link("/proc/self/exe").ok().and_then(beside);
+        let program = program_path().and_then(beside);
         let script = context.started.script.clone().and_then(beside);
         let in_state_dir = config.state_dir().map(|dir| dir.join(FILE_NAME));
         let places = [in_state_dir, program, script];
@@ -129,14 +130,14 @@ impl Door {
         matches!(self.word, Word::Known(_))
     }
 
-    /// Whether the file has a word that others can read.
-    pub(super) fn is_exposed(&self) -> bool {
-        matches!(self.word, Word::Exposed)
-    }
-
-    /// Whether the word in the file is too short.
-    pub(super) fn is_short(&self) -> bool {
-        matches!(self.word, Word::Short)
+    /// Why no word opens paths and the texts of the log, or nothing.
+    pub(super) fn note(&self, t: &OwnerTexts) -> &'static str {
+        match self.word {
+            Word::None => t.how_to_see_paths,
+            Word::Exposed => t.word_exposed,
+            Word::Short => t.word_short,
+            Word::Known(_) => "",
+        }
     }
 
     /// Compares a word that a visitor typed. One attempt at a time, which takes a second.

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -14,25 +14,22 @@ use rustix::process::{Resource, getrlimit};
 use super::canary;
 use super::finding::{Address, Clock, Connection, Cookies, Finding, Guard, Key, Limits};
 use super::finding::{Pages, Sessions, Settings, Start, StateFolder, Users};
+use crate::app::asked::served;
 use crate::app::own_texts::OwnTexts;
 use crate::app::unread::unread_settings;
-use crate::config::{Config, GuardedDir, SessionType, StoreType, Survey};
+use crate::config::{Config, SessionType, StoreType, Survey};
 use crate::files::lock::has_locks;
 use crate::files::shared::Patience;
 use crate::files::trusted::{Anywhere, Readers, TrustedFile, TrustedFolder};
-use crate::files::{FileError, FileProblem, program_owner};
+use crate::files::{FileError, FileProblem, PROGRAM, program_owner, program_path};
 use crate::gateway::{ClientAddress, Interface, Language, NoAddress, Site, TrustProxy};
 use crate::guard::groups::Groups;
 use crate::guard::own_files;
-use crate::guard::tree::Served;
 use crate::server::{Context, render_own_from};
 use crate::session::SessionId;
 use crate::session::store::StoreError;
 use crate::users::file::UsersFile;
 use crate::users::{Accounts, AccountsError};
-
-/// The file of this process.
-const PROGRAM: &str = "/proc/self/exe";
 
 /// The least free bytes and files of a disk that is not full.
 const FREE_BYTES: u64 = 1 << 20;
@@ -105,9 +102,8 @@ impl Case<'_> {
             Some(0) | None => Start::Installed { by, user },
             Some(owner) => Start::AsOther { by, user, owner },
         }));
-        let program = std::fs::read_link(PROGRAM).ok();
         let script = self.context.started.script.clone();
-        for path in program.into_iter().chain(script) {
+        for path in program_path().into_iter().chain(script) {
             let file = TrustedFile::find(&path, user, &Anywhere);
             if let Err(err) = file.and_then(|file| file.open(Readers::Anybody))
                 && let FileProblem::Writable { .. } | FileProblem::Owner { .. } = err.problem
@@ -259,7 +255,7 @@ impl Case<'_> {
                 Err(err) => Sessions::NoFolder(err),
                 Ok(folder) => match folder.open(Readers::Anybody) {
                     Err(err) => Sessions::Folder(err),
-                    Ok(_) => match folder_faults(&existing(folder.path())).into_iter().next() {
+                    Ok(_) => match folder_faults(nearest(&folder)).into_iter().next() {
                         Some(StateFolder::Fault(err)) => Sessions::Folder(err),
                         Some(_) | None => Sessions::InFiles,
                     },
@@ -372,34 +368,24 @@ impl Case<'_> {
     fn guard(&self, findings: &mut Vec<Finding>) {
         let config = self.config();
         let guard = &config.guard;
-        let prefixes = guard.prefixes().enumerate();
-        let dirs = prefixes.map(|(number, prefix)| {
-            let url = prefix.as_str().to_owned();
-            ("GUARD_DIRS", GuardedDir::Prefix(number), url)
-        });
-        let files = self.context.mount.url_of_file(b"/");
-        let files = guard
-            .has_files()
-            .then_some(("GUARD_DIR", GuardedDir::Files, files));
-        let mut has_any = false;
-        for (setting, dir, url) in files.into_iter().chain(dirs) {
-            let Some(path) = guard.path(dir) else {
-                continue;
+        if guard.dirs().next().is_none() {
+            return findings.push(Guard::Nothing.into());
+        }
+        let vars = &self.context.vars;
+        for (dir, path) in guard.dirs() {
+            let prefix = guard.prefix(dir);
+            let url = match prefix {
+                Some(prefix) => prefix.as_str().to_owned(),
+                None => self.context.mount.url_of_file(b"/"),
             };
-            has_any = true;
-            let served = match dir {
-                GuardedDir::Prefix(_) => Served::BySite,
-                GuardedDir::Files => Served::ByNobodyElse,
-            };
-            let prefix = match dir {
-                GuardedDir::Prefix(number) => guard.prefix(number),
-                GuardedDir::Files => None,
-            };
-            let found = match own_files::open(config, path, served) {
-                Err(error) => Guard::Fault { setting, error },
+            let found = match own_files::open(config, path, served(dir, path, vars)) {
+                Err(error) => Guard::Fault {
+                    setting: dir.setting(),
+                    error,
+                },
                 Ok(folder) => {
                     let path = path.to_owned();
-                    match canary::urls(&self.context.vars, &folder, prefix) {
+                    match canary::urls(vars, &folder, prefix) {
                         Some(canaries) => Guard::Served {
                             path,
                             url,
@@ -411,10 +397,8 @@ impl Case<'_> {
             };
             findings.push(found.into());
         }
-        if !has_any {
-            return findings.push(Guard::Nothing.into());
-        }
-        if config.login_url.is_none() && matches!(Accounts::look(config), Ok(Accounts::Demo)) {
+        let is_demo = |finding: &Finding| matches!(finding, Finding::Users(Users::Demo));
+        if findings.iter().any(is_demo) {
             findings.push(Guard::NoUsers.into());
         }
         if let Err(err) = Groups::load(config) {
@@ -451,13 +435,6 @@ pub(super) fn may_exist(path: &Path) -> bool {
 fn nearest(folder: &TrustedFolder) -> &Path {
     let mut above = folder.path().ancestors();
     above.nth(folder.missing()).unwrap_or(folder.path())
-}
-
-/// The path, or the nearest folder above it that exists.
-fn existing(path: &Path) -> PathBuf {
-    let mut above = path.ancestors();
-    let found = above.find(|path| path.exists());
-    found.unwrap_or(path).to_owned()
 }
 
 /// Why nothing can be written into a folder, without writing anything.

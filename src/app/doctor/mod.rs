@@ -85,7 +85,20 @@ impl Row {
             {
                 Check::Canaries(canaries)
             }
-            _ => Check::Nothing,
+            Finding::Version
+            | Finding::Start(_)
+            | Finding::Address(_)
+            | Finding::Connection(_)
+            | Finding::Cookies(Cookies::Back | Cookies::Dropped(_))
+            | Finding::Clock(Clock::BeforeProgram { .. })
+            | Finding::Settings(_)
+            | Finding::StateFolder(_)
+            | Finding::Key(_)
+            | Finding::Sessions(_)
+            | Finding::Users(_)
+            | Finding::Pages(_)
+            | Finding::Guard(_)
+            | Finding::Limits(_) => Check::Nothing,
         };
         Self {
             state,
@@ -205,10 +218,8 @@ pub(super) fn doctor(request: &Request, session: &mut Session) -> Result<Respons
         },
         note: match &door {
             Some(_) if has_paths => "",
-            Some(door) if door.is_exposed() => t.word_exposed,
-            Some(door) if door.is_short() => t.word_short,
-            Some(door) if door.has_word() => "",
-            Some(_) | None => t.how_to_see_paths,
+            Some(door) => door.note(t),
+            None => t.how_to_see_paths,
         },
     };
     let mut response = page.response();

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use super::finding::{Address, Clock, Connection, Cookies, Finding, Guard, Key, Limits};
 use super::finding::{Pages, Sessions, Settings, Start, StateFolder, Users};
-use crate::app::advice::Advice;
+use crate::app::advice::{Advice, name};
+use crate::app::dates::utc;
 use crate::app::remedy::{Remedy, Steps};
 use crate::app::texts::OwnerTexts;
-use crate::config::{KeyError, StateDirError, StateDirSource, XSendfile};
+use crate::config::{KeyError, StateDirError, XSendfile};
 use crate::files::accounts::user_name;
 use crate::files::shared::ChangeError;
-use crate::files::{FileError, FileProblem};
+use crate::files::{FileError, FileProblem, program_path};
 use crate::gateway::Interface;
 use crate::server::DroppedCookie;
 use crate::session::key::KeyFileError;
@@ -142,8 +143,7 @@ impl Speech {
 
     /// This program, for commands.
     fn program(&self) -> String {
-        let program = std::fs::read_link("/proc/self/exe").ok();
-        program.map_or_else(|| "signet.cgi".to_owned(), |path| self.path(&path))
+        program_path().map_or_else(|| "signet.cgi".to_owned(), |path| self.path(&path))
     }
 
     fn address(&self, address: &Address) -> Words {
@@ -209,11 +209,12 @@ impl Speech {
     fn clock(&self, clock: &Clock) -> Words {
         let t = self.t();
         match clock {
-            Clock::Now(now) => Words::of((t.clock_now)(&utc(*now))),
-            Clock::BeforeProgram { now, program } => {
-                Words::of((t.clock_before_program)(&utc(*now), &utc(*program)))
-                    .steps(t.ask_for_clock, "timedatectl set-ntp true")
-            }
+            Clock::Now(now) => Words::of((t.clock_now)(&utc(*now, " UTC"))),
+            Clock::BeforeProgram { now, program } => Words::of((t.clock_before_program)(
+                &utc(*now, " UTC"),
+                &utc(*program, " UTC"),
+            ))
+            .steps(t.ask_for_clock, "timedatectl set-ntp true"),
         }
     }
 
@@ -261,7 +262,7 @@ impl Speech {
                 Words::of(text).detail(path.display())
             }
             StateFolder::Spare { source, path } => {
-                Words::of((t.folder_spare)(self.source(*source))).detail(path.display())
+                Words::of((t.folder_spare)(self.advice.source(*source))).detail(path.display())
             }
             StateFolder::Candidate {
                 source,
@@ -269,17 +270,14 @@ impl Speech {
                 has_other,
             } => {
                 let (problem, ftp) = self.advice.file_words(error);
-                let text = (t.folder_not_used)(self.source(*source), &problem);
+                let text = (t.folder_not_used)(self.advice.source(*source), &problem);
                 let words = Words::of(text).detail(error);
                 match has_other {
                     true => words,
                     false => words.steps(self.step(error, ftp), self.command(error)),
                 }
             }
-            StateFolder::None(err) => {
-                let (text, remedies) = self.advice.folder(err, t.secret_key, Remedy::FOR_THE_KEY);
-                self.folder(err, text, remedies)
-            }
+            StateFolder::None(err) => self.folder(err, t.secret_key, Remedy::FOR_THE_KEY),
             StateFolder::Fault(err) => self.file(err),
             StateFolder::Full { path, bytes, files } => {
                 let files = files.map_or_else(|| "?".to_owned(), |files| files.to_string());
@@ -293,7 +291,9 @@ impl Speech {
         }
     }
 
-    fn folder(&self, err: &StateDirError, text: String, remedies: &[Remedy]) -> Words {
+    /// What is wrong with the folder for `purpose`: see [`Advice::folder`].
+    fn folder(&self, err: &StateDirError, purpose: &str, remedies: &'static [Remedy]) -> Words {
+        let (text, remedies) = self.advice.folder(err, purpose, remedies);
         let command = match err {
             StateDirError::Named { error, .. } => self.command(error),
             StateDirError::NoneFound(_) => "install -d -m 700 ~/.signet".to_owned(),
@@ -305,16 +305,6 @@ impl Speech {
         let mut words = Words::of(text).steps(step, command).detail(err);
         words.remedies = self.advice.in_order(remedies);
         words
-    }
-
-    fn source(&self, source: StateDirSource) -> &'static str {
-        let t = self.t();
-        match source {
-            StateDirSource::StateDirectory => t.in_state_directory,
-            StateDirSource::XdgStateHome => t.in_xdg_state_home,
-            StateDirSource::Home => t.in_home,
-            StateDirSource::System => Remedy::SYSTEM_FOLDER,
-        }
     }
 
     fn key(&self, key: &Key) -> Words {
@@ -337,9 +327,7 @@ impl Speech {
                         }
                     }
                     KeyError::StateDir(err) => {
-                        let (text, remedies) =
-                            self.advice.folder(err, t.secret_key, Remedy::FOR_THE_KEY);
-                        return self.folder(err, text, remedies);
+                        return self.folder(err, t.secret_key, Remedy::FOR_THE_KEY);
                     }
                     KeyError::Exposed(path) => format!("chmod 600 {}", self.path(path)),
                     KeyError::Weak(_) | KeyError::WeakVariable(_) => "signet key new".to_owned(),
@@ -357,10 +345,7 @@ impl Speech {
             Sessions::InCookie => Words::of(t.sessions_in_cookie),
             Sessions::InFiles => Words::of(t.sessions_in_files),
             Sessions::InRedis => Words::of(t.sessions_in_redis),
-            Sessions::NoFolder(err) => {
-                let (text, remedies) = self.advice.folder(err, t.sessions, Remedy::FOR_SESSIONS);
-                self.folder(err, text, remedies)
-            }
+            Sessions::NoFolder(err) => self.folder(err, t.sessions, Remedy::FOR_SESSIONS),
             Sessions::Folder(err) | Sessions::Store(StoreError::File(err)) => self.file(err),
             Sessions::Store(
                 err @ (StoreError::Unavailable(_)
@@ -566,37 +551,12 @@ impl Speech {
     fn path(&self, path: &Path) -> String {
         let text = match self.has_paths {
             true => path.to_string_lossy(),
-            false => path.file_name().unwrap_or_default().to_string_lossy(),
+            false => name(path),
         };
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
         match text.chars().all(is_plain) {
             true => text.into_owned(),
             false => format!("'{}'", text.replace('\'', "'\\''")),
         }
-    }
-}
-
-/// The name of a file or folder, without the path to it.
-fn name(path: &Path) -> std::borrow::Cow<'_, str> {
-    path.file_name().unwrap_or_default().to_string_lossy()
-}
-
-/// Unix seconds as `2026-11-25 20:00:00 UTC`.
-pub(super) fn utc(seconds: u64) -> String {
-    let at = i64::try_from(seconds).ok();
-    match at.and_then(|at| time::UtcDateTime::from_unix_timestamp(at).ok()) {
-        Some(at) => {
-            let (date, time) = (at.date(), at.time());
-            let month = u8::from(date.month());
-            format!(
-                "{:04}-{month:02}-{:02} {:02}:{:02}:{:02} UTC",
-                date.year(),
-                date.day(),
-                time.hour(),
-                time.minute(),
-                time.second()
-            )
-        }
-        None => format!("{seconds} s"),
     }
 }
