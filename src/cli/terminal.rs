@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -21,10 +21,13 @@ use crate::users::password::{LONGEST, Password};
 /// There is no terminal; a signal asked the process to end; not a password.
 pub(super) fn ask(prompt: &str) -> Result<Password, Failure> {
     let terminal = &open()?;
+    // Before the terminal stops to show what is typed: a signal that ended the process after
+    // that would leave it so.
+    let signals = received([SIGINT, SIGTERM, SIGHUP, SIGQUIT]).map_err(Failure::new)?;
     let hidden = Hidden::new(terminal).map_err(no_terminal)?;
     let mut output = terminal;
     write!(output, "{prompt}: ").map_err(no_terminal)?;
-    let line = read_line(terminal);
+    let line = read_line(terminal, signals.as_fd());
     drop(hidden);
     // The one that was typed was not shown.
     let _ = output.write_all(b"\n");
@@ -91,12 +94,11 @@ impl Drop for Hidden<'_> {
 
 /// A line without its end. A signal that asks the process to end is an error, so that
 /// the terminal is restored.
-fn read_line(mut terminal: &File) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let signals = received([SIGINT, SIGTERM, SIGHUP, SIGQUIT]).map_err(Failure::new)?;
+fn read_line(mut terminal: &File, signals: BorrowedFd<'_>) -> Result<Zeroizing<Vec<u8>>, Failure> {
     // The terminal gives at most 4096 bytes of a line.
     let mut line = Zeroizing::new(vec![0; 4096]);
     loop {
-        let events = [terminal.as_fd(), signals.as_fd()];
+        let events = [terminal.as_fd(), signals];
         let mut events = events.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
         match poll(&mut events, None) {
             Ok(_) | Err(Errno::INTR) => {}
