@@ -5,6 +5,7 @@ mod cookie;
 mod doctor;
 mod fastcgi;
 mod key;
+mod manual;
 mod print;
 mod request;
 mod rules;

@@ -5,7 +5,7 @@ use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 
 use super::server_files::Site;
-use super::{Arguments, Failure, print};
+use super::{Arguments, Failure, manual, print};
 use crate::app::BUILT_IN;
 use crate::config::SETTINGS;
 
@@ -53,7 +53,9 @@ pub(super) enum Command {
     Probe,
     /// A Python module for Flask applications that share signet's login
     Flask,
-    /// The manual page
+    /// The manual page: all commands and settings
+    ///
+    /// To read it: signet print man | man -l -
     Man,
     /// Completions for a shell
     Completions {
@@ -83,13 +85,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Templates { name } => print(templates(name.as_deref()).as_bytes()),
         Command::Probe => print(include_bytes!("../../deploy/probe.cgi")),
         Command::Flask => print(include_bytes!("../../deploy/flask_signet.py")),
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Arguments::command())
-                .render(&mut page)
-                .map_err(Failure::new)?;
-            print(&page)
-        }
+        Command::Man => print(manual::page().as_bytes()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "signet", &mut script);
@@ -126,7 +122,10 @@ fn toml() -> String {
     for setting in SETTINGS {
         text.push_str(&format!(
             "\n# {}\n# Default: {}\n#{} = {}\n",
-            setting.about, setting.default, setting.name, setting.example
+            setting.prose(),
+            setting.default,
+            setting.name,
+            setting.example
         ));
     }
     text

@@ -35,7 +35,7 @@ pub struct Setting {
     pub default: &'static str,
     /// An example, as TOML.
     pub example: &'static str,
-    /// What it does, with its unit.
+    /// What it does, with its unit. A link leads to a heading of `deploy/README.md`.
     pub about: &'static str,
     pub(super) setter: Setter,
     pub(super) secret: Secret,
@@ -309,6 +309,21 @@ impl Setting {
         SETTINGS
             .iter()
             .find(|setting| setting.name.as_bytes() == name)
+    }
+
+    /// What it does, for a reader of another document than `deploy/README.md`:
+    /// `[Languages](#languages)` becomes `"Languages" in deploy/README.md`.
+    pub(crate) fn prose(&self) -> String {
+        let link = self.about.split_once('[').and_then(|(before, rest)| {
+            let (heading, rest) = rest.split_once("](#")?;
+            Some((before, heading, rest.split_once(')')?.1))
+        });
+        match link {
+            Some((before, heading, after)) => {
+                format!("{before}\"{heading}\" in deploy/README.md{after}")
+            }
+            None => self.about.to_owned(),
+        }
     }
 
     const fn secret(self, secret: Secret) -> Self {

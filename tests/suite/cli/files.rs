@@ -372,14 +372,75 @@ fn assert_accepted(name: &str, toml: &str) {
     assert_eq!(response.status, 200, "{name}: {}", run.err);
 }
 
-#[test]
-fn manual_page_names_every_command() {
-    let page = signet(&["print", "man"], &[]).done();
-    assert!(page.contains(".TH signet 1"), "{page}");
-    let version = concat!("signet ", env!("CARGO_PKG_VERSION")).to_owned();
-    for word in subcommands(&[]).into_iter().chain([version]) {
-        assert!(page.contains(&word), "no {word}: {page}");
+/// The commands below `group` that have no further commands.
+fn commands_of(group: &[String]) -> Vec<Vec<String>> {
+    let words: Vec<&str> = group.iter().map(String::as_str).collect();
+    let names = subcommands(&words);
+    if names.is_empty() {
+        return vec![group.to_vec()];
     }
+    let below = names.into_iter().map(|name| [group, &[name]].concat());
+    below.flat_map(|command| commands_of(&command)).collect()
+}
+
+/// The manual page as text: without the fonts and escapes of roff.
+fn manual_page() -> String {
+    let page = signet(&["print", "man"], &[]).done();
+    let escapes = [("\\fB", ""), ("\\fR", ""), ("\\-", "-"), ("\\*(Aq", "'")];
+    let plain = |page: String, (escape, letter)| page.replace(escape, letter);
+    escapes.into_iter().fold(page, plain)
+}
+
+/// One page is all that `man signet` shows, so it has every command with its arguments and
+/// options, and every setting with its default.
+#[test]
+fn manual_page_has_every_command_option_and_setting() {
+    let page = manual_page();
+    let title = concat!(".TH signet 1  \"signet ", env!("CARGO_PKG_VERSION"), "\"");
+    assert!(page.contains(title), "{page}");
+    let commands = commands_of(&[]);
+    assert!(commands.len() > 30, "{commands:?}");
+    for command in commands {
+        let name = format!("signet {}", command.join(" "));
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        let help = signet(&[&words[..], &["--help"]].concat(), &[]).done();
+        let usage = help.lines().find_map(|line| line.strip_prefix("Usage: "));
+        let usage = usage.expect("a usage");
+        let heading = match usage.contains(' ') {
+            true => format!(".SS \"{usage}\"\n"),
+            false => format!(".SS {usage}\n"),
+        };
+        let (_, section) = page
+            .split_once(&heading)
+            .unwrap_or_else(|| panic!("no {heading}: {page}"));
+        let section = section.split("\n.S").next().unwrap_or_default();
+        // Below "Arguments:" and "Options:", with a smaller indent than descriptions.
+        let described = help.lines().filter_map(|line| {
+            let line = line.trim_start();
+            let name = line.split("  ").next().unwrap_or_default();
+            let is_name = name.starts_with(['-', '<', '[']) && !name.contains("--help");
+            let is_note = name.starts_with("[default") || name.starts_with("[possible");
+            (is_name && !is_note).then_some(name)
+        });
+        for argument in described {
+            let paragraph = format!(".TP\n{argument}\n");
+            assert!(
+                section.contains(&paragraph),
+                "{name}: no {argument}: {section}"
+            );
+        }
+    }
+    let (_, settings) = page.split_once(".SH SETTINGS\n").expect("settings");
+    for setting in SETTINGS {
+        let (_, about) = settings
+            .split_once(&format!(".TP\n{}\n", setting.name))
+            .unwrap_or_else(|| panic!("no {}: {settings}", setting.name));
+        let default = format!("\nDefault: {}.", setting.default.replace('`', ""));
+        let about = about.split("\n.TP").next().unwrap_or_default();
+        assert!(about.contains(&default), "{}: {about}", setting.name);
+    }
+    // Links of deploy/README.md lead nowhere from here.
+    assert!(!page.contains("]("), "{page}");
 }
 
 /// Bash reads its own; of the others, what stands in every such file.
