@@ -62,13 +62,13 @@ texts! {
     logged_out_here_only = "Sie sind nur in diesem Browser abgemeldet. In anderen Browsern konnten Sie im Moment nicht abgemeldet werden.";
 
     // What came of a change of the password.
-    password_changed = "Ihr Passwort ist geändert. In allen anderen Browsern sind Sie abgemeldet.";
+    password_changed = "Ihr Passwort wurde geändert. In allen anderen Browsern sind Sie abgemeldet.";
     no_new_password = "Bitte geben Sie Ihr neues Passwort zweimal ein.";
     different_passwords = "Die beiden neuen Passwörter sind verschieden. Bitte geben Sie zweimal dasselbe ein.";
-    short_password(number, fewest) = "Das neue Passwort hat nur {number} Zeichen. Bitte nehmen Sie mindestens {fewest}.";
-    long_new_password(bytes) = "Das neue Passwort ist zu lang. Bitte nehmen Sie höchstens {bytes} Zeichen, weniger, wenn Umlaute oder Sonderzeichen darunter sind.";
-    common_password = "Das neue Passwort ist eines der häufigsten, die Angreifer zuerst ausprobieren. Bitte nehmen Sie ein anderes.";
-    name_as_password = "Das neue Passwort ist Ihr Name. Bitte nehmen Sie ein anderes.";
+    short_password(number, fewest) = "Das neue Passwort hat nur {number} Zeichen. Bitte verwenden Sie mindestens {fewest}.";
+    long_new_password(bytes) = "Das neue Passwort ist zu lang. Bitte verwenden Sie höchstens {bytes} Zeichen, weniger, wenn Umlaute oder Sonderzeichen darunter sind.";
+    common_password = "Das neue Passwort ist eines der häufigsten, die Angreifer zuerst ausprobieren. Bitte wählen Sie ein anderes.";
+    name_as_password = "Das neue Passwort ist Ihr Name. Bitte wählen Sie ein anderes.";
     unusable_password = "Das neue Passwort enthält Zeichen, die nicht verwendet werden können.";
     no_password_change = "Ihr Passwort kann hier im Moment nicht geändert werden. Bitte lassen Sie sich von den Betreibern dieser Website ein anderes Passwort geben.";
 
@@ -77,7 +77,7 @@ texts! {
     early_last_use(time) = "Eine Sitzung kann innerhalb von {time} nach der angezeigten letzten Benutzung noch benutzt worden sein.";
     last_change = "Als letzte Benutzung gilt die letzte Änderung einer Sitzung. Sie kann danach noch benutzt worden sein.";
     session_ended = "Die Sitzung ist beendet.";
-    session_gone = "Diese Sitzung war schon beendet.";
+    session_gone = "Diese Sitzung war bereits beendet.";
     other_sessions_ended = "Alle anderen Sitzungen sind beendet.";
 
     // What is wrong with a login.
@@ -92,7 +92,7 @@ texts! {
     hours(number) = { 1 => "einer Stunde", _ => "{number} Stunden" };
     days(number) = { 1 => "einem Tag", _ => "{number} Tagen" };
     two_names = "Das Formular enthielt zwei Namen; bitte geben Sie einen ein.";
-    long_name(letters) = "Dieser Name ist zu lang. Bitte nehmen Sie höchstens {letters} Buchstaben.";
+    long_name(letters) = "Dieser Name ist zu lang. Bitte verwenden Sie höchstens {letters} Zeichen.";
     control_characters = "Dieser Name enthält Zeichen, die nicht verwendet werden können.";
 
     // The heading of an error page, and one sentence for each status.
@@ -111,7 +111,7 @@ texts! {
         503 => "Vorübergehend nicht verfügbar",
         _ => "Fehler: {phrase}"
     };
-    not_understood = "Die Anfrage war nicht zu verstehen.";
+    not_understood = "Die Anfrage konnte nicht verstanden werden.";
     from_another_site = "Die Anfrage kam von einer anderen Website und wurde abgelehnt.";
     no_page = "Unter dieser Adresse gibt es keine Seite.";
     wrong_method = "Diese Seite kann so nicht benutzt werden.";
@@ -119,14 +119,14 @@ texts! {
     no_length = "In der Anfrage stand nicht, wie lang sie ist.";
     request_too_large = "Die Anfrage ist zu groß.";
     address_too_long = "Die Adresse ist zu lang.";
-    wrong_form = "Das Formular wurde auf eine Art gesendet, die diese Seite nicht liest.";
+    wrong_form = "Diese Seite kann Formulare nicht lesen, die auf diese Art gesendet werden.";
     refused = "Die Anfrage wurde abgelehnt.";
     went_wrong = "Auf dieser Website ist etwas schiefgegangen.";
     not_ready = "Diese Website ist noch nicht bereit.";
 
     // Sentences for failures that the status does not tell.
     too_large_for_cookie = "Das ist zu viel für ein Cookie. Es wurde nichts geändert; was vorher gespeichert war, ist noch da.";
-    too_large_to_store = "Das ist zu viel zum Speichern. Es wurde nichts geändert; was vorher gespeichert war, ist noch da.";
+    too_large_to_store = "Das ist zu viel, um gespeichert zu werden. Es wurde nichts geändert; was vorher gespeichert war, ist noch da.";
     forbidden(user) = "Sie sind als {user} angemeldet, und dieses Konto darf diese Seite nicht öffnen. Um ein anderes Konto zu benutzen, melden Sie sich zuerst ab. Zugang erhalten Sie von den Betreibern dieser Website.";
     unreadable_file = "Das kann nicht angezeigt werden, weil diese Website es nicht lesen darf.";
     no_file = "Diese Datei kann im Moment nicht angezeigt werden. Bitte versuchen Sie es später noch einmal.";
@@ -137,5 +137,5 @@ texts! {
     nothing_protected = "Diese Seite ist geschützt, aber hier kann sich jeder mit beliebigem Namen anmelden. Deshalb wird sie nicht angezeigt.";
     no_login_address = "Diese Seite ist geschützt, aber ihr Webserver weiß nicht, wo man sich anmeldet.";
     no_sessions = "Diese Website kann im Moment keine Sitzungen speichern.";
-    store_unavailable = "Was diese Website sich über Sie gemerkt hat, ist im Moment nicht erreichbar. Nichts ist verloren; bitte versuchen Sie es in einer Minute noch einmal.";
+    store_unavailable = "Was diese Website über Sie gespeichert hat, ist im Moment nicht erreichbar. Es ist nichts verloren; bitte versuchen Sie es in einer Minute noch einmal.";
 }

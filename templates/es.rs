@@ -23,10 +23,10 @@ texts! {
         change_password = "Cambiar contraseña";
         old_password = "Contraseña antigua";
         new_password = "Contraseña nueva";
-        new_password_again = "Contraseña nueva otra vez";
+        new_password_again = "Repita la contraseña nueva";
         password_rule = ["Al menos ", " caracteres de cualquier tipo."];
         ends_other_logins = "Aquí la sesión sigue iniciada. En los demás navegadores se cerrará.";
-        your_sessions = "Dónde ha iniciado sesión";
+        your_sessions = "Sus sesiones iniciadas";
         this_browser = "Este navegador";
         logged_in_since = ["Sesión iniciada el ", ""];
         last_used = ["Último uso el ", ""];
@@ -62,7 +62,7 @@ texts! {
     logged_out_here_only = "Se ha cerrado la sesión solo en este navegador. En este momento no se puede cerrar en los demás.";
 
     // What came of a change of the password.
-    password_changed = "Su contraseña ha cambiado. Se ha cerrado la sesión en los demás navegadores.";
+    password_changed = "Se ha cambiado su contraseña. Se ha cerrado la sesión en los demás navegadores.";
     no_new_password = "Escriba su contraseña nueva dos veces.";
     different_passwords = "Las dos contraseñas nuevas son distintas. Escriba dos veces la misma.";
     short_password(number, fewest) = {
@@ -87,15 +87,15 @@ texts! {
     no_name = "Escriba su nombre.";
     no_password = "Escriba su contraseña.";
     long_password(bytes) = "Esa contraseña es demasiado larga. Las contraseñas tienen como máximo {bytes} caracteres.";
-    wrong_old_password = "La contraseña antigua no es correcta. Distinga entre mayúsculas y minúsculas.";
-    wrong_login = "El nombre o la contraseña no son correctos. Distinga entre mayúsculas y minúsculas.";
+    wrong_old_password = "La contraseña antigua no es correcta. Tenga en cuenta las mayúsculas y las minúsculas.";
+    wrong_login = "El nombre o la contraseña no son correctos. Tenga en cuenta las mayúsculas y las minúsculas.";
     wait_for_login(time) = "Demasiados intentos de iniciar sesión. Inténtelo de nuevo dentro de {time}.";
     seconds(number) = { 1 => "un segundo", _ => "{number} segundos" };
     minutes(number) = { 1 => "un minuto", _ => "{number} minutos" };
     hours(number) = { 1 => "una hora", _ => "{number} horas" };
     days(number) = { 1 => "un día", _ => "{number} días" };
     two_names = "El formulario tenía dos nombres; escriba uno solo.";
-    long_name(letters) = "Ese nombre es demasiado largo. Use como máximo {letters} letras.";
+    long_name(letters) = "Ese nombre es demasiado largo. Use como máximo {letters} caracteres.";
     control_characters = "Ese nombre tiene caracteres que no se pueden usar.";
 
     // The heading of an error page, and one sentence for each status.
@@ -115,14 +115,14 @@ texts! {
         _ => "Error: {phrase}"
     };
     not_understood = "No se ha podido entender la solicitud.";
-    from_another_site = "La solicitud venía de otro sitio y ha sido rechazada.";
+    from_another_site = "La solicitud procedía de otro sitio y ha sido rechazada.";
     no_page = "No hay ninguna página en esta dirección.";
     wrong_method = "Esta página no se puede usar de ese modo.";
     too_slow = "La solicitud no ha llegado a tiempo.";
     no_length = "La solicitud no indicaba su longitud.";
     request_too_large = "La solicitud es demasiado grande.";
     address_too_long = "La dirección es demasiado larga.";
-    wrong_form = "El formulario se ha enviado de un modo que esta página no lee.";
+    wrong_form = "El formulario se ha enviado de un modo que esta página no puede leer.";
     refused = "La solicitud ha sido rechazada.";
     went_wrong = "Algo ha fallado en este sitio.";
     not_ready = "Este sitio todavía no está listo.";

@@ -23,10 +23,10 @@ texts! {
         change_password = "Changer le mot de passe";
         old_password = "Ancien mot de passe";
         new_password = "Nouveau mot de passe";
-        new_password_again = "Nouveau mot de passe, une seconde fois";
+        new_password_again = "Confirmation du nouveau mot de passe";
         password_rule = ["Au moins ", " caractères, quels qu’ils soient."];
         ends_other_logins = "Vous restez connecté ici. Vous serez déconnecté dans tous les autres navigateurs.";
-        your_sessions = "Où vous êtes connecté";
+        your_sessions = "Vos sessions ouvertes";
         this_browser = "Ce navigateur";
         logged_in_since = ["Connecté depuis le ", ""];
         last_used = ["Dernière utilisation le ", ""];
@@ -62,23 +62,23 @@ texts! {
     logged_out_here_only = "Vous êtes déconnecté dans ce navigateur seulement. La déconnexion des autres navigateurs est impossible pour le moment.";
 
     // What came of a change of the password.
-    password_changed = "Votre mot de passe est changé. Vous êtes déconnecté dans tous les autres navigateurs.";
+    password_changed = "Votre mot de passe a été changé. Vous êtes déconnecté dans tous les autres navigateurs.";
     no_new_password = "Veuillez saisir deux fois votre nouveau mot de passe.";
     different_passwords = "Les deux nouveaux mots de passe sont différents. Veuillez saisir deux fois le même.";
     short_password(number, fewest) = {
-        0 | 1 => "Le nouveau mot de passe a {number} caractère. Veuillez en utiliser au moins {fewest}.",
-        _ => "Le nouveau mot de passe a {number} caractères. Veuillez en utiliser au moins {fewest}."
+        0 | 1 => "Le nouveau mot de passe comporte {number} caractère. Veuillez en utiliser au moins {fewest}.",
+        _ => "Le nouveau mot de passe comporte {number} caractères. Veuillez en utiliser au moins {fewest}."
     };
     long_new_password(bytes) = "Le nouveau mot de passe est trop long. Veuillez utiliser au plus {bytes} caractères, moins s’il contient des lettres accentuées ou d’autres signes particuliers.";
     common_password = "Le nouveau mot de passe est l’un des plus courants, que les pirates essaient en premier. Veuillez en choisir un autre.";
     name_as_password = "Le nouveau mot de passe est votre nom. Veuillez en choisir un autre.";
-    unusable_password = "Le nouveau mot de passe contient des caractères inutilisables.";
+    unusable_password = "Le nouveau mot de passe contient des caractères non autorisés.";
     no_password_change = "Votre mot de passe ne peut pas être changé ici pour le moment. Veuillez demander un autre mot de passe au responsable de ce site.";
 
     // The list of a user's sessions.
     moment(year, month, day, hour, minute) = "{day:02}/{month:02}/{year} à {hour:02}:{minute:02} UTC";
-    early_last_use(time) = "Une session a pu servir encore dans un délai de {time} après la dernière utilisation affichée.";
-    last_change = "La dernière utilisation est la dernière modification d’une session. Elle a pu servir encore par la suite.";
+    early_last_use(time) = "Une session a pu être utilisée jusqu’à {time} après la dernière utilisation affichée.";
+    last_change = "La dernière utilisation est la dernière modification d’une session. Elle a pu être utilisée par la suite.";
     session_ended = "La session est fermée.";
     session_gone = "Cette session était déjà fermée.";
     other_sessions_ended = "Toutes les autres sessions sont fermées.";
@@ -86,7 +86,7 @@ texts! {
     // What is wrong with a login.
     no_name = "Veuillez saisir votre nom.";
     no_password = "Veuillez saisir votre mot de passe.";
-    long_password(bytes) = "Ce mot de passe est trop long. Un mot de passe a au plus {bytes} caractères.";
+    long_password(bytes) = "Ce mot de passe est trop long. Un mot de passe comporte au plus {bytes} caractères.";
     wrong_old_password = "L’ancien mot de passe est incorrect. Respectez les majuscules et les minuscules.";
     wrong_login = "Le nom ou le mot de passe est incorrect. Respectez les majuscules et les minuscules.";
     wait_for_login(time) = "Trop de tentatives de connexion. Veuillez réessayer dans {time}.";
@@ -95,8 +95,8 @@ texts! {
     hours(number) = { 0 | 1 => "{number} heure", _ => "{number} heures" };
     days(number) = { 0 | 1 => "{number} jour", _ => "{number} jours" };
     two_names = "Le formulaire contenait deux noms ; veuillez en saisir un seul.";
-    long_name(letters) = "Ce nom est trop long. Veuillez utiliser au plus {letters} lettres.";
-    control_characters = "Ce nom contient des caractères inutilisables.";
+    long_name(letters) = "Ce nom est trop long. Veuillez utiliser au plus {letters} caractères.";
+    control_characters = "Ce nom contient des caractères non autorisés.";
 
     // The heading of an error page, and one sentence for each status.
     error_heading(status, phrase) = {
@@ -115,14 +115,14 @@ texts! {
         _ => "Erreur : {phrase}"
     };
     not_understood = "La requête n’a pas été comprise.";
-    from_another_site = "La requête venait d’un autre site et a été refusée.";
+    from_another_site = "La requête provenait d’un autre site et a été refusée.";
     no_page = "Il n’y a pas de page à cette adresse.";
     wrong_method = "Cette page ne peut pas être utilisée ainsi.";
     too_slow = "La requête n’est pas arrivée à temps.";
     no_length = "La requête n’indiquait pas sa longueur.";
     request_too_large = "La requête est trop volumineuse.";
     address_too_long = "L’adresse est trop longue.";
-    wrong_form = "Le formulaire a été envoyé d’une façon que cette page ne lit pas.";
+    wrong_form = "Le formulaire a été envoyé d’une façon que cette page ne sait pas lire.";
     refused = "La requête a été refusée.";
     went_wrong = "Une erreur s’est produite sur ce site.";
     not_ready = "Ce site n’est pas encore prêt.";
@@ -140,5 +140,5 @@ texts! {
     nothing_protected = "Cette page est protégée, mais n’importe qui peut se connecter ici sous n’importe quel nom. C’est pourquoi elle n’est pas affichée.";
     no_login_address = "Cette page est protégée, mais son serveur web ne sait pas où se trouve la page de connexion.";
     no_sessions = "Ce site ne peut pas enregistrer de sessions pour le moment.";
-    store_unavailable = "Ce que ce site a retenu de vous est inaccessible pour le moment. Rien n’est perdu ; veuillez réessayer dans une minute.";
+    store_unavailable = "Les données que ce site conserve à votre sujet sont inaccessibles pour le moment. Rien n’est perdu ; veuillez réessayer dans une minute.";
 }

@@ -10,23 +10,23 @@ texts! {
         not_logged_in = "未登录";
         you_are_not_logged_in = "您尚未登录";
         click_to_log_in = "点击这里登录";
-        click_to_log_out = "点击这里注销";
-        log_out_everywhere = "在所有设备上注销";
+        click_to_log_out = "点击这里退出登录";
+        log_out_everywhere = "在所有浏览器中退出登录";
         log_in = "登录";
         login_button = "登录";
         your_name = "用户名";
         password = "密码";
         stay_logged_in = "保持登录状态";
         demo_note = "演示：可以使用任意用户名。";
-        log_out = "注销";
-        log_out_question = "要注销吗？";
+        log_out = "退出登录";
+        log_out_question = "要退出登录吗？";
         change_password = "修改密码";
         old_password = "旧密码";
         new_password = "新密码";
         new_password_again = "再次输入新密码";
-        password_rule = ["至少 ", " 个字符，种类不限。"];
-        ends_other_logins = "您在这里会保持登录状态，在其他所有浏览器中都会被注销。";
-        your_sessions = "您的登录位置";
+        password_rule = ["至少 ", " 个字符，类型不限。"];
+        ends_other_logins = "您在这里会保持登录状态，并在其他所有浏览器中退出登录。";
+        your_sessions = "您已登录的浏览器";
         this_browser = "当前浏览器";
         logged_in_since = ["登录时间：", ""];
         last_used = ["上次使用：", ""];
@@ -58,11 +58,11 @@ texts! {
     page_of(number, last) = "第 {number} 页，共 {last} 页";
 
     // What came of a click on "Log out everywhere".
-    logged_out_everywhere = "您已在所有设备上注销。";
-    logged_out_here_only = "您仅在当前浏览器中注销。目前无法在其他浏览器中注销。";
+    logged_out_everywhere = "您已在所有浏览器中退出登录。";
+    logged_out_here_only = "您仅在当前浏览器中退出了登录。目前无法在其他浏览器中退出登录。";
 
     // What came of a change of the password.
-    password_changed = "密码已修改。您在其他所有浏览器中均已注销。";
+    password_changed = "密码已修改。您在其他所有浏览器中均已退出登录。";
     no_new_password = "请输入两次新密码。";
     different_passwords = "两次输入的新密码不一致，请重新输入。";
     short_password(number, fewest) = "新密码只有 {number} 个字符，请至少使用 {fewest} 个字符。";
@@ -70,7 +70,7 @@ texts! {
     common_password = "新密码是最常见的密码之一，攻击者会首先尝试。请换一个密码。";
     name_as_password = "新密码与您的用户名相同。请换一个密码。";
     unusable_password = "新密码中含有不能使用的字符。";
-    no_password_change = "目前无法在此修改密码。请向网站管理员申请新密码。";
+    no_password_change = "目前无法在此修改密码。请向网站管理员索取新密码。";
 
     // The list of a user's sessions.
     moment(year, month, day, hour, minute) = "{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC";
@@ -86,7 +86,7 @@ texts! {
     long_password(bytes) = "密码太长，最多 {bytes} 个字符。";
     wrong_old_password = "旧密码错误。请注意区分大小写。";
     wrong_login = "用户名或密码错误。请注意区分大小写。";
-    wait_for_login(time) = "尝试登录的次数过多，请在 {time}后重试。";
+    wait_for_login(time) = "登录尝试次数过多，请在 {time}后重试。";
     seconds(number) = "{number} 秒";
     minutes(number) = "{number} 分钟";
     hours(number) = "{number} 小时";
@@ -101,7 +101,7 @@ texts! {
         401 => "需要登录",
         403 => "禁止访问",
         404 => "页面不存在",
-        405 => "不允许的请求方法",
+        405 => "请求方法不被允许",
         408 => "请求超时",
         411 => "缺少长度信息",
         413 => "请求过大",
@@ -127,7 +127,7 @@ texts! {
     // Sentences for failures that the status does not tell.
     too_large_for_cookie = "内容过多，cookie 无法保存。没有作任何更改，之前保存的内容仍然存在。";
     too_large_to_store = "内容过多，无法保存。没有作任何更改，之前保存的内容仍然存在。";
-    forbidden(user) = "您已登录为 {user}，但此账号无权打开此页面。如需使用其他账号，请先注销。如需访问权限，请联系网站管理员。";
+    forbidden(user) = "您已登录为 {user}，但此账号无权打开此页面。如需使用其他账号，请先退出登录。如需访问权限，请联系网站管理员。";
     unreadable_file = "本网站无权读取此内容，因此无法显示。";
     no_file = "目前无法显示此文件，请稍后再试。";
     out_of_order = "目前无法显示此页面。如果您之前已登录，登录状态仍然有效。";
@@ -135,7 +135,7 @@ texts! {
     no_users = "目前无法登录：本网站无法读取用户列表。如果您之前已登录，登录状态仍然有效。";
     empty_users = "暂时还无法登录：本网站的用户文件中没有用户。";
     nothing_protected = "此页面受到保护，但这里可以用任意用户名登录，因此不予显示。";
-    no_login_address = "此页面受到保护，但其 Web 服务器不知道在哪里登录。";
+    no_login_address = "此页面受到保护，但 Web 服务器不知道登录页面的地址。";
     no_sessions = "本网站目前无法保存会话。";
-    store_unavailable = "目前无法读取本网站保存的您的信息。信息没有丢失，请一分钟后再试。";
+    store_unavailable = "目前无法读取本网站保存的与您有关的信息。信息没有丢失，请一分钟后再试。";
 }

@@ -172,7 +172,7 @@ fn numbers_are_in_the_form_of_the_language() {
         ("en", "1.2 kB", "has 1 character."),
         ("de", "1,2 kB", "hat nur 1 Zeichen."),
         ("zh", "1.2 kB", "只有 1 个字符"),
-        ("fr", "1,2 ko", "a 1 caractère."),
+        ("fr", "1,2 ko", "comporte 1 caractère."),
         ("es", "1,2 kB", "tiene 1 carácter."),
     ];
     for (language, size, length) in cases {
