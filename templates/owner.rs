@@ -247,7 +247,7 @@ owner_texts! {
     ask_for_another_user = "Ask the administrator to start the program as another user.";
     ask_for_clock = "Ask your host to set the clock.";
     ask_for_limit = "Ask your host for a higher limit.";
-    use_htaccess = "On Apache, upload the .htaccess that comes with the program, and open the page again. Otherwise nothing has to be done.";
+    use_htaccess = "On Apache, upload the .htaccess that comes with the program; on nginx, pass PATH_INFO as nginx-fastcgi.conf does. Then open the page again. If neither is possible, nothing has to be done.";
     add_setting(line: &str) = "Add this line to signet.toml: {line}";
     remove_setting(setting: &str) = "Remove or correct the line {setting} in signet.toml, or where the setting is set otherwise.";
     trust_proxy(line: &str) = "If every request comes through the proxy, add this line to signet.toml: {line}";
@@ -301,6 +301,8 @@ owner_texts! {
     canaries_shown = "Your browser tried these addresses without a login, and one shows the file: the folder is not protected.";
 
     // Steps for hosts of several kinds.
+    pass_path_info = "Or, on nginx, pass PATH_INFO:";
+    add_to_location = "Add these lines to the location block of this program, beside fastcgi_pass, and reload nginx.";
     open_again = "Open this page again.";
     key_without_suexec = "If your host runs programs as the web server's user (without suEXEC), give the key in .htaccess:";
     generate_key = "Have a password generator make 64 random letters and digits. They are the key.";

@@ -32,7 +32,10 @@ impl Server<'_> {
         let mut ignored = fastcgi::IgnoredSettings::default();
         let answer = |role: Role, mut vars: MetaVariables, body: Vec<u8>| {
             ignored.look_at(&vars);
-            fastcgi::split_script_name(&mut vars, |path| self.routes.matches(path));
+            fastcgi::split_script_name(&mut vars, |path| {
+                let mut hidden = self.hidden.iter();
+                self.routes.matches(path) || hidden.any(|page| page.path.as_bytes() == path)
+            });
             let now = gateway::now();
             // A bug in one request is no reason to drop those beside it.
             catch_unwind(AssertUnwindSafe(|| {

@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use signet::http::Method;
 use signet::testing::Client;
 
+use crate::fastcgi;
+use crate::support::application::{Application, program_at};
 use crate::support::{Cgi, KEY, StateDir, state_root};
 
 const PASSWORD: &str = "correct horse";
@@ -420,6 +422,53 @@ fn faults_of_the_state_folder_have_cause_and_remedy_on_the_page() {
     let page = out.response().words();
     for word in ["signet.cgi", "permissions 777", "chmod 755 signet.cgi"] {
         assert!(page.contains(word), "no {word:?} in: {page}");
+    }
+}
+
+/// nginx by its own `fastcgi_params`, which have no PATH_INFO: SCRIPT_NAME is the complete path.
+#[test]
+fn fastcgi_without_path_info_is_named_with_its_remedies() {
+    let state = StateDir::new();
+    put(&state, "", 0o600, SystemTime::now());
+    let page = |worker: &Application, script: &str, path_info: &str| {
+        let mut params = fastcgi::asks("GET", "/doctor");
+        for (name, value) in [
+            ("SCRIPT_NAME", script),
+            ("PATH_INFO", path_info),
+            ("REQUEST_URI", &[script, path_info].concat()),
+        ] {
+            params.retain(|(other, _)| *other != name);
+            params.push((name, value.to_owned()));
+        }
+        let answer = fastcgi::exchange(&mut worker.connect(), 1, &params, b"");
+        assert_eq!(answer.status, 200, "{script}: {}", answer.words());
+        answer.words()
+    };
+    const FAULT: &str = "the web server passes no PATH_INFO";
+    let worker = Application::worker(&mut program_at(&state));
+    #[rustfmt::skip]
+    let cases = [
+        ("/doctor",            "^()(/.*)$",                r#"'APPLICATION_ROOT = "/"'"#),
+        ("/app/doctor",        "^(/app)(/.*)$",            r#"'APPLICATION_ROOT = "/app"'"#),
+        ("/a.b/x'$(y)/doctor", r"^(/a\.b/x\'\$\(y\))(/.*)$", r#"'APPLICATION_ROOT = "/a.b/x'\''$(y)"'"#),
+    ];
+    for (script, pattern, setting) in cases {
+        let page = page(&worker, script, "");
+        let lines = format!(
+            "fastcgi_split_path_info (?s){pattern}; fastcgi_param PATH_INFO $fastcgi_path_info;"
+        );
+        let command = format!("echo {setting} >> signet.toml");
+        for word in ["warning Address", FAULT, &lines, &command] {
+            assert!(page.contains(word), "{script}: no {word:?} in: {page}");
+        }
+    }
+    let mut with_root = program_at(&state);
+    let with_root = Application::worker(with_root.env("SIGNET_APPLICATION_ROOT", "/app"));
+    for (worker, script, path_info) in [(&worker, "/app", "/doctor"), (&with_root, "/app/doctor", "")]
+    {
+        let page = page(worker, script, path_info);
+        assert!(page.contains("good Address"), "{script}: {page}");
+        assert!(!page.contains(FAULT), "{script}: {page}");
     }
 }
 

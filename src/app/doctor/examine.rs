@@ -22,7 +22,7 @@ use crate::files::lock::has_locks;
 use crate::files::shared::Patience;
 use crate::files::trusted::{Anywhere, Readers, TrustedFile, TrustedFolder};
 use crate::files::{FileError, FileProblem, PROGRAM, program_owner, program_path};
-use crate::gateway::{ClientAddress, Interface, Language, NoAddress, Site, TrustProxy};
+use crate::gateway::{ClientAddress, Interface, Language, NoAddress, Site, TrustProxy, fastcgi};
 use crate::guard::groups::Groups;
 use crate::guard::own_files;
 use crate::server::{Context, render_own_from};
@@ -117,7 +117,7 @@ impl Case<'_> {
         let (mount, vars) = (&self.context.mount, &self.context.vars);
         let base = mount.cookie_path().to_owned();
         let is_chosen = self.by == Interface::FastCgi
-            && vars.get("PATH_INFO").is_none()
+            && fastcgi::is_split(vars)
             && self.config().application_root.is_none();
         match mount.by_query() {
             true => Address::ByQuery { base },

@@ -155,14 +155,19 @@ impl Speech {
             Address::Chosen { base } => {
                 let line = format!("APPLICATION_ROOT = \"{base}\"");
                 let ftp = (t.add_setting)(&line);
-                Words::of((t.address_chosen)(base)).steps(ftp, self.set(&line))
+                let words = Words::of((t.address_chosen)(base)).steps(ftp, self.set(&line));
+                let step = (t.add_to_location, nginx_lines(base));
+                Words {
+                    remedies: vec![Steps::new(t.pass_path_info, [step])],
+                    ..words
+                }
             }
         }
     }
 
     /// A command that adds a line to the settings file.
     fn set(&self, line: &str) -> String {
-        format!("echo '{line}' >> signet.toml")
+        format!("echo {} >> signet.toml", quoted(line))
     }
 
     fn connection(&self, connection: &Connection) -> Words {
@@ -556,7 +561,28 @@ impl Speech {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
         match text.chars().all(is_plain) {
             true => text.into_owned(),
-            false => format!("'{}'", text.replace('\'', "'\\''")),
+            false => quoted(&text),
         }
     }
+}
+
+/// The text as one word of a command.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// The lines with which nginx passes `PATH_INFO` below this base path, which a visitor may
+/// have chosen: no character has a meaning of its own.
+fn nginx_lines(base: &str) -> String {
+    let mut pattern = String::new();
+    for c in base.trim_end_matches('/').chars() {
+        if !c.is_ascii_alphanumeric() && !"/_~%-".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    format!(
+        "fastcgi_split_path_info (?s)^({pattern})(/.*)$;\n\
+         fastcgi_param PATH_INFO $fastcgi_path_info;"
+    )
 }

@@ -123,6 +123,15 @@ pub(crate) fn split_script_name(vars: &mut MetaVariables, is_route: impl Fn(&[u8
     }
 }
 
+/// Whether [`split_script_name`] has set the PATH_INFO of this request.
+#[cfg(feature = "program")]
+pub(crate) fn is_split(vars: &MetaVariables) -> bool {
+    let get = |name| vars.get(name).unwrap_or_default();
+    let complete = [get("SCRIPT_NAME"), get("PATH_INFO")].concat();
+    // The web server's value is still there, before the new one.
+    !get("PATH_INFO").is_empty() && vars.all("SCRIPT_NAME").any(|given| given == complete)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

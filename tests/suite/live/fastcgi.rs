@@ -2,7 +2,7 @@
 //! daemon behind nginx and Apache's mod_proxy_fcgi; each as the whole site and
 //! below a path, by the files of `deploy/` as they are shipped.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -442,6 +442,22 @@ fn without_path_info_by_fastcgi() {
         mount.assert_ours("odd", &odd);
         let target = form_target(odd.text(), &mount.url("/login"));
         assert_eq!(target, mount.url("/login"), "{}", mount.name);
+
+        // The doctor finds it, and its lines for nginx correct it.
+        let doctor = |live: &Live, location: &str| {
+            let path = live.mounts[0].state.join("doctor.on");
+            fs::write(&path, "").expect("open the doctor's page");
+            let page = live.mounts[0].get("/doctor", &[]);
+            assert_eq!(page.status, 200, "{location}: {page:?}");
+            page.text().to_owned()
+        };
+        let page = doctor(&live, STOCK);
+        let (_, lines) = page.split_once("<pre>fastcgi_").expect("lines for nginx");
+        let (lines, _) = lines.split_once("</pre>").expect("their end");
+        let corrected = format!("{STOCK}fastcgi_{lines}\n");
+        let live = nginx_with(names, socket_for(base), base, [&corrected, ""], &[]);
+        let page = doctor(&live, &corrected);
+        assert!(!page.contains("PATH_INFO"), "{corrected}: {page}");
 
         let root = if base.is_empty() { "/" } else { base };
         let live = nginx_with(
