@@ -236,6 +236,8 @@ owner_texts! {
     guard_folder(url: &str) = "Only logged-in users see the files below {url}.";
     guard_no_users = "A folder is protected, but there is no users file. So nobody sees the folder.";
     guard_served(url: &str) = "The folder of {url} is where the web server shows files. Only its configuration hides them from visitors who are not logged in.";
+    guard_opened(url: &str, count: usize) = "Everybody may see subfolders of {url}: a .htaccess in them has RewriteEngine Off, or RewriteOptions without InheritDownBefore. Such files: {count}.";
+    guard_unsearched(url: &str) = "A .htaccess with RewriteEngine Off or RewriteOptions would open a subfolder of {url} to everybody. Not all subfolders were searched for one: they are too many, or one cannot be read.";
     guard_sent(server: &str) = "{server} sends the files (X_SENDFILE). If it is not configured for that, visitors get empty files and their paths.";
     no_limit = "no limit";
     limits_known(memory: &str, file: &str, seconds: &str) = "Limits of a process: memory in MiB: {memory}; size of a file in MiB: {file}; seconds of processor time: {seconds}.";
@@ -265,6 +267,8 @@ owner_texts! {
     correct_template = "Correct the template and upload it again, or remove it: then the built-in page is shown.";
     correct_groups = "Upload the file of groups again, outside every web folder.";
     move_guarded = "Move the folder out of the web folders (beside public_html), and set GUARD_DIR or GUARD_DIRS to it. Or upload private.htaccess into it, as .htaccess.";
+    close_subfolder = "Download each .htaccess, remove the lines with RewriteEngine and RewriteOptions, and upload it again. Or move the folder out of the web folders (beside public_html), and set GUARD_DIR to it.";
+    search_subfolders = "Look at the files .htaccess in the subfolders yourself.";
     make_missing = "Make it, with permissions 700, or correct the setting that names it.";
     give_to_user(user: &str) = "Ask your host to give it to the user {user}, or use another one.";
 

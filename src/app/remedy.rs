@@ -35,7 +35,10 @@ pub(crate) struct Step {
 }
 
 impl Steps {
-    pub(super) fn new<const N: usize>(title: &'static str, steps: [(&'static str, String); N]) -> Self {
+    pub(super) fn new<const N: usize>(
+        title: &'static str,
+        steps: [(&'static str, String); N],
+    ) -> Self {
         let step = |(text, line)| Step { text, line };
         let steps = steps.into_iter().map(step).collect();
         Self { title, steps }

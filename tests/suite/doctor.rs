@@ -464,8 +464,10 @@ fn fastcgi_without_path_info_is_named_with_its_remedies() {
     }
     let mut with_root = program_at(&state);
     let with_root = Application::worker(with_root.env("SIGNET_APPLICATION_ROOT", "/app"));
-    for (worker, script, path_info) in [(&worker, "/app", "/doctor"), (&with_root, "/app/doctor", "")]
-    {
+    for (worker, script, path_info) in [
+        (&worker, "/app", "/doctor"),
+        (&with_root, "/app/doctor", ""),
+    ] {
         let page = page(worker, script, path_info);
         assert!(page.contains("good Address"), "{script}: {page}");
         assert!(!page.contains(FAULT), "{script}: {page}");
@@ -582,6 +584,67 @@ fn the_urls_of_a_file_in_a_served_folder_are_tried() {
             "{page}"
         );
     }
+}
+
+/// A `.htaccess` in a subfolder can end the rules that pass its URLs to signet.
+#[test]
+fn subfolders_that_a_htaccess_opens_are_named() {
+    const OPENED: &str = "Everybody may see subfolders of /private";
+    const CUT: &str = "Not all subfolders were searched";
+    let state = StateDir::new();
+    put(&state, WORD, 0o600, SystemTime::now());
+    let folder = state.path().with_file_name("site").join("private");
+    fs::create_dir_all(folder.join("sub/deep")).expect("mkdir");
+    let file = folder.join("sub/deep/.htaccess");
+    let page = |word: &str| {
+        let row = format!("{{\"/private\": {folder:?}}}");
+        let request = Cgi::post("/doctor", format!("word={}", word.replace(' ', "+")));
+        let request = request.state(&state).var("SIGNET_GUARD_DIRS", row);
+        let out = request.var("SIGNET_SESSION_COOKIE_PATH", "/").run();
+        out.response().words()
+    };
+    #[rustfmt::skip]
+    let cases = [
+        ("RewriteEngine Off\n", true),
+        ("RewriteOptions IgnoreInherit\n", true),
+        ("RewriteEngine On\nRewriteRule ^x$ /y [L]\n", false),
+    ];
+    for (text, is_opened) in cases {
+        fs::write(&file, text).expect("write .htaccess");
+        let open = page(WORD);
+        assert_eq!(open.contains(OPENED), is_opened, "{text}: {open}");
+        assert!(!open.contains(CUT), "{text}: {open}");
+        if is_opened {
+            let path = file.display().to_string();
+            for word in [
+                "warning Protected folders",
+                &path,
+                "remove the lines",
+                "grep -rilE",
+            ] {
+                assert!(open.contains(word), "{text}: no {word:?} in {open}");
+            }
+            // The names of subfolders are only for whoever knows the word.
+            let hidden = page("a longer word");
+            assert!(
+                hidden.contains(OPENED) && !hidden.contains("deep"),
+                "{hidden}"
+            );
+        }
+    }
+    // In the folder itself, the file is that of the rules.
+    fs::rename(&file, folder.join(".htaccess")).expect("move .htaccess");
+    fs::write(folder.join(".htaccess"), cases[0].0).expect("write .htaccess");
+    assert!(!page(WORD).contains(OPENED));
+
+    // A tree that is too deep, and a pipe, for which nobody waits.
+    let deep = (0..60).fold(folder.join("sub"), |path, _| path.join("d"));
+    fs::create_dir_all(&deep).expect("mkdir");
+    assert!(page(WORD).contains(CUT));
+    fs::remove_dir_all(folder.join("sub/d")).expect("remove the tree");
+    let made = Command::new("mkfifo").arg(&file).status();
+    assert!(made.expect("mkfifo").success());
+    assert!(page(WORD).contains(CUT));
 }
 
 /// As the web server's user, whom other sites may share.

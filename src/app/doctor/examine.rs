@@ -14,6 +14,7 @@ use rustix::process::{Resource, getrlimit};
 use super::canary;
 use super::finding::{Address, Clock, Connection, Cookies, Finding, Guard, Key, Limits};
 use super::finding::{Pages, Sessions, Settings, Start, StateFolder, Users};
+use super::htaccess::Search;
 use crate::app::asked::served;
 use crate::app::own_texts::OwnTexts;
 use crate::app::unread::unread_settings;
@@ -378,14 +379,19 @@ impl Case<'_> {
                 Some(prefix) => prefix.as_str().to_owned(),
                 None => self.context.mount.url_of_file(b"/"),
             };
+            let mut below = Vec::new();
             let found = match own_files::open(config, path, served(dir, path, vars)) {
                 Err(error) => Guard::Fault {
                     setting: dir.setting(),
                     error,
                 },
                 Ok(folder) => {
+                    let canaries = canary::urls(vars, &folder, prefix);
+                    if prefix.is_some() || canaries.is_some() {
+                        below.extend(subfolders(path, &url));
+                    }
                     let path = path.to_owned();
-                    match canary::urls(vars, &folder, prefix) {
+                    match canaries {
                         Some(canaries) => Guard::Served {
                             path,
                             url,
@@ -395,7 +401,7 @@ impl Case<'_> {
                     }
                 }
             };
-            findings.push(found.into());
+            findings.extend(std::iter::once(found).chain(below).map(Finding::from));
         }
         let is_demo = |finding: &Finding| matches!(finding, Finding::Users(Users::Demo));
         if findings.iter().any(is_demo) {
@@ -420,6 +426,22 @@ impl Case<'_> {
         let small = file.filter(|bytes| *bytes < FILE_SIZE).map(Limits::File);
         findings.extend(low.into_iter().chain(small).map(Finding::from));
     }
+}
+
+/// What is wrong with the subfolders of a protected folder of the site.
+fn subfolders(path: &Path, url: &str) -> Vec<Guard> {
+    let Search { found, is_cut } = Search::below(path);
+    let (path, url) = (path.to_owned(), url.to_owned());
+    let mut faults = Vec::new();
+    if is_cut {
+        let (path, url) = (path.clone(), url.clone());
+        faults.push(Guard::Unsearched { path, url });
+    }
+    if !found.is_empty() {
+        let files = found;
+        faults.push(Guard::Opened { path, url, files });
+    }
+    faults
 }
 
 /// Whether something has this name, or it cannot be known.

@@ -240,6 +240,17 @@ pub(super) enum Guard {
         /// URLs at which a file in it could be found without a login.
         canaries: Vec<String>,
     },
+    /// Files `.htaccess` in subfolders open these to everybody.
+    Opened {
+        path: PathBuf,
+        url: String,
+        files: Vec<PathBuf>,
+    },
+    /// Not all subfolders were searched for such files.
+    Unsearched {
+        path: PathBuf,
+        url: String,
+    },
     /// The web server sends the files.
     Sent(XSendfile),
 }
@@ -323,7 +334,10 @@ impl Finding {
             },
             Self::Guard(guard) => match guard {
                 Guard::Nothing | Guard::Folder { .. } => Good,
-                Guard::Served { .. } | Guard::Sent(_) => Warning,
+                Guard::Served { .. }
+                | Guard::Opened { .. }
+                | Guard::Unsearched { .. }
+                | Guard::Sent(_) => Warning,
                 Guard::Fault { .. } | Guard::NoUsers | Guard::Groups(_) => Wrong,
             },
             Self::Limits(limits) => match limits {

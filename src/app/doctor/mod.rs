@@ -5,6 +5,7 @@ mod canary;
 mod door;
 mod examine;
 mod finding;
+mod htaccess;
 mod page;
 mod words;
 

@@ -451,6 +451,15 @@ impl Speech {
             Guard::Served { path, url, .. } => Words::of((t.guard_served)(url))
                 .steps(t.move_guarded, format!("mv {} ~/private", self.path(path)))
                 .detail(path.display()),
+            Guard::Opened { path, url, files } => {
+                let files: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
+                Words::of((t.guard_opened)(url, files.len()))
+                    .steps(t.close_subfolder, self.find_htaccess(path))
+                    .detail(files.join("\n"))
+            }
+            Guard::Unsearched { path, url } => Words::of((t.guard_unsearched)(url))
+                .steps(t.search_subfolders, self.find_htaccess(path))
+                .detail(path.display()),
             Guard::Sent(server) => {
                 let (server, command) = match server {
                     XSendfile::Lighttpd => ("lighttpd", "grep -r x-sendfile /etc/lighttpd"),
@@ -460,6 +469,12 @@ impl Speech {
                 Words::of((t.guard_sent)(server)).steps((t.remove_setting)("X_SENDFILE"), command)
             }
         }
+    }
+
+    /// A command that lists the files `.htaccess` in a folder that can open a subfolder.
+    fn find_htaccess(&self, folder: &Path) -> String {
+        let folder = self.path(folder);
+        format!("grep -rilE --include=.htaccess 'Rewrite(Engine +off|Options)' {folder}/*/")
     }
 
     fn limits(&self, limits: &Limits) -> Words {

@@ -1,0 +1,143 @@
+//! Files `.htaccess` in the subfolders of a protected folder that switch off the rules by which
+//! Apache passes its URLs to the program: everybody then sees these subfolders.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags, open};
+
+const FILE_NAME: &str = ".htaccess";
+
+/// The most subfolders that are searched, and how deep they may be.
+const MAX_FOLDERS: usize = 10_000;
+const MAX_DEPTH: usize = 50;
+
+/// The most time that the search takes.
+const MAX_TIME: Duration = Duration::from_secs(1);
+
+/// The most files that are named.
+const MAX_FOUND: usize = 20;
+
+/// The most bytes of a file.
+const MAX_FILE: u64 = 64 * 1024;
+
+/// What a search has found.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    /// The files that switch off the rules.
+    pub(super) found: Vec<PathBuf>,
+    /// Whether a limit ended the search, or something could not be read.
+    pub(super) is_cut: bool,
+}
+
+impl Search {
+    /// Searches the subfolders of `root`. Symbolic links are not followed.
+    pub(super) fn below(root: &Path) -> Self {
+        let (mut search, began) = (Self::default(), Instant::now());
+        let (mut waiting, mut folders) = (vec![(root.to_owned(), 0)], 0);
+        while let Some((folder, depth)) = waiting.pop() {
+            let Ok(entries) = folder.read_dir() else {
+                search.is_cut = true;
+                continue;
+            };
+            for entry in entries {
+                if began.elapsed() > MAX_TIME || search.found.len() == MAX_FOUND {
+                    search.is_cut = true;
+                    return search;
+                }
+                let entry = entry.and_then(|entry| Ok((entry.file_type()?.is_dir(), entry)));
+                match entry {
+                    Ok((true, _)) if depth == MAX_DEPTH || folders == MAX_FOLDERS => {
+                        search.is_cut = true;
+                    }
+                    Ok((true, entry)) => {
+                        folders += 1;
+                        waiting.push((entry.path(), depth + 1));
+                    }
+                    Ok((false, entry)) if depth > 0 && entry.file_name() == FILE_NAME => {
+                        search.look(entry.path());
+                    }
+                    Ok((false, _)) => {}
+                    Err(_) => search.is_cut = true,
+                }
+            }
+        }
+        search.found.sort();
+        search
+    }
+
+    fn look(&mut self, path: PathBuf) {
+        match read(&path) {
+            Some(text) if ends_rules(&text) => self.found.push(path),
+            Some(_) => {}
+            None => self.is_cut = true,
+        }
+    }
+}
+
+/// The text of a regular file that is not too large. This does not wait for a pipe.
+fn read(path: &Path) -> Option<String> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(open(path, flags, Mode::empty()).ok()?);
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).ok()?;
+    let is_whole = u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_FILE);
+    is_whole.then(|| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Whether Apache does not apply the rules of the folder above, or may not do so further down:
+/// `RewriteEngine Off`, or `RewriteOptions` that do not pass the rules on.
+fn ends_rules(text: &str) -> bool {
+    // A backslash at the end of a line joins the next one.
+    let text = text.replace("\\\r\n", "").replace("\\\n", "");
+    let (mut is_off, mut has_options, mut passes_on) = (false, false, false);
+    for line in text.lines() {
+        let mut words = line
+            .split_ascii_whitespace()
+            .map(|word| word.trim_matches(['"', '\'']).to_ascii_lowercase());
+        match words.next().as_deref() {
+            Some("rewriteengine") => is_off |= words.next().as_deref() == Some("off"),
+            Some("rewriteoptions") => {
+                has_options = true;
+                for word in words {
+                    is_off |= word == "ignoreinherit";
+                    passes_on |= word == "inheritdownbefore";
+                }
+            }
+            Some(_) | None => {}
+        }
+    }
+    is_off || has_options && !passes_on
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directives_that_end_the_rules_of_the_folder_above() {
+        #[rustfmt::skip]
+        let cases = [
+            ("RewriteEngine Off\n",                                         true),
+            ("  rewriteENGINE\t\"off\"",                                    true),
+            ("Rewrite\\\nEngine \\\r\n  Off\r\n",                           true),
+            ("<IfModule mod_rewrite.c>\nRewriteEngine off\n</IfModule>\n",  true),
+            ("RewriteOptions IgnoreInherit InheritDownBefore\n",            true),
+            ("RewriteOptions AllowNoSlash\n",                               true),
+            ("RewriteEngine On\nRewriteRule ^x$ /y [L]\n",                  false),
+            ("# RewriteEngine Off\n#RewriteOptions IgnoreInherit\n",        false),
+            ("ErrorDocument 404 \"RewriteEngine Off\"\n",                   false),
+            ("",                                                            false),
+            (include_str!("../../../deploy/apache/private.htaccess"),       false),
+            (include_str!("../../../deploy/apache/.htaccess"),              false),
+        ];
+        for (text, want) in cases {
+            assert_eq!(ends_rules(text), want, "{text:?}");
+        }
+    }
+}
