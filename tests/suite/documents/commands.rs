@@ -83,7 +83,7 @@ fn fault_of_signet(words: &[String]) -> Option<String> {
         }
     }
     let options = words.iter().filter(|word| word.starts_with("--"));
-    let mut options = options.map(|word| word.split('=').next().unwrap_or_default());
+    let mut options = options.map(|word| word.split(['=', '>']).next().unwrap_or_default());
     let unknown = options.find(|option| {
         let mut words = text.split(|c: char| c.is_whitespace() || "[]<>,.=".contains(c));
         !words.any(|word| word == *option)
@@ -172,6 +172,50 @@ fn fault(words: &[String]) -> Option<String> {
         name if HARMLESS.contains(&name) || OTHERS.contains(&name) => None,
         name => Some(format!("unknown program {name}")),
     }
+}
+
+/// `(usage, description)` of each command below `words` that has no further commands.
+fn described(words: &[String]) -> Vec<(String, String)> {
+    let text = help(words).expect("a command");
+    if let Some((_, list)) = text.split_once("\nCommands:\n") {
+        let lines = list.lines().take_while(|line| !line.is_empty());
+        let names = lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+        let names = names.filter(|name| !name.is_empty() && *name != "help");
+        let below = names.map(|name| [words, &[name.to_owned()]].concat());
+        return below.flat_map(|words| described(&words)).collect();
+    }
+    let about = text.lines().next().unwrap_or_default().to_owned();
+    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: "));
+    let options = text.lines().filter_map(|line| {
+        let name = line.trim_start().split("  ").next()?;
+        (name.starts_with("--")).then(|| format!("[{name}]"))
+    });
+    let options: Vec<String> = options.collect();
+    let usage = usage.expect("a usage");
+    // A bar would end the cell of the table.
+    let usage = usage
+        .replace("[OPTIONS]", &options.join(" "))
+        .replace('|', " or ");
+    vec![(usage, about)]
+}
+
+/// A change of the commands is a change of the table in deploy/README.md.
+#[test]
+fn readme_lists_every_command() {
+    let readme = include_str!("../../../deploy/README.md");
+    let (_, rest) = readme
+        .split_once("`readme_lists_every_command` -->\n")
+        .expect("the table");
+    let (table, _) = rest.split_once("<!-- /commands -->").expect("its end");
+    let mut wanted = String::from("\n| command | what it does |\n|---|---|\n");
+    for (usage, about) in described(&[]) {
+        wanted += &format!("| `{usage}` | {about} |\n");
+    }
+    wanted += "\n";
+    assert!(
+        table == wanted,
+        "the table in deploy/README.md should be:\n{wanted}"
+    );
 }
 
 fn is_harmless(words: &[String]) -> bool {
