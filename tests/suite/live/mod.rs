@@ -15,6 +15,7 @@ pub(crate) mod apache;
 mod beside;
 mod busybox;
 mod daemon;
+mod doctor;
 mod downloads;
 pub(crate) mod fastcgi;
 mod fastcgi_ends;
