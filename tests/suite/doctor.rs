@@ -287,7 +287,7 @@ fn no_finding_shows_a_secret() {
 type SetUp = fn(&StateDir, Cgi) -> Cgi;
 
 /// What goes wrong when a site is set up, as far as a program that runs can see it: the
-/// cause and the remedies on the page.
+/// cause and the remedies on the page. For what happens before, see [`NOT_STARTED`].
 #[rustfmt::skip]
 const FAULTS: &[(&str, SetUp, &[&str])] = &[
     ("a misspelt setting, and another one", |state, request| {
@@ -298,7 +298,23 @@ const FAULTS: &[(&str, SetUp, &[&str])] = &[
     ("a file of UTF-16", |state, request| {
         state.write("signet.toml", b"\xff\xfeD\0E\0", 0o600);
         request
-    }, &["save the file as UTF-8", "With FTP:"]),
+    }, &["signet.toml, line 1", "save the file as UTF-8", "With FTP:"]),
+    ("a file of Latin-1", |state, request| {
+        state.write("signet.toml", b"DEBUG = false\n# gr\xfc\xdfe\n", 0o600);
+        request
+    }, &["signet.toml, line 2", "save the file as UTF-8", "With FTP:"]),
+    ("values that settings do not have", |state, request| {
+        state.write("signet.toml", "SESSION_TYPE = \"files\"\nPERMANENT_SESSION_LIFETIME = \"31 days\"\n", 0o600);
+        request
+    }, &["signet.toml, line 1, setting SESSION_TYPE", "signet.toml, line 2, setting PERMANENT_SESSION_LIFETIME", "With FTP: Download the file"]),
+    ("a bare word", |state, request| {
+        state.write("signet.toml", "DEBUG = false\nSESSION_TYPE = files\n", 0o600);
+        request
+    }, &["signet.toml, line 2", "With FTP: Download the file"]),
+    ("a folder in the place of the settings", |state, request| {
+        fs::create_dir(state.path().join("signet.toml")).expect("mkdir");
+        request
+    }, &["signet.toml", "With FTP: Download the file"]),
     ("a key that others can read", |state, request| {
         state_mode(state.path(), 0o755);
         state.write("secret_key", KEY, 0o644);
@@ -312,6 +328,8 @@ const FAULTS: &[(&str, SetUp, &[&str])] = &[
         state.write("users", format!("{ADA}bob\n"), 0o600);
         request
     }, &["Users in the file “users”: 2.", "Line 2 of the users file", "With FTP: Download the users file", "signet user check"]),
+    ("a limit of the host", |_, request| request.through(&["/usr/bin/prlimit", "--fsize=2097152"]),
+        &["A file may have 2 MiB", "Ask your host for a higher limit", "ulimit -f"]),
     ("no users", |_, request| request,
         &["anybody can log in by any name", "add_users.txt", "signet user add NAME"]),
     ("a template with a mistake", |state, request| {
@@ -384,6 +402,46 @@ fn each_fault_has_its_cause_and_remedy_on_the_page() {
     }
 }
 
+/// What ends a request before the program runs, or without it: the symptom and a part of the
+/// cause in the table of README.md, and a part of the fault that `probe.cgi` names, or nothing
+/// if the program file is right. (`deploy::probe` runs it beside such files.)
+/// Other faults that the doctor cannot see: files that `.htaccess` hides (`live::beside`), a
+/// program that cannot be overwritten (`deploy::update`), commands of another user
+/// (`cli::users`), the probe itself.
+#[rustfmt::skip]
+const NOT_STARTED: &[(&str, &str, &str, &str)] = &[
+    // name                    the browser shows            cause                     probe.cgi
+    ("no CGI here",            "a download",                "CGI is not enabled",      ""),
+    ("no CGI for a form",      "405",                       "CGI is not enabled",      ""),
+    ("no ExecCGI",             "403",                       "Options ExecCGI",         ""),
+    ("no rewriting",           "403",                       "forbids rewriting",       ""),
+    ("no PATH_INFO",           "404 for `/login` only",     "PATH_INFO",               ""),
+    ("not executable",         "500",                       "not executable",          "no x for its owner"),
+    ("permissions 777",        "500",                       "writable by others",      "may write it"),
+    ("ASCII mode",             "500",                       "ASCII mode",              "ASCII mode"),
+    ("another processor",      "500",                       "another processor",       "another machine"),
+    ("CR LF in a script",      "500 for `probe.cgi` too",   "end in LF",               "CR LF"),
+    ("a forbidden directive",  "500",                       "a line in `.htaccess`",   ""),
+    ("behind nginx",           "502, 503, 504",             "does not start",          "no x for its owner"),
+    ("limits of the host",     "504 or 508 of the web",     "a limit of the host",     ""),
+    ("it runs",                "503, a page of signet",     "the page says what to do", ""),
+];
+
+#[test]
+fn failures_before_the_start_are_in_the_documents() {
+    let readme = include_str!("../../README.md");
+    let probe = include_str!("../../deploy/probe.cgi");
+    for (name, symptom, cause, fault) in NOT_STARTED {
+        let mut rows = readme.lines().filter(|line| line.starts_with("| "));
+        let is_row = |row: &str| match row.split(" | ").collect::<Vec<_>>()[..] {
+            [shown, why] => shown.contains(symptom) && why.contains(cause),
+            _ => false,
+        };
+        assert!(rows.any(is_row), "{name}: no row for {symptom:?}");
+        assert!(probe.contains(fault), "{name}: no {fault:?} in probe.cgi");
+    }
+}
+
 /// Faults of the state folder itself: the file is beside the program.
 #[test]
 fn faults_of_the_state_folder_have_cause_and_remedy_on_the_page() {
@@ -394,10 +452,14 @@ fn faults_of_the_state_folder_have_cause_and_remedy_on_the_page() {
     let open = home.path().with_file_name("open");
     fs::create_dir(&open).expect("mkdir");
     state_mode(&open, 0o777);
+    let sticky = home.path().with_file_name("sticky");
+    fs::create_dir(&sticky).expect("mkdir");
+    state_mode(&sticky, 0o1777);
     let served = home.path().with_file_name("served");
     fs::create_dir(&served).expect("mkdir");
     #[rustfmt::skip]
-    let cases: [(&str, &Path, &[&str]); 4] = [
+    let cases: [(&str, &Path, &[&str]); 5] = [
+        ("sticky", &sticky, &["can be written by other users of this computer (permissions 1777)", "set its permissions to 700", "chmod 700 sticky"]),
         ("writable by others", &open, &["can be written by other users of this computer (permissions 777)", "chmod 700 open"]),
         ("served", &served, &["is where the web server shows files to everybody", "beside public_html", "install -d -m 700"]),
         ("of all users", Path::new("/tmp/signet"), &["is in a folder for temporary files", "install -d -m 700"]),
@@ -421,6 +483,16 @@ fn faults_of_the_state_folder_have_cause_and_remedy_on_the_page() {
     let out = Cgi::get("/doctor").program(&program).run();
     let page = out.response().words();
     for word in ["signet.cgi", "permissions 777", "chmod 755 signet.cgi"] {
+        assert!(page.contains(word), "no {word:?} in: {page}");
+    }
+    // Nor one in such a folder, in which doctor.on opens nothing.
+    state_mode(&program, 0o755);
+    state_mode(home.path(), 0o777);
+    let new = Cgi::get("/doctor").without("SIGNET_SECRET_KEY");
+    let page = new.program(&program).run().response().words();
+    let name = home.path().file_name().expect("a name").to_string_lossy();
+    let command = format!("chmod 755 {name}");
+    for word in ["permissions 777", &command] {
         assert!(page.contains(word), "no {word:?} in: {page}");
     }
 }
@@ -659,19 +731,47 @@ fn a_program_of_another_user_is_named() {
         state_mode(path, 0o755);
     }
     std::os::unix::fs::chown(&program, Some(61_234), None).expect("chown");
-    let out = Cgi::get("/doctor")
-        .program(&program)
-        .through(&[
+    let page = |setting: &str, name: &str| {
+        let request = Cgi::get("/doctor").program(&program).through(&[
             "/usr/bin/setpriv",
             "--reuid",
             "65534",
             "--regid",
             "65534",
             "--clear-groups",
-        ])
-        .var("SIGNET_STATE_DIR", home.path().join("none"))
-        .run();
-    let page = out.response().words();
+        ]);
+        let out = request.var(setting, home.path().join(name)).run();
+        out.response().words()
+    };
+    // Without suEXEC, no folder of the owner will do.
+    for (folder, mode) in [
+        ("own", 0o700),
+        ("read", 0o755),
+        ("open", 0o777),
+        ("sticky", 0o1777),
+    ] {
+        let path = home.path().join(folder);
+        fs::create_dir(&path).expect("mkdir");
+        std::os::unix::fs::chown(&path, Some(61_234), None).expect("chown");
+        state_mode(&path, mode);
+        let page = page("SIGNET_STATE_DIR", folder);
+        for word in [
+            &*format!("“{folder}” "),
+            "(without suEXEC), give the key in .htaccess:",
+            "SetEnv SIGNET_SECRET_KEY",
+            "The risk:",
+            "SetEnv SSL_SIGNET_CONFIG",
+        ] {
+            assert!(page.contains(word), "{folder}: no {word:?} in: {page}");
+        }
+    }
+    home.write("strict.toml", "", 0o600);
+    let strict = page("SIGNET_CONFIG", "strict.toml");
+    let unreadable = "the file cannot be read by the user that the web server runs this program as";
+    for word in ["strict.toml", unreadable, "set its permissions to 644"] {
+        assert!(strict.contains(word), "no {word:?} in: {strict}");
+    }
+    let page = page("SIGNET_STATE_DIR", "none");
     for word in [
         "as nobody, but the program belongs to user 61234",
         "other sites on this host",
