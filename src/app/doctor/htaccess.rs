@@ -36,16 +36,21 @@ impl Search {
     /// Searches the subfolders of `root`. Symbolic links are not followed.
     pub(super) fn below(root: &Path) -> Self {
         let (mut search, began) = (Self::default(), Instant::now());
+        let is_late = || began.elapsed() > MAX_TIME;
         let (mut waiting, mut folders) = (vec![(root.to_owned(), 0)], 0);
         while let Some((folder, depth)) = waiting.pop() {
+            if is_late() || search.found.len() >= MAX_FOUND {
+                search.is_cut = true;
+                break;
+            }
             let Ok(entries) = folder.read_dir() else {
                 search.is_cut = true;
                 continue;
             };
             for entry in entries {
-                if began.elapsed() > MAX_TIME || search.found.len() == MAX_FOUND {
+                if is_late() {
                     search.is_cut = true;
-                    return search;
+                    break;
                 }
                 let entry = entry.and_then(|entry| Ok((entry.file_type()?.is_dir(), entry)));
                 match entry {
