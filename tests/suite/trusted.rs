@@ -15,7 +15,7 @@ use rustix::fs::{XattrFlags, setxattr};
 
 use crate::support::response::Response;
 use crate::support::token::Signer;
-use crate::support::{Cgi, Output, StateDir};
+use crate::support::{Cgi, Output, StateDir, tested_program};
 
 const ROOT: u32 = 0;
 const ALICE: u32 = 61_234;
@@ -50,7 +50,7 @@ impl Host {
         let host = Self { path };
         host.folder("", ROOT, ROOT, 0o755);
         let copied = Command::new("cp")
-            .arg(env!("CARGO_BIN_EXE_signet"))
+            .arg(tested_program())
             .arg(host.program())
             .status();
         assert!(copied.expect("start cp").success());

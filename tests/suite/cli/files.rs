@@ -8,10 +8,10 @@ use std::process::{Command, Stdio};
 
 use signet::config::SETTINGS;
 
-use super::{BINARY, signet, state_dir, subcommands};
+use super::{signet, state_dir, subcommands};
 use crate::support::html::words;
 use crate::support::response::Response;
-use crate::support::{Cgi, StateDir};
+use crate::support::{Cgi, StateDir, tested_program};
 
 fn is_key(text: &str) -> bool {
     text.len() == 64
@@ -38,7 +38,8 @@ fn new_keys_are_written() {
     for umask in ["000", "022", "077"] {
         let path = folder.path().join(umask);
         let script = format!(
-            "umask {umask}; exec '{BINARY}' key new --file '{}'",
+            "umask {umask}; exec '{}' key new --file '{}'",
+            tested_program(),
             path.display()
         );
         let out = Command::new("/bin/sh")

@@ -15,9 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::{StateDir, state_root};
-
-const BINARY: &str = env!("CARGO_BIN_EXE_signet");
+use crate::support::{StateDir, state_root, tested_program};
 
 /// What one command left behind.
 #[derive(Debug)]
@@ -36,7 +34,7 @@ fn signet(args: &[&str], vars: &[(&str, &str)]) -> Run {
 
 #[track_caller]
 fn run(args: &[&OsStr], vars: &[(&str, &str)]) -> Run {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(tested_program());
     command.args(args).env_clear().env("HOME", no_home());
     command.envs(vars.iter().copied());
     run_command(command)
@@ -260,7 +258,7 @@ fn streams_that_end() {
         ("2>/dev/full >&2", 1),
         (">&-", 1),
     ] {
-        let script = format!("'{BINARY}' print toml {redirection}");
+        let script = format!("'{}' print toml {redirection}", tested_program());
         let mut shell = Command::new("/bin/bash");
         shell
             .args(["-c", &format!("set -o pipefail; {script}")])
@@ -282,7 +280,7 @@ fn streams_that_end() {
 fn the_current_folder_is_left_alone() {
     let folder = StateDir::new();
     for args in [&["key", "new"][..], &["print", "toml"], &["--help"]] {
-        let out = Command::new(BINARY)
+        let out = Command::new(tested_program())
             .args(args)
             .env_clear()
             .current_dir(folder.path())

@@ -12,7 +12,7 @@ use super::{Run, run_command, signet};
 use crate::store::place;
 use crate::support::redis::RedisServer;
 use crate::support::response::Response;
-use crate::support::{Cgi, KEY, StateDir, example};
+use crate::support::{Cgi, KEY, StateDir, example, tested_program};
 
 /// A site whose sessions live in this state directory, or in cookies.
 struct Site {
@@ -337,11 +337,7 @@ fn what_cannot_be_opened_in_the_store_is_passed_over() {
     let command = |arguments: &[&str]| {
         // Root without the right to open every file is like any other user.
         let mut command = Command::new("/usr/bin/setpriv");
-        command.args([
-            "--bounding-set=-all",
-            env!("CARGO_BIN_EXE_signet"),
-            "sessions",
-        ]);
+        command.args(["--bounding-set=-all", tested_program(), "sessions"]);
         command.args(arguments).env_clear().envs(site.vars());
         run_command(command)
     };

@@ -7,12 +7,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{BINARY, Run, no_home, run_command};
+use super::{Run, no_home, run_command};
 use crate::live::site::{Site, User};
 use crate::support::application::WITHOUT_SYSTEM_STATE;
 use crate::support::state::Snapshot;
 use crate::support::token::Signer;
-use crate::support::{StateDir, now};
+use crate::support::{StateDir, now, tested_program};
 
 /// The owner of the site, by the name that `/etc/passwd` has on any machine.
 const NOBODY: User = User {
@@ -196,7 +196,7 @@ fn commands_of_another_user_name_the_owner_and_change_nothing() {
             home.site.path().join("home"),
             home.state.join("signet.toml"),
         );
-        let shared = Path::new(BINARY);
+        let shared = Path::new(tested_program());
         #[rustfmt::skip]
         let ways: [(&str, &Path, Vars); 6] = [
             ("its program", &home.program, &[]),
@@ -238,7 +238,7 @@ fn keys_of_another_user_are_neither_read_nor_made() {
             ["key", "check", &key].as_slice(),
             &["key", "new", "--file", &new],
         ] {
-            let run = run_as(user, Path::new(BINARY), arguments, &[]);
+            let run = run_as(user, Path::new(tested_program()), arguments, &[]);
             run.failed(1, &["nobody", "sudo -u nobody"]);
         }
     }
@@ -251,7 +251,7 @@ fn keys_of_another_user_are_neither_read_nor_made() {
     let path = path.display().to_string();
     run_as(
         User { uid: 0, gid: 0 },
-        Path::new(BINARY),
+        Path::new(tested_program()),
         &["key", "check", &path],
         &[],
     )
@@ -269,7 +269,12 @@ fn root_is_asked_for_the_user_of_the_web_server() {
     let cookie = cookie();
     let request = vec!["request", "GET", "/"];
     for arguments in commands(&cookie).into_iter().chain([request]) {
-        let run = run_as(User { uid: 0, gid: 0 }, Path::new(BINARY), &arguments, vars);
+        let run = run_as(
+            User { uid: 0, gid: 0 },
+            Path::new(tested_program()),
+            &arguments,
+            vars,
+        );
         run.failed(
             1,
             &["state folder", "root", "web server", "SIGNET_STATE_DIR"],
@@ -321,7 +326,7 @@ fn settings_in_the_shell_do_not_replace_the_state_folder() {
             }
             let run = run_as(
                 User { uid: 0, gid: 0 },
-                Path::new(BINARY),
+                Path::new(tested_program()),
                 &arguments,
                 &vars,
             );
@@ -384,7 +389,7 @@ fn a_site_that_cannot_be_found_is_not_taken_for_one_with_defaults() {
     let vars: Vars = &[("HOME", home.path())];
     let cookie = cookie();
     let run = |arguments: &[&str]| {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(tested_program());
         command
             .args(arguments)
             .env_clear()
@@ -415,7 +420,8 @@ fn a_site_that_cannot_be_found_is_not_taken_for_one_with_defaults() {
 fn a_script_of_settings_takes_commands() {
     let state = StateDir::new();
     let text = format!(
-        "#!{BINARY}\nSTATE_DIR = \"{}\"\nSESSION_TYPE = \"filesystem\"\n",
+        "#!{}\nSTATE_DIR = \"{}\"\nSESSION_TYPE = \"filesystem\"\n",
+        tested_program(),
         state.path().join("state").display()
     );
     let script = state.write("login.cgi", text, 0o755);

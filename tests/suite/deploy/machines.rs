@@ -1,5 +1,6 @@
 //! `deploy/machines`: a session is at home on each of two machines.
 
+use crate::support::tested_program;
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -35,7 +36,7 @@ impl Machines {
     #[track_caller]
     fn start(mode: &str) -> Self {
         let mut script = without_settings(&mut Command::new(shipped("machines")))
-            .args([mode, env!("CARGO_BIN_EXE_signet")])
+            .args([mode, tested_program()])
             .stderr(Stdio::piped())
             .spawn()
             .expect("run deploy/machines");

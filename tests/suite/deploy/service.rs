@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use super::shipped;
-use crate::support::StateDir;
+use crate::support::{StateDir, tested_program};
 
 /// systemd finds no fault with it, and little that an attacker could do with
 /// the process: `systemd-analyze security` counts what is left open, from 0 to
@@ -18,7 +18,7 @@ fn systemd_takes_the_service() {
     assert_eq!(text.matches(program).count(), 2, "to install, and to start");
     let folder = StateDir::new();
     // It looks whether the program is there.
-    let text = text.replace(program, env!("CARGO_BIN_EXE_signet"));
+    let text = text.replace(program, tested_program());
     let unit = folder.write("signet.service", text, 0o644);
     let socket = fs::read_to_string(shipped("signet.socket")).expect("the socket unit");
     let listens = socket

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
 use crate::support::response::Response;
-use crate::support::{KEY, StateDir};
+use crate::support::{KEY, StateDir, tested_program};
 
 const README: &str = include_str!("../../../deploy/README.md");
 
@@ -18,7 +18,7 @@ fn a_running_program_is_replaced_by_a_rename() {
             .args(["-c", command])
             .current_dir(site.path())
             .env("LC_ALL", "C")
-            .env("PROGRAM", env!("CARGO_BIN_EXE_signet"))
+            .env("PROGRAM", tested_program())
             .output();
         output.expect("run sh")
     };

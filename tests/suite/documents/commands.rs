@@ -9,9 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{documents, root};
-use crate::support::StateDir;
-
-const SIGNET: &str = env!("CARGO_BIN_EXE_signet");
+use crate::support::{StateDir, tested_program};
 
 /// Names that stand for signet in commands.
 const NAMES: [&str; 3] = ["signet", "./signet.cgi", "./login.cgi"];
@@ -53,7 +51,7 @@ fn commands(text: &str) -> Vec<Vec<String>> {
 
 /// What `signet WORDS --help` prints; `None` if there is no such command.
 fn help(words: &[String]) -> Option<String> {
-    let output = Command::new(SIGNET)
+    let output = Command::new(tested_program())
         .args(words)
         .arg("--help")
         .env_clear()
@@ -293,7 +291,7 @@ fn every_block_that_can_be_run_works() {
         for copy in ["bin/signet", "target/signet.cgi", "signet.cgi"] {
             let path = folder.join(copy);
             fs::create_dir_all(path.parent().expect("a folder")).expect("make a folder");
-            fs::copy(SIGNET, path).expect("copy signet");
+            fs::copy(tested_program(), path).expect("copy signet");
         }
         run(
             folder,

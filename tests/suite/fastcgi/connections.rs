@@ -10,9 +10,9 @@ use super::{
     answered, assert_ends_well, assert_pong, assert_serves, exchange, index, index_of, logged_in,
     login, ping,
 };
-use crate::support::StateDir;
 use crate::support::application::{Application, at, program_at, wait_until};
 use crate::support::fastcgi::{Client, request};
+use crate::support::{StateDir, tested_program};
 
 const FORM: &str = "username=ada";
 
@@ -218,7 +218,7 @@ fn connections_leave_descriptors_to_the_pages() {
     let state = StateDir::new();
     state.write("templates/index.html", "my own page", 0o644);
     let mut command = at(Path::new("/usr/bin/prlimit"), &state);
-    command.args(["--nofile=40", env!("CARGO_BIN_EXE_signet")]);
+    command.args(["--nofile=40", tested_program()]);
     let worker = Application::worker(&mut command);
     let first = begun(&worker, b"");
     let open = descriptors(&worker) - 1;

@@ -21,7 +21,6 @@ use super::{
     answered, assert_ends_well, assert_pong, assert_serves, exchange, index_of, logged_in, login,
     ping,
 };
-use crate::support::StateDir;
 use crate::support::application::{
     Address, Application, HANG, activated, at, lives, program_at, wait_until,
 };
@@ -29,6 +28,7 @@ use crate::support::cgi::compiled;
 use crate::support::fastcgi::{Client, request};
 use crate::support::http::free_port;
 use crate::support::output::Ended;
+use crate::support::{StateDir, tested_program};
 
 const FORM: &str = "username=ada";
 
@@ -203,7 +203,7 @@ fn a_daemon_whose_workers_fail_starts_them_once_a_second_until_it_is_to_end() {
 fn a_worker_that_does_not_end_is_killed() {
     let state = StateDir::new();
     let program = state.path().join("signet.cgi");
-    fs::copy(env!("CARGO_BIN_EXE_signet"), &program).expect("a copy");
+    fs::copy(tested_program(), &program).expect("a copy");
     let mut command = at(&program, &state);
     let daemon = Application::daemon(&mut command, &socket(&state), &["--workers", "2"]);
     let path = env!("PATH");
@@ -420,7 +420,7 @@ fn blocked_signals_are_heard_all_the_same() {
     let state = StateDir::new();
     let blocked = || {
         let mut command = at(&compiled("blocked", &[]), &state);
-        command.arg(env!("CARGO_BIN_EXE_signet"));
+        command.arg(tested_program());
         command
     };
     let daemon = Application::daemon(&mut blocked(), &socket(&state), &["--workers", "1"]);
@@ -597,7 +597,7 @@ fn systemd_passes_a_socket() {
     command
         .arg(format!("--listen={}", path.display()))
         .args(passed.map(|name| format!("--setenv={name}")))
-        .args([env!("CARGO_BIN_EXE_signet"), "fastcgi"]);
+        .args([tested_program(), "fastcgi"]);
     let daemon = Application::at_path(&mut command, &path);
     wait_until("it listens", || path.exists());
     assert_serves("the first connection starts the daemon", &daemon);
@@ -631,7 +631,7 @@ fn workers_run_the_file_that_has_replaced_theirs() {
     let file = |name: &str| state.path().join(name);
     let put = |name: &str| {
         let copied = Command::new("cp")
-            .arg(env!("CARGO_BIN_EXE_signet"))
+            .arg(tested_program())
             .arg(file(name))
             .status();
         assert!(copied.expect("start cp").success());
@@ -682,7 +682,7 @@ fn workers_run_the_file_that_has_replaced_theirs() {
 fn a_file_that_fails_is_not_used() {
     let state = StateDir::new();
     let program = state.path().join("signet.cgi");
-    fs::copy(env!("CARGO_BIN_EXE_signet"), &program).expect("a copy");
+    fs::copy(tested_program(), &program).expect("a copy");
     let mut command = at(&program, &state);
     let daemon = Application::daemon(&mut command, &socket(&state), &["--workers", "2"]);
     let replace = |text: &[u8]| {
@@ -697,7 +697,7 @@ fn a_file_that_fails_is_not_used() {
         !daemon.children().iter().any(|pid| before.contains(pid))
     });
     assert_serves("the running program", &daemon);
-    replace(&fs::read(env!("CARGO_BIN_EXE_signet")).expect("the program"));
+    replace(&fs::read(tested_program()).expect("the program"));
     let new = fs::metadata(&program).expect("it is there").ino();
     wait_until("both run the new one", || {
         assert_serves("meanwhile", &daemon);

@@ -18,7 +18,7 @@ use crate::support::application::{Application, at, program_at};
 use crate::support::fastcgi::{Client, request};
 use crate::support::redis::RedisServer;
 use crate::support::token::Signer;
-use crate::support::{StateDir, now};
+use crate::support::{StateDir, now, tested_program};
 
 const FORM: &str = "username=ada";
 
@@ -63,7 +63,7 @@ fn an_ignored_hangup_stays_ignored() {
     let state = StateDir::new();
     let mut command = at(Path::new("/bin/sh"), &state);
     let script = "trap '' HUP; exec \"$0\"";
-    command.args(["-c", script, env!("CARGO_BIN_EXE_signet")]);
+    command.args(["-c", script, tested_program()]);
     let worker = Application::worker(&mut command);
     assert_serves("before", &worker);
     worker.signal(Signal::HUP);
@@ -330,10 +330,7 @@ fn a_worker_ends_when_its_file_is_replaced() {
     let state = StateDir::new();
     let file = |name: &str| state.path().join(name);
     let put = |to: &Path| {
-        let copied = Command::new("cp")
-            .arg(env!("CARGO_BIN_EXE_signet"))
-            .arg(to)
-            .status();
+        let copied = Command::new("cp").arg(tested_program()).arg(to).status();
         assert!(copied.expect("start cp").success());
     };
     put(&file("signet.cgi"));

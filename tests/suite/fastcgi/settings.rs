@@ -9,9 +9,9 @@ use std::process::{Command, Stdio};
 use signet::config::SETTINGS;
 
 use super::{Params, assert_ends_well, exchange, index, login, with};
-use crate::support::StateDir;
 use crate::support::application::{Application, at, program_at};
 use crate::support::fastcgi::request;
+use crate::support::{StateDir, tested_program};
 
 const FORM: &str = "username=ada";
 const KEY: &str = "the-key-of-this-site-5d0c1e9b7a31";
@@ -104,7 +104,7 @@ fn a_peer_chooses_no_other_state_folder() {
     let join = |name: &str| root.path().join(name);
     root.write("first/secret_key", KEY, 0o600);
     fs::create_dir(join("second")).expect("a folder");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_signet"));
+    let mut command = Command::new(tested_program());
     command
         .env_clear()
         .env("STATE_DIRECTORY", join("first"))
@@ -136,7 +136,7 @@ fn a_peer_chooses_no_other_state_folder() {
 fn a_script_of_settings_may_be_the_application() {
     let state = StateDir::new();
     let text = |name: &str| {
-        let program = env!("CARGO_BIN_EXE_signet");
+        let program = tested_program();
         format!("#!{program}\nSESSION_COOKIE_NAME = \"{name}\"\n")
     };
     // Not in the state folder, as the folder of the script counts as served.

@@ -24,7 +24,7 @@ use signet::{ProcessInput, Server, Session};
 
 use crate::support::html::unescape;
 use crate::support::response::{Response, SetCookie};
-use crate::support::{KEY, StateDir, token};
+use crate::support::{KEY, StateDir, tested_program, token};
 
 /// The same sessions by chance every time; another seed makes others.
 const SEED: u64 = 20_240_229;
@@ -159,7 +159,7 @@ fn tagged(session: &Session) -> String {
 /// when it does not verify.
 fn decode(value: &str, setup: Setup) -> Option<String> {
     let state = StateDir::new();
-    let out = Command::new(env!("CARGO_BIN_EXE_signet"))
+    let out = Command::new(tested_program())
         .args(["cookie", "decode", value])
         .env_clear()
         .env("SIGNET_STATE_DIR", state.path())

@@ -11,7 +11,7 @@ use super::{Answer, LIFETIME, Peer};
 use crate::support::jar::Jar;
 use crate::support::response::Response;
 use crate::support::token::Signer;
-use crate::support::{Cgi, StateDir, now};
+use crate::support::{Cgi, StateDir, now, tested_program};
 
 const README: &str = include_str!("../../../deploy/README.md");
 const SHARING: &str = include_str!("../../../deploy/flask_signet.py");
@@ -100,7 +100,7 @@ impl Host {
     /// A command of signet's, typed by its owner.
     #[track_caller]
     fn command(&self, arguments: &[&str]) {
-        let status = Command::new(env!("CARGO_BIN_EXE_signet"))
+        let status = Command::new(tested_program())
             .args(arguments)
             .env_clear()
             .env("SIGNET_STATE_DIR", self.state.path())

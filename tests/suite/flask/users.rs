@@ -4,7 +4,7 @@
 use signet::users::file::UsersFile;
 
 use super::shared::python;
-use crate::support::{Cgi, StateDir};
+use crate::support::{Cgi, StateDir, tested_program};
 use crate::users::file::{ROWS, text};
 use crate::users::{HASH, OTHER};
 
@@ -73,7 +73,7 @@ fn flask_accepts_a_login_of_signet_while_the_password_is_valid() {
         assert!(!words_of_signet(&state, &cookie).contains("ada"), "{what}");
     }
     state.write("users", &file, 0o600);
-    let rotated = std::process::Command::new(env!("CARGO_BIN_EXE_signet"))
+    let rotated = std::process::Command::new(tested_program())
         .args(["key", "rotate"])
         .env_clear()
         .env("SIGNET_STATE_DIR", state.path())

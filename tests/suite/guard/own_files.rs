@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ADA, PASSWORD};
 use crate::support::response::Response;
-use crate::support::{Cgi, StateDir};
+use crate::support::{Cgi, StateDir, tested_program};
 
 /// A site with a user, whose folder `home` contains the state folder.
 struct Home {
@@ -144,7 +144,7 @@ fn own_files_in_a_folder_above_look_like_missing_files() {
     fs::create_dir(home.path("bin")).expect("mkdir");
     fs::create_dir(home.path("sessions")).expect("mkdir");
     let program = home.path("bin/signet");
-    fs::hard_link(env!("CARGO_BIN_EXE_signet"), &program).expect("link the program");
+    fs::hard_link(tested_program(), &program).expect("link the program");
     home.vars
         .push(("SIGNET_CONFIG".into(), home.path("etc/settings.toml")));
     for name in [

@@ -13,7 +13,7 @@ use super::{assert_anonymous, assert_status};
 use crate::support::invariants::{Allowed, COOKIE, NOTHING, assert_holds, checked};
 use crate::support::response::Response;
 use crate::support::token::Signer;
-use crate::support::{Cgi, StateDir, now};
+use crate::support::{Cgi, StateDir, now, tested_program};
 
 const LOGIN: &str = "username=admin";
 
@@ -342,7 +342,7 @@ fn answers_come_whole_through_a_pipe_that_does_not_wait() {
 
     // The command line prints by the same rule.
     let (writer, read) = hasty_pipe();
-    let status = Command::new(env!("CARGO_BIN_EXE_signet"))
+    let status = Command::new(tested_program())
         .args(["request", "GET", "/"])
         .env_clear()
         .env("SIGNET_STATE_DIR", state.path())

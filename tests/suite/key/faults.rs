@@ -7,11 +7,11 @@ use std::thread;
 
 use super::birth::{index_at, key_in};
 use super::{EVERYTHING, assert_signed, login_at};
-use crate::support::StateDir;
 use crate::support::invariants::assert_holds;
 use crate::support::response::Response;
 use crate::support::strace::{self, Call, injected};
 use crate::support::token::Signer;
+use crate::support::{StateDir, tested_program};
 
 /// Every system call of a request that makes the key, in order.
 #[track_caller]
@@ -253,7 +253,7 @@ fn the_key_is_rotated_without_locks() {
             "-e",
             "inject=flock:error=ENOLCK",
         ])
-        .arg(env!("CARGO_BIN_EXE_signet"))
+        .arg(tested_program())
         .args(["key", "rotate"])
         .env_clear()
         .env("SIGNET_STATE_DIR", state.path())

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use super::{assert_signed, login_at};
 use crate::support::token::Signer;
-use crate::support::{Cgi, StateDir, now};
+use crate::support::{Cgi, StateDir, now, tested_program};
 
 const LIFETIME: u64 = 2_678_400;
 
 fn signet(state: &StateDir, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_signet"))
+    Command::new(tested_program())
         .args(arguments)
         .env_clear()
         .env("SIGNET_STATE_DIR", state.path())
@@ -180,7 +180,7 @@ fn what_cannot_be_rotated_stays_as_it_is() {
 
     logged_in(&state);
     let before = key(&state);
-    let output = Command::new(env!("CARGO_BIN_EXE_signet"))
+    let output = Command::new(tested_program())
         .args(["key", "rotate"])
         .env_clear()
         .env("SIGNET_STATE_DIR", state.path())
@@ -296,7 +296,7 @@ fn a_key_file_that_cannot_be_written_whole_is_not_there() {
     let path = state.path().join("new_key");
     let script = format!(
         "ulimit -f 0; exec '{}' key new --file '{}'",
-        env!("CARGO_BIN_EXE_signet"),
+        tested_program(),
         path.display()
     );
     let output = Command::new("/bin/sh")

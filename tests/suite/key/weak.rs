@@ -11,7 +11,7 @@ use super::{GOOD, assert_absent, assert_refused, assert_signed, login, login_at}
 use crate::hostile::cookies::user;
 use crate::support::invariants::{NOTHING, assert_holds};
 use crate::support::token::Signer;
-use crate::support::{Cgi, StateDir, now};
+use crate::support::{Cgi, StateDir, now, tested_program};
 
 const ALICE: &str = r#"{"username":"alice"}"#;
 
@@ -103,7 +103,7 @@ fn examples() -> BTreeSet<String> {
             }
         }
     }
-    let toml = Command::new(env!("CARGO_BIN_EXE_signet"))
+    let toml = Command::new(tested_program())
         .args(["print", "toml"])
         .env_clear()
         .output()

@@ -1,6 +1,7 @@
 //! The server configurations that `signet print` writes for a program of another
 //! name, below a path: each is used as its first lines say.
 
+use crate::support::tested_program;
 use std::process::Command;
 
 use super::apache::server_user;
@@ -16,7 +17,7 @@ const BASE: &str = "/guest.book/v1";
 
 /// What `signet print` writes for `guestbook.cgi` there.
 fn printed(name: &str) -> String {
-    let out = Command::new(env!("CARGO_BIN_EXE_signet"))
+    let out = Command::new(tested_program())
         .args(["print", name, "--program", "guestbook.cgi", "--mount", BASE])
         .output()
         .expect("run signet");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::{getegid, geteuid};
 
-use crate::support::state_root;
+use crate::support::{state_root, tested_program};
 
 /// A user as the file system knows one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -124,7 +124,7 @@ impl Site {
     /// Not by this process: what another test starts meanwhile would hold the
     /// file open for writing for a moment, and nobody could run it (ETXTBSY).
     pub(crate) fn program(&self, name: &str, owner: User) -> PathBuf {
-        self.copy(Path::new(env!("CARGO_BIN_EXE_signet")), name, owner)
+        self.copy(Path::new(tested_program()), name, owner)
     }
 
     /// [`Site::program`] for another program than signet.

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::login;
 use crate::live::site::{Site, User, set_mode};
 use crate::support::invariants::{NOTHING, assert_holds};
-use crate::support::{Cgi, StateDir};
+use crate::support::{Cgi, StateDir, tested_program};
 
 type Words = &'static [&'static str];
 
@@ -456,7 +456,7 @@ fn the_page_says_only_what_helps() {
 fn an_unread_signet_toml_beside_the_program_is_logged() {
     let place = StateDir::new();
     let program = place.path().join("signet.cgi");
-    fs::hard_link(env!("CARGO_BIN_EXE_signet"), &program).expect("link");
+    fs::hard_link(tested_program(), &program).expect("link");
     place.write("signet.toml", "DEBUG = true\n", 0o644);
     let weak = || login().program(&program).var("SIGNET_SECRET_KEY", "short");
     let (page, log) = refused("beside", weak());

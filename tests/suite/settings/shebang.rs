@@ -10,12 +10,11 @@ use std::path::{Path, PathBuf};
 
 use super::{cookie_name, login, site};
 use crate::support::invariants::{NOTHING, assert_holds};
-use crate::support::{Cgi, StateDir};
-
-const BINARY: &str = env!("CARGO_BIN_EXE_signet");
+use crate::support::{Cgi, StateDir, tested_program};
 
 fn script(folder: &StateDir, name: &str, mode: u32) -> PathBuf {
-    let text = format!("#!{BINARY}\nSESSION_COOKIE_NAME = \"by_script\"\n");
+    let program = tested_program();
+    let text = format!("#!{program}\nSESSION_COOKIE_NAME = \"by_script\"\n");
     folder.write(name, text, mode)
 }
 
@@ -89,7 +88,7 @@ fn arguments_that_are_no_configuration() {
     );
     let others = script(&folder, "others.cgi", 0o757);
     let missing = folder.path().join("missing.cgi");
-    let binary = PathBuf::from(BINARY);
+    let binary = PathBuf::from(tested_program());
     let directory = folder.path().to_owned();
     #[rustfmt::skip]
     let cases: [(&str, Cgi); 13] = [
@@ -153,7 +152,7 @@ fn scripts_are_checked_like_any_configuration() {
             "login.cgi",
         ),
     ] {
-        let path = folder.write("login.cgi", format!("#!{BINARY}\n{text}"), mode);
+        let path = folder.write("login.cgi", format!("#!{}\n{text}", tested_program()), mode);
         let out = keyless(&path, &state).run();
         let response = assert_holds(text, &out, NOTHING);
         assert_eq!(response.status, 503, "{text}: {out}");
@@ -161,7 +160,10 @@ fn scripts_are_checked_like_any_configuration() {
     }
     let path = folder.write(
         "login.cgi",
-        format!("#!{BINARY}\nSECRET_KEY = \"a-good-key-of-the-site-91c04f7be2\"\n"),
+        format!(
+            "#!{}\nSECRET_KEY = \"a-good-key-of-the-site-91c04f7be2\"\n",
+            tested_program()
+        ),
         0o700,
     );
     let out = keyless(&path, &state).run();

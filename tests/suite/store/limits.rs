@@ -16,7 +16,7 @@ use super::contract::record;
 use crate::support::invariants::{Allowed, NOTHING, assert_holds};
 use crate::support::response::Response;
 use crate::support::token::{Signer, encode};
-use crate::support::{Cgi, Output, StateDir, now};
+use crate::support::{Cgi, Output, StateDir, now, tested_program};
 
 const EVERYTHING: Allowed = Allowed {
     cookie: true,
@@ -185,7 +185,7 @@ fn no_lock_is_waited_for_without_end() {
     let (ada, stored, state) = (&ada, &stored, &state);
     thread::scope(|scope| {
         let rotate = scope.spawn(move || {
-            let output = Command::new(env!("CARGO_BIN_EXE_signet"))
+            let output = Command::new(tested_program())
                 .args(["key", "rotate"])
                 .env_clear()
                 .env("SIGNET_STATE_DIR", state.path())

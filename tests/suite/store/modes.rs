@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::limits::{chmod, cookie_of};
 use crate::support::invariants::{Allowed, assert_holds};
 use crate::support::strace::injected;
-use crate::support::{Cgi, Output, StateDir};
+use crate::support::{Cgi, Output, StateDir, tested_program};
 
 const EVERYTHING: Allowed = Allowed {
     cookie: true,
@@ -186,7 +186,7 @@ fn a_command_that_looks_at_the_key_corrects_nothing() {
     for name in ["secret_key", "retired_keys"] {
         let path = state.path().join(name);
         chmod(&path, 0o644);
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_signet"))
+        let output = std::process::Command::new(tested_program())
             .args(["key", "check"])
             .env_clear()
             .env("SIGNET_STATE_DIR", state.path())

@@ -1,6 +1,7 @@
 //! The program as a FastCGI application: started as a web server starts it,
 //! with a listening socket for standard input, or as a daemon.
 
+use super::tested_program;
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -92,7 +93,7 @@ pub(crate) fn at(program: &Path, state: &StateDir) -> Command {
 
 /// The program [`at`] this state directory.
 pub(crate) fn program_at(state: &StateDir) -> Command {
-    at(Path::new(env!("CARGO_BIN_EXE_signet")), state)
+    at(Path::new(tested_program()), state)
 }
 
 /// The command `signet fastcgi`, to which `socket` is passed as systemd does it:
@@ -102,7 +103,7 @@ pub(crate) fn activated(state: &StateDir, socket: &OwnedFd, more: &[&str]) -> Co
                   exec \"$0\" fastcgi \"$@\" 3<&0 </dev/null";
     let mut command = at(Path::new("/bin/sh"), state);
     command
-        .args(["-c", script, env!("CARGO_BIN_EXE_signet")])
+        .args(["-c", script, tested_program()])
         .args(more)
         .stdin(socket.try_clone().expect("a descriptor more"));
     command

@@ -3,6 +3,7 @@
 //! are run so (see [`FASTCGI_ROWS`]), by FastCGI: what holds for an answer
 //! holds for it by either way.
 
+use super::tested_program;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -87,7 +88,7 @@ impl Cgi {
             args: Vec::new(),
             wrapper: Vec::new(),
             address_space: None,
-            program: env!("CARGO_BIN_EXE_signet").into(),
+            program: tested_program().into(),
             body: Vec::new(),
             hold_stdin: false,
             patience: HANG,

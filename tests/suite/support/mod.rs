@@ -19,7 +19,7 @@ pub(crate) mod token;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Once;
+use std::sync::{LazyLock, Once};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) use cgi::Cgi;
@@ -35,6 +35,16 @@ pub(crate) fn now() -> u64 {
         .duration_since(UNIX_EPOCH)
         .expect("a clock after 1970")
         .as_secs()
+}
+
+/// The path of the program: that which `TESTED_PROGRAM` names, or that which `cargo test`
+/// has built. `tests/run` names the static one, which starts in a tenth of the time.
+pub(crate) fn tested_program() -> &'static str {
+    static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+        let named = env::var("TESTED_PROGRAM");
+        named.unwrap_or_else(|_| env!("CARGO_BIN_EXE_signet").to_owned())
+    });
+    &PROGRAM
 }
 
 /// The example program of that name. `cargo test` builds them beside the

@@ -8,7 +8,7 @@ use std::thread;
 use rustix::process::geteuid;
 
 use super::{BCRYPT, HASH, OTHER, done, failed, htpasswd_accepts, signet};
-use crate::support::StateDir;
+use crate::support::{StateDir, tested_program};
 
 fn users(state: &StateDir) -> String {
     fs::read_to_string(state.path().join("users")).expect("a users file")
@@ -138,7 +138,7 @@ fn a_password_that_cannot_be_one_is_refused() {
     assert_eq!(users(&state), format!("ada.lovelace:{HASH}\n"));
     // Without a terminal.
     let output = Command::new("setsid")
-        .args(["--wait", env!("CARGO_BIN_EXE_signet"), "user", "add", "ada"])
+        .args(["--wait", tested_program(), "user", "add", "ada"])
         .env_clear()
         .env("SIGNET_STATE_DIR", state.path())
         .stdin(Stdio::null())
@@ -189,7 +189,7 @@ fn a_password_is_typed_twice_and_not_shown() {
         sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n";
     let run = |command: &str, typed: &[&str]| {
         Command::new("python3")
-            .args(["-c", script, env!("CARGO_BIN_EXE_signet"), command])
+            .args(["-c", script, tested_program(), command])
             .args(typed)
             .env("SIGNET_STATE_DIR", state.path())
             .output()

@@ -21,7 +21,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::StateDir;
+use crate::support::{StateDir, tested_program};
 
 /// The hash of the password `pw`: `openssl passwd -apr1 -salt abcdefgh pw`.
 pub(crate) const HASH: &str = "$apr1$abcdefgh$5VEbMkemELfbhC5ck.U.z1";
@@ -34,7 +34,7 @@ const BCRYPT: &str = "$2y$12$d88HPKdNTWsn20YdiwSo5enBBWvOeegrbhji6QAl6SuZKXCGmHg
 
 /// Runs `signet` with a state folder and with `typed` on standard input.
 pub(crate) fn signet(state: &StateDir, arguments: &[&str], typed: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_signet"))
+    let mut child = Command::new(tested_program())
         .args(arguments)
         .env_clear()
         .env("SIGNET_STATE_DIR", state.path())

@@ -9,7 +9,7 @@ use rustix::fs::{CWD, FileType, Mode, XattrFlags, mknodat, setxattr};
 
 use super::{HASH, OTHER, done, failed, signet};
 use crate::live::site::{Site, User};
-use crate::support::StateDir;
+use crate::support::{StateDir, tested_program};
 
 pub(super) const ALICE: User = User {
     uid: 61_234,
@@ -22,7 +22,7 @@ pub(super) const MALLORY: User = User {
 pub(super) const ROOT: User = User { uid: 0, gid: 0 };
 
 fn named(state: &StateDir, users: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_signet"))
+    Command::new(tested_program())
         .args(arguments)
         .env_clear()
         .env("SIGNET_STATE_DIR", state.path())
