@@ -56,7 +56,6 @@ def served(folder):
 
 
 def axe(driver):
-    driver.execute_script(AXE.read_text())
     return driver.execute_async_script(RUN_AXE, TAGS)
 
 
@@ -92,6 +91,8 @@ def main():
     options = parser.parse_args()
     pages, faults = sorted(options.folder.glob("*/*.html")), []
     with served(options.folder) as url, chromium() as driver:
+        axe_core = {"source": AXE.read_text()}
+        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", axe_core)
         for page in pages:
             walk = Walk(driver, url, language=page.parent.name)
             is_english = walk.language == "en"

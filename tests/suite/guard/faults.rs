@@ -152,28 +152,8 @@ fn a_file_that_is_truncated_ends_the_connection_early() {
     assert_eq!(log, line);
 }
 
-/// In KiB.
-const MOST_MEMORY: u64 = 7 * 1024;
-
 /// What a gigabyte may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-#[test]
-#[ignore = "takes a minute on a busy machine: run tests/run"]
-fn a_gigabyte_needs_little_memory() {
-    let shown = Shown::new();
-    let sparse = File::create(&shown.file).expect("make the file");
-    sparse.set_len(1 << 30).expect("make it long");
-    let peak = compiled("peak", &[]);
-    let cgi = Cgi::get("/a.bin")
-        .program(&shown.program)
-        .state(&shown.state)
-        .patience(PATIENCE)
-        .through(&[peak.to_str().expect("UTF-8")]);
-    let (peak, sent) = peak_of(cgi);
-    assert!(sent > 1 << 30, "{sent} bytes");
-    assert!(peak < MOST_MEMORY, "{peak} KiB");
-}
 
 /// Runs the program through `peak`. Returns what that prints, and the number of bytes that
 /// are sent.

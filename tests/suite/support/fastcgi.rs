@@ -149,11 +149,12 @@ fn take(bytes: &mut Vec<u8>) -> Option<Record> {
     if bytes.len() < end {
         return None;
     }
-    let record: Vec<u8> = bytes.drain(..end).collect();
+    let content = bytes[8..8 + length].to_vec();
+    bytes.drain(..end);
     Some(Record {
         kind,
         id: u16::from_be_bytes([id1, id0]),
-        content: record[8..8 + length].to_vec(),
+        content,
     })
 }
 

@@ -34,9 +34,13 @@ fn a_decoy_takes_the_instructions_of_a_wrong_password() {
         }
         // SHA-crypt repeats a step as often as the first byte of a digest says: of one
         // password that can be more than a hundredth of the work.
-        let passwords = ["a wrong password", "another one", "pass phrase 3"];
+        let several = ["a wrong password", "another one", "pass phrase 3"];
+        let passwords = match text.starts_with("$5$") || text.starts_with("$6$") {
+            true => &several[..],
+            false => &several[..1],
+        };
         let [verify, decoy] = ["verify", "decoy"].map(|how| {
-            let instructions = passwords.map(|password| {
+            let instructions = passwords.iter().map(|password| {
                 let out = password_hash(&valgrind, &[how, text], password.as_bytes());
                 assert_eq!(out.stdout, b"false\n", "{name}: {out:?}");
                 let log = String::from_utf8_lossy(&out.stderr);
@@ -44,7 +48,7 @@ fn a_decoy_takes_the_instructions_of_a_wrong_password() {
                 let (_, collected) = collected.unwrap_or_else(|| panic!("callgrind: {log}"));
                 collected.trim().parse::<u64>().expect("a number")
             });
-            instructions.iter().sum::<u64>()
+            instructions.sum::<u64>()
         });
         let difference = verify.abs_diff(decoy);
         assert!(
