@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::http::{Server, free_port};
-use crate::support::{StateDir, tested_program};
+use crate::support::{StateDir, copy_program, tested_program};
 
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/venv/bin/python");
 const WALK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser_walk.py");
@@ -28,7 +28,7 @@ fn walk(script: &str) {
     let site = state.path().parent().expect("a folder around it");
     let programs = site.join("cgi-bin");
     fs::create_dir(&programs).expect("make cgi-bin");
-    fs::copy(tested_program(), programs.join("signet.cgi")).expect("install signet");
+    copy_program(tested_program(), programs.join("signet.cgi"));
     fs::create_dir(site.join("htdocs")).expect("make htdocs");
     let icon = STANDARD.decode(ICON).expect("base64");
     fs::write(site.join("htdocs/favicon.ico"), icon).expect("write the icon");

@@ -10,7 +10,7 @@ use signet::testing::Client;
 
 use crate::fastcgi;
 use crate::support::application::{Application, program_at};
-use crate::support::{Cgi, KEY, StateDir, state_root, tested_program};
+use crate::support::{Cgi, KEY, StateDir, copy_program, state_root, tested_program};
 
 const PASSWORD: &str = "correct horse";
 
@@ -447,7 +447,7 @@ fn failures_before_the_start_are_in_the_documents() {
 fn faults_of_the_state_folder_have_cause_and_remedy_on_the_page() {
     let home = StateDir::new();
     let program = home.path().join("signet.cgi");
-    fs::copy(tested_program(), &program).expect("copy the program");
+    copy_program(tested_program(), &program);
     home.write("doctor.on", "", 0o600);
     let open = home.path().with_file_name("open");
     fs::create_dir(&open).expect("mkdir");
@@ -725,7 +725,7 @@ fn subfolders_that_a_htaccess_opens_are_named() {
 fn a_program_of_another_user_is_named() {
     let home = StateDir::new();
     let program = home.path().join("signet.cgi");
-    fs::copy(tested_program(), &program).expect("copy the program");
+    copy_program(tested_program(), &program);
     home.write("doctor.on", "", 0o644);
     for path in [home.path().parent().expect("its folder"), home.path()] {
         state_mode(path, 0o755);

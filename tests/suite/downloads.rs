@@ -15,7 +15,7 @@ use crate::support::cgi::compiled;
 use crate::support::fastcgi::{Client, END_REQUEST, STDOUT, request};
 use crate::support::output::{Ended, Output};
 use crate::support::response::Response;
-use crate::support::{Cgi, StateDir, example};
+use crate::support::{Cgi, StateDir, copy_program, example};
 
 /// The most that an unoptimized process may have in memory, in KiB.
 const MOST_MEMORY: u64 = 7 * 1024;
@@ -211,7 +211,7 @@ fn a_worker_whose_file_is_replaced_completes_a_download() {
     let worker = download.worker();
     let mut client = asked(&worker);
     let new = download.state.path().join("new");
-    fs::copy(example("download"), &new).expect("copy the program");
+    copy_program(example("download"), &new);
     fs::rename(new, &download.program).expect("replace the program");
     let (mut length, mut is_complete) = (0, false);
     while let Some(record) = client.next() {

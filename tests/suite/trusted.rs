@@ -8,14 +8,14 @@
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{self, Command};
+use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{XattrFlags, setxattr};
 
 use crate::support::response::Response;
 use crate::support::token::Signer;
-use crate::support::{Cgi, Output, StateDir, tested_program};
+use crate::support::{Cgi, Output, StateDir, copy_program, tested_program};
 
 const ROOT: u32 = 0;
 const ALICE: u32 = 61_234;
@@ -49,11 +49,7 @@ impl Host {
         let _ = fs::remove_dir_all(&path);
         let host = Self { path };
         host.folder("", ROOT, ROOT, 0o755);
-        let copied = Command::new("cp")
-            .arg(tested_program())
-            .arg(host.program())
-            .status();
-        assert!(copied.expect("start cp").success());
+        copy_program(tested_program(), host.program());
         host
     }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{documents, root};
-use crate::support::{StateDir, tested_program};
+use crate::support::{StateDir, copy_program, tested_program};
 
 /// Names that stand for signet in commands.
 const NAMES: [&str; 3] = ["signet", "./signet.cgi", "./login.cgi"];
@@ -291,7 +291,7 @@ fn every_block_that_can_be_run_works() {
         for copy in ["bin/signet", "target/signet.cgi", "signet.cgi"] {
             let path = folder.join(copy);
             fs::create_dir_all(path.parent().expect("a folder")).expect("make a folder");
-            fs::copy(tested_program(), path).expect("copy signet");
+            copy_program(tested_program(), path);
         }
         run(
             folder,

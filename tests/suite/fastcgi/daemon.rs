@@ -6,7 +6,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,7 +27,7 @@ use crate::support::cgi::compiled;
 use crate::support::fastcgi::{Client, request};
 use crate::support::http::free_port;
 use crate::support::output::Ended;
-use crate::support::{StateDir, tested_program};
+use crate::support::{StateDir, copy_program, tested_program};
 
 const FORM: &str = "username=ada";
 
@@ -203,7 +202,7 @@ fn a_daemon_whose_workers_fail_starts_them_once_a_second_until_it_is_to_end() {
 fn a_worker_that_does_not_end_is_killed() {
     let state = StateDir::new();
     let program = state.path().join("signet.cgi");
-    fs::copy(tested_program(), &program).expect("a copy");
+    copy_program(tested_program(), &program);
     let mut command = at(&program, &state);
     let daemon = Application::daemon(&mut command, &socket(&state), &["--workers", "2"]);
     let path = env!("PATH");
@@ -630,11 +629,7 @@ fn workers_run_the_file_that_has_replaced_theirs() {
     let state = StateDir::new();
     let file = |name: &str| state.path().join(name);
     let put = |name: &str| {
-        let copied = Command::new("cp")
-            .arg(tested_program())
-            .arg(file(name))
-            .status();
-        assert!(copied.expect("start cp").success());
+        copy_program(tested_program(), file(name));
         fs::metadata(file(name)).expect("it is there").ino()
     };
     put("signet.cgi");
@@ -682,7 +677,7 @@ fn workers_run_the_file_that_has_replaced_theirs() {
 fn a_file_that_fails_is_not_used() {
     let state = StateDir::new();
     let program = state.path().join("signet.cgi");
-    fs::copy(tested_program(), &program).expect("a copy");
+    copy_program(tested_program(), &program);
     let mut command = at(&program, &state);
     let daemon = Application::daemon(&mut command, &socket(&state), &["--workers", "2"]);
     let replace = |text: &[u8]| {

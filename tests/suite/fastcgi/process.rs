@@ -18,7 +18,7 @@ use crate::support::application::{Application, at, program_at};
 use crate::support::fastcgi::{Client, request};
 use crate::support::redis::RedisServer;
 use crate::support::token::Signer;
-use crate::support::{StateDir, now, tested_program};
+use crate::support::{StateDir, copy_program, now, tested_program};
 
 const FORM: &str = "username=ada";
 
@@ -329,10 +329,7 @@ fn a_connection_to_redis_is_kept_while_it_is_good() {
 fn a_worker_ends_when_its_file_is_replaced() {
     let state = StateDir::new();
     let file = |name: &str| state.path().join(name);
-    let put = |to: &Path| {
-        let copied = Command::new("cp").arg(tested_program()).arg(to).status();
-        assert!(copied.expect("start cp").success());
-    };
+    let put = |to: &Path| copy_program(tested_program(), to);
     put(&file("signet.cgi"));
     let worker = Application::worker(&mut at(&file("signet.cgi"), &state));
     let whole = request(1, true, &login(FORM), FORM.as_bytes());

@@ -4,12 +4,12 @@
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{self, Command};
+use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::{getegid, geteuid};
 
-use crate::support::{state_root, tested_program};
+use crate::support::{copy_program, state_root, tested_program};
 
 /// A user as the file system knows one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -120,9 +120,6 @@ impl Site {
     }
 
     /// Installs the program as a person would who uploads it.
-    ///
-    /// Not by this process: what another test starts meanwhile would hold the
-    /// file open for writing for a moment, and nobody could run it (ETXTBSY).
     pub(crate) fn program(&self, name: &str, owner: User) -> PathBuf {
         self.copy(Path::new(tested_program()), name, owner)
     }
@@ -130,8 +127,7 @@ impl Site {
     /// [`Site::program`] for another program than signet.
     pub(crate) fn copy(&self, program: &Path, name: &str, owner: User) -> PathBuf {
         let path = self.path.join(name);
-        let copied = Command::new("cp").arg(program).arg(&path).status();
-        assert!(copied.expect("start cp").success(), "{}", path.display());
+        copy_program(program, &path);
         give(&path, owner, 0o755);
         path
     }

@@ -4,13 +4,12 @@
 //! A server also turns `?/tmp/evil.toml` into argv[1]. So it counts only if it
 //! is the very file that the server says it started, and nobody else's.
 
-use std::fs;
 use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 
 use super::{cookie_name, login, site};
 use crate::support::invariants::{NOTHING, assert_holds};
-use crate::support::{Cgi, StateDir, tested_program};
+use crate::support::{Cgi, StateDir, copy_program, tested_program};
 
 fn script(folder: &StateDir, name: &str, mode: u32) -> PathBuf {
     let program = tested_program();
@@ -111,7 +110,7 @@ fn arguments_that_are_no_configuration() {
     }
     // A copy has the same bytes, a symlink the same name; neither is the file.
     let copy = folder.path().join("copy.cgi");
-    fs::copy(&good, &copy).expect("copy");
+    copy_program(&good, &copy);
     assert_eq!(cookie_name("a copy", started(&[&copy], &good)), "session");
     let link = folder.path().join("link.cgi");
     symlink(&other, &link).expect("symlink");

@@ -47,6 +47,15 @@ pub(crate) fn tested_program() -> &'static str {
     &PROGRAM
 }
 
+/// Copies a program, as another process: what another test starts meanwhile would hold the
+/// copy open for writing for a moment, and nobody could run it (ETXTBSY).
+#[track_caller]
+pub(crate) fn copy_program(program: impl AsRef<Path>, to: impl AsRef<Path>) {
+    let (program, to) = (program.as_ref(), to.as_ref());
+    let copied = Command::new("cp").arg(program).arg(to).status();
+    assert!(copied.expect("start cp").success(), "{}", to.display());
+}
+
 /// The example program of that name. `cargo test` builds them beside the
 /// program, unless it is told to run one test alone; `tests/run` has built them
 /// and says so, as the user whom it runs the tests by may have no cargo.

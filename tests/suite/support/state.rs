@@ -11,6 +11,8 @@ use std::{env, io, process};
 use sha2::{Digest, Sha256};
 use signet::config::SERVED_NAMES;
 
+use super::copy_program;
+
 /// A private place below which the program accepts a key: not in /tmp, in no
 /// folder that others may write, in none that a web server would serve.
 ///
@@ -125,6 +127,13 @@ impl StateDir {
             .create(folder)
             .expect("make a folder");
         fs::write(&path, text).expect("write a file");
+        if mode & 0o111 != 0 {
+            // Tests start it.
+            let written = path.with_extension("written");
+            fs::rename(&path, &written).expect("rename a file");
+            copy_program(&written, &path);
+            fs::remove_file(written).expect("remove a file");
+        }
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set a mode");
         path
     }
