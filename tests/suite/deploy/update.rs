@@ -46,8 +46,9 @@ fn a_running_program_is_replaced_by_a_rename() {
     let said = String::from_utf8_lossy(&over.stderr);
     assert!(said.contains("Text file busy"), "{over:?}");
     let (_, section) = README.split_once("\n## Update\n").expect("a section");
-    let (_, command) = section.split_once("```sh\n").expect("a command");
+    let (_, command) = section.split_once("```sh manual\n").expect("a command");
     let (command, _) = command.split_once("```").expect("its end");
+    let command = &*command.replace("/srv/site/cgi-bin/", "");
     let before = fs::metadata(site.path().join("signet.cgi")).expect("the program");
     let replaced = shell(command);
     assert!(replaced.status.success(), "{command}: {replaced:?}");

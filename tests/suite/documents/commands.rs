@@ -15,16 +15,17 @@ use crate::support::{StateDir, copy_program, tested_program};
 const NAMES: [&str; 3] = ["signet", "./signet.cgi", "./login.cgi"];
 
 /// Programs of others that can be run anywhere.
-const HARMLESS: [&str; 6] = ["chmod", "cp", "export", "mkdir", "mv", "tar"];
+const HARMLESS: [&str; 7] = ["chmod", "cp", "export", "mkdir", "mv", "tar", "umask"];
 
 /// Programs of others that need root, a server or a network.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "a2enmod",
     "a2ensite",
     "apt-get",
     "cargo",
     "install",
     "lighttpd",
+    "rm",
     "systemctl",
     "useradd",
 ];
@@ -34,7 +35,7 @@ fn commands(text: &str) -> Vec<Vec<String>> {
     let text = text
         .replace("\\\n", " ")
         .replace("$(", "\n")
-        .replace(')', "\n");
+        .replace(['(', ')'], "\n");
     let lines = text.lines().map(|line| line.split(" #").next());
     let lines = lines.map(|line| line.unwrap_or_default());
     let lines = lines.filter(|line| !line.starts_with('#'));
@@ -137,7 +138,11 @@ fn fault_of_cargo(words: &[String]) -> Option<String> {
     let (Some(command), rest) = (words.first(), words.iter().position(|word| word == "--")) else {
         return Some("no command".to_owned());
     };
-    if !["build", "clippy", "doc", "fmt", "package", "run", "test"].contains(&&**command) {
+    if ![
+        "build", "clippy", "doc", "fmt", "new", "package", "run", "test",
+    ]
+    .contains(&&**command)
+    {
         return Some(format!("no command {command}"));
     }
     if let Some(example) = after("--example") {
@@ -352,9 +357,11 @@ fn commands_that_do_not_exist_are_found() {
         ("signet sessions revoke --user=ada", true),
         ("cargo run -q -- key new", true),
         ("deploy/serve 8081 && cp a b > c", true),
+        ("(umask 077; signet key new)", true),
         ("signet keys new", false),
         ("signet key renew", false),
         ("X=$(signet key renew) signet key new", false),
+        ("(umask 077; signet key renew)", false),
         ("signet key new \\\n  --to x", false),
         ("signet sessions revoke --us ada", false),
         ("cargo run -q -- key renew", false),
