@@ -202,11 +202,11 @@ fn checkout() -> &'static Path {
 /// as the checkout.
 fn package(name: &str) -> StateDir {
     let package = StateDir::new();
-    let manifest = between("README.md", "```toml\n", "```");
+    let manifest = between("README.md", "[dependencies]\n", "```");
     let manifest = manifest.replace("\"../signet\"", &format!("{:?}", checkout()));
     let dev = between("Cargo.toml", "[profile.dev]", "\n[");
     let manifest = format!(
-        "[package]\nname = {name:?}\nedition = \"2024\"\n\n{manifest}\n\
+        "[package]\nname = {name:?}\nedition = \"2024\"\n\n[dependencies]\n{manifest}\n\
          [profile.dev]{dev}\n[workspace]\n"
     );
     package.write("Cargo.toml", manifest, 0o644);
