@@ -4,10 +4,11 @@
 owner_texts! {
     // What to do about a failure.
     make_users = "The owner of this site can upload a file add_users.txt to the state folder, with a line NAME:PASSWORD for each user, wait 10 seconds, and open the login page.";
+    no_users = "The users file has no users";
     cookie_elsewhere = "The setting SESSION_COOKIE_PATH does not cover the address of this page, so that no login would last. Remove the setting, or set SESSION_COOKIE_PATH = \"/\".";
     set_application_root = "The administrator can set APPLICATION_ROOT to the path of the login, for example APPLICATION_ROOT = \"/account\" if the login page is /account/login.";
     hidden_by_proxy = "If you came from this very site, it is behind a proxy that hides its address. The web server's error log has both addresses and what to set.";
-    no_folder_to_log_out = "“Log out everywhere” needs a folder, and there is none.";
+    no_folder_to_log_out = "“Log out everywhere” needs a state folder, and there is none.";
     template_mistake(file: &str, line: usize, kind: &str) = "The template {file} has a mistake in line {line}: {kind}. The web server's error log has more.";
     text_mistake(file: &str, line: usize, mistake: &str) = "In the file {file}, line {line}: {mistake}.";
     template_unreadable(file: &str) = "The template {file} cannot be used. The web server's error log has the reason.";
@@ -146,7 +147,7 @@ owner_texts! {
     file_too_large(limit: usize) = "is larger than {limit} bytes";
     no_locks = "is on a file system without file locks";
     in_use = "is in use by other requests";
-    served = "is where the web server shows files to everybody";
+    served = "is in a folder that the web server serves";
     own_files = "holds files of signet itself, which nobody may see";
     temporary = "is in a folder for temporary files, which other users share";
     system = "cannot be read or created";
@@ -155,6 +156,11 @@ owner_texts! {
     set_permissions(mode: u32) = "In your FTP program or file manager, set its permissions to {mode:o}.";
     set_permissions_or_600(mode: u32) = "In your FTP program or file manager, set its permissions to {mode:o}, or to 600 if it holds a key or password.";
     set_permissions_or_700(mode: u32) = "In your FTP program or file manager, set its permissions to {mode:o}, or to 700 if nobody else has to enter it.";
+    make_missing = "Make it, with permissions 700, or correct the setting that names it.";
+    give_folder(user: &str) = "Ask your host to make {user} the owner of this folder, or choose another folder.";
+    give_file(user: &str) = "Delete it and upload it again, or ask your host to make {user} the owner of this file.";
+    upload_smaller = "Upload a smaller file.";
+    upload_corrected = "Correct it and upload it again.";
     move_away = "Move it away.";
     replace_link = "Replace it by the file or folder that it leads to.";
     copy = "Copy it, delete it, and give the copy its name.";
@@ -190,16 +196,16 @@ owner_texts! {
     started_as_root(by: &str) = "Started {by} as root. A fault in the program would then harm the whole computer.";
     address_by_path(base: &str) = "The site begins at {base}. The web server passes the rest of the path.";
     address_by_query(base: &str) = "The site begins at {base}. The path is in the query (?r=/login), as for hosts that do not pass the rest of the path (PATH_INFO). Links have the same form.";
-    address_chosen(base: &str) = "The site begins at {base}, but the web server passes no PATH_INFO. So the address that a visitor opens chooses this path.";
+    address_chosen(base: &str) = "The site begins at {base}, but the web server passes no PATH_INFO. signet takes this path from the requested URL, so a visitor can change it.";
     connection_https = "This page came by HTTPS.";
     connection_local = "This page came by HTTP, from this computer.";
     connection_http = "This page came by HTTP: others on the way can read passwords and cookies.";
     proxy_not_trusted(field: &str) = "The request has {field}, so it probably came through a proxy, but TRUST_PROXY is not set. The program then does not know the address of the visitor, or that the visitor uses HTTPS.";
     proxy_is_silent(field: &str) = "TRUST_PROXY is set, but the request has no {field}. If there is no proxy, visitors can send such a field themselves.";
     secure_by_http = "This page came by HTTP, but SESSION_COOKIE_SECURE is true: browsers do not keep the cookie of a login.";
-    cookie_unchecked = "A cookie was sent. It is not known yet whether it comes back.";
-    cookie_back = "A cookie came back.";
-    cookie_lost = "The cookie did not come back. So nobody can log in.";
+    cookie_unchecked = "Cookies were not tested yet: click the link.";
+    cookie_back = "The browser accepts cookies.";
+    cookie_lost = "The browser did not send the test cookie back, so nobody can log in.";
     cookie_dropped(setting: &str, site: &str) = "{setting} does not fit this site ({site}): browsers do not keep the cookie, or do not send it back.";
     clock_now(time: &str) = "The clock of this computer says {time}.";
     clock_before_program(now: &str, program: &str) = "The clock of this computer says {now}. The program is from {program}: the clock is wrong.";
@@ -212,7 +218,8 @@ owner_texts! {
     folder_will_be_made(name: &str, file_system: &str) = "“{name}” will be the state folder. The first visit of another page creates it (file system: {file_system}).";
     folder_spare(folder: &str) = "Not needed: {folder}.";
     folder_not_used(folder: &str, problem: &str) = "Not used: {folder}. {problem}.";
-    disk_full(bytes: u64, files: &str) = "The disk is full: {bytes} bytes and {files} files are free.";
+    disk_full(bytes: u64, files: u64) = "The disk is full: {bytes} bytes and {files} files are free.";
+    disk_full_of_bytes(bytes: u64) = "The disk is full: {bytes} bytes are free.";
     key_in_settings = "The secret key is in the settings.";
     key_in_file(name: &str, mode: u32) = "The secret key is in the file “{name}” (permissions {mode:o}). No other user can read it.";
     key_not_yet = "There is no secret key yet. The first visit of another page creates it.";
@@ -221,9 +228,9 @@ owner_texts! {
     sessions_in_redis = "Sessions are in Redis, and it answers.";
     redis_unavailable = "Sessions are in Redis, but it cannot be used. Nobody can log in.";
     users_demo = "There is no users file: anybody can log in by any name, and nothing is protected.";
-    users_of_other_login = "LOGIN_URL names another login: its users count.";
+    users_of_other_login = "LOGIN_URL is set: the other program checks logins, and signet reads no users file.";
     users_in_file(name: &str, count: usize) = "Users in the file “{name}”: {count}.";
-    users_line(line: usize) = "Line {line} of the users file is not used as it stands.";
+    users_line(line: usize, problem: &str) = "Line {line} of the users file: {problem}.";
     users_more_lines(count: usize) = "More lines of the users file with problems: {count}.";
     users_readable(mode: u32) = "Every user of this computer can read the password hashes (permissions {mode:o}).";
     users_unchangeable(reason: &str) = "Users cannot change their passwords here. {reason}";
@@ -235,9 +242,9 @@ owner_texts! {
     guard_nothing = "No folder is protected.";
     guard_folder(url: &str) = "Only logged-in users see the files below {url}.";
     guard_no_users = "A folder is protected, but there is no users file. So nobody sees the folder.";
-    guard_served(url: &str) = "The folder of {url} is where the web server shows files. Only its configuration hides them from visitors who are not logged in.";
-    guard_opened(url: &str, count: usize) = "Everybody may see subfolders of {url}: a .htaccess in them has RewriteEngine Off, or RewriteOptions without InheritDownBefore. Such files: {count}.";
-    guard_unsearched(url: &str) = "A .htaccess with RewriteEngine Off or RewriteOptions would open a subfolder of {url} to everybody. Not all subfolders were searched for one: they are too many, or one cannot be read.";
+    guard_served(url: &str) = "The folder of {url} is inside a folder that the web server serves. Only the web server's configuration (.htaccess) protects it.";
+    guard_opened(url: &str, count: usize) = "Everybody can see subfolders of {url}: a .htaccess in them has RewriteEngine Off, or RewriteOptions without InheritDownBefore. Such files: {count}.";
+    guard_unsearched(url: &str) = "Not all subfolders of {url} were searched (too many, or not readable). A .htaccess there with RewriteEngine Off or RewriteOptions can make a subfolder public.";
     guard_sent(server: &str) = "{server} sends the files (X_SENDFILE). If it is not configured for that, visitors get empty files and their paths.";
     no_limit = "no limit";
     limits_known(memory: &str, file: &str, seconds: &str) = "Limits of a process: memory in MiB: {memory}; size of a file in MiB: {file}; seconds of processor time: {seconds}.";
@@ -259,7 +266,6 @@ owner_texts! {
     move_settings = "Move it to the state folder, which must not be a web folder.";
     follow_steps = "Follow the steps for your kind of host.";
     make_room = "Delete files that you do not need, or ask your host for more room.";
-    do_as_said = "Do what the sentence above says, and open this page again.";
     check_redis = "Check SESSION_REDIS, and ask your host whether Redis runs.";
     correct_users = "Upload the users file again, into a folder that no visitor can see.";
     correct_users_line = "Download the users file, correct or remove the line, and upload it again.";
@@ -269,8 +275,6 @@ owner_texts! {
     move_guarded = "Move the folder out of the web folders (beside public_html), and set GUARD_DIR or GUARD_DIRS to it. Or upload private.htaccess into it, as .htaccess.";
     close_subfolder = "Download each .htaccess, remove the lines with RewriteEngine and RewriteOptions, and upload it again. Or move the folder out of the web folders (beside public_html), and set GUARD_DIR to it.";
     search_subfolders = "Look at the files .htaccess in the subfolders yourself.";
-    make_missing = "Make it, with permissions 700, or correct the setting that names it.";
-    give_to_user(user: &str) = "Ask your host to give it to the user {user}, or use another one.";
 
     // The word in doctor.on.
     wrong_word = "That is not the word in doctor.on.";
@@ -296,11 +300,11 @@ owner_texts! {
     with_ftp = "With FTP:";
     with_shell = "With a shell:";
     check_cookies = "Check whether cookies come back";
-    compare_clock = "Your browser runs no script here: compare it with your own clock.";
+    compare_clock = "Compare this time with your clock.";
     clock_agrees = "The clock of your browser agrees.";
     clock_differs = "It differs from the clock of your browser by";
     seconds_of_difference = "seconds. One of the two is wrong. Sessions and limits need the right time: ask your host to set the clock.";
-    open_canaries = "Open each of these addresses in a private window. The login or an error is right. If the file appears, it is not protected.";
+    open_canaries = "Open each of these addresses in a private window. You must see the login or an error. If the file appears, it is not protected.";
     canaries_hidden = "Your browser tried these addresses without a login: none shows the file.";
     canaries_shown = "Your browser tried these addresses without a login, and one shows the file: the folder is not protected.";
 

@@ -242,7 +242,7 @@ impl Advice {
             }
             AccountsError::NamedMissing(_) => self.t.named_users_missing.to_owned(),
             AccountsError::Missing(_) => self.t.users_missing.to_owned(),
-            AccountsError::Empty { .. } => self.t.make_users.to_owned(),
+            AccountsError::Empty { .. } => sentences(self.t.no_users, self.t.make_users),
         }
     }
 
@@ -298,8 +298,8 @@ impl Advice {
         let (problem, mut advice) = self.file_words(err);
         if let FileProblem::Readable { .. } | FileProblem::Writable { .. } = err.problem {
             advice = format!("{advice} {}", (t.known_key)(renewal));
-        } else if advice.is_empty() {
-            advice = renewal.to_owned();
+        } else if needs_another(err) {
+            renewal.clone_into(&mut advice);
         }
         (t.key_file)(&problem, &advice)
     }
@@ -333,9 +333,13 @@ impl Advice {
                 let is_fixed = if let FileProblem::Writable { .. } = error.problem {
                     self.is_only_open(error)
                 } else {
-                    !advice.is_empty()
+                    !needs_another(error)
                 };
                 let remedies = if is_fixed { &[] } else { remedies };
+                if needs_another(error) && !remedies.is_empty() {
+                    // They say it for each kind of host.
+                    advice.clear();
+                }
                 if let FileProblem::Served | FileProblem::Temporary = error.problem {
                     advice = format!("{advice} {}", (t.or_remove_setting)(setting));
                 }
@@ -390,20 +394,29 @@ impl Advice {
         remedies.into_iter().map(steps).collect()
     }
 
-    /// What is wrong with a file or folder, and what to do about it.
+    /// As [`Advice::file_words`], in sentences.
     pub(super) fn file(&self, err: &FileError) -> String {
         let (problem, advice) = self.file_words(err);
         sentences(&problem, &advice)
     }
 
-    /// What is wrong with a file or folder; what to do about it, or nothing.
+    /// What to do about a file or folder of another user.
+    fn give(&self, err: &FileError) -> String {
+        let give = match err.at().is_dir() {
+            true => self.t.give_folder,
+            false => self.t.give_file,
+        };
+        give(&user_name(self.euid))
+    }
+
+    /// What is wrong with a file or folder, and what to do about it.
     #[rustfmt::skip]
     pub(super) fn file_words(&self, err: &FileError) -> (String, String) {
         let t = self.t;
         let words = |problem: &str, advice: &str| (problem.to_owned(), advice.to_owned());
         let (problem, advice) = match err.problem {
-            FileProblem::Missing => words(t.missing, ""),
-            FileProblem::Owner { .. } => words(t.of_another_user, ""),
+            FileProblem::Missing => words(t.missing, t.make_missing),
+            FileProblem::Owner { .. } => (t.of_another_user.to_owned(), self.give(err)),
             FileProblem::Writable { mode, wanted } => ((t.writable)(mode), match wanted & 0o077 {
                 0 => (t.set_permissions)(wanted),
                 0o044 => (t.set_permissions_or_600)(wanted),
@@ -416,13 +429,13 @@ impl Advice {
                 let wanted = if err.at().is_dir() { 0o700 } else { 0o600 };
                 ((t.own_unreadable)(mode), (t.set_permissions)(wanted))
             }
-            FileProblem::Unreadable { mode, .. } => ((t.unreadable)(mode), String::new()),
+            FileProblem::Unreadable { mode, .. } => ((t.unreadable)(mode), self.give(err)),
             FileProblem::NotAFolder => words(t.not_a_folder, t.move_away),
             FileProblem::NotAFile => words(t.not_a_file, t.move_away),
             FileProblem::Link => words(t.link, t.replace_link),
             FileProblem::Names => words(t.hard_link, t.copy),
-            FileProblem::TooLarge(limit) => ((t.file_too_large)(limit), String::new()),
-            FileProblem::Damaged(what) => words(what, ""),
+            FileProblem::TooLarge(limit) => ((t.file_too_large)(limit), t.upload_smaller.to_owned()),
+            FileProblem::Damaged(what) => words(what, t.upload_corrected),
             FileProblem::NoLocks => words(t.no_locks, t.avoid_locks),
             FileProblem::Held => words(t.in_use, t.try_again),
             FileProblem::Served => words(t.served, t.outside_web),
@@ -439,6 +452,29 @@ impl Advice {
 
 fn sentences(problem: &str, advice: &str) -> String {
     format!("{problem}. {advice}").trim_end().to_owned()
+}
+
+/// Whether another file or folder is needed: the owner cannot correct this one.
+fn needs_another(err: &FileError) -> bool {
+    match err.problem {
+        FileProblem::Missing
+        | FileProblem::Owner { .. }
+        | FileProblem::TooLarge(_)
+        | FileProblem::Damaged(_) => true,
+        FileProblem::Unreadable { owner, euid, .. } => owner != euid,
+        FileProblem::Writable { .. }
+        | FileProblem::Readable { .. }
+        | FileProblem::NotAFolder
+        | FileProblem::NotAFile
+        | FileProblem::Link
+        | FileProblem::Names
+        | FileProblem::NoLocks
+        | FileProblem::Held
+        | FileProblem::Served
+        | FileProblem::OwnFiles
+        | FileProblem::Temporary
+        | FileProblem::System(_) => false,
+    }
 }
 
 /// Whether a problem may pass by itself.

@@ -3,7 +3,7 @@
 use minijinja::{Value, context};
 
 use super::texts::OwnerTexts;
-use crate::files::accounts;
+use crate::files::accounts::user_in_command;
 
 /// A way to give the program its key or folder, on one kind of host.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -99,7 +99,7 @@ impl Remedy {
                 ],
             ),
             Self::SystemFolder => {
-                let user = accounts::name(euid).unwrap_or_else(|| euid.to_string());
+                let user = user_in_command(euid);
                 let install = format!("install -d -o {user} -m 700 {}", Self::SYSTEM_FOLDER);
                 Steps::new(
                     t.folder_of_system,

@@ -40,6 +40,11 @@ pub(crate) fn user_name(uid: u32) -> String {
     name(uid).unwrap_or_else(|| format!("user {uid}"))
 }
 
+/// The user `uid`, for commands: the name, or the number if it has none.
+pub(crate) fn user_in_command(uid: u32) -> String {
+    name(uid).unwrap_or_else(|| uid.to_string())
+}
+
 /// The home folder of the user `uid`.
 pub(crate) fn home(uid: u32) -> Option<PathBuf> {
     let passwd = std::fs::read(PASSWD).ok()?;

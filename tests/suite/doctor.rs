@@ -234,11 +234,17 @@ fn a_cookie_is_checked_in_two_steps() {
     let first = client().get("/doctor").text();
     assert!(first.contains("href=\"/doctor?cookie=1\""), "{first}");
     let lost = client().get("/doctor?cookie=1").text();
-    assert!(lost.contains("The cookie did not come back."), "{lost}");
+    let (_, row) = lost
+        .split_once("The browser did not send the test cookie back")
+        .expect("the cookie is lost");
+    // No command can tell.
+    let (row, _) = row.split_once("</tr>").expect("the row ends");
+    assert!(row.contains("Allow cookies"), "{row}");
+    assert!(!row.contains("With a shell"), "{row}");
     let mut client = client();
     client.get("/doctor");
     let back = client.get("/doctor?cookie=1").text();
-    assert!(back.contains("A cookie came back."), "{back}");
+    assert!(back.contains("The browser accepts cookies."), "{back}");
 }
 
 /// Every 503 page says how to see more; in a browser that knows the word, error pages show
@@ -287,14 +293,15 @@ fn no_finding_shows_a_secret() {
 type SetUp = fn(&StateDir, Cgi) -> Cgi;
 
 /// What goes wrong when a site is set up, as far as a program that runs can see it: the
-/// cause and the remedies on the page. For what happens before, see [`NOT_STARTED`].
+/// cause and the remedies on the page. `STATE` is the name of the state folder, `SIGNET` is how a
+/// shell starts the program. For what happens before, see [`NOT_STARTED`].
 #[rustfmt::skip]
 const FAULTS: &[(&str, SetUp, &[&str])] = &[
     ("a misspelt setting, and another one", |state, request| {
         state.write("signet.toml", "SESION_TYPE = \"cookie\"\nDEBUG = \"maybe\"\n", 0o600);
         request
     }, &["signet.toml, line 1", "Did you mean SESSION_TYPE?", "signet.toml, line 2", "expected true or false",
-         "With FTP: Download the file", "With a shell: signet doctor"]),
+         "With FTP: Download the file", "With a shell: SIGNET doctor"]),
     ("a file of UTF-16", |state, request| {
         state.write("signet.toml", b"\xff\xfeD\0E\0", 0o600);
         request
@@ -323,19 +330,27 @@ const FAULTS: &[(&str, SetUp, &[&str])] = &[
     ("a weak key", |state, request| {
         state.write("secret_key", "changeme", 0o600);
         request.without("SIGNET_SECRET_KEY")
-    }, &["is a published example key", "Delete the file secret_key", "signet key new"]),
+    }, &["is a published example key", "Delete the file secret_key", "rm secret_key && SIGNET key new --file secret_key"]),
+    ("a key file that does not exist", |state, request| {
+        request.without("SIGNET_SECRET_KEY").var("SIGNET_SECRET_KEY_FILE", state.path().join("my_key"))
+    }, &["“my_key” does not exist", "Write 64 random letters and digits", "SIGNET key new --file my_key"]),
     ("a users file with a mistake", |state, request| {
         state.write("users", format!("{ADA}bob\n"), 0o600);
         request
-    }, &["Users in the file “users”: 2.", "Line 2 of the users file", "With FTP: Download the users file", "signet user check"]),
+    }, &["Users in the file “users”: 2.", "Line 2 of the users file: there is no colon after the name.",
+         "With FTP: Download the users file", "SIGNET user check"]),
+    ("a users file without users", |state, request| {
+        state.write("users", "# nobody yet\n", 0o600);
+        request
+    }, &["wrong Users The users file has no users. The owner of this site can upload a file add_users.txt", "SIGNET user add NAME"]),
     ("a limit of the host", |_, request| request.through(&["/usr/bin/prlimit", "--fsize=2097152"]),
         &["A file may have 2 MiB", "Ask your host for a higher limit", "ulimit -f"]),
     ("no users", |_, request| request,
-        &["anybody can log in by any name", "add_users.txt", "signet user add NAME"]),
+        &["anybody can log in by any name", "add_users.txt", "SIGNET user add NAME"]),
     ("a template with a mistake", |state, request| {
         state.write("templates/index.html", "<p>{% if %}</p>", 0o600);
         request
-    }, &["The template index.html has a mistake in line 1", "upload it again", "signet print templates index.html"]),
+    }, &["The template index.html has a mistake in line 1", "upload it again", "SIGNET print templates index.html"]),
     ("a mistake in own texts", |state, request| {
         state.write("translations/de.toml", "\n\"a\" = 1\n", 0o600);
         request
@@ -353,16 +368,20 @@ const FAULTS: &[(&str, SetUp, &[&str])] = &[
         request.var("SIGNET_TEMPLATES_DIR", state.path().join("pages"))
     }, &["The folder that TEMPLATES_DIR names does not exist", "TEMPLATES_DIR in signet.toml", "mkdir pages"]),
     ("a proxy with HTTPS", |_, request| request.var("HTTP_X_FORWARDED_PROTO", "https"),
-        &["X-Forwarded-Proto", "TRUST_PROXY = true", "echo 'TRUST_PROXY = true' >> signet.toml"]),
+        &["X-Forwarded-Proto", "TRUST_PROXY = true", "echo 'TRUST_PROXY = true' >> STATE/signet.toml"]),
     ("plain HTTP", |_, request| request,
         &["others on the way can read passwords", "Switch on HTTPS"]),
     ("a cookie for HTTPS only", |_, request| request.var("SIGNET_SESSION_COOKIE_SECURE", "true"),
-        &["browsers do not keep the cookie", "Switch on HTTPS"]),
+        &["browsers do not keep the cookie", "Switch on HTTPS", "grep -s SESSION_COOKIE_SECURE .htaccess"]),
+    ("a cookie for HTTPS only, by a file", |state, request| {
+        state.write("signet.toml", "SESSION_COOKIE_SECURE = true\n", 0o600);
+        request
+    }, &["browsers do not keep the cookie", "grep -s SESSION_COOKIE_SECURE signet.toml .htaccess"]),
     ("a cookie for another path", |_, request| request.var("SIGNET_SESSION_COOKIE_PATH", "/elsewhere"),
         &["SESSION_COOKIE_PATH does not fit this site (/app)", "Remove or correct the line SESSION_COOKIE_PATH"]),
     ("no PATH_INFO", |_, request| {
         request.without("PATH_INFO").var("QUERY_STRING", "r=/doctor").var("REQUEST_URI", "/app?r=/doctor")
-    }, &["(?r=/login)", "upload the .htaccess", "signet print htaccess"]),
+    }, &["(?r=/login)", "upload the .htaccess", "SIGNET print htaccess"]),
     ("Redis does not run", |_, request| {
         request.var("SIGNET_SESSION_TYPE", "redis").var("SIGNET_SESSION_REDIS", "redis://127.0.0.1:1")
     }, &["Sessions are in Redis, but it cannot be used", "ask your host whether Redis runs", "redis-cli ping"]),
@@ -379,7 +398,7 @@ const FAULTS: &[(&str, SetUp, &[&str])] = &[
         let root = state.path().with_file_name("site");
         fs::create_dir_all(root.join("private")).expect("mkdir");
         request.var("SIGNET_GUARD_DIR", root.join("private")).var("DOCUMENT_ROOT", root)
-    }, &["is where the web server shows files", "Move the folder out of the web folders", "mv private ~/private"]),
+    }, &["The folder of /app/files/ is inside a folder that the web server serves.", "Move the folder out of the web folders", "mv private ~/private"]),
     ("a file of groups that does not exist", |state, request| {
         fs::create_dir(state.path().with_file_name("private")).expect("mkdir");
         request.var("SIGNET_GUARD_DIR", state.path().with_file_name("private"))
@@ -396,10 +415,92 @@ fn each_fault_has_its_cause_and_remedy_on_the_page() {
         let response = out.response();
         assert_eq!(response.status, 200, "{name}: {out}");
         let page = response.words();
+        let folder = state.path().file_name().expect("a name").to_string_lossy();
+        let program = Path::new(tested_program()).file_name().expect("a name");
+        let program = format!("./{}", program.to_string_lossy());
         for word in *wanted {
-            assert!(page.contains(word), "{name}: no {word:?} in: {page}");
+            let word = word.replace("STATE/", &format!("{folder}/"));
+            let word = word.replace("SIGNET ", &format!("{program} "));
+            assert!(page.contains(&word), "{name}: no {word:?} in: {page}");
         }
     }
+}
+
+/// The command for a setting, in a shell in the state folder: the setting then counts, and all
+/// others as before.
+#[test]
+fn the_command_for_a_setting_sets_it() {
+    const PROXY: &str = "TRUST_PROXY is not set";
+    for (name, text) in [
+        ("one line", "DEBUG = false\n"),
+        (
+            "a table at the end",
+            "[GUARD_DIRS]\n\"/private\" = \"/nonexistent\"\n",
+        ),
+        ("no line", ""),
+    ] {
+        let state = StateDir::new();
+        put(&state, "", 0o600, SystemTime::now());
+        let file = state.write("signet.toml", text, 0o600);
+        let page = || {
+            let request = Cgi::get("/doctor").state(&state);
+            let request = request.var("HTTP_X_FORWARDED_PROTO", "https");
+            let out = request.var("SIGNET_SESSION_COOKIE_PATH", "/").run();
+            out.response().text().to_owned()
+        };
+        let shown = page();
+        assert!(shown.contains(PROXY), "{name}: {shown}");
+        let commands = shown.split("<code>").skip(1);
+        let mut commands = commands.filter_map(|rest| Some(rest.split_once("</code>")?.0));
+        let command = commands.find(|command| command.contains("TRUST_PROXY = true"));
+        let command = command
+            .expect("a command")
+            .replace("&#39;", "'")
+            .replace("&#62;", ">");
+        let shell = Command::new("/bin/sh")
+            .args(["-c", &command])
+            .current_dir(state.path())
+            .status();
+        assert!(shell.expect("start sh").success(), "{name}: {command}");
+        let now = fs::read_to_string(&file).expect("read the settings");
+        assert_eq!(
+            now,
+            format!("TRUST_PROXY = true\n{text}"),
+            "{name}: {command}"
+        );
+        let shown = page();
+        assert!(!shown.contains(PROXY), "{name}: {shown}");
+        assert!(!shown.contains("signet.toml, line"), "{name}: {shown}");
+    }
+}
+
+/// Each fault of the folder of sessions is a finding, also where the state folder has none.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn a_full_disk_is_a_fault_of_sessions_in_files() {
+    let state = StateDir::new();
+    put(&state, "", 0o600, SystemTime::now());
+    let sessions = state.path().join("sessions");
+    fs::create_dir(&sessions).expect("mkdir");
+    state_mode(&sessions, 0o700);
+    let mount = format!(
+        "/bin/mount -t tmpfs -o size=64k,mode=0700 none '{}' && exec \"$0\" \"$@\"",
+        sessions.display()
+    );
+    let request = Cgi::get("/doctor").state(&state);
+    let request = request.var("SIGNET_SESSION_TYPE", "filesystem");
+    let out = request
+        .through(&["/usr/bin/unshare", "--mount", "/bin/sh", "-c", &mount])
+        .run();
+    let page = out.response().words();
+    for word in [
+        "wrong Sessions The disk is full: 65536 bytes",
+        "df -h sessions; df -i sessions",
+    ] {
+        assert!(page.contains(word), "no {word:?} in: {page}");
+    }
+    assert!(!page.contains("Sessions are in files."), "{page}");
+    assert!(!page.contains("wrong State folder"), "{page}");
 }
 
 /// What ends a request before the program runs, or without it: the symptom and a part of the
@@ -461,7 +562,7 @@ fn faults_of_the_state_folder_have_cause_and_remedy_on_the_page() {
     let cases: [(&str, &Path, &[&str]); 5] = [
         ("sticky", &sticky, &["can be written by other users of this computer (permissions 1777)", "set its permissions to 700", "chmod 700 sticky"]),
         ("writable by others", &open, &["can be written by other users of this computer (permissions 777)", "chmod 700 open"]),
-        ("served", &served, &["is where the web server shows files to everybody", "beside public_html", "install -d -m 700"]),
+        ("served", &served, &["is in a folder that the web server serves", "beside public_html", "install -d -m 700"]),
         ("of all users", Path::new("/tmp/signet"), &["is in a folder for temporary files", "install -d -m 700"]),
         ("a file", &program, &["is not a folder", "Move it away", "mv signet.cgi signet.cgi.old"]),
     ];
@@ -518,6 +619,7 @@ fn fastcgi_without_path_info_is_named_with_its_remedies() {
     };
     const FAULT: &str = "the web server passes no PATH_INFO";
     let worker = Application::worker(&mut program_at(&state));
+    let folder = state.path().file_name().expect("a name").to_string_lossy();
     #[rustfmt::skip]
     let cases = [
         ("/doctor",            "^()(/.*)$",                r#"'APPLICATION_ROOT = "/"'"#),
@@ -529,7 +631,7 @@ fn fastcgi_without_path_info_is_named_with_its_remedies() {
         let lines = format!(
             "fastcgi_split_path_info (?s){pattern}; fastcgi_param PATH_INFO $fastcgi_path_info;"
         );
-        let command = format!("echo {setting} >> signet.toml");
+        let command = format!("echo {setting} >> {folder}/signet.toml");
         for word in ["warning Address", FAULT, &lines, &command] {
             assert!(page.contains(word), "{script}: no {word:?} in: {page}");
         }
@@ -582,16 +684,17 @@ fn the_command_has_the_findings_of_the_page() {
         String::from_utf8_lossy(&run.stderr),
     );
     assert_eq!(run.status.code(), Some(1), "{text}{errors}");
-    assert_eq!(errors, "signet: 1 finding wrong\n");
+    assert_eq!(errors, "signet: 1 wrong: see above\n");
     let path = state.path().join("signet.toml").display().to_string();
+    let program = fs::canonicalize(tested_program()).expect("its path");
     for word in [
         "wrong    Settings",
         "Did you mean SESSION_TYPE?",
         &format!("{path}:1: "),
         "good     Version",
         "warning  Users",
-        "line 2: there is no colon after the name",
-        "with a shell: signet user check",
+        "Line 2 of the users file: there is no colon after the name.",
+        &format!("with a shell: {} user check", program.display()),
     ] {
         assert!(text.contains(word), "no {word:?} in: {text}");
     }
@@ -661,20 +764,22 @@ fn the_urls_of_a_file_in_a_served_folder_are_tried() {
 /// A `.htaccess` in a subfolder can end the rules that pass its URLs to signet.
 #[test]
 fn subfolders_that_a_htaccess_opens_are_named() {
-    const OPENED: &str = "Everybody may see subfolders of /private";
-    const CUT: &str = "Not all subfolders were searched";
+    const OPENED: &str = "Everybody can see subfolders of /private";
+    const CUT: &str = "Not all subfolders of /private were searched";
     let state = StateDir::new();
     put(&state, WORD, 0o600, SystemTime::now());
     let folder = state.path().with_file_name("site").join("private");
     fs::create_dir_all(folder.join("sub/deep")).expect("mkdir");
     let file = folder.join("sub/deep/.htaccess");
-    let page = |word: &str| {
+    let page_of = |server: &str, word: &str| {
         let row = format!("{{\"/private\": {folder:?}}}");
         let request = Cgi::post("/doctor", format!("word={}", word.replace(' ', "+")));
         let request = request.state(&state).var("SIGNET_GUARD_DIRS", row);
+        let request = request.var("SERVER_SOFTWARE", server);
         let out = request.var("SIGNET_SESSION_COOKIE_PATH", "/").run();
         out.response().words()
     };
+    let page = |word: &str| page_of("Apache/2.4.62 (Debian)", word);
     #[rustfmt::skip]
     let cases = [
         ("RewriteEngine Off\n", true),
@@ -704,6 +809,19 @@ fn subfolders_that_a_htaccess_opens_are_named() {
             );
         }
     }
+    fs::write(&file, cases[0].0).expect("write .htaccess");
+    for (server, reads_it) in [
+        ("", true),
+        ("LiteSpeed", true),
+        ("another/1.0", true),
+        ("lighttpd/1.4.79", false),
+        ("nginx/1.26.3", false),
+        ("Caddy/v2.8.4", false),
+    ] {
+        let page = page_of(server, WORD);
+        assert_eq!(page.contains(OPENED), reads_it, "{server}: {page}");
+        assert!(!page.contains(CUT), "{server}: {page}");
+    }
     // In the folder itself, the file is that of the rules.
     fs::rename(&file, folder.join(".htaccess")).expect("move .htaccess");
     fs::write(folder.join(".htaccess"), cases[0].0).expect("write .htaccess");
@@ -731,18 +849,19 @@ fn a_program_of_another_user_is_named() {
         state_mode(path, 0o755);
     }
     std::os::unix::fs::chown(&program, Some(61_234), None).expect("chown");
-    let page = |setting: &str, name: &str| {
+    let page_by = |user: &str, setting: &str, name: &str| {
         let request = Cgi::get("/doctor").program(&program).through(&[
             "/usr/bin/setpriv",
             "--reuid",
-            "65534",
+            user,
             "--regid",
-            "65534",
+            user,
             "--clear-groups",
         ]);
         let out = request.var(setting, home.path().join(name)).run();
         out.response().words()
     };
+    let page = |setting: &str, name: &str| page_by("65534", setting, name);
     // Without suEXEC, no folder of the owner will do.
     for (folder, mode) in [
         ("own", 0o700),
@@ -776,8 +895,31 @@ fn a_program_of_another_user_is_named() {
         "as nobody, but the program belongs to user 61234",
         "other sites on this host",
         "suEXEC",
-        "chown nobody signet.cgi",
+        "ls -l signet.cgi",
     ] {
         assert!(page.contains(word), "no {word:?} in: {page}");
+    }
+    // It would be the program of every site.
+    assert!(!page.contains("chown nobody signet.cgi"), "{page}");
+
+    // Commands have the number of a user without a name.
+    let third = home.path().join("third");
+    fs::create_dir(&third).expect("mkdir");
+    std::os::unix::fs::chown(&third, Some(61_236), None).expect("chown");
+    state_mode(&third, 0o755);
+    let advice = |user: &str| {
+        format!("Ask your host to make {user} the owner of this folder, or choose another folder.")
+    };
+    for (uid, name, in_command) in [
+        ("65534", "nobody", "nobody"),
+        ("61235", "user 61235", "61235"),
+    ] {
+        let missing = page_by(uid, "SIGNET_GUARD_DIR", "none");
+        let install = format!("install -d -o {in_command} -m 700 none");
+        assert!(missing.contains(&install), "no {install:?} in: {missing}");
+        let owned = page_by(uid, "SIGNET_STATE_DIR", "third");
+        for word in [advice(name), format!("chown {in_command} third")] {
+            assert!(owned.contains(&word), "no {word:?} in: {owned}");
+        }
     }
 }

@@ -12,9 +12,11 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use super::canary;
-use super::finding::{Address, Clock, Connection, Cookies, Finding, Guard, Key, Limits};
+use super::finding::{
+    Address, Clock, Connection, Cookies, Finding, FolderFault, Guard, Key, Limits,
+};
 use super::finding::{Pages, Sessions, Settings, Start, StateFolder, Users};
-use super::htaccess::Search;
+use super::htaccess::{self, Search};
 use crate::app::asked::served;
 use crate::app::own_texts::OwnTexts;
 use crate::app::unread::unread_settings;
@@ -30,7 +32,7 @@ use crate::server::{Context, render_own_from};
 use crate::session::SessionId;
 use crate::session::store::StoreError;
 use crate::users::file::UsersFile;
-use crate::users::{Accounts, AccountsError};
+use crate::users::{Accounts, AccountsError, check_not_empty};
 
 /// The least free bytes and files of a disk that is not full.
 const FREE_BYTES: u64 = 1 << 20;
@@ -80,7 +82,7 @@ impl Case<'_> {
         self.settings(&mut findings);
         self.state_folder(&mut findings);
         findings.push(self.key().into());
-        findings.push(self.sessions().into());
+        self.sessions(&mut findings);
         self.users(&mut findings);
         self.pages(&mut findings);
         self.guard(&mut findings);
@@ -202,7 +204,8 @@ impl Case<'_> {
                     exists: folder.missing() == 0,
                     file_system: file_system(nearest),
                 }));
-                findings.extend(folder_faults(nearest).into_iter().map(Finding::from));
+                let faults = folder_faults(nearest).into_iter();
+                findings.extend(faults.map(|fault| StateFolder::Fault(fault).into()));
             }
             Err(err) => findings.push(StateFolder::None(err.clone()).into()),
         }
@@ -244,29 +247,34 @@ impl Case<'_> {
         }
     }
 
-    fn sessions(&self) -> Sessions {
+    fn sessions(&self, findings: &mut Vec<Finding>) {
         let config = self.config();
         let kind = match config.session_type {
             SessionType::Stored(kind) => Some(kind),
             SessionType::Cookie => config.overflow,
         };
-        match kind {
+        let found = match kind {
             None => Sessions::InCookie,
-            Some(StoreType::Filesystem) => match config.session_file_dir() {
-                Err(err) => Sessions::NoFolder(err),
-                Ok(folder) => match folder.open(Readers::Anybody) {
-                    Err(err) => Sessions::Folder(err),
-                    Ok(_) => match folder_faults(nearest(&folder)).into_iter().next() {
-                        Some(StateFolder::Fault(err)) => Sessions::Folder(err),
-                        Some(_) | None => Sessions::InFiles,
+            Some(StoreType::Filesystem) => {
+                let faults = match config.session_file_dir() {
+                    Err(err) => return findings.push(Sessions::NoFolder(err).into()),
+                    Ok(folder) => match folder.open(Readers::Anybody) {
+                        Err(err) => vec![FolderFault::File(err)],
+                        Ok(_) => folder_faults(nearest(&folder)),
                     },
-                },
-            },
+                };
+                if !faults.is_empty() {
+                    let faults = faults.into_iter();
+                    return findings.extend(faults.map(|fault| Sessions::Folder(fault).into()));
+                }
+                Sessions::InFiles
+            }
             Some(StoreType::Redis) => match self.ask_redis() {
                 Ok(()) => Sessions::InRedis,
                 Err(err) => Sessions::Store(err),
             },
-        }
+        };
+        findings.push(found.into());
     }
 
     /// Looks for a session that does not exist.
@@ -294,10 +302,15 @@ impl Case<'_> {
             Err(err) => return findings.push(Users::Fault(AccountsError::Place(err)).into()),
         };
         let path = file.path().to_owned();
-        findings.push(Finding::Users(Users::File {
-            path: path.clone(),
-            count: users.users().len(),
-        }));
+        findings.push(Finding::Users(
+            match check_not_empty(config, &content.bytes) {
+                Ok(()) => Users::File {
+                    path: path.clone(),
+                    count: users.users().len(),
+                },
+                Err(err) => Users::Fault(err),
+            },
+        ));
         let lines = users.problems().iter().cloned();
         findings.extend(lines.map(|problem| Users::Line(problem).into()));
         if users.more_problems() > 0 {
@@ -387,7 +400,8 @@ impl Case<'_> {
                 },
                 Ok(folder) => {
                     let canaries = canary::urls(vars, &folder, prefix);
-                    if prefix.is_some() || canaries.is_some() {
+                    let is_in_site = prefix.is_some() || canaries.is_some();
+                    if is_in_site && htaccess::is_read(vars) {
                         below.extend(subfolders(path, &url));
                     }
                     let path = path.to_owned();
@@ -460,8 +474,8 @@ fn nearest(folder: &TrustedFolder) -> &Path {
 }
 
 /// Why nothing can be written into a folder, without writing anything.
-fn folder_faults(path: &Path) -> Vec<StateFolder> {
-    let fault = |problem: FileProblem| StateFolder::Fault(FileError::new(path, problem));
+fn folder_faults(path: &Path) -> Vec<FolderFault> {
+    let fault = |problem: FileProblem| FolderFault::File(FileError::new(path, problem));
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
     match accessat(CWD, path, wanted, AtFlags::EACCESS) {
         // Kernels before 5.8 cannot tell.
@@ -479,7 +493,7 @@ fn folder_faults(path: &Path) -> Vec<StateFolder> {
         let files = (room.f_files > 0).then_some(room.f_favail);
         if bytes < FREE_BYTES || files.is_some_and(|files| files < FREE_FILES) {
             let path = path.to_owned();
-            faults.push(StateFolder::Full { path, bytes, files });
+            faults.push(FolderFault::Full { path, bytes, files });
         }
     }
     faults

@@ -147,8 +147,14 @@ pub(super) enum StateFolder {
         path: PathBuf,
     },
     None(StateDirError),
-    /// The folder cannot be written, or has no locks.
-    Fault(FileError),
+    Fault(FolderFault),
+}
+
+/// Why nothing can be written into a folder.
+#[derive(Debug)]
+pub(super) enum FolderFault {
+    /// It cannot be written, or has no locks.
+    File(FileError),
     /// Free bytes and files; `None`: the file system does not count files.
     Full {
         path: PathBuf,
@@ -175,7 +181,7 @@ pub(super) enum Sessions {
     InFiles,
     InRedis,
     NoFolder(StateDirError),
-    Folder(FileError),
+    Folder(FolderFault),
     Store(StoreError),
 }
 
@@ -233,7 +239,7 @@ pub(super) enum Guard {
     /// Nobody has a password.
     NoUsers,
     Groups(GroupsError),
-    /// The folder is where the web server serves files.
+    /// The folder is inside one that the web server serves.
     Served {
         path: PathBuf,
         url: String,
@@ -307,7 +313,7 @@ impl Finding {
                     true => Good,
                     false => Wrong,
                 },
-                StateFolder::None(_) | StateFolder::Fault(_) | StateFolder::Full { .. } => Wrong,
+                StateFolder::None(_) | StateFolder::Fault(_) => Wrong,
             },
             Self::Key(key) => match key {
                 Key::InSettings | Key::InFile { .. } | Key::NotYet => Good,

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags, open};
 
+use crate::gateway::MetaVariables;
+
 const FILE_NAME: &str = ".htaccess";
 
 /// The most subfolders that are searched, and how deep they may be.
@@ -22,6 +24,15 @@ const MAX_FOUND: usize = 20;
 
 /// The most bytes of a file.
 const MAX_FILE: u64 = 64 * 1024;
+
+/// Whether the web server may read files `.htaccess`: it does not say that it is one that has
+/// none. Other servers that read them have many names.
+pub(super) fn is_read(vars: &MetaVariables) -> bool {
+    let server = vars.get("SERVER_SOFTWARE").unwrap_or_default();
+    let server = server.to_ascii_lowercase();
+    let others = [&b"lighttpd"[..], b"nginx", b"caddy"];
+    !others.iter().any(|name| server.starts_with(name))
+}
 
 /// What a search has found.
 #[derive(Debug, Default)]

@@ -115,11 +115,16 @@ impl Row {
 }
 
 fn rows(case: Case<'_>, has_paths: bool) -> Vec<Row> {
+    let config = Arc::clone(&case.survey.config);
     let advice = Advice {
         t: &FOR_OWNERS,
-        euid: case.survey.config.euid(),
+        euid: config.euid(),
     };
-    let speech = Speech { advice, has_paths };
+    let speech = Speech {
+        advice,
+        config,
+        has_paths,
+    };
     let findings = case.examine().into_iter();
     findings.map(|finding| Row::new(finding, &speech)).collect()
 }

@@ -3,21 +3,26 @@
 
 use std::fmt::Display;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::finding::{Address, Clock, Connection, Cookies, Finding, Guard, Key, Limits};
+use super::finding::{
+    Address, Clock, Connection, Cookies, Finding, FolderFault, Guard, Key, Limits,
+};
 use super::finding::{Pages, Sessions, Settings, Start, StateFolder, Users};
 use crate::app::advice::{Advice, name};
 use crate::app::dates::utc;
 use crate::app::remedy::{Remedy, Steps};
 use crate::app::texts::OwnerTexts;
-use crate::config::{KeyError, StateDirError, XSendfile};
-use crate::files::accounts::user_name;
+use crate::config::{Config, KeyError, StateDirError, XSendfile};
+use crate::files::accounts::{user_in_command, user_name};
 use crate::files::shared::ChangeError;
 use crate::files::{FileError, FileProblem, program_path};
 use crate::gateway::Interface;
 use crate::server::DroppedCookie;
 use crate::session::key::KeyFileError;
 use crate::session::store::StoreError;
+use crate::users::AccountsError;
+use crate::users::file::LineProblem;
 
 /// A finding in words. What does not apply is empty.
 #[derive(Default)]
@@ -57,6 +62,7 @@ impl Words {
 /// Says findings in one language.
 pub(super) struct Speech {
     pub(super) advice: Advice,
+    pub(super) config: Arc<Config>,
     /// Whether commands have paths, not only names.
     pub(super) has_paths: bool,
 }
@@ -132,8 +138,9 @@ impl Speech {
                 owner,
             } => {
                 let (user, owner) = (user_name(*user), user_name(*owner));
+                // If the program belonged to that user, other sites could change it as well.
                 Words::of((t.started_as_other)(by(how), &user, &owner))
-                    .steps(t.ask_for_suexec, format!("chown {user} {}", self.program()))
+                    .steps(t.ask_for_suexec, format!("ls -l {}", self.program()))
             }
             Start::AsRoot { by: how } => Words::of((t.started_as_root)(by(how)))
                 .steps(t.ask_for_another_user, format!("ls -l {}", self.program())),
@@ -146,12 +153,19 @@ impl Speech {
         program_path().map_or_else(|| "signet.cgi".to_owned(), |path| self.path(&path))
     }
 
+    /// A command of this program: on a shared host, no folder of `PATH` has it.
+    fn signet(&self, arguments: &str) -> String {
+        let program = self.program();
+        let folder = if program.contains('/') { "" } else { "./" };
+        format!("{folder}{program} {arguments}")
+    }
+
     fn address(&self, address: &Address) -> Words {
         let t = self.t();
         match address {
             Address::ByPath { base } => Words::of((t.address_by_path)(base)),
             Address::ByQuery { base } => Words::of((t.address_by_query)(base))
-                .steps(t.use_htaccess, "signet print htaccess > .htaccess"),
+                .steps(t.use_htaccess, self.signet("print htaccess > .htaccess")),
             Address::Chosen { base } => {
                 let line = format!("APPLICATION_ROOT = \"{base}\"");
                 let ftp = (t.add_setting)(&line);
@@ -165,9 +179,43 @@ impl Speech {
         }
     }
 
-    /// A command that adds a line to the settings file.
+    /// A command that adds a line to the settings file: before all others, as a line at the end
+    /// may belong to a table.
     fn set(&self, line: &str) -> String {
-        format!("echo {} >> signet.toml", quoted(line))
+        let read = self.config.settings_file();
+        let text = read.and_then(|path| std::fs::read(path).ok());
+        let text = text.unwrap_or_default();
+        let Some(path) = read.filter(|_| !text.is_empty()) else {
+            let path = match read {
+                Some(path) => self.path(path),
+                None => format!("{}/signet.toml", self.state_dir()),
+            };
+            // A file that could not be read is kept.
+            return format!("echo {} >> {path}", quoted(line));
+        };
+        // After the first line of a script.
+        let insert = if text.starts_with(b"#!") { "1a" } else { "1i" };
+        // A backslash marks the next character, and a line feed ends the text for sed.
+        let line = line.replace('\\', "\\\\").replace('\n', "\\\n");
+        let edit = quoted(&format!("{insert} {line}"));
+        format!("sed -i {edit} {}", self.path(path))
+    }
+
+    /// A command that shows where a setting is set: in the settings file, or by SetEnv.
+    fn show_setting(&self, setting: &str) -> String {
+        let file = self
+            .config
+            .settings_file()
+            .map(|path| self.path(path) + " ");
+        let by_server = program_path().map(|path| path.with_file_name(".htaccess"));
+        let by_server = by_server.map_or_else(|| ".htaccess".to_owned(), |path| self.path(&path));
+        format!("grep -s {setting} {}{by_server}", file.unwrap_or_default())
+    }
+
+    /// The state folder, for commands.
+    fn state_dir(&self) -> String {
+        let folder = self.config.state_dir();
+        folder.map_or_else(|| "~/.signet".to_owned(), |folder| self.path(folder))
     }
 
     fn connection(&self, connection: &Connection) -> Words {
@@ -183,10 +231,12 @@ impl Speech {
             }
             Connection::SilentProxy { field } => Words::of((t.proxy_is_silent)(field)).steps(
                 (t.remove_setting)("TRUST_PROXY"),
-                "grep TRUST_PROXY signet.toml",
+                self.show_setting("TRUST_PROXY"),
             ),
-            Connection::SecureByHttp => Words::of(t.secure_by_http)
-                .steps(t.switch_on_https, "grep SESSION_COOKIE_SECURE signet.toml"),
+            Connection::SecureByHttp => Words::of(t.secure_by_http).steps(
+                t.switch_on_https,
+                self.show_setting("SESSION_COOKIE_SECURE"),
+            ),
         }
     }
 
@@ -195,17 +245,14 @@ impl Speech {
         match cookies {
             Cookies::Unchecked => Words::of(t.cookie_unchecked),
             Cookies::Back => Words::of(t.cookie_back),
-            Cookies::Lost => Words::of(t.cookie_lost).steps(t.allow_cookies, "signet doctor"),
+            Cookies::Lost => Words::of(t.cookie_lost).steps(t.allow_cookies, ""),
             Cookies::Dropped(dropped) => {
                 let (setting, site) = match dropped {
                     DroppedCookie::Path { site, .. } => ("SESSION_COOKIE_PATH", site),
                     DroppedCookie::Domain { site, .. } => ("SESSION_COOKIE_DOMAIN", site),
                 };
                 Words::of((t.cookie_dropped)(setting, site))
-                    .steps(
-                        (t.remove_setting)(setting),
-                        format!("grep {setting} signet.toml"),
-                    )
+                    .steps((t.remove_setting)(setting), self.show_setting(setting))
                     .detail(dropped)
             }
         }
@@ -231,22 +278,20 @@ impl Speech {
             }
             Settings::NoFile => Words::of(t.settings_default),
             Settings::Mistake(err) => Words::of(self.advice.settings(err))
-                .steps(t.correct_settings, "signet doctor")
+                .steps(t.correct_settings, self.signet("doctor"))
                 .detail(err),
             Settings::Unread(path) => Words::of(t.settings_unread)
                 .steps(
                     t.move_settings,
-                    format!("mv {} ~/.signet/", self.path(path)),
+                    format!("mv -i {} {}/", self.path(path), self.state_dir()),
                 )
                 .detail(path.display()),
-            Settings::Debug => Words::of(t.debug_is_on).steps(
-                (t.remove_setting)("DEBUG"),
-                "sed -i '/^DEBUG/d' signet.toml",
-            ),
+            Settings::Debug => Words::of(t.debug_is_on)
+                .steps((t.remove_setting)("DEBUG"), self.show_setting("DEBUG")),
             Settings::RefusedFallback(reason) => Words::of(t.fallback_refused)
                 .steps(
                     (t.remove_setting)("SECRET_KEY_FALLBACKS"),
-                    "grep SECRET_KEY_FALLBACKS signet.toml",
+                    self.show_setting("SECRET_KEY_FALLBACKS"),
                 )
                 .detail(reason),
         }
@@ -277,20 +322,30 @@ impl Speech {
                 let (problem, ftp) = self.advice.file_words(error);
                 let text = (t.folder_not_used)(self.advice.source(*source), &problem);
                 let words = Words::of(text).detail(error);
-                match has_other {
+                // Without a home folder, there is nothing to correct.
+                match *has_other || matches!(error.problem, FileProblem::Damaged(_)) {
                     true => words,
-                    false => words.steps(self.step(error, ftp), self.command(error)),
+                    false => words.steps(ftp, self.command(error)),
                 }
             }
             StateFolder::None(err) => self.folder(err, t.secret_key, Remedy::FOR_THE_KEY),
-            StateFolder::Fault(err) => self.file(err),
-            StateFolder::Full { path, bytes, files } => {
-                let files = files.map_or_else(|| "?".to_owned(), |files| files.to_string());
-                Words::of((t.disk_full)(*bytes, &files))
-                    .steps(
-                        t.make_room,
-                        format!("df -h {0}; df -i {0}", self.path(path)),
-                    )
+            StateFolder::Fault(fault) => self.folder_fault(fault),
+        }
+    }
+
+    /// Why nothing can be written into a folder.
+    fn folder_fault(&self, fault: &FolderFault) -> Words {
+        let t = self.t();
+        match fault {
+            FolderFault::File(err) => self.file(err),
+            FolderFault::Full { path, bytes, files } => {
+                let text = match files {
+                    Some(files) => (t.disk_full)(*bytes, *files),
+                    None => (t.disk_full_of_bytes)(*bytes),
+                };
+                let command = format!("df -h {0}; df -i {0}", self.path(path));
+                Words::of(text)
+                    .steps(t.make_room, command)
                     .detail(path.display())
             }
         }
@@ -304,7 +359,8 @@ impl Speech {
             StateDirError::NoneFound(_) => "install -d -m 700 ~/.signet".to_owned(),
         };
         let step = match remedies.is_empty() {
-            true => self.t().do_as_said,
+            // The text says what to do.
+            true => "",
             false => self.t().follow_steps,
         };
         let mut words = Words::of(text).steps(step, command).detail(err);
@@ -321,12 +377,22 @@ impl Speech {
             }
             Key::NotYet => Words::of(t.key_not_yet),
             Key::Fault(err) => {
+                let new_key = |path: &str| self.signet(&format!("key new --file {path}"));
                 let command = match err.as_ref() {
+                    KeyError::NamedFile(KeyFileError::File(FileError {
+                        path,
+                        at: None,
+                        problem: FileProblem::Missing,
+                    })) => new_key(&self.path(path)),
+                    KeyError::Retired(KeyFileError::Weak { path, .. }) => {
+                        format!("rm {}", self.path(path))
+                    }
                     KeyError::File(err) | KeyError::NamedFile(err) | KeyError::Retired(err) => {
                         match err {
                             KeyFileError::File(err) => self.command(err),
                             KeyFileError::Weak { path, .. } => {
-                                format!("rm {0} && signet key new {0}", self.path(path))
+                                let path = self.path(path);
+                                format!("rm {path} && {}", new_key(&path))
                             }
                             KeyFileError::Random(_) => "uname -r".to_owned(),
                         }
@@ -335,10 +401,11 @@ impl Speech {
                         return self.folder(err, t.secret_key, Remedy::FOR_THE_KEY);
                     }
                     KeyError::Exposed(path) => format!("chmod 600 {}", self.path(path)),
-                    KeyError::Weak(_) | KeyError::WeakVariable(_) => "signet key new".to_owned(),
+                    KeyError::Weak(_) | KeyError::WeakVariable(_) => self.signet("key new"),
                 };
+                // The text says what to do.
                 Words::of(self.advice.key(err))
-                    .steps(t.do_as_said, command)
+                    .steps("", command)
                     .detail(err)
             }
         }
@@ -351,7 +418,8 @@ impl Speech {
             Sessions::InFiles => Words::of(t.sessions_in_files),
             Sessions::InRedis => Words::of(t.sessions_in_redis),
             Sessions::NoFolder(err) => self.folder(err, t.sessions, Remedy::FOR_SESSIONS),
-            Sessions::Folder(err) | Sessions::Store(StoreError::File(err)) => self.file(err),
+            Sessions::Folder(fault) => self.folder_fault(fault),
+            Sessions::Store(StoreError::File(err)) => self.file(err),
             Sessions::Store(
                 err @ (StoreError::Unavailable(_)
                 | StoreError::Refused { .. }
@@ -367,19 +435,25 @@ impl Speech {
     fn users(&self, users: &Users) -> Words {
         let t = self.t();
         match users {
-            Users::Demo => Words::of(t.users_demo).steps(t.make_users, "signet user add NAME"),
+            Users::Demo => {
+                Words::of(t.users_demo).steps(t.make_users, self.signet("user add NAME"))
+            }
             Users::OtherLogin => Words::of(t.users_of_other_login),
             Users::File { path, count } => {
                 Words::of((t.users_in_file)(&name(path), *count)).detail(path.display())
             }
-            Users::Fault(err) => Words::of(self.advice.accounts(err))
-                .steps(t.correct_users, "signet user check")
+            Users::Fault(err @ AccountsError::Empty { .. }) => Words::of(self.advice.accounts(err))
+                .steps("", self.signet("user add NAME"))
                 .detail(err),
-            Users::Line(problem) => Words::of((t.users_line)(problem.line))
-                .steps(t.correct_users_line, "signet user check")
-                .detail(problem),
+            Users::Fault(err) => Words::of(self.advice.accounts(err))
+                .steps(t.correct_users, self.signet("user check"))
+                .detail(err),
+            Users::Line(LineProblem { line, problem }) => {
+                Words::of((t.users_line)(*line, &problem.to_string()))
+                    .steps(t.correct_users_line, self.signet("user check"))
+            }
             Users::MoreLines(count) => Words::of((t.users_more_lines)(*count))
-                .steps(t.correct_users_line, "signet user check"),
+                .steps(t.correct_users_line, self.signet("user check")),
             Users::Readable { path, mode } => Words::of((t.users_readable)(*mode))
                 .steps(
                     (t.set_permissions)(0o640),
@@ -390,7 +464,7 @@ impl Speech {
                 let command = match err {
                     ChangeError::File(err) => self.command(err),
                     ChangeError::Denied { path, euid, .. } => {
-                        format!("chown {} {}", user_name(*euid), self.path(path))
+                        format!("chown {} {}", user_in_command(*euid), self.path(path))
                     }
                     ChangeError::ReadOnly { path, .. } => {
                         format!("chmod u+w {}", self.path(path))
@@ -401,7 +475,7 @@ impl Speech {
                     .detail(err)
             }
             Users::UnknownDoctor(name) => Words::of(t.unknown_doctor)
-                .steps(t.correct_settings, "signet user list")
+                .steps(t.correct_settings, self.signet("user list"))
                 .detail(format_args!("{name:?}")),
         }
     }
@@ -414,14 +488,14 @@ impl Speech {
             Pages::Fault(err) => Words::of(self.advice.template(err))
                 .steps(
                     t.correct_template,
-                    format!("signet print templates {}", err.file),
+                    self.signet(&format!("print templates {}", err.file)),
                 )
                 .detail(err),
             Pages::Texts(err) => Words::of(self.advice.own_texts(err))
-                .steps(t.correct_texts, "signet doctor")
+                .steps(t.correct_texts, self.signet("doctor"))
                 .detail(err),
             Pages::Undefined(variable) => Words::of(t.page_undefined)
-                .steps(t.correct_template, "signet print templates")
+                .steps(t.correct_template, self.signet("print templates"))
                 .detail(variable),
             Pages::NoFolder(path) => Words::of(t.no_templates_dir)
                 .steps(
@@ -443,10 +517,10 @@ impl Speech {
                 Words { text, ..words }
             }
             Guard::NoUsers => {
-                Words::of(t.guard_no_users).steps(t.make_users, "signet user add NAME")
+                Words::of(t.guard_no_users).steps(t.make_users, self.signet("user add NAME"))
             }
             Guard::Groups(err) => Words::of(self.advice.groups(err))
-                .steps(t.correct_groups, "signet user check")
+                .steps(t.correct_groups, self.signet("user check"))
                 .detail(err),
             Guard::Served { path, url, .. } => Words::of((t.guard_served)(url))
                 .steps(t.move_guarded, format!("mv {} ~/private", self.path(path)))
@@ -505,38 +579,13 @@ impl Speech {
     fn file(&self, err: &FileError) -> Words {
         let (text, ftp) = self.advice.file_words(err);
         Words::of(format!("{text}."))
-            .steps(self.step(err, ftp), self.command(err))
+            .steps(ftp, self.command(err))
             .detail(err)
-    }
-
-    /// The step with FTP; the advice may be empty.
-    fn step(&self, err: &FileError, advice: String) -> String {
-        let t = self.t();
-        match err.problem {
-            _ if !advice.is_empty() => advice,
-            FileProblem::Missing => t.make_missing.to_owned(),
-            FileProblem::Owner { .. }
-            | FileProblem::Writable { .. }
-            | FileProblem::Readable { .. }
-            | FileProblem::Unreadable { .. }
-            | FileProblem::NotAFolder
-            | FileProblem::NotAFile
-            | FileProblem::Link
-            | FileProblem::Names
-            | FileProblem::TooLarge(_)
-            | FileProblem::Damaged(_)
-            | FileProblem::NoLocks
-            | FileProblem::Held
-            | FileProblem::Served
-            | FileProblem::OwnFiles
-            | FileProblem::Temporary
-            | FileProblem::System(_) => (t.give_to_user)(&user_name(self.advice.euid)),
-        }
     }
 
     /// The command that corrects a file or folder, or shows what is wrong with it.
     fn command(&self, err: &FileError) -> String {
-        let (path, user) = (self.path(err.at()), user_name(self.advice.euid));
+        let (path, user) = (self.path(err.at()), user_in_command(self.advice.euid));
         match err.problem {
             FileProblem::Missing => format!("install -d -o {user} -m 700 {path}"),
             FileProblem::Owner { .. } => format!("chown {user} {path}"),

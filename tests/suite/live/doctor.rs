@@ -106,7 +106,7 @@ fn the_doctor_names_what_opens_a_subfolder_behind_apache() {
         let page = http::get(server.port, "/cgi-bin/signet.cgi/doctor", &[]);
         let is_named = page
             .text()
-            .contains("Everybody may see subfolders of /private");
+            .contains("Everybody can see subfolders of /private");
         assert_eq!(is_named, sub == 200 || deep == 200, "{text}: {page:?}");
     }
 }

@@ -425,7 +425,7 @@ fn the_page_says_only_what_helps() {
             "a folder in the web folders",
             refused("served", without_key().var("SIGNET_STATE_DIR", &in_web)).0,
             &[
-                "“signet” is where the web server shows files",
+                "“signet” is in a folder that the web server serves",
                 "Or remove the setting STATE_DIR.",
             ],
             &["SetEnv", "install -d"],
