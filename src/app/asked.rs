@@ -110,8 +110,8 @@ impl<'r> Asked<'r> {
         above.chain(names).collect()
     }
 
-    /// The error that no file can be shown: `otherwise`, but for a user who may not open its
-    /// folder, the same whatever is there.
+    /// `otherwise`; or 403 if the user may not open the nearest existing folder, so that the
+    /// answer does not reveal which files exist.
     pub(super) fn refused_or(&self, tree: &GuardedFolder, otherwise: Error) -> Error {
         let names = self.path.names();
         for depth in (0..names.len()).rev() {

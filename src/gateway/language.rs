@@ -120,7 +120,7 @@ impl Languages {
             };
             match range.quality {
                 MOST => return range.language,
-                // Of `de-CH;q=0`, German is no part.
+                // `de-CH;q=0` refuses Swiss German, not German.
                 0 if range.is_shortened => {}
                 0 => refused[at] = Some(range.language),
                 quality if best.is_some_and(|(other, _)| other >= quality) => {}
@@ -141,9 +141,7 @@ const MOST: u16 = 1000;
 /// A language range that leads to a language of the pages.
 #[derive(Clone, Copy, Debug)]
 struct Range {
-    /// The language at which the lookup ends: the last subtags of the range are removed, one
-    /// after the other, until a tag is left that the pages have. These are single subtags, so
-    /// that the first subtag decides.
+    /// The language of the first subtag: our tags have one subtag, so the others cannot matter.
     language: Language,
     /// Whether the range has more subtags.
     is_shortened: bool,
@@ -155,7 +153,7 @@ impl Range {
     fn parse(text: &[u8]) -> Option<Self> {
         let text = text.trim_ascii_start();
         let (code, rest) = text.split_first_chunk::<2>()?;
-        // First, because most ranges are in none of these languages.
+        // First: most ranges name none of our languages.
         let language = Language::by_code(code.map(|byte| byte.to_ascii_lowercase()))?;
         let end = rest.iter().position(|byte| *byte == b';');
         let (subtags, weight) = match end {

@@ -5,15 +5,14 @@ use super::{Handler, Server};
 use crate::config::Config;
 use crate::gateway::{GuardedUrl, MetaVariables, Mount, Role};
 
-/// Fields that web servers add to a question about another request: Caddy and Traefik the
-/// first, ingress-nginx the second.
+/// Header fields of auth subrequests: Caddy and Traefik add the first, ingress-nginx the second.
 const OF_QUESTIONS: [(&str, &str); 2] = [
     ("HTTP_X_FORWARDED_METHOD", "X-Forwarded-Method"),
     ("HTTP_X_ORIGINAL_METHOD", "X-Original-Method"),
 ];
 
-/// A web server asks about another request, but not at the path of the answer. It would take
-/// any page, which nobody has to log in to see, for the answer that everybody may pass.
+/// An auth subrequest that was sent to a page instead of `/auth`. The web server would read the
+/// page's status 200 as "allowed".
 #[derive(Debug)]
 pub(super) enum Misdirected {
     /// The request has this field.

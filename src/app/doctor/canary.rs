@@ -11,8 +11,8 @@ use crate::guard::tree::{Found, GuardedFolder, GuardedPath};
 /// The most names that are looked at for one that can be shown.
 const MAX_NAMES: usize = 1000;
 
-/// The URLs of a file in the folder; `None` if the folder is in no served one. They are
-/// those of the served folders that it is in, and that of the row of `GUARD_DIRS`, `prefix`.
+/// The URLs of a file in the folder: below each served folder that contains it, and below
+/// `prefix`, the row of `GUARD_DIRS`. `None` if no served folder contains it.
 pub(super) fn urls(
     vars: &MetaVariables,
     folder: &GuardedFolder,

@@ -42,7 +42,8 @@ pub(in crate::app) struct Door {
     word: Word,
     /// Until when it works, in Unix seconds.
     until: u64,
-    /// What nobody knows who cannot see the file.
+    /// Device, inode and change time of the file, so that the cookie cannot be guessed from the
+    /// word alone.
     identity: [u8; 32],
 }
 
@@ -148,9 +149,9 @@ impl Door {
         let Some(_alone) = Alone::of(config) else {
             return Tried::Later;
         };
-        // In constant time: the codes say nothing about the words.
-        let typed = self.code(typed.trim()).finalize().into_bytes();
-        match self.code(word).verify_slice(&typed) {
+        // MACs are compared, so timing does not reveal the word.
+        let typed = self.mac(typed.trim()).finalize().into_bytes();
+        match self.mac(word).verify_slice(&typed) {
             Ok(()) => Tried::Right,
             Err(_) => Tried::Wrong,
         }
@@ -161,7 +162,7 @@ impl Door {
         let Word::Known(word) = &self.word else {
             return None;
         };
-        let value = base16ct::lower::encode_string(&self.code(word).finalize().into_bytes());
+        let value = base16ct::lower::encode_string(&self.mac(word).finalize().into_bytes());
         let scope = context.cookie_scope();
         cookie::line(&settings(context), scope, value, Some(self.until)).ok()
     }
@@ -178,16 +179,16 @@ impl Door {
         values
             .next()
             .and_then(|value| base16ct::lower::decode(value, &mut bytes).ok())
-            .is_some_and(|given| self.code(word).verify_slice(given).is_ok())
+            .is_some_and(|given| self.mac(word).verify_slice(given).is_ok())
     }
 
-    /// A code of the word, from which it cannot be computed, for this file.
-    fn code(&self, word: &str) -> Hmac<Sha256> {
+    /// HMAC-SHA256 of the file's identity, keyed with the word.
+    fn mac(&self, word: &str) -> Hmac<Sha256> {
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-        let mut code = <Hmac<Sha256> as KeyInit>::new_from_slice(word.as_bytes()).expect("a key");
-        code.update(b"signet doctor");
-        code.update(&self.identity);
-        code
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(word.as_bytes()).expect("a key");
+        mac.update(b"signet doctor");
+        mac.update(&self.identity);
+        mac
     }
 }
 

@@ -209,7 +209,7 @@ impl Case<'_> {
             }
             Err(err) => findings.push(StateFolder::None(err.clone()).into()),
         }
-        // Why the default folders come after the setting does not have to be said.
+        // With STATE_DIR, the default folders are not tried.
         if config.given_state_dir().is_some() {
             return;
         }
@@ -343,7 +343,7 @@ impl Case<'_> {
         }
         let context = self.in_context();
         let (mut count, mut has_faults) = (0, false);
-        // Any texts will do: their places were compared with those of the templates.
+        // One language is enough: `load` checks the placeholders of each.
         let mut texts = OwnTexts::none(Language::English).variables();
         for language in config.languages.iter() {
             match OwnTexts::load(&context, language) {

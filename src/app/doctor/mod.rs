@@ -80,7 +80,7 @@ impl Row {
         let check = match finding {
             Finding::Cookies(Cookies::Unchecked | Cookies::Lost) => Check::Cookies,
             Finding::Clock(Clock::Now(_)) => Check::Clock,
-            // They have the name of a file.
+            // The URLs contain a file name: only for those who may see paths.
             Finding::Guard(Guard::Served { canaries, .. })
                 if speech.has_paths && !canaries.is_empty() =>
             {
@@ -159,7 +159,7 @@ pub(super) fn survey(context: &Context) -> Survey {
     let environment = started.environment(vars);
     let script = started.script.as_deref();
     let survey = Survey::new(&environment, script, &served, context.config.euid());
-    // A Redis that does not answer keeps no visitor waiting again and again.
+    // Reuses the Redis connection: an unreachable Redis is tried once.
     survey.config.keep_connections_of(&context.config);
     survey
 }
@@ -252,7 +252,7 @@ pub(super) fn doctor(request: &Request, session: &mut Session) -> Result<Respons
 /// Whether a user of `DOCTOR_USERS` is logged in with a password.
 fn is_doctor_user(survey: &Survey, context: &Context, session: &Session) -> bool {
     let config: &Config = &survey.config;
-    // A session is opened only where that creates no key.
+    // Opening the session would create a missing key.
     let can_tell = !config.doctor_users.is_empty()
         && survey.mistakes.is_empty()
         && config.login_url.is_none()
