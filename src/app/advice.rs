@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::own_texts::OwnTextsError;
 use super::remedy::{Remedy, Steps};
-use super::texts::{FOR_OWNERS, OwnerTexts};
+use super::texts::FOR_OWNERS;
 use crate::config::MAX_KEY_PREFIX;
 use crate::config::{AccessRuleError, ConfigError, ConfigProblem, Conflict, Expected};
 use crate::config::{KeyError, LoginUrlError, Place};
@@ -27,7 +27,6 @@ use crate::users::AccountsError;
 
 /// Words for the owner.
 pub(super) struct Advice {
-    pub(super) t: &'static OwnerTexts,
     /// The user as whom the program runs.
     pub(super) euid: u32,
 }
@@ -35,14 +34,13 @@ pub(super) struct Advice {
 impl Advice {
     pub(super) fn new(context: &Context) -> Self {
         let euid = context.config.euid();
-        let t = &FOR_OWNERS;
-        Self { t, euid }
+        Self { euid }
     }
 
     pub(super) fn template(&self, err: &TemplateError) -> String {
         match err.line {
-            Some(line) => (self.t.template_mistake)(&err.file, line, &err.kind.to_string()),
-            None => (self.t.template_unreadable)(&err.file),
+            Some(line) => (FOR_OWNERS.template_mistake)(&err.file, line, &err.kind.to_string()),
+            None => (FOR_OWNERS.template_unreadable)(&err.file),
         }
     }
 
@@ -56,14 +54,14 @@ impl Advice {
                 mistake,
             } => {
                 let file = format!("translations/{}", name(path));
-                (self.t.text_mistake)(&file, *line, &mistake.to_string())
+                (FOR_OWNERS.text_mistake)(&file, *line, &mistake.to_string())
             }
         }
     }
 
     /// Where the mistake in the settings is, and what to do about it.
     pub(super) fn settings(&self, err: &ConfigError) -> String {
-        let t = self.t;
+        let t = &FOR_OWNERS;
         let setting = err.public_setting();
         let in_line = |place: String, line: Option<usize>| {
             place
@@ -110,7 +108,7 @@ impl Advice {
 
     /// What the value of a setting has to be.
     fn expected(&self, expected: &Expected) -> String {
-        let t = self.t;
+        let t = &FOR_OWNERS;
         let text = match expected {
             Expected::Integer(least, most) => return (t.expected_integer)(*least, *most),
             Expected::Word(words) => return (t.expected_word)(&listed(words, t.or)),
@@ -147,7 +145,7 @@ impl Advice {
     }
 
     fn redis_url(&self, err: &RedisUrlError) -> String {
-        let t = self.t;
+        let t = &FOR_OWNERS;
         let text = match err {
             RedisUrlError::Tls(word) => return (t.redis_tls)(word),
             RedisUrlError::Option(name) => return (t.redis_option)(name),
@@ -165,7 +163,7 @@ impl Advice {
 
     /// How two settings contradict each other.
     fn conflict(&self, conflict: Conflict) -> &'static str {
-        let t = self.t;
+        let t = &FOR_OWNERS;
         match conflict {
             Conflict::SameSite => t.two_same_sites,
             Conflict::PrefixNeedsHttpOnly => t.prefix_needs_http_only,
@@ -183,7 +181,7 @@ impl Advice {
 
     /// What to do about a line that is not TOML.
     fn syntax(&self, remedy: SyntaxRemedy) -> &'static str {
-        let t = self.t;
+        let t = &FOR_OWNERS;
         match remedy {
             SyntaxRemedy::Section => t.no_sections,
             SyntaxRemedy::QuotedPath => t.quote_path,
@@ -209,12 +207,12 @@ impl Advice {
                 problem: FileProblem::Missing,
                 at: None,
                 ..
-            } => self.t.no_settings_file.to_owned(),
+            } => FOR_OWNERS.no_settings_file.to_owned(),
             FileError {
                 problem: FileProblem::Unreadable { owner, euid, .. },
                 at: None,
                 ..
-            } if owner != euid => self.t.unreadable_settings.to_owned(),
+            } if owner != euid => FOR_OWNERS.unreadable_settings.to_owned(),
             err => self.file(err),
         }
     }
@@ -226,7 +224,7 @@ impl Advice {
             && err.at.is_none()
         {
             // Others may read it.
-            advice = (self.t.set_permissions)(wanted);
+            advice = (FOR_OWNERS.set_permissions)(wanted);
         }
         sentences(&problem, &advice)
     }
@@ -238,11 +236,11 @@ impl Advice {
             | AccountsError::File(err)
             | AccountsError::Marker(err) => self.file(err),
             AccountsError::Place(UsersFileError::StateDir(err)) => {
-                self.folder(err, self.t.users, &[]).0
+                self.folder(err, FOR_OWNERS.users, &[]).0
             }
-            AccountsError::NamedMissing(_) => self.t.named_users_missing.to_owned(),
-            AccountsError::Missing(_) => self.t.users_missing.to_owned(),
-            AccountsError::Empty { .. } => sentences(self.t.no_users, self.t.make_users),
+            AccountsError::NamedMissing(_) => FOR_OWNERS.named_users_missing.to_owned(),
+            AccountsError::Missing(_) => FOR_OWNERS.users_missing.to_owned(),
+            AccountsError::Empty { .. } => sentences(FOR_OWNERS.no_users, FOR_OWNERS.make_users),
         }
     }
 
@@ -250,13 +248,13 @@ impl Advice {
     pub(super) fn groups(&self, err: &GroupsError) -> String {
         match err {
             GroupsError::File(err) => self.file(err),
-            GroupsError::Missing(_) => self.t.groups_missing.to_owned(),
+            GroupsError::Missing(_) => FOR_OWNERS.groups_missing.to_owned(),
         }
     }
 
     /// Why the users file cannot be changed, and who can.
     pub(super) fn unchangeable_users(&self, err: &ChangeError) -> String {
-        let t = self.t;
+        let t = &FOR_OWNERS;
         match err {
             ChangeError::Denied { who, euid, .. } => {
                 (t.users_of_another)(&user_name(*who), &user_name(*euid))
@@ -268,7 +266,7 @@ impl Advice {
 
     /// What is wrong with the secret key.
     pub(super) fn key(&self, err: &KeyError) -> String {
-        let t = self.t;
+        let t = &FOR_OWNERS;
         match err {
             KeyError::Weak(reason) => (t.weak_setting)(&self.weak_key(*reason)),
             KeyError::WeakVariable(reason) => (t.weak_variable)(&self.weak_key(*reason)),
@@ -283,7 +281,7 @@ impl Advice {
 
     /// `renewal` says how the owner gets another key.
     fn key_file(&self, err: &KeyFileError, renewal: &str) -> String {
-        let t = self.t;
+        let t = &FOR_OWNERS;
         let err = match err {
             KeyFileError::Weak {
                 reason: WeakKey::ByteOrderMark,
@@ -305,7 +303,7 @@ impl Advice {
     }
 
     fn weak_key(&self, reason: WeakKey) -> String {
-        let t = self.t;
+        let t = &FOR_OWNERS;
         match reason {
             WeakKey::Empty => t.empty_key,
             WeakKey::Short(bytes) => return (t.short_key)(bytes, MIN_LENGTH),
@@ -326,7 +324,7 @@ impl Advice {
         purpose: &str,
         remedies: &'static [Remedy],
     ) -> (String, &'static [Remedy]) {
-        let t = self.t;
+        let t = &FOR_OWNERS;
         let error = match err {
             StateDirError::Named { setting, error } => {
                 let (problem, mut advice) = self.file_words(error);
@@ -367,15 +365,15 @@ impl Advice {
 
     fn tried_folder(&self, tried: &Tried) -> String {
         let problem = self.file_words(&tried.error).0;
-        (self.t.tried)(self.source(tried.source), &problem)
+        (FOR_OWNERS.tried)(self.source(tried.source), &problem)
     }
 
     /// A default state folder.
     pub(super) fn source(&self, source: StateDirSource) -> &'static str {
         match source {
-            StateDirSource::StateDirectory => self.t.in_state_directory,
-            StateDirSource::XdgStateHome => self.t.in_xdg_state_home,
-            StateDirSource::Home => self.t.in_home,
+            StateDirSource::StateDirectory => FOR_OWNERS.in_state_directory,
+            StateDirSource::XdgStateHome => FOR_OWNERS.in_xdg_state_home,
+            StateDirSource::Home => FOR_OWNERS.in_home,
             StateDirSource::System => Remedy::SYSTEM_FOLDER,
         }
     }
@@ -390,7 +388,7 @@ impl Advice {
         };
         let mut remedies = remedies.to_vec();
         remedies.sort_by_key(|remedy| !likely(remedy));
-        let steps = |remedy: Remedy| remedy.steps(self.t, self.euid);
+        let steps = |remedy: Remedy| remedy.steps(self.euid);
         remedies.into_iter().map(steps).collect()
     }
 
@@ -403,8 +401,8 @@ impl Advice {
     /// What to do about a file or folder of another user.
     fn give(&self, err: &FileError) -> String {
         let give = match err.at().is_dir() {
-            true => self.t.give_folder,
-            false => self.t.give_file,
+            true => FOR_OWNERS.give_folder,
+            false => FOR_OWNERS.give_file,
         };
         give(&user_name(self.euid))
     }
@@ -412,7 +410,7 @@ impl Advice {
     /// What is wrong with a file or folder, and what to do about it.
     #[rustfmt::skip]
     pub(super) fn file_words(&self, err: &FileError) -> (String, String) {
-        let t = self.t;
+        let t = &FOR_OWNERS;
         let words = |problem: &str, advice: &str| (problem.to_owned(), advice.to_owned());
         let (problem, advice) = match err.problem {
             FileProblem::Missing => words(t.missing, t.make_missing),
@@ -483,7 +481,7 @@ pub(super) fn may_pass(err: &FileError) -> bool {
 }
 
 /// Whether the kernel may start the file: then it is a settings script.
-fn is_executable(file: &Path) -> bool {
+pub(super) fn is_executable(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
 }
 

@@ -9,11 +9,11 @@ use std::borrow::Cow;
 use http::StatusCode;
 
 use super::advice::{self, Advice};
-use super::doctor::{self, Door};
+use super::doctor::{self, DoctorFile};
 use super::page;
 use super::remedy::{Remedy, Steps};
 use super::response;
-use super::texts::Texts;
+use super::texts::{FOR_OWNERS, Texts};
 use super::unread::unread_settings;
 use crate::config::KeyError;
 use crate::gateway::log;
@@ -61,13 +61,16 @@ pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
     let words = words(error.failure, t, &advice);
     let status = error.status().as_u16();
     let is_fault = !error.id().is_empty();
-    let door = is_fault.then(|| door(error)).flatten();
-    let is_known = door.as_ref().is_some_and(|door| door.knows(context));
+    let file = is_fault.then(|| doctor_file(error)).flatten();
+    let is_known = file.as_ref().is_some_and(|file| file.knows(context));
     let known = is_known.then(|| error.failure.detail()).flatten();
-    let (doctor_hint, doctor) = match (&door, error.status()) {
-        (Some(_), _) => (advice.t.doctor_is_open, context.mount.url_for(doctor::PATH)),
+    let (doctor_hint, doctor) = match (&file, error.status()) {
+        (Some(_), _) => (
+            FOR_OWNERS.doctor_is_open,
+            context.mount.url_for(doctor::PATH),
+        ),
         (None, StatusCode::SERVICE_UNAVAILABLE) => {
-            (advice.t.doctor_hint, context.mount.url_for(doctor::PATH))
+            (FOR_OWNERS.doctor_hint, context.mount.url_for(doctor::PATH))
         }
         (None, _) => ("", String::new()),
     };
@@ -101,16 +104,16 @@ pub(super) fn page(error: &server::ErrorPage<'_>) -> Result<Response, Error> {
 
 /// The file `doctor.on` that works at the moment. If the settings cannot be used, the state
 /// folder is looked for as far as they can be read.
-fn door(error: &server::ErrorPage<'_>) -> Option<Door> {
+fn doctor_file(error: &server::ErrorPage<'_>) -> Option<DoctorFile> {
     let context = error.context;
     match matches!(error.failure, Failure::Config(_)) {
-        true => Door::of(context, &doctor::survey(context).config),
-        false => Door::of(context, &context.config),
+        true => DoctorFile::of(context, &doctor::survey(context).config),
+        false => DoctorFile::of(context, &context.config),
     }
 }
 
 fn words(failure: &Failure, t: &Texts, advice: &Advice) -> Words {
-    let for_owner = advice.t;
+    let for_owner = &FOR_OWNERS;
     let mut words = Words {
         message: sentence_for(failure.status(), t).into(),
         fix: String::new(),
@@ -226,8 +229,7 @@ fn sentence_for(status: StatusCode, t: &Texts) -> &'static str {
 #[cfg(test)]
 #[rustfmt::skip]
 pub(super) fn examples() -> [&'static dyn page::Page; 2] {
-    use super::texts::FOR_OWNERS;
-    let steps = [Remedy::KeyInHtaccess, Remedy::SystemFolder].map(|remedy| remedy.steps(&FOR_OWNERS, 0));
+    let steps = [Remedy::KeyInHtaccess, Remedy::SystemFolder].map(|remedy| remedy.steps(0));
     let remedies = Vec::from(steps).leak();
     [
         &ErrorPage { status: 404, reason: "Not Found", message: "m", fix: "", remedies: &[], error_id: "", detail: "", doctor_hint: "", doctor: "" },

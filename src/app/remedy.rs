@@ -2,7 +2,7 @@
 
 use minijinja::{Value, context};
 
-use super::texts::OwnerTexts;
+use super::texts::FOR_OWNERS;
 use crate::files::accounts::user_in_command;
 
 /// A way to give the program its key or folder, on one kind of host.
@@ -68,7 +68,8 @@ impl Remedy {
     pub(super) const SYSTEM_FOLDER: &str = "/var/lib/signet";
 
     /// `euid` is the user as whom the program runs.
-    pub(super) fn steps(self, t: &OwnerTexts, euid: u32) -> Steps {
+    pub(super) fn steps(self, euid: u32) -> Steps {
+        let t = &FOR_OWNERS;
         let line = str::to_owned;
         let nothing = String::new;
         let open_again = (t.open_again, nothing());
@@ -112,14 +113,13 @@ impl Remedy {
 
 #[cfg(test)]
 mod tests {
-    use super::super::texts::FOR_OWNERS;
     use super::*;
     use crate::session::key::Key;
 
     /// Whoever copies the line as it stands gets no site whose key everybody knows.
     #[test]
     fn the_line_for_a_key_holds_none() {
-        let steps = Remedy::KeyInHtaccess.steps(&FOR_OWNERS, 0).steps;
+        let steps = Remedy::KeyInHtaccess.steps(0).steps;
         let lines = steps.iter().map(|step| step.line.as_str());
         let words = lines.filter_map(|line| line.split_once("SIGNET_SECRET_KEY "));
         let words: Vec<&str> = words.map(|(_, word)| word).collect();

@@ -16,22 +16,25 @@ pub(super) fn run(input: &ProcessInput) -> Result<(), Failure> {
         text.push('\n');
     };
     for row in &rows {
-        let state = match row.state {
+        let state = match row.words.state {
             State::Good => "good",
             State::Warning => "warning",
             State::Wrong => "wrong",
         };
-        line(format!("{state:7}  {:width$}  {}", row.subject, row.text));
+        line(format!(
+            "{state:7}  {:width$}  {}",
+            row.subject, row.words.text
+        ));
         let indent = " ".repeat(7 + 2 + width + 2);
         let more = [
-            ("", &row.detail),
-            ("with FTP: ", &row.ftp),
-            ("with a shell: ", &row.shell),
+            ("", &row.words.detail),
+            ("with FTP: ", &row.words.ftp),
+            ("with a shell: ", &row.words.shell),
         ];
         for (label, text) in more.into_iter().filter(|(_, text)| !text.is_empty()) {
             line(format!("{indent}{label}{text}"));
         }
-        for steps in &row.remedies {
+        for steps in &row.words.remedies {
             line(format!("{indent}{}", steps.title));
             for step in &steps.steps {
                 line(format!("{indent}- {}", step.text));
@@ -42,7 +45,7 @@ pub(super) fn run(input: &ProcessInput) -> Result<(), Failure> {
         }
     }
     print(text.as_bytes())?;
-    let is_wrong = |row: &&doctor::Row| row.state == State::Wrong;
+    let is_wrong = |row: &&doctor::Row| row.words.state == State::Wrong;
     match rows.iter().filter(is_wrong).count() {
         0 => Ok(()),
         wrong => Err(Failure::new(format_args!("{wrong} wrong: see above"))),

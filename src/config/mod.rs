@@ -66,6 +66,8 @@ pub(crate) use storage::NoSessions;
 #[cfg(feature = "program")]
 pub(crate) use survey::Survey;
 pub use table::{SETTINGS, Setting};
+#[cfg(feature = "users")]
+pub(crate) use users::FILE_NAME as USERS_FILE_NAME;
 pub use users::UsersFileError;
 pub(crate) use wrong_value::{Conflict, Expected, SyntaxRemedy, listed};
 

@@ -5,7 +5,7 @@ use crate::files::FileError;
 use crate::files::shared::SharedFile;
 
 /// The name of the users file in the state folder.
-pub(super) const FILE_NAME: &str = "users";
+pub(crate) const FILE_NAME: &str = "users";
 
 /// Why there is no place for a users file.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -331,6 +331,11 @@ const FAULTS: &[(&str, SetUp, &[&str])] = &[
         state.write("secret_key", "changeme", 0o600);
         request.without("SIGNET_SECRET_KEY")
     }, &["is a published example key", "Delete the file secret_key", "rm secret_key && SIGNET key new --file secret_key"]),
+    ("a key in a script that others can read", |state, request| {
+        state_mode(state.path(), 0o755);
+        let script = state.write("site.cgi", format!("#!/usr/bin/env signet\nSECRET_KEY = \"{KEY}\"\n"), 0o755);
+        request.without("SIGNET_SECRET_KEY").var("SIGNET_CONFIG", script)
+    }, &["The settings script holds a secret key", "chmod 700 site.cgi"]),
     ("a key file that does not exist", |state, request| {
         request.without("SIGNET_SECRET_KEY").var("SIGNET_SECRET_KEY_FILE", state.path().join("my_key"))
     }, &["“my_key” does not exist", "Write 64 random letters and digits", "SIGNET key new --file my_key"]),

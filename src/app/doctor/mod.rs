@@ -1,8 +1,8 @@
 //! The doctor says what is right and wrong with a site, and what to do next: on the page
 //! `/doctor` and by `signet doctor`. Both show the same findings.
 
+mod access;
 mod canary;
-mod door;
 mod examine;
 mod finding;
 mod htaccess;
@@ -15,13 +15,12 @@ use std::sync::Arc;
 use http::header::{self, HeaderValue};
 use http::{Method, StatusCode};
 
-use self::door::Tried;
+use self::access::Tried;
 use self::examine::Case;
 use self::finding::{Clock, Cookies, Finding, Guard};
 use self::page::Page;
-use self::words::Speech;
+use self::words::{FindingTexts, Words};
 use super::advice::Advice;
-use super::remedy::Steps;
 use super::texts::{ENGLISH, FOR_OWNERS};
 use crate::config::{Config, ServedFolders, Survey};
 use crate::gateway::{Interface, MetaVariables, ProcessInput, Started};
@@ -29,7 +28,7 @@ use crate::server::{Context, Error, Failure, Form, Request, Response, form, quer
 use crate::session::cookie;
 use crate::session::{Session, USERNAME, Value};
 
-pub(super) use self::door::Door;
+pub(super) use self::access::DoctorFile;
 pub(crate) use self::finding::State;
 
 /// The path of the page.
@@ -41,20 +40,10 @@ const AGAIN: &str = "cookie";
 /// The end of the name of the cookie that is checked, after that of the session's.
 const TEST: &str = "_test";
 
-/// A finding in words.
+/// A row of the table of findings.
 pub(crate) struct Row {
-    pub(crate) state: State,
     pub(crate) subject: &'static str,
-    /// What it means.
-    pub(crate) text: String,
-    /// The next step with FTP, or nothing.
-    pub(crate) ftp: String,
-    /// The next step with a shell, or nothing: a command.
-    pub(crate) shell: String,
-    /// Paths, or the text of the log; nothing for visitors who may not see them.
-    pub(crate) detail: String,
-    /// Lists of steps, for several kinds of hosts.
-    pub(crate) remedies: Vec<Steps>,
+    pub(crate) words: Words,
     check: Check,
 }
 
@@ -70,19 +59,14 @@ enum Check {
 }
 
 impl Row {
-    fn new(finding: Finding, speech: &Speech) -> Self {
-        let words = speech.words(&finding);
-        let (state, subject) = (finding.state(), speech.subject(&finding));
-        let detail = match speech.has_paths {
-            true => words.detail,
-            false => String::new(),
-        };
+    fn new(finding: Finding, texts: &FindingTexts) -> Self {
+        let (subject, words) = (texts.subject(&finding), texts.words(&finding));
         let check = match finding {
             Finding::Cookies(Cookies::Unchecked | Cookies::Lost) => Check::Cookies,
             Finding::Clock(Clock::Now(_)) => Check::Clock,
             // The URLs contain a file name: only for those who may see paths.
             Finding::Guard(Guard::Served { canaries, .. })
-                if speech.has_paths && !canaries.is_empty() =>
+                if texts.has_paths && !canaries.is_empty() =>
             {
                 Check::Canaries(canaries)
             }
@@ -102,13 +86,8 @@ impl Row {
             | Finding::Limits(_) => Check::Nothing,
         };
         Self {
-            state,
             subject,
-            text: words.text,
-            ftp: words.ftp,
-            shell: words.shell,
-            detail,
-            remedies: words.remedies,
+            words,
             check,
         }
     }
@@ -117,16 +96,15 @@ impl Row {
 fn rows(case: Case<'_>, has_paths: bool) -> Vec<Row> {
     let config = Arc::clone(&case.survey.config);
     let advice = Advice {
-        t: &FOR_OWNERS,
         euid: config.euid(),
     };
-    let speech = Speech {
+    let texts = FindingTexts {
         advice,
         config,
         has_paths,
     };
     let findings = case.examine().into_iter();
-    findings.map(|finding| Row::new(finding, &speech)).collect()
+    findings.map(|finding| Row::new(finding, &texts)).collect()
 }
 
 /// The findings of a command, which sees everything but a request. `script` is the settings
@@ -166,34 +144,72 @@ pub(super) fn survey(context: &Context) -> Survey {
 
 /// Whether the page takes a word.
 pub(super) fn takes_word(context: &Context) -> bool {
-    Door::of(context, &survey(context).config).is_some()
+    DoctorFile::of(context, &survey(context).config).is_some()
 }
 
 /// The page; status 404 for visitors who may not see it.
 pub(super) fn doctor(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
-    let t = &FOR_OWNERS;
     let survey = survey(context);
-    let door = Door::of(context, &survey.config);
+    let file = DoctorFile::of(context, &survey.config);
     let is_user = is_doctor_user(&survey, context, session);
-    if !is_user && door.is_none() && !door::has_nothing_to_protect(&survey) {
+    if !is_user && file.is_none() && !access::has_nothing_to_protect(&survey) {
         return Err(Failure::NotFound.into());
     }
-    let mut typed = None;
-    if request.method() == Method::POST
-        && let Some(door) = &door
-    {
-        let form: Form = form(request)?;
-        let word = form.get("word").unwrap_or_default();
-        typed = Some(door.try_word(&survey.config, word));
-    }
+    let typed = match &file {
+        Some(file) if request.method() == Method::POST => {
+            let form: Form = form(request)?;
+            let word = form.get("word").unwrap_or_default();
+            Some(file.try_word(&survey.config, word))
+        }
+        Some(_) | None => None,
+    };
     let knows_word =
-        typed == Some(Tried::Right) || door.as_ref().is_some_and(|door| door.knows(context));
+        typed == Some(Tried::Right) || file.as_ref().is_some_and(|file| file.knows(context));
     let has_paths = is_user || knows_word;
 
+    let t = &FOR_OWNERS;
+    let url = context.mount.url_for(PATH);
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let page = Page {
+        t: &ENGLISH,
+        owner: t,
+        url: &url,
+        again: &format!("{url}{separator}{AGAIN}=1"),
+        home: &context.mount.url_for("/"),
+        rows: &rows(case(request, &survey), has_paths),
+        now: context.now,
+        has_file: file.is_some(),
+        takes_word: file.as_ref().is_some_and(DoctorFile::has_word) && !has_paths,
+        error: match typed {
+            Some(Tried::Wrong) => t.wrong_word,
+            Some(Tried::Later) => t.word_later,
+            Some(Tried::Right) | None => "",
+        },
+        note: match &file {
+            Some(_) if has_paths => "",
+            Some(file) => file.note(),
+            None => t.how_to_see_paths,
+        },
+    };
+    let mut response = page.response();
+    answer_word(&mut response, typed);
+    let known = file.filter(|_| typed == Some(Tried::Right));
+    let word_cookie = known.and_then(|file| file.cookie(context));
+    for line in test_cookie(context).into_iter().chain(word_cookie) {
+        if let Ok(line) = HeaderValue::try_from(line) {
+            response.headers_mut().append(header::SET_COOKIE, line);
+        }
+    }
+    Ok(response)
+}
+
+/// What the page examines.
+fn case<'c>(request: &'c Request, survey: &'c Survey) -> Case<'c> {
+    let context = Context::of(request);
     let fields: Form = query(request).unwrap_or_default();
-    let case = Case {
-        survey: &survey,
+    Case {
+        survey,
         context,
         by: context.interface,
         pages: super::pages_to_try(context),
@@ -202,51 +218,20 @@ pub(super) fn doctor(request: &Request, session: &mut Session) -> Result<Respons
             (false, Some(_)) => Cookies::Lost,
             (false, None) => Cookies::Unchecked,
         }),
-    };
-    let url = context.mount.url_for(PATH);
-    let separator = if url.contains('?') { '&' } else { '?' };
-    let again = format!("{url}{separator}{AGAIN}=1");
-    let takes_word = door.as_ref().is_some_and(Door::has_word) && !has_paths;
-    let page = Page {
-        t: &ENGLISH,
-        owner: t,
-        url: &url,
-        again: &again,
-        home: &context.mount.url_for("/"),
-        rows: &rows(case, has_paths),
-        now: context.now,
-        has_file: door.is_some(),
-        takes_word,
-        error: match typed {
-            Some(Tried::Wrong) => t.wrong_word,
-            Some(Tried::Later) => t.word_later,
-            Some(Tried::Right) | None => "",
-        },
-        note: match &door {
-            Some(_) if has_paths => "",
-            Some(door) => door.note(t),
-            None => t.how_to_see_paths,
-        },
-    };
-    let mut response = page.response();
-    let headers = response.headers_mut();
-    let word_cookie = door
-        .filter(|_| typed == Some(Tried::Right))
-        .and_then(|door| door.cookie(context));
-    for line in test_cookie(context).into_iter().chain(word_cookie) {
-        if let Ok(line) = HeaderValue::try_from(line) {
-            headers.append(header::SET_COOKIE, line);
-        }
     }
+}
+
+/// The status of the page after a word was typed.
+fn answer_word(response: &mut Response, typed: Option<Tried>) {
     match typed {
         Some(Tried::Wrong) => *response.status_mut() = StatusCode::FORBIDDEN,
         Some(Tried::Later) => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            let second = HeaderValue::from_static("1");
+            response.headers_mut().insert(header::RETRY_AFTER, second);
             *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
         }
         Some(Tried::Right) | None => {}
     }
-    Ok(response)
 }
 
 /// Whether a user of `DOCTOR_USERS` is logged in with a password.

@@ -59,11 +59,11 @@ impl Page<'_> {
 /// For the template.
 impl Row {
     fn is_good(&self) -> bool {
-        self.state == State::Good
+        self.words.state == State::Good
     }
 
     fn is_wrong(&self) -> bool {
-        self.state == State::Wrong
+        self.words.state == State::Wrong
     }
 
     fn checks_cookies(&self) -> bool {
@@ -87,6 +87,7 @@ mod tests {
     use base64::Engine;
     use sha2::Digest;
 
+    use super::super::words::Words;
     use super::*;
     use crate::app::texts::{ENGLISH, FOR_OWNERS};
 
@@ -133,14 +134,17 @@ mod tests {
             Check::Clock,
             Check::Canaries(vec![text()]),
         ] {
-            let row = Row {
+            let words = Words {
                 state: State::Warning,
-                subject: "<b>",
                 text: text(),
                 ftp: text(),
                 shell: text(),
                 detail: text(),
                 remedies: Vec::new(),
+            };
+            let row = Row {
+                subject: "<b>",
+                words,
                 check,
             };
             assert!(!page(&[row]).contains("<b>"));

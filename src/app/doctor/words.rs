@@ -1,5 +1,5 @@
 //! A finding in words: what it means, and the next step of an owner who has only FTP and of
-//! one who has a shell. Commands for a shell are the same in every language.
+//! one who has a shell.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::finding::{
     Address, Clock, Connection, Cookies, Finding, FolderFault, Guard, Key, Limits,
 };
-use super::finding::{Pages, Sessions, Settings, Start, StateFolder, Users};
-use crate::app::advice::{Advice, name};
+use super::finding::{Pages, Sessions, Settings, Start, State, StateFolder, Users};
+use crate::app::advice::{Advice, is_executable, name};
 use crate::app::dates::utc;
 use crate::app::remedy::{Remedy, Steps};
-use crate::app::texts::OwnerTexts;
+use crate::app::texts::FOR_OWNERS;
 use crate::config::{Config, KeyError, StateDirError, XSendfile};
 use crate::files::accounts::{user_in_command, user_name};
 use crate::files::shared::ChangeError;
@@ -25,26 +25,42 @@ use crate::users::AccountsError;
 use crate::users::file::LineProblem;
 
 /// A finding in words. What does not apply is empty.
-#[derive(Default)]
-pub(super) struct Words {
+pub(crate) struct Words {
+    pub(crate) state: State,
     /// What it means.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// The next step with FTP.
-    pub(super) ftp: String,
+    pub(crate) ftp: String,
     /// The next step with a shell: a command.
-    pub(super) shell: String,
-    /// Paths, or the text of the log.
-    pub(super) detail: String,
+    pub(crate) shell: String,
+    /// Paths, or the text of the log; nothing for visitors who may not see them.
+    pub(crate) detail: String,
     /// Lists of steps, for several kinds of hosts.
-    pub(super) remedies: Vec<Steps>,
+    pub(crate) remedies: Vec<Steps>,
 }
 
 impl Words {
-    fn of(text: impl Into<String>) -> Self {
+    fn new(state: State, text: impl Into<String>) -> Self {
         Self {
+            state,
             text: text.into(),
-            ..Self::default()
+            ftp: String::new(),
+            shell: String::new(),
+            detail: String::new(),
+            remedies: Vec::new(),
         }
+    }
+
+    fn good(text: impl Into<String>) -> Self {
+        Self::new(State::Good, text)
+    }
+
+    fn warning(text: impl Into<String>) -> Self {
+        Self::new(State::Warning, text)
+    }
+
+    fn wrong(text: impl Into<String>) -> Self {
+        Self::new(State::Wrong, text)
     }
 
     fn steps(mut self, ftp: impl Into<String>, shell: impl Into<String>) -> Self {
@@ -59,22 +75,18 @@ impl Words {
     }
 }
 
-/// Says findings in one language.
-pub(super) struct Speech {
+/// The texts of findings on this site.
+pub(super) struct FindingTexts {
     pub(super) advice: Advice,
     pub(super) config: Arc<Config>,
     /// Whether commands have paths, not only names.
     pub(super) has_paths: bool,
 }
 
-impl Speech {
-    fn t(&self) -> &'static OwnerTexts {
-        self.advice.t
-    }
-
+impl FindingTexts {
     /// The subject of a finding.
     pub(super) fn subject(&self, finding: &Finding) -> &'static str {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match finding {
             Finding::Version => t.subject_version,
             Finding::Start(_) => t.subject_start,
@@ -94,10 +106,19 @@ impl Speech {
     }
 
     pub(super) fn words(&self, finding: &Finding) -> Words {
+        let mut words = self.all_words(finding);
+        if !self.has_paths {
+            words.detail.clear();
+        }
+        words
+    }
+
+    /// The words, with paths and texts of the log.
+    fn all_words(&self, finding: &Finding) -> Words {
         match finding {
             Finding::Version => {
                 let (arch, system) = (std::env::consts::ARCH, std::env::consts::OS);
-                Words::of(format!(
+                Words::good(format!(
                     "signet {}, {arch}-{system}",
                     env!("CARGO_PKG_VERSION")
                 ))
@@ -119,7 +140,7 @@ impl Speech {
     }
 
     fn start(&self, start: &Start) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         let by = |by: &Interface| match by {
             Interface::Cgi => t.by_cgi,
             Interface::FastCgi => t.by_fastcgi,
@@ -127,10 +148,10 @@ impl Speech {
         };
         match start {
             Start::AsOwner { by: how, user } => {
-                Words::of((t.started_as_owner)(by(how), &user_name(*user)))
+                Words::good((t.started_as_owner)(by(how), &user_name(*user)))
             }
             Start::Installed { by: how, user } => {
-                Words::of((t.started_as)(by(how), &user_name(*user)))
+                Words::good((t.started_as)(by(how), &user_name(*user)))
             }
             Start::AsOther {
                 by: how,
@@ -139,12 +160,15 @@ impl Speech {
             } => {
                 let (user, owner) = (user_name(*user), user_name(*owner));
                 // If the program belonged to that user, other sites could change it as well.
-                Words::of((t.started_as_other)(by(how), &user, &owner))
+                Words::warning((t.started_as_other)(by(how), &user, &owner))
                     .steps(t.ask_for_suexec, format!("ls -l {}", self.program()))
             }
-            Start::AsRoot { by: how } => Words::of((t.started_as_root)(by(how)))
+            Start::AsRoot { by: how } => Words::warning((t.started_as_root)(by(how)))
                 .steps(t.ask_for_another_user, format!("ls -l {}", self.program())),
-            Start::Replaceable(err) => self.file(err),
+            Start::Replaceable(err) => Words {
+                state: State::Warning,
+                ..self.file(err)
+            },
         }
     }
 
@@ -161,15 +185,15 @@ impl Speech {
     }
 
     fn address(&self, address: &Address) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match address {
-            Address::ByPath { base } => Words::of((t.address_by_path)(base)),
-            Address::ByQuery { base } => Words::of((t.address_by_query)(base))
+            Address::ByPath { base } => Words::good((t.address_by_path)(base)),
+            Address::ByQuery { base } => Words::warning((t.address_by_query)(base))
                 .steps(t.use_htaccess, self.signet("print htaccess > .htaccess")),
             Address::Chosen { base } => {
                 let line = format!("APPLICATION_ROOT = \"{base}\"");
                 let ftp = (t.add_setting)(&line);
-                let words = Words::of((t.address_chosen)(base)).steps(ftp, self.set(&line));
+                let words = Words::warning((t.address_chosen)(base)).steps(ftp, self.set(&line));
                 let step = (t.add_to_location, nginx_lines(base));
                 Words {
                     remedies: vec![Steps::new(t.pass_path_info, [step])],
@@ -219,21 +243,23 @@ impl Speech {
     }
 
     fn connection(&self, connection: &Connection) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match connection {
-            Connection::Https => Words::of(t.connection_https),
-            Connection::Local => Words::of(t.connection_local),
-            Connection::Http => Words::of(t.connection_http).steps(t.switch_on_https, "certbot"),
+            Connection::Https => Words::good(t.connection_https),
+            Connection::Local => Words::good(t.connection_local),
+            Connection::Http => {
+                Words::warning(t.connection_http).steps(t.switch_on_https, "certbot")
+            }
             Connection::UnusedProxy { field } => {
                 let line = "TRUST_PROXY = true";
                 let ftp = (t.trust_proxy)(line);
-                Words::of((t.proxy_not_trusted)(field)).steps(ftp, self.set(line))
+                Words::warning((t.proxy_not_trusted)(field)).steps(ftp, self.set(line))
             }
-            Connection::SilentProxy { field } => Words::of((t.proxy_is_silent)(field)).steps(
+            Connection::SilentProxy { field } => Words::warning((t.proxy_is_silent)(field)).steps(
                 (t.remove_setting)("TRUST_PROXY"),
                 self.show_setting("TRUST_PROXY"),
             ),
-            Connection::SecureByHttp => Words::of(t.secure_by_http).steps(
+            Connection::SecureByHttp => Words::wrong(t.secure_by_http).steps(
                 t.switch_on_https,
                 self.show_setting("SESSION_COOKIE_SECURE"),
             ),
@@ -241,17 +267,17 @@ impl Speech {
     }
 
     fn cookies(&self, cookies: &Cookies) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match cookies {
-            Cookies::Unchecked => Words::of(t.cookie_unchecked),
-            Cookies::Back => Words::of(t.cookie_back),
-            Cookies::Lost => Words::of(t.cookie_lost).steps(t.allow_cookies, ""),
+            Cookies::Unchecked => Words::warning(t.cookie_unchecked),
+            Cookies::Back => Words::good(t.cookie_back),
+            Cookies::Lost => Words::wrong(t.cookie_lost).steps(t.allow_cookies, ""),
             Cookies::Dropped(dropped) => {
                 let (setting, site) = match dropped {
                     DroppedCookie::Path { site, .. } => ("SESSION_COOKIE_PATH", site),
                     DroppedCookie::Domain { site, .. } => ("SESSION_COOKIE_DOMAIN", site),
                 };
-                Words::of((t.cookie_dropped)(setting, site))
+                Words::wrong((t.cookie_dropped)(setting, site))
                     .steps((t.remove_setting)(setting), self.show_setting(setting))
                     .detail(dropped)
             }
@@ -259,10 +285,10 @@ impl Speech {
     }
 
     fn clock(&self, clock: &Clock) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match clock {
-            Clock::Now(now) => Words::of((t.clock_now)(&utc(*now, " UTC"))),
-            Clock::BeforeProgram { now, program } => Words::of((t.clock_before_program)(
+            Clock::Now(now) => Words::good((t.clock_now)(&utc(*now, " UTC"))),
+            Clock::BeforeProgram { now, program } => Words::wrong((t.clock_before_program)(
                 &utc(*now, " UTC"),
                 &utc(*program, " UTC"),
             ))
@@ -271,24 +297,24 @@ impl Speech {
     }
 
     fn settings(&self, settings: &Settings) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match settings {
             Settings::File(path) => {
-                Words::of((t.settings_read)(&name(path))).detail(path.display())
+                Words::good((t.settings_read)(&name(path))).detail(path.display())
             }
-            Settings::NoFile => Words::of(t.settings_default),
-            Settings::Mistake(err) => Words::of(self.advice.settings(err))
+            Settings::NoFile => Words::good(t.settings_default),
+            Settings::Mistake(err) => Words::wrong(self.advice.settings(err))
                 .steps(t.correct_settings, self.signet("doctor"))
                 .detail(err),
-            Settings::Unread(path) => Words::of(t.settings_unread)
+            Settings::Unread(path) => Words::warning(t.settings_unread)
                 .steps(
                     t.move_settings,
                     format!("mv -i {} {}/", self.path(path), self.state_dir()),
                 )
                 .detail(path.display()),
-            Settings::Debug => Words::of(t.debug_is_on)
+            Settings::Debug => Words::warning(t.debug_is_on)
                 .steps((t.remove_setting)("DEBUG"), self.show_setting("DEBUG")),
-            Settings::RefusedFallback(reason) => Words::of(t.fallback_refused)
+            Settings::RefusedFallback(reason) => Words::warning(t.fallback_refused)
                 .steps(
                     (t.remove_setting)("SECRET_KEY_FALLBACKS"),
                     self.show_setting("SECRET_KEY_FALLBACKS"),
@@ -298,7 +324,7 @@ impl Speech {
     }
 
     fn state_folder(&self, folder: &StateFolder) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match folder {
             StateFolder::Used {
                 path,
@@ -309,10 +335,10 @@ impl Speech {
                     true => (t.folder_used)(&name(path), file_system),
                     false => (t.folder_will_be_made)(&name(path), file_system),
                 };
-                Words::of(text).detail(path.display())
+                Words::good(text).detail(path.display())
             }
             StateFolder::Spare { source, path } => {
-                Words::of((t.folder_spare)(self.advice.source(*source))).detail(path.display())
+                Words::good((t.folder_spare)(self.advice.source(*source))).detail(path.display())
             }
             StateFolder::Candidate {
                 source,
@@ -321,7 +347,11 @@ impl Speech {
             } => {
                 let (problem, ftp) = self.advice.file_words(error);
                 let text = (t.folder_not_used)(self.advice.source(*source), &problem);
-                let words = Words::of(text).detail(error);
+                let words = match has_other {
+                    true => Words::good(text),
+                    false => Words::wrong(text),
+                };
+                let words = words.detail(error);
                 // Without a home folder, there is nothing to correct.
                 match *has_other || matches!(error.problem, FileProblem::Damaged(_)) {
                     true => words,
@@ -335,7 +365,7 @@ impl Speech {
 
     /// Why nothing can be written into a folder.
     fn folder_fault(&self, fault: &FolderFault) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match fault {
             FolderFault::File(err) => self.file(err),
             FolderFault::Full { path, bytes, files } => {
@@ -344,7 +374,7 @@ impl Speech {
                     None => (t.disk_full_of_bytes)(*bytes),
                 };
                 let command = format!("df -h {0}; df -i {0}", self.path(path));
-                Words::of(text)
+                Words::wrong(text)
                     .steps(t.make_room, command)
                     .detail(path.display())
             }
@@ -361,21 +391,21 @@ impl Speech {
         let step = match remedies.is_empty() {
             // The text says what to do.
             true => "",
-            false => self.t().follow_steps,
+            false => FOR_OWNERS.follow_steps,
         };
-        let mut words = Words::of(text).steps(step, command).detail(err);
+        let mut words = Words::wrong(text).steps(step, command).detail(err);
         words.remedies = self.advice.in_order(remedies);
         words
     }
 
     fn key(&self, key: &Key) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match key {
-            Key::InSettings => Words::of(t.key_in_settings),
+            Key::InSettings => Words::good(t.key_in_settings),
             Key::InFile { path, mode } => {
-                Words::of((t.key_in_file)(&name(path), *mode)).detail(path.display())
+                Words::good((t.key_in_file)(&name(path), *mode)).detail(path.display())
             }
-            Key::NotYet => Words::of(t.key_not_yet),
+            Key::NotYet => Words::good(t.key_not_yet),
             Key::Fault(err) => {
                 let new_key = |path: &str| self.signet(&format!("key new --file {path}"));
                 let command = match err.as_ref() {
@@ -400,11 +430,14 @@ impl Speech {
                     KeyError::StateDir(err) => {
                         return self.folder(err, t.secret_key, Remedy::FOR_THE_KEY);
                     }
+                    KeyError::Exposed(path) if is_executable(path) => {
+                        format!("chmod 700 {}", self.path(path))
+                    }
                     KeyError::Exposed(path) => format!("chmod 600 {}", self.path(path)),
                     KeyError::Weak(_) | KeyError::WeakVariable(_) => self.signet("key new"),
                 };
                 // The text says what to do.
-                Words::of(self.advice.key(err))
+                Words::wrong(self.advice.key(err))
                     .steps("", command)
                     .detail(err)
             }
@@ -412,11 +445,11 @@ impl Speech {
     }
 
     fn sessions(&self, sessions: &Sessions) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match sessions {
-            Sessions::InCookie => Words::of(t.sessions_in_cookie),
-            Sessions::InFiles => Words::of(t.sessions_in_files),
-            Sessions::InRedis => Words::of(t.sessions_in_redis),
+            Sessions::InCookie => Words::good(t.sessions_in_cookie),
+            Sessions::InFiles => Words::good(t.sessions_in_files),
+            Sessions::InRedis => Words::good(t.sessions_in_redis),
             Sessions::NoFolder(err) => self.folder(err, t.sessions, Remedy::FOR_SESSIONS),
             Sessions::Folder(fault) => self.folder_fault(fault),
             Sessions::Store(StoreError::File(err)) => self.file(err),
@@ -426,35 +459,37 @@ impl Speech {
                 | StoreError::Damaged { .. }
                 | StoreError::TooLarge(_)
                 | StoreError::IdInUse),
-            ) => Words::of(t.redis_unavailable)
+            ) => Words::wrong(t.redis_unavailable)
                 .steps(t.check_redis, "redis-cli ping")
                 .detail(err),
         }
     }
 
     fn users(&self, users: &Users) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match users {
             Users::Demo => {
-                Words::of(t.users_demo).steps(t.make_users, self.signet("user add NAME"))
+                Words::warning(t.users_demo).steps(t.make_users, self.signet("user add NAME"))
             }
-            Users::OtherLogin => Words::of(t.users_of_other_login),
+            Users::OtherLogin => Words::good(t.users_of_other_login),
             Users::File { path, count } => {
-                Words::of((t.users_in_file)(&name(path), *count)).detail(path.display())
+                Words::good((t.users_in_file)(&name(path), *count)).detail(path.display())
             }
-            Users::Fault(err @ AccountsError::Empty { .. }) => Words::of(self.advice.accounts(err))
-                .steps("", self.signet("user add NAME"))
-                .detail(err),
-            Users::Fault(err) => Words::of(self.advice.accounts(err))
+            Users::Fault(err @ AccountsError::Empty { .. }) => {
+                Words::wrong(self.advice.accounts(err))
+                    .steps("", self.signet("user add NAME"))
+                    .detail(err)
+            }
+            Users::Fault(err) => Words::wrong(self.advice.accounts(err))
                 .steps(t.correct_users, self.signet("user check"))
                 .detail(err),
             Users::Line(LineProblem { line, problem }) => {
-                Words::of((t.users_line)(*line, &problem.to_string()))
+                Words::warning((t.users_line)(*line, &problem.to_string()))
                     .steps(t.correct_users_line, self.signet("user check"))
             }
-            Users::MoreLines(count) => Words::of((t.users_more_lines)(*count))
+            Users::MoreLines(count) => Words::warning((t.users_more_lines)(*count))
                 .steps(t.correct_users_line, self.signet("user check")),
-            Users::Readable { path, mode } => Words::of((t.users_readable)(*mode))
+            Users::Readable { path, mode } => Words::warning((t.users_readable)(*mode))
                 .steps(
                     (t.set_permissions)(0o640),
                     format!("chmod 640 {}", self.path(path)),
@@ -470,34 +505,34 @@ impl Speech {
                         format!("chmod u+w {}", self.path(path))
                     }
                 };
-                Words::of((t.users_unchangeable)(&self.advice.unchangeable_users(err)))
+                Words::warning((t.users_unchangeable)(&self.advice.unchangeable_users(err)))
                     .steps((t.add_setting)("PASSWORD_CHANGE = false"), command)
                     .detail(err)
             }
-            Users::UnknownDoctor(name) => Words::of(t.unknown_doctor)
+            Users::UnknownDoctor(name) => Words::warning(t.unknown_doctor)
                 .steps(t.correct_settings, self.signet("user list"))
                 .detail(format_args!("{name:?}")),
         }
     }
 
     fn pages(&self, pages: &Pages) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match pages {
-            Pages::BuiltIn => Words::of(t.pages_built_in),
-            Pages::Own { count } => Words::of((t.pages_own)(*count)),
-            Pages::Fault(err) => Words::of(self.advice.template(err))
+            Pages::BuiltIn => Words::good(t.pages_built_in),
+            Pages::Own { count } => Words::good((t.pages_own)(*count)),
+            Pages::Fault(err) => Words::wrong(self.advice.template(err))
                 .steps(
                     t.correct_template,
                     self.signet(&format!("print templates {}", err.file)),
                 )
                 .detail(err),
-            Pages::Texts(err) => Words::of(self.advice.own_texts(err))
+            Pages::Texts(err) => Words::wrong(self.advice.own_texts(err))
                 .steps(t.correct_texts, self.signet("doctor"))
                 .detail(err),
-            Pages::Undefined(variable) => Words::of(t.page_undefined)
+            Pages::Undefined(variable) => Words::warning(t.page_undefined)
                 .steps(t.correct_template, self.signet("print templates"))
                 .detail(variable),
-            Pages::NoFolder(path) => Words::of(t.no_templates_dir)
+            Pages::NoFolder(path) => Words::warning(t.no_templates_dir)
                 .steps(
                     (t.remove_setting)("TEMPLATES_DIR"),
                     format!("mkdir {}", self.path(path)),
@@ -507,31 +542,33 @@ impl Speech {
     }
 
     fn guard(&self, guard: &Guard) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match guard {
-            Guard::Nothing => Words::of(t.guard_nothing),
-            Guard::Folder { path, url } => Words::of((t.guard_folder)(url)).detail(path.display()),
+            Guard::Nothing => Words::good(t.guard_nothing),
+            Guard::Folder { path, url } => {
+                Words::good((t.guard_folder)(url)).detail(path.display())
+            }
             Guard::Fault { setting, error } => {
                 let words = self.file(error);
                 let text = format!("{setting}: {}", words.text);
                 Words { text, ..words }
             }
             Guard::NoUsers => {
-                Words::of(t.guard_no_users).steps(t.make_users, self.signet("user add NAME"))
+                Words::wrong(t.guard_no_users).steps(t.make_users, self.signet("user add NAME"))
             }
-            Guard::Groups(err) => Words::of(self.advice.groups(err))
+            Guard::Groups(err) => Words::wrong(self.advice.groups(err))
                 .steps(t.correct_groups, self.signet("user check"))
                 .detail(err),
-            Guard::Served { path, url, .. } => Words::of((t.guard_served)(url))
+            Guard::Served { path, url, .. } => Words::warning((t.guard_served)(url))
                 .steps(t.move_guarded, format!("mv {} ~/private", self.path(path)))
                 .detail(path.display()),
             Guard::Opened { path, url, files } => {
                 let files: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
-                Words::of((t.guard_opened)(url, files.len()))
+                Words::warning((t.guard_opened)(url, files.len()))
                     .steps(t.close_subfolder, self.find_htaccess(path))
                     .detail(files.join("\n"))
             }
-            Guard::Unsearched { path, url } => Words::of((t.guard_unsearched)(url))
+            Guard::Unsearched { path, url } => Words::warning((t.guard_unsearched)(url))
                 .steps(t.search_subfolders, self.find_htaccess(path))
                 .detail(path.display()),
             Guard::Sent(server) => {
@@ -540,7 +577,8 @@ impl Speech {
                     XSendfile::Apache => ("Apache", "grep -ri XSendFile /etc/apache2"),
                     XSendfile::Nginx => ("nginx", "grep -r internal /etc/nginx"),
                 };
-                Words::of((t.guard_sent)(server)).steps((t.remove_setting)("X_SENDFILE"), command)
+                Words::warning((t.guard_sent)(server))
+                    .steps((t.remove_setting)("X_SENDFILE"), command)
             }
         }
     }
@@ -552,7 +590,7 @@ impl Speech {
     }
 
     fn limits(&self, limits: &Limits) -> Words {
-        let t = self.t();
+        let t = &FOR_OWNERS;
         match limits {
             Limits::Known {
                 memory,
@@ -564,13 +602,13 @@ impl Speech {
                     None => t.no_limit.to_owned(),
                 };
                 let (memory, file) = (number(memory, 1 << 20), number(file, 1 << 20));
-                Words::of((t.limits_known)(&memory, &file, &number(seconds, 1)))
+                Words::good((t.limits_known)(&memory, &file, &number(seconds, 1)))
             }
             Limits::Memory(bytes) => {
-                Words::of((t.limit_memory)(bytes >> 20)).steps(t.ask_for_limit, "ulimit -v")
+                Words::wrong((t.limit_memory)(bytes >> 20)).steps(t.ask_for_limit, "ulimit -v")
             }
             Limits::File(bytes) => {
-                Words::of((t.limit_file)(bytes >> 20)).steps(t.ask_for_limit, "ulimit -f")
+                Words::wrong((t.limit_file)(bytes >> 20)).steps(t.ask_for_limit, "ulimit -f")
             }
         }
     }
@@ -578,7 +616,7 @@ impl Speech {
     /// What is wrong with a file or folder.
     fn file(&self, err: &FileError) -> Words {
         let (text, ftp) = self.advice.file_words(err);
-        Words::of(format!("{text}."))
+        Words::wrong(format!("{text}."))
             .steps(ftp, self.command(err))
             .detail(err)
     }

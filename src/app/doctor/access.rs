@@ -9,13 +9,15 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::examine::may_exist;
-use crate::app::texts::OwnerTexts;
-use crate::config::{Config, ConfigProblem, Survey};
+use crate::app::texts::FOR_OWNERS;
+use crate::config::{Config, ConfigProblem, Survey, USERS_FILE_NAME};
 use crate::files::trusted::{Anywhere, Readers, TrustedFile};
 use crate::files::{FileError, FileProblem, program_path};
 use crate::gateway::log;
 use crate::server::Context;
 use crate::session::cookie::{self, CookieSettings};
+use crate::session::key;
+use crate::session::key::retired::RETIRED_FILE_NAME;
 use crate::users::MARKER;
 use crate::users::limits::Alone;
 
@@ -38,7 +40,7 @@ pub(super) const FEWEST: usize = 8;
 const SUFFIX: &str = "_doctor";
 
 /// A file `doctor.on` that works at the moment.
-pub(in crate::app) struct Door {
+pub(in crate::app) struct DoctorFile {
     word: Word,
     /// Until when it works, in Unix seconds.
     until: u64,
@@ -66,22 +68,22 @@ pub(super) enum Tried {
     Later,
 }
 
-impl Door {
-    /// The door of a request with these settings. What cannot be used is logged.
+impl DoctorFile {
+    /// The file for a request with these settings. What cannot be used is logged.
     pub(in crate::app) fn of(context: &Context, config: &Config) -> Option<Self> {
         let beside = |path: PathBuf| Some(path.parent()?.join(FILE_NAME));
         let program = program_path().and_then(beside);
         let script = context.started.script.clone().and_then(beside);
         let in_state_dir = config.state_dir().map(|dir| dir.join(FILE_NAME));
         let places = [in_state_dir, program, script];
-        let mut doors = places.into_iter().flatten().filter_map(|path| {
+        let mut files = places.into_iter().flatten().filter_map(|path| {
             let opened = Self::open(&path, config.euid(), context.now);
             opened.unwrap_or_else(|err| {
                 log(format_args!("{err}; it does not open the doctor's page"));
                 None
             })
         });
-        doors.next()
+        files.next()
     }
 
     fn open(path: &Path, euid: u32, now: u64) -> Result<Option<Self>, FileError> {
@@ -132,7 +134,8 @@ impl Door {
     }
 
     /// Why no word opens paths and the texts of the log, or nothing.
-    pub(super) fn note(&self, t: &OwnerTexts) -> &'static str {
+    pub(super) fn note(&self) -> &'static str {
+        let t = &FOR_OWNERS;
         match self.word {
             Word::None => t.how_to_see_paths,
             Word::Exposed => t.word_exposed,
@@ -219,7 +222,7 @@ pub(super) fn has_nothing_to_protect(survey: &Survey) -> bool {
     });
     let mut folders = given.into_iter().chain(candidates);
     !folders.any(|folder| {
-        ["secret_key", "retired_keys", "users", MARKER]
+        [key::FILE_NAME, RETIRED_FILE_NAME, USERS_FILE_NAME, MARKER]
             .iter()
             .any(|name| may_exist(&folder.join(name)))
     })
