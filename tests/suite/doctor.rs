@@ -527,7 +527,7 @@ const NOT_STARTED: &[(&str, &str, &str, &str)] = &[
     ("ASCII mode",             "500",                       "ASCII mode",              "ASCII mode"),
     ("another processor",      "500",                       "another processor",       "another machine"),
     ("CR LF in a script",      "500 for `probe.cgi` too",   "end in LF",               "CR LF"),
-    ("a forbidden directive",  "500",                       "a line in `.htaccess`",   ""),
+    ("a forbidden directive",  "500",                       "forbids a line in it",    ""),
     ("behind nginx",           "502, 503, 504",             "does not start",          "no x for its owner"),
     ("limits of the host",     "504 or 508 of the web",     "a limit of the host",     ""),
     ("it runs",                "503, a page of signet",     "the page says what to do", ""),
