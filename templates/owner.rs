@@ -14,7 +14,7 @@ owner_texts! {
     template_unreadable(file: &str) = "The template {file} cannot be used. The web server's error log has the reason.";
 
     // Why no password can be changed.
-    users_of_another(owner: &str, user: &str) = "This program runs as the user {user}, but only {owner} can change the users file.";
+    users_of_another(owner: &str, user: &str) = "This program runs as {user}, but only {owner} can change the users file.";
     users_read_only(mode: u32) = "The users file is read-only (permissions {mode:o}).";
 
     // Where a mistake in the settings is, and what it is.
@@ -170,7 +170,7 @@ owner_texts! {
     outside_own_files = "In GUARD_DIR or GUARD_DIRS, write a folder outside this one.";
     another_folder = "Choose another folder.";
     or_remove_setting(setting: &str) = "Or remove the setting {setting}.";
-    check_folder(folder: &str, user: &str) = "Check that the folder “{folder}” exists, belongs to the user {user} and has permissions 700, and that the disk is not full.";
+    check_folder(folder: &str, user: &str) = "Check that the folder “{folder}” exists, belongs to {user} and has permissions 700, and that the disk is not full.";
 
     // What the doctor finds: first the subjects.
     subject_version = "Version";

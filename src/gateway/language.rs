@@ -40,15 +40,9 @@ impl Language {
     }
 
     /// The language with this tag.
-    const fn by_code(code: [u8; 2]) -> Option<Self> {
-        Some(match &code {
-            b"en" => Self::English,
-            b"de" => Self::German,
-            b"zh" => Self::Chinese,
-            b"fr" => Self::French,
-            b"es" => Self::Spanish,
-            _ => return None,
-        })
+    fn by_code(code: [u8; 2]) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|language| language.tag().as_bytes() == code)
     }
 }
 
