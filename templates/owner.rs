@@ -67,7 +67,7 @@ owner_texts! {
     redis_database = "the address has no valid database: expected a number, as in redis://HOST/1 or ?db=1";
     redis_login = "the address has a user or password that is not percent-encoded text";
     redis_unescaped = "the address has an @ after a /, ? or #: in a user or password write them as %2F, %3F, %23";
-    redis_option(name: &str) = "the address has the option {name:?}, which is not supported: remove it (supported are db, username, password)";
+    redis_option = "the address has an option that is not supported: remove it (supported are db, username, password), and write & in a user or password as %26";
     redis_fragment = "the address has a part after #, which is not supported: remove it";
     two_same_sites = "cannot be set together with SESSION_COOKIE_OMIT_SAMESITE";
     prefix_needs_http_only = "this prefix needs SESSION_COOKIE_HTTPONLY, which is set to false";
@@ -278,10 +278,11 @@ owner_texts! {
 
     // The word in doctor.on.
     wrong_word = "That is not the word in doctor.on.";
-    word_later = "Another word is being tried at the moment. Please try again.";
-    word_exposed = "Paths and log texts are hidden: other users can read the word in doctor.on. Set its permissions to 600, or put it into the state folder.";
-    word_short = "Paths and log texts are hidden: the word in doctor.on has fewer than 8 characters.";
-    how_to_see_paths = "Paths and log texts are hidden. To see them, write a word of at least 8 characters into doctor.on, set its permissions to 600, and type the word here.";
+    doctor_busy = "Another visitor is loading this page. Please reload it in a second.";
+    word_readable = "Paths and log texts are hidden: other users can read the word in doctor.on. Set its permissions to 600, or put it into the state folder.";
+    word_served = "Paths and log texts are hidden: doctor.on is in a folder that the web server serves, so visitors may read the word in it. Put it into the state folder.";
+    word_weak(problem: &str) = "Paths and log texts are hidden: the word in doctor.on {problem}. Use at least 16 random letters and digits.";
+    how_to_see_paths = "Paths and log texts are hidden. To see them, write at least 16 random letters and digits into a file doctor.on in the state folder, set its permissions to 600, and type them here.";
 
     // The page and the command of the doctor.
     doctor_hint = "Is this your site? Put an empty file doctor.on beside the program or into the state folder, and open this address within an hour. It says what is wrong, and what to do:";

@@ -148,7 +148,7 @@ impl Advice {
         let t = &FOR_OWNERS;
         let text = match err {
             RedisUrlError::Tls(word) => return (t.redis_tls)(word),
-            RedisUrlError::Option(name) => return (t.redis_option)(name),
+            RedisUrlError::Option => t.redis_option,
             RedisUrlError::Scheme => t.redis_scheme,
             RedisUrlError::Host => t.redis_host,
             RedisUrlError::Port => t.redis_port,

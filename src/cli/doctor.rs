@@ -11,8 +11,14 @@ pub(super) fn run(input: &ProcessInput) -> Result<(), Failure> {
     let width = rows.iter().map(|row| row.subject.chars().count()).max();
     let width = width.unwrap_or_default();
     let mut text = String::new();
+    // Names of files may have control characters, which would change the terminal.
     let mut line = |line: String| {
-        text.push_str(&line);
+        for character in line.chars() {
+            match character.is_control() && character != '\n' {
+                true => text.extend(character.escape_default()),
+                false => text.push(character),
+            }
+        }
         text.push('\n');
     };
     for row in &rows {

@@ -17,7 +17,7 @@ const PASSWORD: &str = "correct horse";
 /// `htpasswd -nbBC 4 ada 'correct horse'`.
 const ADA: &str = "ada:$2y$04$Z735b3IS6GniM.cQ.C7/WeWiDU5Yy4oXk7ndxrGpFwEIt33s1Ij0q\n";
 
-const WORD: &str = "a long word";
+const WORD: &str = "k3VtZ 8qLw 27 staple";
 
 /// The time of a test client.
 const NOW: u64 = 1_767_225_600;
@@ -65,7 +65,7 @@ fn without_a_reason_to_show_it_the_page_is_missing_like_any_other() {
     for (method, headers, body) in [
         (Method::GET, &[][..], ""),
         (Method::HEAD, &[], ""),
-        (Method::POST, &[form], "word=a+long+word"),
+        (Method::POST, &[form], "word=k3VtZ+8qLw+27+staple"),
         (Method::POST, &[form], &large),
         (Method::POST, &[], "{}"),
         (Method::PUT, &[], ""),
@@ -147,7 +147,7 @@ fn the_word_in_the_file_shows_paths_and_log() {
     let mut client = Client::new(&server).state_dir(state.path());
     assert!(!client.get("/doctor").text().contains(&folder));
 
-    let wrong = client.post("/doctor", &[("word", "a longer word")]);
+    let wrong = client.post("/doctor", &[("word", "k3VtZ 8qLw 27 stable")]);
     assert_eq!(wrong.status, 403);
     assert!(!wrong.text().contains(&folder));
     assert!(!client.get("/doctor").text().contains(&folder));
@@ -173,7 +173,20 @@ fn the_word_in_the_file_shows_paths_and_log() {
 fn a_word_that_others_can_read_or_guess_shows_no_paths() {
     let server = signet::app::server();
     for (name, word, folder_mode, mode, note) in [
-        ("short", "short", 0o700, 0o600, "fewer than 8"),
+        (
+            "short",
+            "k3VtZ8qLw27",
+            0o700,
+            0o600,
+            "has 11 bytes, fewer than 16",
+        ),
+        (
+            "a pattern",
+            "abababababababab",
+            0o700,
+            0o600,
+            "is a pattern",
+        ),
         (
             "readable",
             WORD,
@@ -195,6 +208,81 @@ fn a_word_that_others_can_read_or_guess_shows_no_paths() {
         assert!(!answer.text().contains(&folder), "{name}");
         assert_eq!(answer.status, 403, "{name}");
     }
+}
+
+/// However many words are tried, other visitors do not wait.
+#[test]
+fn for_a_wrong_word_nothing_is_examined() {
+    let server = signet::app::server();
+    let state = StateDir::new();
+    open(&state, WORD);
+    let mut client = Client::new(&server).state_dir(state.path());
+    assert!(client.get("/doctor").text().contains("<table"));
+    let answer = client.post("/doctor", &[("word", "another")]);
+    assert_eq!(answer.status, 403);
+    assert!(answer.text().contains("That is not the word"));
+    assert!(!answer.text().contains("<table"), "{}", answer.text());
+}
+
+/// The page takes longer than others, so it is made for one stranger at a time.
+#[test]
+fn while_a_stranger_loads_the_page_others_are_asked_to_reload_it() {
+    let server = signet::app::server();
+    let state = StateDir::new();
+    open(&state, WORD);
+    let [mut owner, mut stranger] = [(); 2].map(|()| Client::new(&server).state_dir(state.path()));
+    assert_eq!(owner.post("/doctor", &[("word", WORD)]).status, 200);
+    let file = File::open(state.path().join("doctor.on")).expect("open it");
+    file.lock().expect("lock it");
+    let answer = stranger.get("/doctor");
+    assert_eq!(answer.status, 429);
+    assert_eq!(answer.header("Retry-After"), Some("1"));
+    let page = answer.text();
+    assert!(page.contains("reload it in a second"), "{page}");
+    assert!(!page.contains("<table"), "{page}");
+    // The word helps whoever knows it.
+    assert_eq!(owner.get("/doctor").status, 200);
+    assert_eq!(stranger.post("/doctor", &[("word", WORD)]).status, 200);
+    file.unlock().expect("unlock it");
+    let mut stranger = Client::new(&server).state_dir(state.path());
+    assert_eq!(stranger.get("/doctor").status, 200);
+}
+
+/// Web servers that run as the same user show the file to everybody.
+#[test]
+fn a_word_in_a_served_folder_shows_no_paths() {
+    let home = StateDir::new();
+    let program = home.path().join("signet.cgi");
+    copy_program(tested_program(), &program);
+    home.write("doctor.on", WORD, 0o600);
+    let run = |request: Cgi| {
+        let request = request.program(&program).var("DOCUMENT_ROOT", home.path());
+        request.run()
+    };
+    let page = run(Cgi::get("/doctor")).response().words();
+    assert!(page.contains("visitors may read the word"), "{page}");
+    let form = format!("word={}", WORD.replace(' ', "+"));
+    let out = run(Cgi::post("/doctor", form));
+    assert_eq!(out.response().status, 403, "{out}");
+}
+
+/// A setting that cannot be used may have been meant to name the key or the users.
+#[test]
+fn a_site_whose_key_or_users_may_be_elsewhere_is_not_shown() {
+    for (name, value) in [
+        ("STATE_DIR", "relative/state"),
+        ("SECRET_KEY_FILE", "key"),
+        ("USERS_FILE", "users.txt"),
+        ("LOGIN_URL", "login"),
+        ("USER_FILE", "/srv/users.txt"),
+    ] {
+        let state = StateDir::new();
+        let out = new_site(&state).var(format!("SIGNET_{name}"), value).run();
+        assert_ne!(out.response().status, 200, "{name}: {out}");
+    }
+    let state = StateDir::new();
+    let out = new_site(&state).var("SIGNET_DEBUG", "maybe").run();
+    assert_eq!(out.response().status, 200, "{out}");
 }
 
 #[test]
@@ -706,6 +794,28 @@ fn the_command_has_the_findings_of_the_page() {
     assert_eq!(state.snapshot(), before);
 }
 
+/// Whoever may create files must not write into the owner's terminal.
+#[test]
+fn names_of_files_do_not_change_the_terminal() {
+    let state = StateDir::new();
+    let folder = state.path().with_file_name("private");
+    let name = "x\u{1b}]0;title\u{7}\ngood     Secret key";
+    fs::create_dir_all(folder.join(name)).expect("mkdir");
+    fs::write(folder.join(name).join(".htaccess"), "RewriteEngine Off").expect("write");
+    let run = Command::new(tested_program())
+        .arg("doctor")
+        .env_clear()
+        .env("HOME", state_root())
+        .env("SIGNET_STATE_DIR", state.path())
+        .env("SIGNET_SESSION_COOKIE_PATH", "/")
+        .env("SIGNET_GUARD_DIRS", format!("{{\"/private\": {folder:?}}}"))
+        .output()
+        .expect("run signet");
+    let text = String::from_utf8_lossy(&run.stdout);
+    assert!(text.contains("x\\u{1b}]0;title\\u{7}\\ngood"), "{text}");
+    assert!(!text.contains(['\u{1b}', '\u{7}']), "{text}");
+}
+
 /// Each variable of a web server that names a served folder leads to a URL of the file.
 #[test]
 fn the_urls_of_a_file_in_a_served_folder_are_tried() {
@@ -807,7 +917,11 @@ fn subfolders_that_a_htaccess_opens_are_named() {
                 assert!(open.contains(word), "{text}: no {word:?} in {open}");
             }
             // The names of subfolders are only for whoever knows the word.
-            let hidden = page("a longer word");
+            let row = format!("{{\"/private\": {folder:?}}}");
+            let request = Cgi::get("/doctor").state(&state);
+            let request = request.var("SIGNET_GUARD_DIRS", row);
+            let out = request.var("SIGNET_SESSION_COOKIE_PATH", "/").run();
+            let hidden = out.response().words();
             assert!(
                 hidden.contains(OPENED) && !hidden.contains("deep"),
                 "{hidden}"

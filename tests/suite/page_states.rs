@@ -84,9 +84,9 @@ const STATES: [State; 56] = [
     ("503-doctor-on",                 503, |browser| browser.with_doctor_on("").set("SESION_TYPE", "cookie").get("/")),
     ("doctor",                        200, |browser| browser.with_doctor_on("").get("/doctor")),
     ("doctor-users",                  200, |browser| browser.set("DOCTOR_USERS", r#"["ada"]"#).guarding(&["a.txt"]).ada().get("/doctor?cookie=1")),
-    ("doctor-word",                   200, |browser| browser.with_doctor_on("a long word").set("SESION_TYPE", "cookie").get("/doctor")),
-    ("doctor-wrong-word",             403, |browser| browser.with_doctor_on("a long word").post("/doctor", &[("word", "another word")])),
-    ("doctor-right-word",             200, |browser| browser.with_file("users", "ada:x\n\nbob\n").with_doctor_on("a long word").set("SESION_TYPE", "cookie").post("/doctor", &[("word", "a long word")])),
+    ("doctor-word",                   200, |browser| browser.with_doctor_on("k3VtZ 8qLw 27 staple").set("SESION_TYPE", "cookie").get("/doctor")),
+    ("doctor-wrong-word",             403, |browser| browser.with_doctor_on("k3VtZ 8qLw 27 staple").post("/doctor", &[("word", "another word")])),
+    ("doctor-right-word",             200, |browser| browser.with_file("users", "ada:x\n\nbob\n").with_doctor_on("k3VtZ 8qLw 27 staple").set("SESION_TYPE", "cookie").post("/doctor", &[("word", "k3VtZ 8qLw 27 staple")])),
     ("503-folder",                    503, |browser| browser.set("STATE_DIR", "/tmp/signet").set("SESSION_TYPE", "filesystem").get("/")),
 ];
 

@@ -2,6 +2,7 @@
 //! an hour after a file `doctor.on` was put beside the program or into the state folder. A
 //! word in this file also opens paths and the texts of the log, to whoever knows it.
 
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -10,16 +11,16 @@ use sha2::Sha256;
 
 use super::examine::may_exist;
 use crate::app::texts::FOR_OWNERS;
-use crate::config::{Config, ConfigProblem, Survey, USERS_FILE_NAME};
+use crate::config::{Config, ConfigError, ConfigProblem, ServedFolders, Survey, USERS_FILE_NAME};
+use crate::files::lock::try_lock_file;
 use crate::files::trusted::{Anywhere, Readers, TrustedFile};
 use crate::files::{FileError, FileProblem, program_path};
-use crate::gateway::log;
+use crate::gateway::{Interface, log};
 use crate::server::Context;
 use crate::session::cookie::{self, CookieSettings};
-use crate::session::key;
 use crate::session::key::retired::RETIRED_FILE_NAME;
+use crate::session::key::{self, Key, WeakKey};
 use crate::users::MARKER;
-use crate::users::limits::Alone;
 
 /// The name of the file.
 pub(super) const FILE_NAME: &str = "doctor.on";
@@ -33,14 +34,12 @@ const SKEW: u64 = 120;
 /// The most bytes of the file.
 const MAX_FILE: usize = 1024;
 
-/// The fewest characters of a word.
-pub(super) const FEWEST: usize = 8;
-
 /// The end of the name of the cookie that stands for the word, after that of the session's.
 const SUFFIX: &str = "_doctor";
 
 /// A file `doctor.on` that works at the moment.
 pub(in crate::app) struct DoctorFile {
+    file: File,
     word: Word,
     /// Until when it works, in Unix seconds.
     until: u64,
@@ -53,19 +52,13 @@ pub(in crate::app) struct DoctorFile {
 enum Word {
     /// The file is empty.
     None,
-    /// Other users can read it, or visitors may.
-    Exposed,
-    Short,
+    /// Other users can read it.
+    Readable,
+    /// The file is where the web server may show it to visitors.
+    Served,
+    /// It can be guessed.
+    Weak(WeakKey),
     Known(String),
-}
-
-/// What becomes of a word that a visitor typed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Tried {
-    Right,
-    Wrong,
-    /// Another attempt is made at the moment.
-    Later,
 }
 
 impl DoctorFile {
@@ -76,8 +69,9 @@ impl DoctorFile {
         let script = context.started.script.clone().and_then(beside);
         let in_state_dir = config.state_dir().map(|dir| dir.join(FILE_NAME));
         let places = [in_state_dir, program, script];
+        let served = served(context);
         let mut files = places.into_iter().flatten().filter_map(|path| {
-            let opened = Self::open(&path, config.euid(), context.now);
+            let opened = Self::open(&path, config.euid(), &served, context.now);
             opened.unwrap_or_else(|err| {
                 log(format_args!("{err}; it does not open the doctor's page"));
                 None
@@ -86,7 +80,12 @@ impl DoctorFile {
         files.next()
     }
 
-    fn open(path: &Path, euid: u32, now: u64) -> Result<Option<Self>, FileError> {
+    fn open(
+        path: &Path,
+        euid: u32,
+        served: &ServedFolders,
+        now: u64,
+    ) -> Result<Option<Self>, FileError> {
         if !may_exist(path) {
             return Ok(None);
         }
@@ -104,11 +103,12 @@ impl DoctorFile {
         let bytes = bytes.map_err(|problem| FileError::new(path, problem))?;
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim_start_matches('\u{feff}').trim();
-        let word = match text.chars().count() {
-            0 => Word::None,
-            _ if file.open(Readers::Trusted).is_err() => Word::Exposed,
-            length if length < FEWEST => Word::Short,
-            _ => Word::Known(text.to_owned()),
+        let word = match Key::new(text.as_bytes().to_vec()) {
+            Err(WeakKey::Empty) => Word::None,
+            _ if file.open(Readers::Trusted).is_err() => Word::Readable,
+            _ if served.contain(path) => Word::Served,
+            Err(weak) => Word::Weak(weak),
+            Ok(_) => Word::Known(text.to_owned()),
         };
         let meta = opened.meta;
         let numbers = [
@@ -122,6 +122,7 @@ impl DoctorFile {
             bytes.copy_from_slice(&number.to_be_bytes());
         }
         Ok(Some(Self {
+            file: opened.file,
             word,
             until,
             identity,
@@ -134,30 +135,31 @@ impl DoctorFile {
     }
 
     /// Why no word opens paths and the texts of the log, or nothing.
-    pub(super) fn note(&self) -> &'static str {
+    pub(super) fn note(&self) -> String {
         let t = &FOR_OWNERS;
-        match self.word {
-            Word::None => t.how_to_see_paths,
-            Word::Exposed => t.word_exposed,
-            Word::Short => t.word_short,
-            Word::Known(_) => "",
+        match &self.word {
+            Word::None => t.how_to_see_paths.to_owned(),
+            Word::Readable => t.word_readable.to_owned(),
+            Word::Served => t.word_served.to_owned(),
+            Word::Weak(weak) => (t.word_weak)(&weak.to_string()),
+            Word::Known(_) => String::new(),
         }
     }
 
-    /// Compares a word that a visitor typed. One attempt at a time, which takes a second.
-    pub(super) fn try_word(&self, config: &Config, typed: &str) -> Tried {
+    /// Whether no other visitor without the word loads the page at the moment. From then on,
+    /// others wait until this is dropped. Also true where files cannot be locked.
+    pub(super) fn is_alone(&self) -> bool {
+        try_lock_file(&self.file).unwrap_or(true)
+    }
+
+    /// Whether a visitor typed the word. There is no limit of attempts: it cannot be guessed.
+    pub(super) fn is_word(&self, typed: &str) -> bool {
         let Word::Known(word) = &self.word else {
-            return Tried::Wrong;
-        };
-        let Some(_alone) = Alone::of(config) else {
-            return Tried::Later;
+            return false;
         };
         // MACs are compared, so timing does not reveal the word.
         let typed = self.mac(typed.trim()).finalize().into_bytes();
-        match self.mac(word).verify_slice(&typed) {
-            Ok(()) => Tried::Right,
-            Err(_) => Tried::Wrong,
-        }
+        self.mac(word).verify_slice(&typed).is_ok()
     }
 
     /// The `Set-Cookie` value of a browser in which the word was typed.
@@ -202,17 +204,11 @@ fn settings(context: &Context) -> CookieSettings {
 /// Whether it is certain that there is neither a key nor users: nothing has to be protected.
 pub(super) fn has_nothing_to_protect(survey: &Survey) -> bool {
     let config = &survey.config;
-    // What stands in a file that cannot be read is not known.
-    let is_unknown = survey.mistakes.iter().any(|err| match err.problem {
-        ConfigProblem::Syntax { .. } | ConfigProblem::NotText(_) | ConfigProblem::File(_) => true,
-        ConfigProblem::Unknown { .. }
-        | ConfigProblem::Value(_)
-        | ConfigProblem::Conflict(_)
-        | ConfigProblem::Exposed
-        | ConfigProblem::Folder(_)
-        | ConfigProblem::SecretInProgram => false,
-    });
-    if is_unknown || config.names_key() || config.names_users_file() || config.login_url.is_some() {
+    if survey.mistakes.iter().any(may_hide_a_key_or_users)
+        || config.names_key()
+        || config.names_users_file()
+        || config.login_url.is_some()
+    {
         return false;
     }
     let given = config.given_state_dir().or(config.state_dir());
@@ -226,4 +222,30 @@ pub(super) fn has_nothing_to_protect(survey: &Survey) -> bool {
             .iter()
             .any(|name| may_exist(&folder.join(name)))
     })
+}
+
+/// Whether settings with this mistake may have been meant to name a key, users or another
+/// login.
+fn may_hide_a_key_or_users(err: &ConfigError) -> bool {
+    let names_them = |setting: &str| {
+        setting.starts_with("SECRET_KEY")
+            || ["STATE_DIR", "USERS_FILE", "LOGIN_URL"].contains(&setting)
+    };
+    match &err.problem {
+        ConfigProblem::Syntax { .. } | ConfigProblem::NotText(_) | ConfigProblem::File(_) => true,
+        ConfigProblem::Unknown { similar } => similar.is_some_and(names_them),
+        ConfigProblem::Value(_)
+        | ConfigProblem::Conflict(_)
+        | ConfigProblem::Exposed
+        | ConfigProblem::Folder(_)
+        | ConfigProblem::SecretInProgram => err.setting.as_deref().is_none_or(names_them),
+    }
+}
+
+/// The folders that the web server shows to visitors.
+pub(super) fn served(context: &Context) -> ServedFolders {
+    match context.interface {
+        Interface::FastCgi => ServedFolders::of_fastcgi(&context.vars),
+        Interface::Cgi | Interface::CommandLine => ServedFolders::of_cgi(&context.vars),
+    }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use minijinja::Value;
 use rustix::fs::{Access, AtFlags, CWD, accessat, statfs, statvfs};
@@ -44,6 +45,11 @@ const MEMORY: u64 = 16 << 20;
 /// A smaller file cannot hold all counters of failed logins.
 const FILE_SIZE: u64 = 10 << 20;
 
+/// How long the subfolders of protected folders are searched, for visitors who know the word,
+/// and for others, who may be many.
+pub(super) const LONG_SEARCH: Duration = Duration::from_secs(1);
+pub(super) const SHORT_SEARCH: Duration = Duration::from_millis(100);
+
 /// What is examined.
 pub(super) struct Case<'c> {
     pub(super) survey: &'c Survey,
@@ -53,6 +59,8 @@ pub(super) struct Case<'c> {
     pub(super) by: Interface,
     /// The templates of pages, each with variables to try.
     pub(super) pages: Vec<(&'static str, [Value; 2])>,
+    /// How long the subfolders of all protected folders are searched.
+    pub(super) max_search: Duration,
     /// What is known of cookies; `None` for a command.
     pub(super) cookies: Option<Cookies>,
 }
@@ -386,6 +394,7 @@ impl Case<'_> {
             return findings.push(Guard::Nothing.into());
         }
         let vars = &self.context.vars;
+        let end = Instant::now() + self.max_search;
         for (dir, path) in guard.dirs() {
             let prefix = guard.prefix(dir);
             let url = match prefix {
@@ -402,7 +411,7 @@ impl Case<'_> {
                     let canaries = canary::urls(vars, &folder, prefix);
                     let is_in_site = prefix.is_some() || canaries.is_some();
                     if is_in_site && htaccess::is_read(vars) {
-                        below.extend(subfolders(path, &url));
+                        below.extend(subfolders(path, &url, end));
                     }
                     let path = path.to_owned();
                     match canaries {
@@ -443,8 +452,8 @@ impl Case<'_> {
 }
 
 /// What is wrong with the subfolders of a protected folder of the site.
-fn subfolders(path: &Path, url: &str) -> Vec<Guard> {
-    let Search { found, is_cut } = Search::below(path);
+fn subfolders(path: &Path, url: &str, end: Instant) -> Vec<Guard> {
+    let Search { found, is_cut } = Search::below(path, end);
     let (path, url) = (path.to_owned(), url.to_owned());
     let mut faults = Vec::new();
     if is_cut {

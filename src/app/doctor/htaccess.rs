@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::fs::{Mode, OFlags, open};
 
@@ -15,9 +15,6 @@ const FILE_NAME: &str = ".htaccess";
 /// The most subfolders that are searched, and how deep they may be.
 const MAX_FOLDERS: usize = 10_000;
 const MAX_DEPTH: usize = 50;
-
-/// The most time that the search takes.
-const MAX_TIME: Duration = Duration::from_secs(1);
 
 /// The most files that are named.
 const MAX_FOUND: usize = 20;
@@ -44,10 +41,11 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// Searches the subfolders of `root`. Symbolic links are not followed.
-    pub(super) fn below(root: &Path) -> Self {
-        let (mut search, began) = (Self::default(), Instant::now());
-        let is_late = || began.elapsed() > MAX_TIME;
+    /// Searches the subfolders of `root` until `end`. Symbolic links to folders are not
+    /// followed.
+    pub(super) fn below(root: &Path, end: Instant) -> Self {
+        let mut search = Self::default();
+        let is_late = || Instant::now() > end;
         let (mut waiting, mut folders) = (vec![(root.to_owned(), 0)], 0);
         while let Some((folder, depth)) = waiting.pop() {
             if is_late() || search.found.len() >= MAX_FOUND {

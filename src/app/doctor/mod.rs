@@ -15,7 +15,6 @@ use std::sync::Arc;
 use http::header::{self, HeaderValue};
 use http::{Method, StatusCode};
 
-use self::access::Tried;
 use self::examine::Case;
 use self::finding::{Clock, Cookies, Finding, Guard};
 use self::page::Page;
@@ -45,6 +44,21 @@ pub(crate) struct Row {
     pub(crate) subject: &'static str,
     pub(crate) words: Words,
     check: Check,
+}
+
+/// Who asks for the page.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Visitor {
+    /// A user of `DOCTOR_USERS`, or a browser in which the word was typed before.
+    Known,
+    /// Somebody who typed the word.
+    TypedWord,
+    /// Somebody who typed another word. Nothing is examined for them.
+    TypedAnother,
+    /// Anybody else.
+    Stranger,
+    /// A stranger while another one loads the page. Nothing is examined for them.
+    NotAlone,
 }
 
 /// What the visitor or the visitor's browser checks.
@@ -122,6 +136,7 @@ pub(crate) fn report(input: &ProcessInput, script: Option<&Path>) -> Vec<Row> {
         context: &context,
         by: Interface::CommandLine,
         pages: super::pages_to_try(&context),
+        max_search: examine::LONG_SEARCH,
         cookies: None,
     };
     rows(case, true)
@@ -129,12 +144,9 @@ pub(crate) fn report(input: &ProcessInput, script: Option<&Path>) -> Vec<Row> {
 
 /// All that is known about the settings of a request.
 pub(super) fn survey(context: &Context) -> Survey {
-    let (vars, started) = (&context.vars, &context.started);
-    let served = match context.interface {
-        Interface::FastCgi => ServedFolders::of_fastcgi(vars),
-        Interface::Cgi | Interface::CommandLine => ServedFolders::of_cgi(vars),
-    };
-    let environment = started.environment(vars);
+    let started = &context.started;
+    let served = access::served(context);
+    let environment = started.environment(&context.vars);
     let script = started.script.as_deref();
     let survey = Survey::new(&environment, script, &served, context.config.euid());
     // Reuses the Redis connection: an unreachable Redis is tried once.
@@ -156,17 +168,26 @@ pub(super) fn doctor(request: &Request, session: &mut Session) -> Result<Respons
     if !is_user && file.is_none() && !access::has_nothing_to_protect(&survey) {
         return Err(Failure::NotFound.into());
     }
-    let typed = match &file {
+    let visitor = match &file {
         Some(file) if request.method() == Method::POST => {
             let form: Form = form(request)?;
-            let word = form.get("word").unwrap_or_default();
-            Some(file.try_word(&survey.config, word))
+            match file.is_word(form.get("word").unwrap_or_default()) {
+                true => Visitor::TypedWord,
+                false => Visitor::TypedAnother,
+            }
         }
-        Some(_) | None => None,
+        Some(file) if is_user || file.knows(context) => Visitor::Known,
+        Some(file) if !file.is_alone() => Visitor::NotAlone,
+        None if is_user => Visitor::Known,
+        Some(_) | None => Visitor::Stranger,
     };
-    let knows_word =
-        typed == Some(Tried::Right) || file.as_ref().is_some_and(|file| file.knows(context));
-    let has_paths = is_user || knows_word;
+    let has_paths = matches!(visitor, Visitor::Known | Visitor::TypedWord);
+    let rows = match visitor {
+        Visitor::TypedAnother | Visitor::NotAlone => Vec::new(),
+        Visitor::Known | Visitor::TypedWord | Visitor::Stranger => {
+            rows(case(request, &survey, has_paths), has_paths)
+        }
+    };
 
     let t = &FOR_OWNERS;
     let url = context.mount.url_for(PATH);
@@ -177,24 +198,24 @@ pub(super) fn doctor(request: &Request, session: &mut Session) -> Result<Respons
         url: &url,
         again: &format!("{url}{separator}{AGAIN}=1"),
         home: &context.mount.url_for("/"),
-        rows: &rows(case(request, &survey), has_paths),
+        rows: &rows,
         now: context.now,
         has_file: file.is_some(),
         takes_word: file.as_ref().is_some_and(DoctorFile::has_word) && !has_paths,
-        error: match typed {
-            Some(Tried::Wrong) => t.wrong_word,
-            Some(Tried::Later) => t.word_later,
-            Some(Tried::Right) | None => "",
+        error: match visitor {
+            Visitor::TypedAnother => t.wrong_word,
+            Visitor::Known | Visitor::TypedWord | Visitor::Stranger | Visitor::NotAlone => "",
         },
-        note: match &file {
-            Some(_) if has_paths => "",
-            Some(file) => file.note(),
-            None => t.how_to_see_paths,
+        note: &match (visitor, &file) {
+            (Visitor::Known | Visitor::TypedWord, _) => String::new(),
+            (Visitor::NotAlone, _) => t.doctor_busy.to_owned(),
+            (Visitor::Stranger | Visitor::TypedAnother, Some(file)) => file.note(),
+            (Visitor::Stranger | Visitor::TypedAnother, None) => t.how_to_see_paths.to_owned(),
         },
     };
     let mut response = page.response();
-    answer_word(&mut response, typed);
-    let known = file.filter(|_| typed == Some(Tried::Right));
+    set_status(&mut response, visitor);
+    let known = file.filter(|_| visitor == Visitor::TypedWord);
     let word_cookie = known.and_then(|file| file.cookie(context));
     for line in test_cookie(context).into_iter().chain(word_cookie) {
         if let Ok(line) = HeaderValue::try_from(line) {
@@ -205,7 +226,7 @@ pub(super) fn doctor(request: &Request, session: &mut Session) -> Result<Respons
 }
 
 /// What the page examines.
-fn case<'c>(request: &'c Request, survey: &'c Survey) -> Case<'c> {
+fn case<'c>(request: &'c Request, survey: &'c Survey, has_paths: bool) -> Case<'c> {
     let context = Context::of(request);
     let fields: Form = query(request).unwrap_or_default();
     Case {
@@ -213,6 +234,10 @@ fn case<'c>(request: &'c Request, survey: &'c Survey) -> Case<'c> {
         context,
         by: context.interface,
         pages: super::pages_to_try(context),
+        max_search: match has_paths {
+            true => examine::LONG_SEARCH,
+            false => examine::SHORT_SEARCH,
+        },
         cookies: Some(match (has_test_cookie(context), fields.get(AGAIN)) {
             (true, _) => Cookies::Back,
             (false, Some(_)) => Cookies::Lost,
@@ -221,16 +246,16 @@ fn case<'c>(request: &'c Request, survey: &'c Survey) -> Case<'c> {
     }
 }
 
-/// The status of the page after a word was typed.
-fn answer_word(response: &mut Response, typed: Option<Tried>) {
-    match typed {
-        Some(Tried::Wrong) => *response.status_mut() = StatusCode::FORBIDDEN,
-        Some(Tried::Later) => {
+/// Sets the status of the page.
+fn set_status(response: &mut Response, visitor: Visitor) {
+    match visitor {
+        Visitor::TypedAnother => *response.status_mut() = StatusCode::FORBIDDEN,
+        Visitor::NotAlone => {
             let second = HeaderValue::from_static("1");
             response.headers_mut().insert(header::RETRY_AFTER, second);
             *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
         }
-        Some(Tried::Right) | None => {}
+        Visitor::Known | Visitor::TypedWord | Visitor::Stranger => {}
     }
 }
 

@@ -2,7 +2,7 @@
 //! one who has a shell.
 
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::finding::{
@@ -523,7 +523,10 @@ impl FindingTexts {
             Pages::Fault(err) => Words::wrong(self.advice.template(err))
                 .steps(
                     t.correct_template,
-                    self.signet(&format!("print templates {}", err.file)),
+                    self.signet(&format!(
+                        "print templates {}",
+                        self.path(Path::new(&err.file))
+                    )),
                 )
                 .detail(err),
             Pages::Texts(err) => Words::wrong(self.advice.own_texts(err))
@@ -563,7 +566,9 @@ impl FindingTexts {
                 .steps(t.move_guarded, format!("mv {} ~/private", self.path(path)))
                 .detail(path.display()),
             Guard::Opened { path, url, files } => {
-                let files: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
+                // A line for each file, whatever its name.
+                let name = |file: &PathBuf| file.to_string_lossy().replace('\n', "\\n");
+                let files: Vec<_> = files.iter().map(name).collect();
                 Words::warning((t.guard_opened)(url, files.len()))
                     .steps(t.close_subfolder, self.find_htaccess(path))
                     .detail(files.join("\n"))

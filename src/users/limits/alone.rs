@@ -4,11 +4,7 @@ use std::fs::File;
 use std::thread;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "program")]
-use crate::config::Config;
 use crate::files::lock::try_lock_file;
-#[cfg(feature = "program")]
-use crate::users::state_folder::StateFolder;
 
 /// How long an attempt takes at least.
 const DURATION: Duration = Duration::from_secs(1);
@@ -23,13 +19,6 @@ pub(crate) struct Alone {
 }
 
 impl Alone {
-    /// An attempt on the site with these settings. `None` if another attempt runs.
-    #[cfg(feature = "program")]
-    pub(crate) fn of(config: &Config) -> Option<Self> {
-        let folder = StateFolder::of(config).ok();
-        Self::begin(folder.and_then(|folder| folder.open_to_lock()))
-    }
-
     /// An attempt that locks `file`. `None` if another attempt runs.
     pub(super) fn begin(file: Option<File>) -> Option<Self> {
         let began = Instant::now();

@@ -53,7 +53,7 @@ use crate::log::log;
 use crate::session::key::Key;
 #[cfg(feature = "redis")]
 use crate::session::redis::{Client, RedisUrl};
-pub(crate) use alone::Alone;
+use alone::Alone;
 use attempt::{Cells, Counted};
 use files::CounterFile;
 #[cfg(feature = "redis")]

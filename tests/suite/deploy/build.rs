@@ -9,7 +9,7 @@ use super::static_program;
 use crate::support::cgi::compiled;
 use crate::support::response::Response;
 use crate::support::token::Signer;
-use crate::support::{Cgi, KEY, StateDir, now};
+use crate::support::{Cgi, KEY, StateDir, dynamic_program, now};
 
 fn run(command: &mut Command) -> Output {
     command
@@ -243,7 +243,7 @@ fn a_program_with_unit_tests_runs_them() {
     let second = between("tests/examples/README.md", "```rust,no_run\n", "```");
     package.write("src/bin/second.rs", second, 0o644);
 
-    let built = Path::new(env!("CARGO_BIN_EXE_signet")).ancestors().nth(2);
+    let built = Path::new(dynamic_program()).ancestors().nth(2);
     let mut test = Command::new(env!("CARGO"));
     let output = run(test
         .arg("--config")

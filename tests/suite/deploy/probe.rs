@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use super::{shipped, static_program};
 use crate::support::http::{Server, free_port, get};
 use crate::support::response::Response;
-use crate::support::{StateDir, tested_program};
+use crate::support::{StateDir, dynamic_program};
 
 /// A folder with the probe in it.
 struct Folder(StateDir);
@@ -86,7 +86,7 @@ fn each_fault_is_named_with_its_remedy() {
     let good = sound();
     let loader = {
         // A dynamic program whose loader this host does not have.
-        let bytes = fs::read(tested_program()).expect("read");
+        let bytes = fs::read(dynamic_program()).expect("read");
         replaced(
             &bytes,
             b"/lib64/ld-linux-x86-64.so.2",

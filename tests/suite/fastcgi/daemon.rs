@@ -27,7 +27,7 @@ use crate::support::cgi::compiled;
 use crate::support::fastcgi::{Client, request};
 use crate::support::http::free_port;
 use crate::support::output::Ended;
-use crate::support::{StateDir, copy_program, tested_program};
+use crate::support::{StateDir, copy_program, dynamic_program, tested_program};
 
 const FORM: &str = "username=ada";
 
@@ -172,7 +172,7 @@ fn waits(pids: &[Pid]) -> usize {
 
 /// `signet fastcgi` whose workers fail at once.
 fn failing(state: &StateDir, workers: usize) -> Application {
-    let mut command = program_at(state);
+    let mut command = at(Path::new(dynamic_program()), state);
     command.env("LD_PRELOAD", compiled("fails", &["-shared", "-fPIC"]));
     let number = workers.to_string();
     Application::daemon(&mut command, &socket(state), &["--workers", &number])
@@ -394,7 +394,7 @@ fn the_socket_of_another_daemon_is_not_removed() {
 #[test]
 fn workers_that_only_begin_are_ended_too() {
     let state = StateDir::new();
-    let mut command = program_at(&state);
+    let mut command = at(Path::new(dynamic_program()), &state);
     command.env("LD_PRELOAD", compiled("late", &["-shared", "-fPIC"]));
     let daemon = Application::daemon(&mut command, &socket(&state), &["--workers", "1"]);
     wait_until("it installs the handler", || {

@@ -42,9 +42,14 @@ pub(crate) fn now() -> u64 {
 pub(crate) fn tested_program() -> &'static str {
     static PROGRAM: LazyLock<String> = LazyLock::new(|| {
         let named = env::var("TESTED_PROGRAM");
-        named.unwrap_or_else(|_| env!("CARGO_BIN_EXE_signet").to_owned())
+        named.unwrap_or_else(|_| dynamic_program().to_owned())
     });
     &PROGRAM
+}
+
+/// The path of the program that `cargo test` has built, which is a dynamic one.
+pub(crate) fn dynamic_program() -> &'static str {
+    env!("CARGO_BIN_EXE_signet")
 }
 
 /// Copies a program, as another process: what another test starts meanwhile would hold the
@@ -74,6 +79,6 @@ pub(crate) fn example(name: &str) -> PathBuf {
             "the examples do not build"
         );
     });
-    let examples = Path::new(env!("CARGO_BIN_EXE_signet")).with_file_name("examples");
+    let examples = Path::new(dynamic_program()).with_file_name("examples");
     examples.join(name)
 }
