@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::apache::Started;
 use super::site::{Site, User, set_mode};
@@ -43,6 +44,10 @@ RewriteRule . /BASE/index.php [L]
 </IfModule>
 # END WordPress
 ";
+
+/// Where the script keeps the old `.htaccess`, and how this file begins.
+const KEPT: &str = ".htaccess.before-signet";
+const KEPT_BY: &str = "# The .htaccess before the last upload, kept by deploy/upload\n";
 
 /// Lets an author's own program run.
 const HANDLER: &str = "RewriteEngine On
@@ -190,11 +195,15 @@ impl Host {
         site.folder("laptop/bin", root, 0o755);
         site.folder("laptop/tmp", root, 0o755);
         for (name, more) in [("ssh", "-F ssh_config "), ("sftp", ""), ("curl", "")] {
-            let text = format!(
-                "#!/bin/sh\nprintf '%s\\n' \"$0 $*\" >>calls\nexec /usr/bin/{name} {more}\"$@\"\n"
-            );
-            site.file(&format!("laptop/bin/{name}"), text, root, 0o755);
+            self.wrap(name, "printf '%s\\n' \"$0 $*\" >>calls", more);
         }
+    }
+
+    /// Replaces a program of the laptop by one that first does something else.
+    fn wrap(&self, name: &str, first: &str, options: &str) {
+        let text = format!("#!/bin/sh\n{first}\nexec /usr/bin/{name} {options}\"$@\"\n");
+        let at = format!("laptop/bin/{name}");
+        self.live.site.file(&at, text, User::current(), 0o755);
     }
 
     fn laptop(&self) -> PathBuf {
@@ -298,7 +307,11 @@ fn signet_is_uploaded_beside_wordpress_and_removed() {
         let (site, place) = (&host.live.site, host.place(folder));
         let of_wordpress = WORDPRESS.replace("/BASE", folder.base);
         let at = |name: &str| format!("{}/{name}", folder.place);
-        site.file(&at(".htaccess"), &of_wordpress, ALICE, 0o644);
+        // The web server reads it as one of the others, and the group may not.
+        site.file(&at(".htaccess"), &of_wordpress, ALICE, 0o604);
+        for own in [".htaccess.old", "signet.cgi.new"] {
+            site.file(&at(own), "the owner's", ALICE, 0o600);
+        }
         let index = version(6).replace("version", "WordPress");
         site.file(&at("index.php"), index, ALICE, 0o755);
         let before = files(&place);
@@ -321,12 +334,22 @@ fn signet_is_uploaded_beside_wordpress_and_removed() {
         let names: Vec<&str> = after.keys().map(|name| &**name).collect();
         assert_eq!(
             names,
-            [".htaccess", ".htaccess.old", "index.php", "signet.cgi"]
+            [
+                ".htaccess",
+                KEPT,
+                ".htaccess.old",
+                "index.php",
+                "signet.cgi",
+                "signet.cgi.new"
+            ]
         );
+        assert_eq!(after[".htaccess"].1, 0o604);
         let (bytes, mode, _) = &after["signet.cgi"];
         assert!(*bytes == fs::read(&program).expect("the program"));
         assert_eq!(*mode, 0o755);
-        assert_eq!(after[".htaccess.old"].0, of_wordpress.as_bytes());
+        let (bytes, mode, _) = &after[KEPT];
+        assert_eq!(*bytes, format!("{KEPT_BY}{of_wordpress}").as_bytes());
+        assert_eq!(*mode, 0o600);
         for route in ["login", "signet.cgi/login", "signet.cgi"] {
             let page = host.get(folder, route);
             assert!(page.status == 200 && is_ours(&page), "{route}: {page:?}");
@@ -335,7 +358,7 @@ fn signet_is_uploaded_beside_wordpress_and_removed() {
             let page = host.get(folder, route);
             assert_eq!(page.text(), "WordPress 6", "{route}");
         }
-        assert_eq!(host.get(folder, ".htaccess.old").status, 403);
+        assert_eq!(host.get(folder, KEPT).status, 403);
 
         let said = host.run(&["site"], 0);
         assert!(said.contains(&format!("{path}: unchanged")), "{said}");
@@ -350,13 +373,16 @@ fn signet_is_uploaded_beside_wordpress_and_removed() {
         assert_eq!(files(&place)["signet.cgi"].1, 0o755);
 
         host.run(&["remove", "site", "--dry-run"], 0);
-        assert_eq!(files(&place).len(), 4);
+        assert_eq!(files(&place).len(), 6);
         let said = host.run(&["remove", "site"], 0);
         assert!(said.contains(&format!("{path}: deleted")), "{said}");
-        let names: Vec<String> = files(&place).into_keys().collect();
-        assert_eq!(names, [".htaccess", "index.php"]);
-        let left = fs::read(place.join(".htaccess")).expect("a file");
-        assert_eq!(left, of_wordpress.as_bytes());
+        let mut left = files(&place);
+        let (bytes, mode, _) = left.remove(".htaccess").expect("a file");
+        assert_eq!(bytes, of_wordpress.as_bytes());
+        assert_eq!(mode, 0o604);
+        let mut others = before;
+        others.remove(".htaccess");
+        assert!(left == others, "{left:?}");
         host.run(&["remove", "site"], 0);
     }
 }
@@ -368,12 +394,14 @@ fn a_site_that_answers_with_an_error_gets_everything_back() {
     let host = Host::start();
     for folder in &FOLDERS {
         let at = format!("{}/.htaccess", folder.place);
-        host.live.site.file(&at, "", ALICE, 0o644);
+        host.live.site.file(&at, "", ALICE, 0o604);
         host.target(folder, "127.0.0.1", "hello.cgi", "htaccess = lines\n");
         host.write("hello.cgi", version(1));
         host.write("lines", HANDLER);
         host.run(&["site"], 0);
-        assert_eq!(files(&host.place(folder))[".htaccess.old"].0, b"");
+        let after = files(&host.place(folder));
+        assert_eq!(after[KEPT].0, KEPT_BY.as_bytes());
+        assert_eq!((after[KEPT].1, after[".htaccess"].1), (0o600, 0o604));
     }
     let [sftp, ftps] = &FOLDERS;
     let exits = "#!/bin/sh\nexit 1\n";
@@ -416,40 +444,97 @@ fn a_site_that_answers_with_an_error_gets_everything_back() {
 
     // The folder cannot be written any more: what was there is not lost.
     host.write("hello.cgi", "#!/bin/sh\nchmod 555 .\nexit 1\n");
-    let said = host.run(&["site"], 1);
+    assert_eq!(kept_program(&host.run(&["site"], 1)), busy);
+
+    // A fault of the laptop, such as a full disk, when the new program has answered.
+    set_mode(&host.place(ftps), 0o755);
+    let at = format!("{}/hello.cgi", ftps.place);
+    host.live.site.file(&at, version(1), ALICE, 0o755);
+    host.write("hello.cgi", exits);
+    let breaks = "case \"$*\" in *http_code*)
+        [ ! -e asked ] || for file in tmp/upload*/file; do rm $file; mkdir $file; done
+        touch asked;; esac";
+    host.wrap("curl", breaks, "");
+    assert_eq!(kept_program(&host.run(&["site"], 1)), version(1));
+}
+
+/// The old program, in the folder where the script says that it is.
+#[track_caller]
+fn kept_program(said: &str) -> String {
     let (_, kept) = said
         .split_once("The files as they were are in ")
         .expect("a folder");
     let (kept, _) = kept.split_once(": upload them").expect("its end");
-    assert_eq!(
-        fs::read_to_string(Path::new(kept).join("hello.cgi")).expect("kept"),
-        busy
-    );
+    fs::read_to_string(Path::new(kept).join("hello.cgi")).expect("kept")
 }
 
-/// Ctrl-C while the site is asked: the new program takes its time.
+/// Ctrl-C while the site is asked: the new program takes its time. Then again, while the old
+/// files are restored; a terminal sends it to all programs that run there.
 #[test]
 #[ignore = "needs Apache, vsftpd, sshd and root: run tests/run"]
 fn an_interrupted_upload_takes_everything_back() {
     let host = Host::start();
-    for (folder, signal) in FOLDERS.iter().zip([Signal::INT, Signal::TERM]) {
+    let [sftp, ftps] = &FOLDERS;
+    let (slow, rolling) = (host.laptop().join("slow"), host.laptop().join("rolling"));
+    for name in ["sftp", "curl"] {
+        host.wrap(name, "[ ! -e slow ] || { touch rolling; sleep 0.3; }", "");
+    }
+    let closing = "case \"$*\" in *'-O exit'*) touch closing; sleep 1;; esac";
+    host.wrap("ssh", closing, "-F ssh_config ");
+    let send = |upload: &Child, signal| {
+        kill_process_group(Pid::from_child(upload), signal).expect("send the signal");
+    };
+    let start = || {
+        let mut command = host.command(&["site"]);
+        command.process_group(0).spawn().expect("run deploy/upload")
+    };
+    for (folder, signal) in [
+        (sftp, Signal::INT),
+        (ftps, Signal::TERM),
+        (sftp, Signal::HUP),
+    ] {
         host.target(folder, "127.0.0.1", "hello.cgi", "htaccess = lines\n");
         host.write("hello.cgi", version(1));
         host.write("lines", HANDLER);
         host.run(&["site"], 0);
-        let slow = "#!/bin/sh\ntouch asked\nsleep 5\nexit 1\n";
-        host.write("hello.cgi", slow);
-        let upload = host.command(&["site"]).spawn().expect("run deploy/upload");
+        let before = files(&host.place(folder));
+        host.write("hello.cgi", "#!/bin/sh\ntouch asked\nsleep 5\nexit 1\n");
+        host.write("lines", format!("{HANDLER}# new\n"));
+        let upload = start();
         let asked = host.place(folder).join("asked");
         wait_until(|| asked.exists());
-        kill_process(Pid::from_child(&upload), signal).expect("send the signal");
+        fs::write(&slow, "").expect("slow down");
+        send(&upload, signal);
+        wait_until(|| rolling.exists());
+        for again in [Signal::INT, Signal::TERM, Signal::HUP] {
+            send(&upload, again);
+        }
         let said = told(upload.wait_with_output().expect("its end"), 1);
         assert!(
             said.contains("interrupted\nEverything is as before"),
             "{said}"
         );
         assert_eq!(host.get(folder, "hello.cgi").text(), "version 1");
+        fs::remove_file(asked).expect("remove it");
+        let text = |files: &BTreeMap<String, (Vec<u8>, u32, i64)>| -> Vec<_> {
+            files.values().map(|(text, ..)| text.clone()).collect()
+        };
+        assert_eq!(text(&files(&host.place(folder))), text(&before), "{said}");
+        for mark in [&slow, &rolling] {
+            fs::remove_file(mark).expect("remove it");
+        }
     }
+
+    // When all is done, there is nothing to interrupt.
+    host.write("hello.cgi", version(2));
+    let closing = host.laptop().join("closing");
+    let _ = fs::remove_file(&closing);
+    let upload = start();
+    wait_until(|| closing.exists());
+    kill_process(Pid::from_child(&upload), Signal::INT).expect("send the signal");
+    let said = told(upload.wait_with_output().expect("its end"), 0);
+    assert!(said.ends_with("answers 200\n"), "{said}");
+    assert_eq!(host.get(sftp, "hello.cgi").text(), "version 2");
 }
 
 fn wait_until(is_so: impl Fn() -> bool) {
@@ -542,7 +627,7 @@ fn an_upload_that_is_cut_off_leaves_the_old_program() {
         }
         let mut after = files(&place);
         // The host may keep what arrived.
-        if let Some((part, ..)) = after.remove("signet.cgi.new") {
+        if let Some((part, ..)) = after.remove("signet.cgi.upload-new") {
             assert!(part.len() < 1_000_001, "{}", part.len());
         }
         assert!(after == before);
@@ -550,7 +635,7 @@ fn an_upload_that_is_cut_off_leaves_the_old_program() {
 
         host.target(folder, "127.0.0.1", program, "");
         host.run(&["site"], 0);
-        assert!(!files(&place).contains_key("signet.cgi.new"));
+        assert!(!files(&place).contains_key("signet.cgi.upload-new"));
         assert!(is_ours(&host.get(folder, "login")));
     }
 }
@@ -649,6 +734,8 @@ fn a_host_that_cannot_be_used_is_not_changed() {
     target(sftp);
     change(&host.ssh.to_string(), "1");
     fails("ssh could not log in to alice@127.0.0.1");
+    // As a login shell says it of a program in its .bashrc.
+    host.wrap("sftp", "echo 'bash: fortune: command not found' >&2", "");
     for folder in &FOLDERS {
         target(folder);
         change("program_folder = ", "program_folder = none/");
@@ -663,8 +750,19 @@ fn a_host_that_cannot_be_used_is_not_changed() {
         target(folder);
         fails(".htaccess cannot be read");
         assert_eq!(fs::read(&path).expect("a file"), b"RewriteEngine Off\n");
-        fs::remove_file(path).expect("remove it");
+        fs::remove_file(&path).expect("remove it");
         assert_eq!(files(&host.place(folder)), BTreeMap::new());
+        // The owner's own file has the name under which the script keeps the old one.
+        for name in [".htaccess", KEPT] {
+            let at = format!("{}/{name}", folder.place);
+            host.live
+                .site
+                .file(&at, "RewriteEngine Off\n", ALICE, 0o644);
+        }
+        let before = files(&host.place(folder));
+        fails(".htaccess.before-signet is not from this script");
+        host.run(&["remove", "site"], 0);
+        assert!(files(&host.place(folder)) == before);
     }
 }
 
