@@ -197,6 +197,13 @@ impl DoctorFile {
     }
 }
 
+impl Drop for DoctorFile {
+    /// Unlocks the file now: a child of this process could keep it open and locked.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 fn settings(context: &Context) -> CookieSettings {
     context.config.cookie.beside(SUFFIX)
 }

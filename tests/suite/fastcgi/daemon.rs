@@ -598,7 +598,7 @@ fn systemd_passes_a_socket() {
         .args(passed.map(|name| format!("--setenv={name}")))
         .args([tested_program(), "fastcgi"]);
     let daemon = Application::at_path(&mut command, &path);
-    wait_until("it listens", || path.exists());
+    wait_until("it listens", || daemon.try_connect().is_ok());
     assert_serves("the first connection starts the daemon", &daemon);
     assert_serves("the next", &daemon);
     assert_eq!(daemon.end().status.code(), Some(0));

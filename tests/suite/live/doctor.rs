@@ -12,7 +12,7 @@ use crate::support::http::{self, Server, free_port};
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/venv/bin/python");
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser_doctor.py");
 
-const WORD: &str = "a long word";
+const WORD: &str = "k3VtZ 8qLw 27 staple";
 
 /// A protected folder `private` in a folder that Apache serves, without the rules of
 /// `private.htaccess`.

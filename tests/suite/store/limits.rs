@@ -222,7 +222,9 @@ fn no_lock_is_waited_for_without_end() {
             assert!(out.errors().contains("locked by another process"), "{out}");
         }
     });
-    drop(locked);
+    for file in locked {
+        file.unlock().expect("unlock it");
+    }
     assert!(
         index(ada)
             .run()
