@@ -68,18 +68,16 @@ impl ProgramFile {
         Self::new(std::fs::read_link(link).ok()?, link)
     }
 
-    /// The file that `running` leads to, which the kernel calls `name`.
-    fn new(name: PathBuf, running: &Path) -> Option<Self> {
-        let bytes = name.as_os_str().as_bytes();
-        let (path, started) = match bytes.strip_suffix(DELETED) {
-            // It was replaced since it was started.
-            Some(before) if !name.exists() => {
-                (PathBuf::from(OsStr::from_bytes(before)), running.to_owned())
-            }
-            // In an emulator, `running` leads to that.
-            Some(_) | None => (name.clone(), name),
-        };
+    /// The file that `started` leads to, which had the name `path` when it was started.
+    fn new(mut path: PathBuf, started: &Path) -> Option<Self> {
         let started = identity(&std::fs::metadata(started).ok()?);
+        // It may have been replaced since it was started.
+        let name = path.as_os_str().as_bytes();
+        if let Some(before) = name.strip_suffix(DELETED)
+            && !path.exists()
+        {
+            path = PathBuf::from(OsStr::from_bytes(before));
+        }
         Some(Self {
             path,
             started,

@@ -187,9 +187,11 @@ fn a_replaced_program_is_run_and_no_request_is_lost() {
                 let exe = fs::metadata(format!("/proc/{}/exe", pid.as_raw_nonzero()));
                 exe.is_ok_and(|exe| exe.ino() == file)
             };
+            // mod_fcgid starts as many as the load needs.
+            let fewest = if mount.name == "mod_fcgid" { 1 } else { before };
             wait_until(&mount, "the new program is run", || {
                 let workers = workers(&live);
-                workers.len() >= before && workers.iter().all(runs_it)
+                workers.len() >= fewest && workers.iter().all(runs_it)
             });
         });
         let log = live.site.path().join("errors.log");

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{cookie_name, login, site};
 use crate::support::invariants::{NOTHING, assert_holds};
-use crate::support::{Cgi, StateDir, copy_program, tested_program};
+use crate::support::{Cgi, StateDir, copy_program, dynamic_program, tested_program};
 
 fn script(folder: &StateDir, name: &str, mode: u32) -> PathBuf {
     let program = tested_program();
@@ -87,7 +87,8 @@ fn arguments_that_are_no_configuration() {
     );
     let others = script(&folder, "others.cgi", 0o757);
     let missing = folder.path().join("missing.cgi");
-    let binary = PathBuf::from(tested_program());
+    // The folder of the static one has the state folders in it, which would be served.
+    let binary = PathBuf::from(dynamic_program());
     let directory = folder.path().to_owned();
     #[rustfmt::skip]
     let cases: [(&str, Cgi); 13] = [
