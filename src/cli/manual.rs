@@ -57,8 +57,7 @@ fn usage(command: &clap::Command) -> String {
     usage.trim_start_matches("Usage: ").to_owned()
 }
 
-/// A paragraph for each argument and option. `--help` has one only where `--version` has,
-/// as every command has it.
+/// A paragraph for each argument and option. `--help` is described once, for the program.
 fn options(page: &mut Roff, command: &clap::Command) {
     let is_root = command.get_version().is_some();
     for argument in command.get_arguments() {
@@ -72,16 +71,14 @@ fn options(page: &mut Roff, command: &clap::Command) {
         let about = argument.get_long_help().or(argument.get_help());
         text(page, about, "IP");
         let values = argument.get_possible_values();
-        let values: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
-        if !values.is_empty() && argument.get_action().takes_values() {
-            page.control("br", []);
-            page.text([roman(format!("Values: {}.", values.join(", ")))]);
-        }
+        let values: Vec<_> = values.iter().map(|value| value.get_name().into()).collect();
         let defaults = argument.get_default_values().iter();
         let defaults: Vec<_> = defaults.map(|value| value.to_string_lossy()).collect();
-        if !defaults.is_empty() && argument.get_action().takes_values() {
-            page.control("br", []);
-            page.text([roman(format!("Default: {}.", defaults.join(", ")))]);
+        for (label, list) in [("Values", values), ("Default", defaults)] {
+            if !list.is_empty() && argument.get_action().takes_values() {
+                page.control("br", []);
+                page.text([roman(format!("{label}: {}.", list.join(", ")))]);
+            }
         }
     }
 }

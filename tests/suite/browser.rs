@@ -11,11 +11,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::http::{Server, free_port};
-use crate::support::{StateDir, copy_program, tested_program};
+use crate::support::{StateDir, assert_succeeds, copy_program, python, tested_program};
 
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/venv/bin/python");
-const WALK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser_walk.py");
-const TEXT_BROWSERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/text_browsers.py");
 const CONFIGURATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/lighttpd-rewrite.conf");
 
 /// A picture of one pixel, as PNG.
@@ -42,24 +39,17 @@ fn walk(script: &str) {
         .stderr(File::create(site.join("errors.log")).expect("make the error log"));
     let _server = Server::start(&mut lighttpd, port);
 
-    let walk = Command::new(PYTHON)
-        .args(["-B", script, &format!("http://127.0.0.1:{port}/")])
-        .output()
-        .unwrap_or_else(|err| panic!("{PYTHON}: {err}; tests/run makes it"));
-    let said = String::from_utf8_lossy(&walk.stdout);
-    let failed = String::from_utf8_lossy(&walk.stderr);
-    assert!(walk.status.success(), "{said}{failed}");
-    print!("{said}");
+    assert_succeeds(python(script).arg(format!("http://127.0.0.1:{port}/")));
 }
 
 #[test]
 #[ignore = "needs Chromium: run tests/run"]
 fn a_person_walks_through_the_pages() {
-    walk(WALK);
+    walk("browser_walk.py");
 }
 
 #[test]
 #[ignore = "needs Lynx and ELinks: run tests/run"]
 fn text_browsers_show_who_is_logged_in() {
-    walk(TEXT_BROWSERS);
+    walk("text_browsers.py");
 }

@@ -44,6 +44,14 @@ fn open(state: &StateDir, word: &str) {
     put(state, word, 0o600, at(NOW));
 }
 
+/// Asserts that the page has all these words; `case` is the case's name.
+#[track_caller]
+fn assert_says(case: &str, page: &str, words: &[&str]) {
+    for word in words {
+        assert!(page.contains(word), "{case}: no {word:?} in: {page}");
+    }
+}
+
 fn log_in(client: &mut Client<'_>, name: &str) {
     let form = [("username", name), ("password", PASSWORD)];
     let page = client.post("/login", &form).text();
@@ -586,12 +594,14 @@ fn a_full_disk_is_a_fault_of_sessions_in_files() {
         .through(&["/usr/bin/unshare", "--mount", "/bin/sh", "-c", &mount])
         .run();
     let page = out.response().words();
-    for word in [
-        "wrong Sessions The disk is full: 65536 bytes",
-        "df -h sessions; df -i sessions",
-    ] {
-        assert!(page.contains(word), "no {word:?} in: {page}");
-    }
+    assert_says(
+        "",
+        &page,
+        &[
+            "wrong Sessions The disk is full: 65536 bytes",
+            "df -h sessions; df -i sessions",
+        ],
+    );
     assert!(!page.contains("Sessions are in files."), "{page}");
     assert!(!page.contains("wrong State folder"), "{page}");
 }
@@ -668,17 +678,17 @@ fn faults_of_the_state_folder_have_cause_and_remedy_on_the_page() {
         let response = out.response();
         assert_eq!(response.status, 200, "{name}: {out}");
         let page = response.words();
-        for word in wanted {
-            assert!(page.contains(word), "{name}: no {word:?} in: {page}");
-        }
+        assert_says(name, &page, wanted);
     }
     // suEXEC does not start such a program; other servers do.
     state_mode(&program, 0o777);
     let out = Cgi::get("/doctor").program(&program).run();
     let page = out.response().words();
-    for word in ["signet.cgi", "permissions 777", "chmod 755 signet.cgi"] {
-        assert!(page.contains(word), "no {word:?} in: {page}");
-    }
+    assert_says(
+        "",
+        &page,
+        &["signet.cgi", "permissions 777", "chmod 755 signet.cgi"],
+    );
     // Nor one in such a folder, in which doctor.on opens nothing.
     state_mode(&program, 0o755);
     state_mode(home.path(), 0o777);
@@ -686,9 +696,7 @@ fn faults_of_the_state_folder_have_cause_and_remedy_on_the_page() {
     let page = new.program(&program).run().response().words();
     let name = home.path().file_name().expect("a name").to_string_lossy();
     let command = format!("chmod 755 {name}");
-    for word in ["permissions 777", &command] {
-        assert!(page.contains(word), "no {word:?} in: {page}");
-    }
+    assert_says("", &page, &["permissions 777", &command]);
 }
 
 /// nginx by its own `fastcgi_params`, which have no PATH_INFO: SCRIPT_NAME is the complete path.
@@ -725,9 +733,7 @@ fn fastcgi_without_path_info_is_named_with_its_remedies() {
             "fastcgi_split_path_info (?s){pattern}; fastcgi_param PATH_INFO $fastcgi_path_info;"
         );
         let command = format!("echo {setting} >> {folder}/signet.toml");
-        for word in ["warning Address", FAULT, &lines, &command] {
-            assert!(page.contains(word), "{script}: no {word:?} in: {page}");
-        }
+        assert_says(script, &page, &["warning Address", FAULT, &lines, &command]);
     }
     let mut with_root = program_at(&state);
     let with_root = Application::worker(with_root.env("SIGNET_APPLICATION_ROOT", "/app"));
@@ -749,13 +755,15 @@ fn a_clock_that_is_behind_is_wrong() {
     open(&state, "");
     let page = Client::new(&server).state_dir(state.path()).get("/doctor");
     let page = page.text();
-    for word in [
-        "the clock is wrong",
-        "Ask your host to set the clock",
-        "2026-01-01 00:00:00 UTC",
-    ] {
-        assert!(page.contains(word), "no {word:?} in: {page}");
-    }
+    assert_says(
+        "",
+        &page,
+        &[
+            "the clock is wrong",
+            "Ask your host to set the clock",
+            "2026-01-01 00:00:00 UTC",
+        ],
+    );
 }
 
 /// The command shows what the page shows to whoever may see paths.
@@ -780,17 +788,19 @@ fn the_command_has_the_findings_of_the_page() {
     assert_eq!(errors, "signet: 1 wrong: see above\n");
     let path = state.path().join("signet.toml").display().to_string();
     let program = fs::canonicalize(tested_program()).expect("its path");
-    for word in [
-        "wrong    Settings",
-        "Did you mean SESSION_TYPE?",
-        &format!("{path}:1: "),
-        "good     Version",
-        "warning  Users",
-        "Line 2 of the users file: there is no colon after the name.",
-        &format!("with a shell: {} user check", program.display()),
-    ] {
-        assert!(text.contains(word), "no {word:?} in: {text}");
-    }
+    assert_says(
+        "",
+        &text,
+        &[
+            "wrong    Settings",
+            "Did you mean SESSION_TYPE?",
+            &format!("{path}:1: "),
+            "good     Version",
+            "warning  Users",
+            "Line 2 of the users file: there is no colon after the name.",
+            &format!("with a shell: {} user check", program.display()),
+        ],
+    );
     assert_eq!(state.snapshot(), before);
 }
 
@@ -993,15 +1003,17 @@ fn a_program_of_another_user_is_named() {
         std::os::unix::fs::chown(&path, Some(61_234), None).expect("chown");
         state_mode(&path, mode);
         let page = page("SIGNET_STATE_DIR", folder);
-        for word in [
-            &*format!("“{folder}” "),
-            "(without suEXEC), give the key in .htaccess:",
-            "SetEnv SIGNET_SECRET_KEY",
-            "The risk:",
-            "SetEnv SSL_SIGNET_CONFIG",
-        ] {
-            assert!(page.contains(word), "{folder}: no {word:?} in: {page}");
-        }
+        assert_says(
+            folder,
+            &page,
+            &[
+                &*format!("“{folder}” "),
+                "(without suEXEC), give the key in .htaccess:",
+                "SetEnv SIGNET_SECRET_KEY",
+                "The risk:",
+                "SetEnv SSL_SIGNET_CONFIG",
+            ],
+        );
     }
     home.write("strict.toml", "", 0o600);
     let strict = page("SIGNET_CONFIG", "strict.toml");
@@ -1010,14 +1022,16 @@ fn a_program_of_another_user_is_named() {
         assert!(strict.contains(word), "no {word:?} in: {strict}");
     }
     let page = page("SIGNET_STATE_DIR", "none");
-    for word in [
-        "as nobody, but the program belongs to user 61234",
-        "other sites on this host",
-        "suEXEC",
-        "ls -l signet.cgi",
-    ] {
-        assert!(page.contains(word), "no {word:?} in: {page}");
-    }
+    assert_says(
+        "",
+        &page,
+        &[
+            "as nobody, but the program belongs to user 61234",
+            "other sites on this host",
+            "suEXEC",
+            "ls -l signet.cgi",
+        ],
+    );
     // It would be the program of every site.
     assert!(!page.contains("chown nobody signet.cgi"), "{page}");
 

@@ -14,7 +14,7 @@ use signet::gateway::Language;
 use signet::http::Method;
 use signet::testing::{Client, Response};
 
-use crate::support::{KEY, StateDir};
+use crate::support::{KEY, StateDir, assert_succeeds, python};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -279,17 +279,6 @@ fn write_pages(folder: &Path) {
     }
 }
 
-/// Runs a command whose output says what is wrong.
-fn assert_succeeds(command: &mut Command) {
-    let output = command
-        .output()
-        .unwrap_or_else(|err| panic!("{command:?}: {err}; tests/run installs it"));
-    let said = String::from_utf8_lossy(&output.stdout);
-    let failed = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}{failed}");
-    print!("{said}");
-}
-
 #[test]
 #[ignore = "needs Chromium and Node.js: run tests/run"]
 fn no_page_has_faults_of_markup_or_accessibility() {
@@ -304,7 +293,5 @@ fn no_page_has_faults_of_markup_or_accessibility() {
             .args(["--max-warnings", "0", "--formatter", "text"])
             .arg(&folder),
     );
-    let python = Path::new(ROOT).join("target/venv/bin/python");
-    let script = Path::new(ROOT).join("tests/page_states.py");
-    assert_succeeds(Command::new(python).arg("-B").arg(script).arg(&folder));
+    assert_succeeds(python("page_states.py").arg(&folder));
 }

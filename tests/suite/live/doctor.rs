@@ -8,9 +8,7 @@ use super::apache::{self, Started, configuration, server_user};
 use super::site::{Site, User};
 use crate::guard::ADA;
 use crate::support::http::{self, Server, free_port};
-
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/venv/bin/python");
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser_doctor.py");
+use crate::support::{assert_succeeds, python};
 
 const WORD: &str = "k3VtZ 8qLw 27 staple";
 
@@ -55,20 +53,15 @@ fn chromium_finds_out_whether_a_protected_folder_is_served() {
     let status = || http::get(port, "/private/a%20b.txt", &[]).status;
     assert_eq!(status(), 200);
 
-    let run = Command::new(PYTHON)
-        .args(["-B", SCRIPT])
+    let mut script = python("browser_doctor.py");
+    script
         .arg(format!("http://127.0.0.1:{port}/cgi-bin/signet.cgi/doctor"))
         .args(["--word", WORD])
         .arg("--folder")
         .arg(&private)
         .arg("--rules")
-        .arg(Site::shipped_path("apache/private.htaccess"))
-        .output()
-        .unwrap_or_else(|err| panic!("{PYTHON}: {err}; tests/run makes it"));
-    let said = String::from_utf8_lossy(&run.stdout);
-    let failed = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success(), "{said}{failed}");
-    print!("{said}");
+        .arg(Site::shipped_path("apache/private.htaccess"));
+    assert_succeeds(&mut script);
     assert_eq!(status(), 303);
 }
 

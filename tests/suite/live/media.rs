@@ -2,7 +2,6 @@
 //! what is looked at.
 
 use std::path::Path;
-use std::process::Command;
 
 use super::apache::server_user;
 use super::daemon::Socket;
@@ -10,24 +9,19 @@ use super::fastcgi::{nginx_location, start_nginx, with_daemon};
 use super::lighttpd::start_lighttpd;
 use super::site::{Site, User};
 use crate::guard::{ADA, PASSWORD};
-
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/venv/bin/python");
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser_files.py");
+use crate::support::{assert_succeeds, python};
 
 /// Shows the files to `ada`, whose session ends in this way.
 fn show(port: u16, folder: &Path, log: &Path, end: &str) {
-    let run = Command::new(PYTHON)
-        .args(["-B", SCRIPT, &format!("http://127.0.0.1:{port}/")])
+    let mut script = python("browser_files.py");
+    script
+        .arg(format!("http://127.0.0.1:{port}/"))
         .args(["--password", PASSWORD, "--end", end])
         .arg("--folder")
         .arg(folder)
         .arg("--log")
-        .arg(log)
-        .output()
-        .unwrap_or_else(|err| panic!("{PYTHON}: {err}; tests/run makes it"));
-    let said = String::from_utf8_lossy(&run.stdout);
-    let failed = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success(), "{said}{failed}");
+        .arg(log);
+    assert_succeeds(&mut script);
 }
 
 /// Puts users and settings into the state folder. Returns the protected folder.

@@ -1,15 +1,10 @@
 //! A site with passwords in real Chromium: `tests/browser_users.py` says what its user does,
 //! `tests/password_manager.py` what the browser's password manager does.
 
-use std::process::Command;
-
 use super::site::User;
 use super::{Live, Mount, fastcgi, lighttpd, suexec};
 
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/venv/bin/python");
-const WALK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser_users.py");
-
-const PASSWORD_MANAGER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/password_manager.py");
+use crate::support::{assert_succeeds, python};
 
 const PASSWORD: &str = "correct horse";
 
@@ -28,22 +23,14 @@ fn run<'l>(live: &'l Live, owner: User, script: &str, arguments: &[&str]) -> &'l
     live.site
         .file(&format!("{state}/users"), USERS, owner, 0o600);
     let url = format!("http://127.0.0.1:{}/", mount.port);
-    let run = Command::new(PYTHON)
-        .args(["-B", script, &url])
-        .args(arguments)
-        .output()
-        .unwrap_or_else(|err| panic!("{PYTHON}: {err}; tests/run makes it"));
-    let said = String::from_utf8_lossy(&run.stdout);
-    let failed = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success(), "{}: {said}{failed}", mount.name);
-    print!("{}: {said}", mount.name);
+    assert_succeeds(python(script).arg(url).args(arguments));
     mount
 }
 
 /// The walk, and what the log says about it.
 fn walk(live: &Live, owner: User) {
     let passwords = ["--old", PASSWORD, "--new", "a new horse 7"];
-    let mount = run(live, owner, WALK, &passwords);
+    let mount = run(live, owner, "browser_users.py", &passwords);
     mount.assert_log();
     let log = mount.said().join("\n");
     for line in [
@@ -83,5 +70,5 @@ fn a_user_walks_through_the_pages_by_fastcgi() {
 fn chromium_saves_right_passwords_only_and_fills_them_in() {
     let live = lighttpd::start("lighttpd-rewrite.conf", &[""]);
     let password = ["--password", PASSWORD];
-    run(&live, User::current(), PASSWORD_MANAGER, &password);
+    run(&live, User::current(), "password_manager.py", &password);
 }

@@ -2,16 +2,13 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
 use std::thread;
 
 use signet::{LocalPath, ProcessInput, Request, Response, Server, Session, html, redirect};
 
 use super::table::ACCEPTED;
 use crate::support::now;
-
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/venv/bin/python");
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/follow_redirects.py");
+use crate::support::{assert_succeeds, python};
 
 /// The path of the page that redirects to the accepted text with the number in the query.
 const GO: &str = "/go";
@@ -78,18 +75,11 @@ fn chromium_follows_a_redirect_to_the_same_path_of_the_site() {
             thread::spawn(|| answer(stream));
         }
     });
-    let browser = Command::new(PYTHON)
-        .args([
-            "-B",
-            SCRIPT,
-            &format!("{site}{GO}?"),
-            &ACCEPTED.len().to_string(),
-        ])
-        .output()
-        .unwrap_or_else(|err| panic!("{PYTHON}: {err}; tests/run makes it"));
-    let failed = String::from_utf8_lossy(&browser.stderr);
-    assert!(browser.status.success(), "{failed}");
-    let seen = String::from_utf8(browser.stdout).expect("UTF-8");
+    let seen = assert_succeeds(
+        python("follow_redirects.py")
+            .arg(format!("{site}{GO}?"))
+            .arg(ACCEPTED.len().to_string()),
+    );
     let wanted: Vec<String> = ACCEPTED.map(|(_, url)| format!("{site}{url}")).to_vec();
     assert_eq!(seen.lines().collect::<Vec<_>>(), wanted);
 }

@@ -61,6 +61,27 @@ pub(crate) fn copy_program(program: impl AsRef<Path>, to: impl AsRef<Path>) {
     assert!(copied.expect("start cp").success(), "{}", to.display());
 }
 
+/// A command that runs the script of this name in `tests/` by Python.
+pub(crate) fn python(script: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(root.join("target/venv/bin/python"));
+    command.arg("-B").arg(root.join("tests").join(script));
+    command
+}
+
+/// Runs a command whose output says what is wrong, and returns what it says.
+#[track_caller]
+pub(crate) fn assert_succeeds(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|err| panic!("{command:?}: {err}; tests/run installs it"));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let failed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{failed}");
+    print!("{said}");
+    said
+}
+
 /// The example program of that name. `cargo test` builds them beside the
 /// program, unless it is told to run one test alone; `tests/run` has built them
 /// and says so, as the user whom it runs the tests by may have no cargo.

@@ -126,11 +126,12 @@ impl StateDir {
             .mode(0o700)
             .create(folder)
             .expect("make a folder");
-        fs::write(&path, text).expect("write a file");
-        if mode & 0o111 != 0 {
+        if mode & 0o111 == 0 {
+            fs::write(&path, text).expect("write a file");
+        } else {
             // Tests start it.
             let written = path.with_extension("written");
-            fs::rename(&path, &written).expect("rename a file");
+            fs::write(&written, text).expect("write a file");
             copy_program(&written, &path);
             fs::remove_file(written).expect("remove a file");
         }
