@@ -65,15 +65,21 @@ impl ProgramFile {
     /// The file of this process; `None` without `/proc`.
     pub(crate) fn of_this_process() -> Option<Self> {
         let link = Path::new(RUNNING);
-        Self::new(std::fs::read_link(link).ok()?, link)
+        Self::new(link, || std::fs::read_link(link).ok())
     }
 
-    /// The file that `started` leads to, which had the name `path` when it was started.
-    fn new(mut path: PathBuf, started: &Path) -> Option<Self> {
-        let started = identity(&std::fs::metadata(started).ok()?);
+    /// The file that `link` leads to; `name` is what the kernel says its name is now.
+    fn new(link: &Path, name: impl Fn() -> Option<PathBuf>) -> Option<Self> {
+        let mut path = name()?;
+        let before = path.as_os_str().as_bytes().strip_suffix(DELETED);
+        let named = std::fs::metadata(&path).ok();
+        // An emulator (valgrind, qemu) gives the program's name, but the link is its own.
+        let started = match named.filter(|_| before.is_none() && name().as_ref() == Some(&path)) {
+            Some(meta) => identity(&meta),
+            None => identity(&std::fs::metadata(link).ok()?),
+        };
         // It may have been replaced since it was started.
-        let name = path.as_os_str().as_bytes();
-        if let Some(before) = name.strip_suffix(DELETED)
+        if let Some(before) = before
             && !path.exists()
         {
             path = PathBuf::from(OsStr::from_bytes(before));
@@ -144,6 +150,7 @@ fn version(meta: &Metadata) -> Version {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
 
@@ -181,7 +188,7 @@ mod tests {
     fn a_program_is_replaced_by_one_that_is_complete_and_can_be_started() {
         let folder = Folder::new("replaced");
         let path = folder.write("program", "old", 0o755);
-        let mut program = ProgramFile::new(path.clone(), &path).unwrap();
+        let mut program = ProgramFile::new(&path, || Some(path.clone())).unwrap();
         let mut twice = || [program.is_replaced(), program.is_replaced()];
         assert_eq!(twice(), [false; 2], "as it was");
         folder.rename("program", "before");
@@ -204,11 +211,37 @@ mod tests {
         let folder = Folder::new("removed");
         let before = folder.write("before", "old", 0o755);
         let path = folder.write("program", "new", 0o755);
-        let link = PathBuf::from(format!("{} (deleted)", path.display()));
-        let mut program = ProgramFile::new(link, &before).unwrap();
+        let name = PathBuf::from(format!("{} (deleted)", path.display()));
+        let mut program = ProgramFile::new(&before, || Some(name.clone())).unwrap();
         assert_eq!(
             [program.is_replaced(), program.is_replaced()],
             [false, true]
         );
+    }
+
+    #[test]
+    fn a_program_that_is_replaced_during_the_first_look_has_been_replaced() {
+        let folder = Folder::new("during");
+        let before = folder.write("before", "old", 0o755);
+        let path = folder.write("program", "new", 0o755);
+        let is_first = Cell::new(true);
+        let name = || match is_first.replace(false) {
+            true => Some(path.clone()),
+            false => Some(PathBuf::from(format!("{} (deleted)", path.display()))),
+        };
+        let mut program = ProgramFile::new(&before, name).unwrap();
+        assert_eq!(
+            [program.is_replaced(), program.is_replaced()],
+            [false, true]
+        );
+    }
+
+    #[test]
+    fn the_link_of_an_emulator_does_not_count() {
+        let folder = Folder::new("emulator");
+        let emulator = folder.write("emulator", "other", 0o755);
+        let path = folder.write("program", "program", 0o755);
+        let mut program = ProgramFile::new(&emulator, || Some(path.clone())).unwrap();
+        assert_eq!([program.is_replaced(), program.is_replaced()], [false; 2]);
     }
 }
