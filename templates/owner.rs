@@ -196,7 +196,7 @@ owner_texts! {
     started_as_root(by: &str) = "Started {by} as root. A fault in the program would then harm the whole computer.";
     address_by_path(base: &str) = "The site begins at {base}. The web server passes the rest of the path.";
     address_by_query(base: &str) = "The site begins at {base}. The path is in the query (?r=/login), as for hosts that do not pass the rest of the path (PATH_INFO). Links have the same form.";
-    address_chosen(base: &str) = "The site begins at {base}, but the web server passes no PATH_INFO. signet takes this path from the requested URL, so a visitor can change it.";
+    address_chosen(base: &str) = "The site begins at {base}, but the web server passes no PATH_INFO. signet takes this path from the requested URL, so a visitor can change it. If your site begins at another path, write that one into the lines below.";
     connection_https = "This page came by HTTPS.";
     connection_local = "This page came by HTTP, from this computer.";
     connection_http = "This page came by HTTP: others on the way can read passwords and cookies.";

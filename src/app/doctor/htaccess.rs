@@ -131,7 +131,66 @@ fn ends_rules(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::time::Duration;
+
     use super::*;
+
+    /// Searches a new folder that `fill` has filled, for this time.
+    fn search(fill: fn(&Path), time: Duration) -> Search {
+        let name = format!("signet-htaccess-{}", std::process::id());
+        let root = std::env::temp_dir().join(name);
+        fs::create_dir(&root).unwrap();
+        fill(&root);
+        let search = Search::below(&root, Instant::now() + time);
+        fs::remove_dir_all(&root).unwrap();
+        search
+    }
+
+    /// A subfolder with a file that ends the rules.
+    fn open_folder(path: &Path) {
+        fs::create_dir_all(path).unwrap();
+        fs::write(path.join(FILE_NAME), "RewriteEngine Off\n").unwrap();
+    }
+
+    fn at_depth(root: &Path, depth: usize) -> PathBuf {
+        root.join(vec!["a"; depth].join("/"))
+    }
+
+    #[test]
+    fn a_search_ends_at_its_limits_and_says_so() {
+        const LONG: Duration = Duration::from_secs(60);
+        type Row = (&'static str, fn(&Path), Duration, (usize, bool));
+        #[rustfmt::skip]
+        let rows: [Row; 11] = [
+            ("nothing",           |_| {},                                                       LONG,           (0, false)),
+            ("not in the folder", open_folder,                                                  LONG,           (0, false)),
+            ("a subfolder",       |root| open_folder(&root.join("a")),                          LONG,           (1, false)),
+            ("no time",           |root| open_folder(&root.join("a")),                          Duration::ZERO, (0, true)),
+            ("a link",            |root| symlink(root, root.join("a")).unwrap(),                LONG,           (0, false)),
+            ("the depth",         |root| open_folder(&at_depth(root, MAX_DEPTH)),               LONG,           (1, false)),
+            ("deeper",            |root| open_folder(&at_depth(root, MAX_DEPTH + 1)),           LONG,           (0, true)),
+            ("the files",         |root| fill(root, MAX_FOUND, open_folder),                    LONG,           (MAX_FOUND, false)),
+            ("more files",        |root| fill(root, MAX_FOUND + 1, open_folder),                LONG,           (MAX_FOUND, true)),
+            ("more folders",      |root| fill(root, MAX_FOLDERS + 1, |path| fs::create_dir(path).unwrap()), LONG, (0, true)),
+            ("a long file",       |root| {
+                open_folder(&root.join("a"));
+                let text = "#".repeat(64 * 1024) + "\nRewriteEngine Off\n";
+                fs::write(root.join("a").join(FILE_NAME), text).unwrap();
+            },                                                                                  LONG,           (0, true)),
+        ];
+        for (name, fill, time, want) in rows {
+            let search = search(fill, time);
+            assert_eq!((search.found.len(), search.is_cut), want, "{name}");
+        }
+    }
+
+    fn fill(root: &Path, count: usize, make: fn(&Path)) {
+        for number in 0..count {
+            make(&root.join(number.to_string()));
+        }
+    }
 
     #[test]
     fn directives_that_end_the_rules_of_the_folder_above() {
