@@ -31,7 +31,8 @@ const SLOW: u64 = 90;
 
 const PAGE: &str = "a page beside the download\n";
 
-/// The program, and the file that it sends, in a folder of their own.
+/// The program, and the file that it sends. They are beside the state folder, all of which is
+/// read before and after each request.
 struct Download {
     state: StateDir,
     program: PathBuf,
@@ -42,11 +43,13 @@ impl Download {
     /// A file of `length` bytes, which takes no room on the disk.
     fn of(length: u64) -> Self {
         let state = StateDir::new();
-        let program = state.path().join("download.cgi");
+        let folder = state.path().with_file_name("site");
+        fs::create_dir(&folder).expect("make a folder");
+        let program = folder.join("download.cgi");
         // Not a copy: a process that another test starts meanwhile holds the new file
         // open for writing for a moment, and it could not be run.
         fs::hard_link(example("download"), &program).expect("link the program");
-        let file = state.path().join("download.bin");
+        let file = folder.join("download.bin");
         let sparse = File::create(&file).expect("make the file");
         sparse.set_len(length).expect("make it long");
         Self {
@@ -210,7 +213,7 @@ fn a_worker_whose_file_is_replaced_completes_a_download() {
     let download = Download::of(LONG);
     let worker = download.worker();
     let mut client = asked(&worker);
-    let new = download.state.path().join("new");
+    let new = download.program.with_file_name("new");
     copy_program(example("download"), &new);
     fs::rename(new, &download.program).expect("replace the program");
     let (mut length, mut is_complete) = (0, false);

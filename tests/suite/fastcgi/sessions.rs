@@ -162,8 +162,9 @@ fn without_number(words: &str) -> String {
     format!("{before}{after}")
 }
 
-/// What 100 000 requests leave behind in the process, errors among them, is
-/// what the first 1 000 did.
+/// What 30 000 requests leave behind in the process, errors among them, is what the first
+/// 1 000 did. If each left one more piece of memory, which has 16 bytes or more, that would
+/// be 450 KiB.
 #[test]
 #[ignore = "needs the static program: run tests/run"]
 fn memory_does_not_grow_with_requests() {
@@ -189,7 +190,7 @@ fn memory_does_not_grow_with_requests() {
         memory(worker.pid(), "VmRSS")
     };
     let early = serve(1_000);
-    let late = serve(99_000);
+    let late = serve(29_000);
     assert!(late <= early + 256, "{early} KiB, then {late} KiB");
     assert_ends_well(&worker);
 }

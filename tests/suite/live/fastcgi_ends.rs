@@ -240,6 +240,8 @@ impl Load<'_> {
                 if self.look(user, cookie) {
                     self.right.fetch_add(1, Ordering::Relaxed);
                 }
+                // So that the servers and the other tests have time, too.
+                thread::sleep(Duration::from_millis(5));
             }
         }
         assert_logged_in(self.mount, "at the end", &cookie, user);

@@ -15,7 +15,7 @@ use crate::support::token::encode;
 use crate::support::{Cgi, StateDir, now};
 
 /// Sessions in the large store; `SIGNET_TEST_SESSIONS` makes it another number.
-const SESSIONS: u64 = 100_000;
+const SESSIONS: u64 = 40_000;
 
 /// The calls of a request to the index that name something in `state`.
 fn looks(state: &StateDir, kind: &str, cookie: &str) -> Vec<String> {

@@ -6,9 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{env, io, process};
+use std::{env, fmt, io, process};
 
-use sha2::{Digest, Sha256};
 use signet::config::SERVED_NAMES;
 
 use super::copy_program;
@@ -151,10 +150,21 @@ impl Drop for StateDir {
     }
 }
 
-/// Every name below a directory with its type and mode, and for a file the
-/// hash of what it holds. Empty when there is no such directory.
+/// Every name below a directory with its type and mode, and for a file what it holds. Empty
+/// when there is no such directory.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Snapshot(BTreeMap<PathBuf, (u32, String)>);
+pub(crate) struct Snapshot(BTreeMap<PathBuf, (u32, Text)>);
+
+/// What a file holds, which may be long.
+#[derive(Clone, Eq, PartialEq)]
+struct Text(Vec<u8>);
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let begin = &self.0[..self.0.len().min(200)];
+        write!(f, "{} bytes: {}", self.0.len(), begin.escape_ascii())
+    }
+}
 
 impl Snapshot {
     pub(crate) fn of(directory: &Path) -> Self {
@@ -170,22 +180,18 @@ impl Snapshot {
                 let Some(about) = unless_gone(fs::symlink_metadata(&path)) else {
                     continue;
                 };
-                let hash = if about.is_file() {
-                    let Some(text) = unless_gone(fs::read(&path)) else {
-                        continue;
-                    };
-                    Sha256::digest(text)
-                        .iter()
-                        .map(|byte| format!("{byte:02x}"))
-                        .collect()
-                } else {
-                    String::new()
+                let text = match about.is_file() {
+                    true => unless_gone(fs::read(&path)),
+                    false => Some(Vec::new()),
+                };
+                let Some(text) = text else {
+                    continue;
                 };
                 if about.is_dir() {
                     folders.push(path.clone());
                 }
                 let name = path.strip_prefix(directory).expect("below it").to_owned();
-                entries.insert(name, (about.mode(), hash));
+                entries.insert(name, (about.mode(), Text(text)));
             }
         }
         Self(entries)

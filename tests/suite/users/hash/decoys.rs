@@ -29,7 +29,10 @@ fn a_decoy_takes_the_instructions_of_a_wrong_password() {
     ];
     let mut seen = BTreeSet::new();
     for (name, _, text) in RECORDED {
-        if !seen.insert(hash(text).work()) {
+        // SHA-crypt's default of 5000 rounds shows no more than 1000, in five times the time.
+        let is_long =
+            (text.starts_with("$5$") || text.starts_with("$6$")) && !text.contains("rounds=");
+        if is_long || !seen.insert(hash(text).work()) {
             continue;
         }
         // SHA-crypt repeats a step as often as the first byte of a digest says: of one
