@@ -161,6 +161,7 @@ class Walk:
         self.url = url
         self.language = language
         self.pages = 0
+        self.advice = []
 
     def view(self, size, scheme):
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -182,7 +183,7 @@ class Walk:
 
     def wait(self, condition, what):
         """Waits until it holds; a page that is just being left may answer anything."""
-        waiting = WebDriverWait(self.driver, 10, ignored_exceptions=(WebDriverException,))
+        waiting = WebDriverWait(self.driver, 60, ignored_exceptions=(WebDriverException,))
         try:
             return waiting.until(lambda driver: condition())
         except TimeoutException:
@@ -203,13 +204,16 @@ class Walk:
         assert absent is None or absent not in self.words(), (absent, self.words())
 
     def complaints(self):
-        """The console since the last look: refused styles, failed loads, and advice about
-        forms; no mere notices.
+        """The console since the last look: refused styles and failed loads; no mere notices.
+        Chromium's advice about forms goes into `advice`.
         """
-        levels = ("SEVERE", "WARNING")
-        said = self.driver.get_log("browser")
-        said = [line for line in said if line["level"] in levels or line["source"] == "recommendation"]
-        return [line["message"] for line in said]
+        complaints = []
+        for line in self.driver.get_log("browser"):
+            if line["source"] == "recommendation":
+                self.advice.append(line["message"])
+            elif line["level"] in ("SEVERE", "WARNING"):
+                complaints.append(line["message"])
+        return complaints
 
     def check(self, name, status=None):
         """Everything that holds for each page; `status`: an error page's own is no complaint."""
