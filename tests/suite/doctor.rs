@@ -1,7 +1,6 @@
 //! The doctor: who may see its page, what it finds, and that it changes nothing.
 
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,7 +10,9 @@ use signet::testing::Client;
 
 use crate::fastcgi;
 use crate::support::application::{Application, program_at};
-use crate::support::{Cgi, KEY, StateDir, copy_program, state_root, tested_program};
+use crate::support::{
+    Cgi, KEY, StateDir, copy_program, others_can_enter, state_root, tested_program,
+};
 
 const PASSWORD: &str = "correct horse";
 
@@ -176,13 +177,6 @@ fn the_word_in_the_file_shows_paths_and_log() {
     assert_eq!(client.get("/doctor").status, 404);
     open(&state, WORD);
     assert!(!client.get("/doctor").text().contains(&folder));
-}
-
-/// Whether other users can open files in this folder. Not in a checkout below a folder that
-/// keeps them out, as many homes do.
-fn others_can_enter(folder: &Path) -> bool {
-    let mode = |folder: &Path| folder.metadata().expect("a folder").mode();
-    folder.ancestors().all(|folder| mode(folder) & 0o001 != 0)
 }
 
 #[test]

@@ -154,6 +154,12 @@ mod tests {
         fs::write(path.join(FILE_NAME), "RewriteEngine Off\n").unwrap();
     }
 
+    fn make_many(root: &Path, count: usize, make: fn(&Path)) {
+        for number in 0..count {
+            make(&root.join(number.to_string()));
+        }
+    }
+
     fn at_depth(root: &Path, depth: usize) -> PathBuf {
         root.join(vec!["a"; depth].join("/"))
     }
@@ -171,24 +177,18 @@ mod tests {
             ("a link",            |root| symlink(root, root.join("a")).unwrap(),                LONG,           (0, false)),
             ("the depth",         |root| open_folder(&at_depth(root, MAX_DEPTH)),               LONG,           (1, false)),
             ("deeper",            |root| open_folder(&at_depth(root, MAX_DEPTH + 1)),           LONG,           (0, true)),
-            ("the files",         |root| fill(root, MAX_FOUND, open_folder),                    LONG,           (MAX_FOUND, false)),
-            ("more files",        |root| fill(root, MAX_FOUND + 1, open_folder),                LONG,           (MAX_FOUND, true)),
-            ("more folders",      |root| fill(root, MAX_FOLDERS + 1, |path| fs::create_dir(path).unwrap()), LONG, (0, true)),
+            ("the files",         |root| make_many(root, MAX_FOUND, open_folder),                    LONG,           (MAX_FOUND, false)),
+            ("more files",        |root| make_many(root, MAX_FOUND + 1, open_folder),                LONG,           (MAX_FOUND, true)),
+            ("more folders",      |root| make_many(root, MAX_FOLDERS + 1, |path| fs::create_dir(path).unwrap()), LONG, (0, true)),
             ("a long file",       |root| {
                 open_folder(&root.join("a"));
-                let text = "#".repeat(64 * 1024) + "\nRewriteEngine Off\n";
+                let text = "#".repeat(MAX_FILE as usize) + "\nRewriteEngine Off\n";
                 fs::write(root.join("a").join(FILE_NAME), text).unwrap();
             },                                                                                  LONG,           (0, true)),
         ];
         for (name, fill, time, want) in rows {
             let search = search(fill, time);
             assert_eq!((search.found.len(), search.is_cut), want, "{name}");
-        }
-    }
-
-    fn fill(root: &Path, count: usize, make: fn(&Path)) {
-        for number in 0..count {
-            make(&root.join(number.to_string()));
         }
     }
 

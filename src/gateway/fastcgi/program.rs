@@ -184,12 +184,17 @@ mod tests {
         }
     }
 
+    /// What two looks say, one after the other.
+    fn twice(program: &mut ProgramFile) -> [bool; 2] {
+        [program.is_replaced(), program.is_replaced()]
+    }
+
     #[test]
     fn a_program_is_replaced_by_one_that_is_complete_and_can_be_started() {
         let folder = Folder::new("replaced");
         let path = folder.write("program", "old", 0o755);
         let mut program = ProgramFile::new(&path, || Some(path.clone())).unwrap();
-        let mut twice = || [program.is_replaced(), program.is_replaced()];
+        let mut twice = || twice(&mut program);
         assert_eq!(twice(), [false; 2], "as it was");
         folder.rename("program", "before");
         assert_eq!(twice(), [false; 2], "removed");
@@ -213,10 +218,7 @@ mod tests {
         let path = folder.write("program", "new", 0o755);
         let name = PathBuf::from(format!("{} (deleted)", path.display()));
         let mut program = ProgramFile::new(&before, || Some(name.clone())).unwrap();
-        assert_eq!(
-            [program.is_replaced(), program.is_replaced()],
-            [false, true]
-        );
+        assert_eq!(twice(&mut program), [false, true]);
     }
 
     #[test]
@@ -230,10 +232,7 @@ mod tests {
             false => Some(PathBuf::from(format!("{} (deleted)", path.display()))),
         };
         let mut program = ProgramFile::new(&before, name).unwrap();
-        assert_eq!(
-            [program.is_replaced(), program.is_replaced()],
-            [false, true]
-        );
+        assert_eq!(twice(&mut program), [false, true]);
     }
 
     #[test]
@@ -242,6 +241,6 @@ mod tests {
         let emulator = folder.write("emulator", "other", 0o755);
         let path = folder.write("program", "program", 0o755);
         let mut program = ProgramFile::new(&emulator, || Some(path.clone())).unwrap();
-        assert_eq!([program.is_replaced(), program.is_replaced()], [false; 2]);
+        assert_eq!(twice(&mut program), [false; 2]);
     }
 }

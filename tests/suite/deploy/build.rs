@@ -9,7 +9,7 @@ use super::static_program;
 use crate::support::cgi::compiled;
 use crate::support::response::Response;
 use crate::support::token::Signer;
-use crate::support::{Cgi, KEY, StateDir, dynamic_program, now};
+use crate::support::{Cgi, KEY, StateDir, dynamic_program, now, others_can_enter};
 
 fn run(command: &mut Command) -> Output {
     command
@@ -157,10 +157,7 @@ fn it_works_within_the_limits_of_cheap_hosts() {
     for folder in [parent, program.path()] {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("chmod");
     }
-    let reachable = program.path().ancestors().all(|folder| {
-        fs::metadata(folder).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0)
-    });
-    if reachable {
+    if others_can_enter(program.path()) {
         // Of the test's state folder, this user could not say whether users have passwords.
         let request = index().without("SIGNET_STATE_DIR").program(&copy);
         assert_logged_in("one process", request.through(&limits));

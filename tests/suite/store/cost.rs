@@ -14,7 +14,7 @@ use crate::support::strace::{Call, calls, injected};
 use crate::support::token::encode;
 use crate::support::{Cgi, StateDir, now};
 
-/// Sessions in the large store; `SIGNET_TEST_SESSIONS` makes it another number.
+/// Sessions in the large store, about ten in each of its folders; `SIGNET_TEST_SESSIONS` makes it another number.
 const SESSIONS: u64 = 40_000;
 
 /// The calls of a request to the index that name something in `state`.

@@ -24,7 +24,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) use cgi::Cgi;
 pub(crate) use output::Output;
-pub(crate) use state::{StateDir, state_root};
+pub(crate) use state::{StateDir, others_can_enter, state_root};
 
 /// The key that [`Cgi`] gives the program unless a test gives another.
 pub(crate) const KEY: &str = "tests-only-7f3a91c6e0d24b58ac4be19027d6";

@@ -54,6 +54,13 @@ fn accepts_keys(path: &Path) -> bool {
     path.is_absolute() && !in_tmp && !served && !shared
 }
 
+/// Whether other users can open files in this folder. Not in a checkout below a folder that
+/// keeps them out, as many homes do.
+pub(crate) fn others_can_enter(folder: &Path) -> bool {
+    let mode = |folder: &Path| fs::metadata(folder).expect("a folder").mode();
+    folder.ancestors().all(|folder| mode(folder) & 0o001 != 0)
+}
+
 /// A state directory, mode 0700, empty, removed when dropped.
 #[derive(Debug)]
 pub(crate) struct StateDir {

@@ -29,16 +29,16 @@ fn a_decoy_takes_the_instructions_of_a_wrong_password() {
     ];
     let mut seen = BTreeSet::new();
     for (name, _, text) in RECORDED {
-        // SHA-crypt's default of 5000 rounds shows no more than 1000, in five times the time.
-        let is_long =
-            (text.starts_with("$5$") || text.starts_with("$6$")) && !text.contains("rounds=");
+        let is_sha_crypt = text.starts_with("$5$") || text.starts_with("$6$");
+        // Its default of 5000 rounds shows no more than 1000, in five times the time.
+        let is_long = is_sha_crypt && !text.contains("rounds=");
         if is_long || !seen.insert(hash(text).work()) {
             continue;
         }
         // SHA-crypt repeats a step as often as the first byte of a digest says: of one
         // password that can be more than a hundredth of the work.
         let several = ["a wrong password", "another one", "pass phrase 3"];
-        let passwords = match text.starts_with("$5$") || text.starts_with("$6$") {
+        let passwords = match is_sha_crypt {
             true => &several[..],
             false => &several[..1],
         };
