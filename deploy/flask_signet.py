@@ -64,7 +64,12 @@ def logged_in_user():
         return None
     wanted = [fingerprint(key, name, password_hash) for key in signet.keys(current_app)]
     matches = [hmac.compare_digest(claimed.encode(errors="replace"), one) for one in wanted]
-    return name if any(matches) else None
+    if not any(matches):
+        return None
+    if not matches[-1]:
+        # The session may be in use for longer than the old key.
+        session["_fingerprint"] = wanted[-1].decode()
+    return name
 
 
 def log_in(name):

@@ -503,9 +503,13 @@ impl Session {
     /// Sets what its username is worth.
     pub(super) fn set_login(&mut self, login: Login) {
         let state = self.state_mut();
-        state.login = Some(login);
-        match login {
+        match &login {
             Login::AnyName | Login::Valid | Login::OfAnother | Login::Ended => {}
+            Login::ByFallbackKey(renewed) => {
+                let mut values = state.loaded.clone();
+                values.insert(FINGERPRINT.to_owned(), Value::String(renewed.clone()));
+                state.changed = Some(values);
+            }
             // As if the session had been loaded without it.
             Login::Unproven => drop(state.loaded.remove(USERNAME)),
             // If the session is saved, the login is not.
@@ -517,6 +521,7 @@ impl Session {
                 state.changed = Some(values);
             }
         }
+        state.login = Some(login);
     }
 
     /// Binds the session to the password of its user, and gives it a new id and beginning.
@@ -529,7 +534,8 @@ impl Session {
 
     /// Whether its user has logged in with a password, before or with this request.
     pub(crate) fn has_password(&self) -> bool {
-        self.state().login == Some(Login::Valid) && self.user().is_some()
+        let login = self.state().login.as_ref();
+        login.is_some_and(Login::has_password) && self.user().is_some()
     }
 
     /// As [`Session::username`], if the request's cookie proves that the user has logged in
@@ -537,7 +543,9 @@ impl Session {
     pub(crate) fn proved_username(&self) -> Option<&str> {
         let name = self.username()?;
         let state = self.state();
-        let is_proved = matches!(state.login, Some(Login::Valid | Login::OfAnother));
+        let login = state.login.as_ref();
+        let is_proved =
+            login.is_some_and(|login| login.has_password() || *login == Login::OfAnother);
         (is_proved && user(&state.loaded) == Some(name)).then_some(name)
     }
 

@@ -9,10 +9,13 @@ pub const FINGERPRINT: &str = "_fingerprint";
 pub const DEMO: &str = "_demo";
 
 /// What the username in a session is worth.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Login {
     /// The user has logged in with the password that is valid now.
     Valid,
+    /// The same, but the fingerprint was made by an older key. This one, by the key that
+    /// signs, replaces it, because a session can be used for longer than the old key.
+    ByFallbackKey(String),
     /// Nobody needs a password: anybody can log in by any name.
     AnyName,
     /// Another program has stored the name, which is a login unless the demo stored it.
@@ -26,6 +29,13 @@ pub(crate) enum Login {
     /// It cannot be judged at the moment. The handler sees no login, and the request
     /// fails unless it is a logout.
     Unknown,
+}
+
+impl Login {
+    /// Whether the user has logged in with the password that is valid now.
+    pub(super) fn has_password(&self) -> bool {
+        matches!(self, Self::Valid | Self::ByFallbackKey(_))
+    }
 }
 
 /// Judges a session's username by the text under [`FINGERPRINT`]. A value that is no

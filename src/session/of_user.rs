@@ -3,7 +3,7 @@
 use super::cookie::CookieSettings;
 use super::dict::Session;
 use super::id::SessionKey;
-use super::login::{CheckLogin, FINGERPRINT, Login};
+use super::login::{CheckLogin, FINGERPRINT};
 use super::revocation::{Ended, Revocations};
 use super::store::{Store, StoreError};
 use super::tagged_json::Value;
@@ -73,7 +73,7 @@ impl Sessions<'_> {
             if !has_ended
                 && record.user() == Some(user)
                 && (own_fingerprint == Some(fingerprint)
-                    || (self.check)(user, Some(fingerprint)) == Login::Valid)
+                    || (self.check)(user, Some(fingerprint)).has_password())
             {
                 sessions.push(ListedSession {
                     key: key.clone(),

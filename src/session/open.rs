@@ -74,14 +74,17 @@ fn checked(mut session: Session, check: Option<CheckLogin<'_>>) -> Checked {
         }
         login => login,
     };
+    let found = match login {
+        Login::AnyName
+        | Login::Valid
+        | Login::ByFallbackKey(_)
+        | Login::OfAnother
+        | Login::Unknown => Checked::Candidate,
+        Login::Unproven => Checked::Unproven,
+        Login::Ended => return Checked::Ended,
+    };
     session.set_login(login);
-    match login {
-        Login::AnyName | Login::Valid | Login::OfAnother | Login::Unknown => {
-            Checked::Candidate(session)
-        }
-        Login::Unproven => Checked::Unproven(session),
-        Login::Ended => Checked::Ended,
-    }
+    found(session)
 }
 
 /// The session that is used, of those that can be.

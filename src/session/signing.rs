@@ -119,6 +119,16 @@ impl Signer {
         self.newest_first().map(|key| key.unsalted().clone())
     }
 
+    /// As [`Signer::macs`], by the key that signs.
+    pub(crate) fn mac(&self, salt: &'static [u8]) -> Hmac<Sha256> {
+        self.signing.salted(salt)
+    }
+
+    /// As [`Signer::unsalted_macs`], by the key that signs.
+    pub(crate) fn unsalted_mac(&self) -> Hmac<Sha256> {
+        self.signing.unsalted().clone()
+    }
+
     fn newest_first(&self) -> impl Iterator<Item = &SaltedKey> {
         std::iter::once(&self.signing).chain(&self.fallbacks)
     }

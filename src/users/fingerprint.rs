@@ -11,6 +11,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use super::hash::PasswordHash;
+use crate::session::Login;
 use crate::session::signing::Signer;
 
 /// The beginning of the message. Each page of a logged-in visitor needs the fingerprint: a
@@ -19,24 +20,26 @@ const PURPOSE: &[u8] = b"signet.fingerprint\0";
 
 /// The fingerprint of a user, by the key that signs.
 pub(crate) fn of(name: &str, hash: &PasswordHash, keys: &Signer) -> String {
-    let mac = keys.unsalted_macs().next();
-    let mac = mac.map(|mac| over(mac.chain_update(PURPOSE), name, hash));
-    mac.map_or_else(String::new, |mac| {
-        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
-    })
+    let mac = over(keys.unsalted_mac().chain_update(PURPOSE), name, hash);
+    URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
 }
 
-/// Whether `claimed` is the fingerprint of a user by any key that is still accepted.
-pub(crate) fn matches(claimed: &str, name: &str, hash: &PasswordHash, keys: &Signer) -> bool {
+/// The login of a user by the fingerprint `claimed`, made by any key that is still accepted.
+pub(crate) fn judge(claimed: &str, name: &str, hash: &PasswordHash, keys: &Signer) -> Login {
     let mut bytes = [0; 32];
     if URL_SAFE_NO_PAD.decode_slice(claimed, &mut bytes) != Ok(bytes.len()) {
-        return false;
+        return Login::Ended;
     }
     let is_claimed = |mac: Hmac<Sha256>| {
         let mac = over(mac.chain_update(PURPOSE), name, hash);
         mac.verify_slice(&bytes)
     };
-    keys.unsalted_macs().any(|mac| is_claimed(mac).is_ok())
+    let mut by_key = keys.unsalted_macs().map(|mac| is_claimed(mac).is_ok());
+    match by_key.position(|is_claimed| is_claimed) {
+        Some(0) => Login::Valid,
+        Some(_) => Login::ByFallbackKey(of(name, hash, keys)),
+        None => Login::Ended,
+    }
 }
 
 /// `mac` over name and hash, before its end. The name has no NUL, so the two texts have

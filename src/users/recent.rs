@@ -121,10 +121,7 @@ impl RecentUsers {
             (Found::User(hash), Some(claimed)) => (hash, claimed),
         };
         let signer = context.config.signer(context.now).map_err(Failure::Key)?;
-        Ok(match fingerprint::matches(claimed, name, &hash, &signer) {
-            true => Login::Valid,
-            false => Login::Ended,
-        })
+        Ok(fingerprint::judge(claimed, name, &hash, &signer))
     }
 }
 

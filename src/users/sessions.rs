@@ -124,14 +124,8 @@ fn listed(
 }
 
 fn handle(key: &SessionKey, keys: &Signer) -> String {
-    let mac = keys
-        .macs(SALT)
-        .next()
-        .map(|mac| mac.chain_update(key.as_str()));
-    let bytes = mac.map(|mac| mac.finalize().into_bytes());
-    bytes.map_or_else(String::new, |bytes| {
-        URL_SAFE_NO_PAD.encode(&bytes[..HANDLE])
-    })
+    let mac = keys.mac(SALT).chain_update(key.as_str());
+    URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..HANDLE])
 }
 
 /// Whether a handle is that of a session by any key that is still accepted.

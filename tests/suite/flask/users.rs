@@ -80,6 +80,17 @@ fn flask_accepts_a_login_of_signet_while_the_password_is_valid() {
         .output();
     assert!(rotated.expect("run signet").status.success());
     assert_eq!(user_at_flask(&state, &cookie), "ada", "by a retired key");
+    // The session is used for longer than the old key.
+    let used = flask(
+        &state,
+        &format!(
+            "answer = client.get('/who', headers={{'Cookie': {cookie:?}}})\n\
+             print(answer.headers['Set-Cookie'].split(';')[0])\n"
+        ),
+    );
+    std::fs::remove_file(state.path().join("retired_keys")).expect("retired keys");
+    assert_eq!(user_at_flask(&state, &used), "ada");
+    assert_eq!(user_at_flask(&state, &cookie), "None");
 }
 
 #[test]
