@@ -43,7 +43,7 @@ error_texts! { SaveError:
         "the session has lists or objects nested in more than {MAX_NESTING} levels; it was not \
          saved";
     Self::NoRevocations =>
-        "sessions of a user cannot be ended: there is no state directory to mark it in";
+        "sessions of a user cannot be ended: there is no state folder to mark it in";
     Self::Random(err) => "no random bytes for a session id: {err}";
 }
 
@@ -308,7 +308,10 @@ impl Saving<'_> {
         };
         if !self.session.renewed() {
             let is_changed = store.update(id, self.now, &mut change)?;
-            let line = signed.map(|(line, _)| line);
+            let line = match signed {
+                Some((line, _)) => Some(line),
+                None => self.renewed_id_cookie(id)?,
+            };
             return Ok(Saved {
                 cookie: line.filter(|_| is_changed),
                 begun: None,
@@ -341,23 +344,25 @@ impl Saving<'_> {
             }
             return self.begun(new);
         }
-        let is_due = self.is_due();
-        if !session.modified() && !is_due {
+        if !session.modified() && !self.is_due() {
             return Ok(Saved::default());
         }
         if !store.update(id, self.now, &mut replace)? {
             return Ok(Saved::default());
         }
-        if is_due {
-            self.list(store, Some(id));
-        }
-        let is_other_permanence = session.is_permanent() != is_permanent(&session.state().loaded);
-        let sends = is_other_permanence || (is_due && session.is_permanent());
-        let line = sends.then(|| self.id_cookie(id)).transpose()?;
+        self.list(store, Some(id));
         Ok(Saved {
-            cookie: line,
+            cookie: self.renewed_id_cookie(id)?,
             begun: None,
         })
+    }
+
+    /// The cookie of a session that was saved again: a permanent one lasts as long as its
+    /// record, and one that is not permanent any more ends with the browser.
+    fn renewed_id_cookie(&self, id: &SessionId) -> Result<Option<String>, SaveError> {
+        let was_permanent = is_permanent(&self.session.state().loaded);
+        let sends = was_permanent || self.session.is_permanent();
+        Ok(sends.then(|| self.id_cookie(id)).transpose()?)
     }
 
     /// Puts the session into the list of its user under `id`, before it is stored: a process

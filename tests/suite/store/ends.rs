@@ -59,6 +59,34 @@ fn use_prolongs_a_session_once_a_tenth_of_its_lifetime() {
     }
 }
 
+/// Each change begins the lifetime anew, in the browser as in the store.
+#[test]
+fn a_permanent_session_that_often_changes_keeps_its_cookie() {
+    for kind in [FILES, COOKIE] {
+        for refresh in ["true", "false"] {
+            let refreshes = ("SESSION_REFRESH_EACH_REQUEST", refresh);
+            let site = Site::new(&[kind, LIFETIME, PERMANENT, refreshes]);
+            let mut ada = site.visitor();
+            ada.log_in(NOW, "ada");
+            // More often than once in a tenth of the lifetime.
+            for step in 1..=20 {
+                let visit = ada.try_visit(NOW + step * 50, |session| {
+                    session.insert("step", step.to_string());
+                });
+                let cookies = visit.1.cookies();
+                let expires = cookies
+                    .first()
+                    .and_then(|cookie| cookie.attribute("Expires"));
+                assert!(expires.is_some(), "{kind:?} {refresh} {step}: {cookies:?}");
+                if step == 20 {
+                    let wanted = Some("Fri, 15 Jan 2027 08:26:40 GMT");
+                    assert_eq!(expires, wanted, "{kind:?} {refresh}");
+                }
+            }
+        }
+    }
+}
+
 /// The browser's window decides about the cookie, the store about the record.
 #[test]
 fn use_prolongs_a_stored_session_whose_cookie_has_no_date() {
