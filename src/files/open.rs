@@ -1,5 +1,5 @@
-//! Opens files and folders, and checks them before they are read. All files are opened by
-//! [`open`].
+//! Opens files and folders, and checks them before they are read. Files that others may have
+//! touched are opened by [`open`].
 
 use std::fs::{File, Metadata};
 use std::io::Read;

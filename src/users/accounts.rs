@@ -1,10 +1,10 @@
 //! Who can log in: anybody by any name, as in the demo, or the users of the users file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::file::{LineProblem, UsersFile};
 use super::{store, upload};
-use crate::config::{Config, StateDirError, UsersFileError};
+use crate::config::{Config, StateDirError, USERS_FILE_NAME, UsersFileError};
 use crate::files::FileError;
 use crate::files::private::TooOpen;
 use crate::files::shared::Content;
@@ -91,8 +91,12 @@ impl Accounts {
     fn find(config: &Config, too_open: TooOpen) -> Result<Self, AccountsError> {
         let file = match config.users_file() {
             Ok(file) => file,
-            // Where no state folder exists, there is no users file in it.
-            Err(UsersFileError::StateDir(StateDirError::NoneFound(_))) => return Ok(Self::Demo),
+            // One that cannot be used may exist, and have users.
+            Err(UsersFileError::StateDir(StateDirError::NoneFound(tried)))
+                if !tried.iter().any(|tried| has_users(&tried.error.path)) =>
+            {
+                return Ok(Self::Demo);
+            }
             Err(err) => return Err(AccountsError::Place(err)),
         };
         let users = store::read(&file).map_err(AccountsError::File)?;
@@ -124,6 +128,14 @@ impl Accounts {
             }
         }
     }
+}
+
+/// Whether a state folder that cannot be used has users all the same.
+fn has_users(folder: &Path) -> bool {
+    let names = [USERS_FILE_NAME, MARKER];
+    names
+        .iter()
+        .any(|name| folder.join(name).symlink_metadata().is_ok())
 }
 
 /// Refuses a users file by which nobody can log in, as it has no users.

@@ -48,7 +48,7 @@ pub(crate) fn change_password(
     new: &Password,
 ) -> Result<PasswordChange, Failure> {
     // The new hash costs as much as the old one, so it is made in the same slot.
-    let made = attempt(context, users, name, old, |user, who| {
+    let made = attempt(context, users, name, old, |user, _, who| {
         let made = PasswordHash::make(new);
         made.map(|hash| (user.clone(), hash, who.to_owned()))
     })?;

@@ -15,7 +15,8 @@ use std::ops::Range;
 use super::name::{Username, WrongUsername};
 use crate::files::text::{MARK, is_blank, without_end};
 
-/// Bytes of the longest line that Apache reads, without its end (`MAX_STRING_LEN`).
+/// Bytes of the longest line, with its end, that Apache surely reads: its `MAX_STRING_LEN` is
+/// 8192.
 const MAX_LINE: usize = 8190;
 
 /// A line of a users file.
@@ -64,7 +65,7 @@ error_texts! { Flaw:
     Self::Joined =>
         "this line or the one before it ends with a backslash, by which Apache joins the two";
     Self::Nul => "the line contains a NUL byte";
-    Self::TooLong => "the line is longer than 8190 bytes, which Apache does not read";
+    Self::TooLong => "the line is longer than {MAX_LINE} bytes, which Apache does not read";
     Self::NotUtf8 => "the name is not UTF-8: save the file as UTF-8";
     Self::Name(value) => "{value}";
 }

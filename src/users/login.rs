@@ -61,14 +61,10 @@ pub(crate) fn log_in(
     name: &str,
     password: &Password,
 ) -> Result<Result<(), Refused>, Failure> {
-    let proved = attempt(context, users, name, password, |user, who| {
+    let proved = attempt(context, users, name, password, |user, hash, who| {
         session.insert(USERNAME, user.name.as_str());
         log(format_args!("login of {who}"));
-        match &user.hash {
-            Ok(hash) => prove(context, session, user.name.as_str(), hash),
-            // Nobody's password is right.
-            Err(_) => Ok(()),
-        }
+        prove(context, session, user.name.as_str(), hash)
     })?;
     Ok(match proved {
         Ok(proved) => Ok(proved?),
@@ -119,7 +115,7 @@ pub(super) fn attempt<T>(
     users: &[u8],
     name: &str,
     password: &Password,
-    when_right: impl FnOnce(&Entry, &str) -> T,
+    when_right: impl FnOnce(&Entry, &PasswordHash, &str) -> T,
 ) -> Result<Result<T, Refused>, Failure> {
     let config = &context.config;
     let users = UsersFile::parse(users);
@@ -136,13 +132,13 @@ pub(super) fn attempt<T>(
         None => format!("from {address}"),
     };
     let of = if user.is_some() { "of " } else { "" };
-    let own = user.and_then(|user| user.hash.as_ref().ok());
+    let own = user.and_then(|user| Some((user, user.hash.as_ref().ok()?)));
     let signer = config.signer(context.now).map_err(Failure::Key)?;
     let browser = known_browser(context, &signer);
     let attempt = Attempt {
         name,
         address: address.counts_as().map(Address::from),
-        browser: own.and_then(|own| browser.id_for(name, own, &signer)),
+        browser: own.and_then(|(_, hash)| browser.id_for(name, hash, &signer)),
     };
     let (lock_wait, slot_wait) = waits(context.interface);
     let limits = Limits::of(config, signer.key(), lock_wait).map_err(Failure::StateDir)?;
@@ -168,10 +164,10 @@ pub(super) fn attempt<T>(
     {
         log(format_args!("users file, line {line}: {reason}"));
     }
-    match (is_right(&users, own, password), user) {
-        (Ok(true), Some(user)) => {
+    match (is_right(&users, own.map(|(_, hash)| hash), password), own) {
+        (Ok(true), Some((user, hash))) => {
             admitted.succeed(now());
-            Ok(Ok(when_right(user, &who)))
+            Ok(Ok(when_right(user, hash, &who)))
         }
         (Ok(_), _) => {
             admitted.fail();

@@ -45,6 +45,7 @@ impl Password {
             return Err(WrongPassword::TooLong);
         }
         let nfc = std::str::from_utf8(typed).ok().and_then(composed);
+        let nfc = nfc.filter(|text| text.len() <= LONGEST);
         Ok(Self {
             typed: Zeroizing::new(typed.to_vec()),
             nfc,
@@ -56,10 +57,10 @@ impl Password {
         &self.typed
     }
 
-    /// The password in Unicode's normalization form C, if that is another one.
+    /// The password in Unicode's normalization form C, if that is another one of at most
+    /// [`LONGEST`] bytes.
     ///
-    /// Systems differ in how they send a letter with an accent: as one character or as
-    /// two. It has at most three times as many bytes (Unicode Standard Annex 15).
+    /// Systems differ in how they send a letter with an accent: as one character or as two.
     pub fn nfc(&self) -> Option<&[u8]> {
         self.nfc.as_ref().map(|text| text.as_bytes())
     }
@@ -130,5 +131,9 @@ mod tests {
             assert_eq!(password.nfc(), want.map(str::as_bytes), "{name}");
         }
         assert_eq!(Password::new(b"e\xcc\x81\xff").unwrap().nfc(), None);
+        // A hash of it would take three times as long as one of the longest password.
+        let long = |count| Password::new("\u{1d160}".repeat(count).as_bytes()).unwrap();
+        assert_eq!(long(85).nfc().map(<[u8]>::len), Some(1020));
+        assert_eq!(long(86).nfc(), None);
     }
 }

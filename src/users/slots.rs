@@ -15,7 +15,7 @@ use crate::config::{Config, StateDirError};
 use crate::files::FileError;
 use crate::files::lock::try_lock_file;
 use crate::files::private;
-use crate::files::trusted::{Anywhere, PrivateFolder, TrustedFolder};
+use crate::files::trusted::{PrivateFolder, TrustedFolder};
 use crate::log::log;
 
 /// The folder in the state folder.
@@ -75,8 +75,8 @@ impl Slots {
     ///
     /// [`FileError`] if the folder is not trusted.
     pub fn in_folder(folder: &Path, euid: u32, processors: usize) -> Result<Self, FileError> {
-        let folder = TrustedFolder::find(folder, euid, &Anywhere)?;
-        Ok(Self::in_found(StateFolder::Found(folder), processors))
+        let folder = StateFolder::at(folder, euid)?;
+        Ok(Self::in_found(folder, processors))
     }
 
     fn in_found(folder: StateFolder, processors: usize) -> Self {
@@ -101,8 +101,10 @@ impl Slots {
         }
         let names = self.names(attempt.has_known_browser());
         let found = match &self.folder {
-            StateFolder::Found(folder) => free_or_all(folder, names).map_err(|err| err.to_string()),
-            StateFolder::None { reason, .. } => Err(reason.to_string()),
+            StateFolder::Found { folder, .. } => {
+                free_or_all(folder, names).map_err(|err| err.to_string())
+            }
+            StateFolder::Missing { reason, .. } => Err(reason.to_string()),
         };
         match found {
             Ok(Found::Free(file)) => Ok(Slot { _lock: Some(file) }),

@@ -43,7 +43,7 @@ const FREE_FILES: u64 = 16;
 const MEMORY: u64 = 16 << 20;
 
 /// A smaller file cannot hold all counters of failed logins.
-const FILE_SIZE: u64 = 10 << 20;
+const FILE_SIZE: u64 = 4 << 20;
 
 /// How long the subfolders of protected folders are searched, for visitors who know the word,
 /// and for others, who may be many.

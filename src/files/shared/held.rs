@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{
-    Access, AtFlags, CWD, Mode, XattrFlags, accessat, fchmod, fchown, fgetxattr, fsetxattr, fstat,
-    fsync,
+    Access, AtFlags, CWD, Mode, XattrFlags, accessat, fchmod, fchown, fgetxattr, fremovexattr,
+    fsetxattr, fstat, fsync,
 };
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
@@ -222,7 +222,12 @@ fn copy_acl(from: impl AsFd, to: impl AsFd) -> io::Result<()> {
     let mut list = [0; MAX_ACL];
     match fgetxattr(from, ACL, &mut list[..]) {
         Ok(length) => Ok(fsetxattr(to, ACL, &list[..length], XattrFlags::empty())?),
-        Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        // The new file may have one by the default of its folder.
+        Err(Errno::NODATA) => match fremovexattr(to, ACL) {
+            Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            Err(err) => Err(err.into()),
+        },
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
         Err(err) => Err(err.into()),
     }
 }

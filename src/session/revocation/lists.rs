@@ -237,6 +237,6 @@ impl Lists {
             0 => unlinkat(&self.folder, list, AtFlags::empty())?,
             left => file.set_len(left)?,
         }
-        Ok((length - left).div_ceil(LINE))
+        Ok((length - left) / LINE)
     }
 }

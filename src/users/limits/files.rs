@@ -2,7 +2,7 @@
 //! machine.
 //!
 //! It is one file of fixed places, and not a file for each name and address, because
-//! then its size has a limit that needs no cleaning (10 MB, of which only pages in use
+//! then its size has a limit that needs no cleaning (3.2 MB, of which only pages in use
 //! take disk space), one lock is enough to count an attempt by name and address at
 //! once, and a check takes nine system calls. A bucket is written by one call within a
 //! page, so a process that is killed leaves it as it was or as it should be.

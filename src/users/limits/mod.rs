@@ -48,7 +48,6 @@ pub use time::Now;
 use super::state_folder::StateFolder;
 use crate::config::{Config, StateDirError};
 use crate::files::FileError;
-use crate::files::trusted::{Anywhere, TrustedFolder};
 use crate::log::log;
 use crate::session::key::Key;
 #[cfg(feature = "redis")]
@@ -129,14 +128,16 @@ impl Limits {
         key: &Key,
         max_wait: Duration,
     ) -> Result<Self, FileError> {
-        let folder = TrustedFolder::find(folder, euid, &Anywhere)?;
-        Ok(Self::in_files(StateFolder::Found(folder), key, max_wait))
+        let folder = StateFolder::at(folder, euid)?;
+        Ok(Self::in_files(folder, key, max_wait))
     }
 
     fn in_files(folder: StateFolder, key: &Key, max_wait: Duration) -> Self {
         let counters: Box<dyn Counters> = match &folder {
-            StateFolder::Found(folder) => Box::new(CounterFile::new(folder.clone(), max_wait)),
-            StateFolder::None { reason, .. } => Box::new(NoCounters(reason.to_string())),
+            StateFolder::Found { folder, .. } => {
+                Box::new(CounterFile::new(folder.clone(), max_wait))
+            }
+            StateFolder::Missing { reason, .. } => Box::new(NoCounters(reason.to_string())),
         };
         Self {
             counters,
@@ -161,15 +162,9 @@ impl Limits {
         key: &Key,
         max_wait: Duration,
     ) -> Result<Self, FileError> {
-        let folder = TrustedFolder::find(folder, euid, &Anywhere)?;
+        let folder = StateFolder::at(folder, euid)?;
         let client = Arc::new(Client::new(url));
-        Ok(Self::in_redis_of(
-            client,
-            prefix,
-            StateFolder::Found(folder),
-            key,
-            max_wait,
-        ))
+        Ok(Self::in_redis_of(client, prefix, folder, key, max_wait))
     }
 
     /// Limits in a Redis that others use, too; see [`Limits::in_redis`].

@@ -16,7 +16,8 @@ use super::time::Now;
 use crate::session::redis::values::{exec, milliseconds, unexpected, value};
 use crate::session::redis::{Client, Connection, RedisError, Reply};
 
-/// Bytes of a reply: the largest bucket.
+/// The most bytes of a value in a reply: twice the largest bucket, so that a longer one is
+/// reported as damaged.
 const MAX_REPLY: usize = 4096;
 
 /// Counters in Redis.

@@ -217,14 +217,14 @@ impl Uploaded {
     }
 
     /// Puts `rest` in the place of the file, or deletes it if nothing is left. What was
-    /// uploaded in its place meanwhile stays.
+    /// uploaded in its place meanwhile stays, and a file that was deleted stays deleted.
     fn replace(&self, opened: &Opened, rest: &[u8]) -> Result<(), UploadError> {
         let meta = std::fs::symlink_metadata(&self.path);
         let state = |meta: &Metadata| {
             let change = (meta.mtime(), meta.mtime_nsec());
             (meta.dev(), meta.ino(), meta.len(), change)
         };
-        if meta.is_ok_and(|meta| state(&meta) != state(&opened.meta)) {
+        if !meta.is_ok_and(|meta| state(&meta) == state(&opened.meta)) {
             return Ok(());
         }
         let done = match rest.is_empty() {

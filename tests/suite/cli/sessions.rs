@@ -10,6 +10,7 @@ use signet::session::SessionId;
 
 use super::{Run, run_command, signet};
 use crate::store::place;
+use crate::support::application::wait_until;
 use crate::support::redis::RedisServer;
 use crate::support::response::Response;
 use crate::support::{Cgi, KEY, StateDir, example, tested_program};
@@ -198,14 +199,11 @@ fn what_is_over_is_removed_by_hand_too() {
     ]
     .concat();
     // The record's age is that of the file, too.
-    let deadline = crate::support::now() + 10;
-    loop {
-        let run = signet(&["sessions", "clean"], &long_after);
-        if run.err.contains("removed 1") {
-            break;
-        }
-        assert!(crate::support::now() < deadline, "{run:?}");
-    }
+    wait_until("it is removed", || {
+        signet(&["sessions", "clean"], &long_after)
+            .err
+            .contains("removed 1")
+    });
     assert_eq!(site.command(&["list"]).done(), "");
 }
 
@@ -238,12 +236,47 @@ fn sessions_that_are_over_are_not_listed_and_are_removed_by_hand() {
     // By their absolute lifetime, too.
     let limit = ("SIGNET_SESSION_ABSOLUTE_LIFETIME", "1");
     let long_after = [&site.vars()[..], &[limit]].concat();
-    let deadline = crate::support::now() + 10;
-    while signet(&["sessions", "list"], &long_after).done() != "" {
-        assert!(crate::support::now() < deadline, "still listed");
-    }
+    wait_until("nothing is listed", || {
+        signet(&["sessions", "list"], &long_after).done().is_empty()
+    });
     let run = signet(&["sessions", "clean"], &long_after);
     assert!(run.err.contains("removed 2 sessions"), "{run:?}");
+}
+
+/// As after a restore that gave the files new times.
+#[test]
+fn a_session_that_is_over_is_not_listed_because_its_file_is_newer() {
+    let site = Site::new("filesystem");
+    site.log_in("ada");
+    let lifetime = ("SIGNET_PERMANENT_SESSION_LIFETIME", "1");
+    let long_after = [&site.vars()[..], &[lifetime]].concat();
+    std::thread::sleep(Duration::from_millis(2100));
+    for name in site.state.snapshot().names() {
+        let path = site.state.path().join(name);
+        if path.is_file() {
+            let file = File::options().write(true).open(path).expect("open it");
+            file.set_modified(std::time::SystemTime::now())
+                .expect("set its time");
+        }
+    }
+    assert_eq!(signet(&["sessions", "list"], &long_after).done(), "");
+}
+
+/// On some file systems, a file gets its name by a hard link.
+#[test]
+fn the_second_name_that_a_killed_process_left_to_a_list_is_removed() {
+    let site = Site::new("filesystem");
+    site.log_in("ada");
+    let list = site
+        .state
+        .write(&format!("sessions/listed/{}", "0".repeat(64)), "", 0o600);
+    let other = list.with_file_name(".new-0123456789abcdef");
+    fs::hard_link(&list, &other).expect("a second name");
+    let hours_ago = std::time::SystemTime::now() - Duration::from_secs(7200);
+    let file = File::options().write(true).open(&list).expect("open it");
+    file.set_modified(hours_ago).expect("age it");
+    site.command(&["clean"]);
+    assert!(list.exists() && !other.exists());
 }
 
 /// Carts, and whatever programs on the library store without a name.

@@ -2,6 +2,7 @@
 //! in whichever browser and by whichever kind of cookie.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -394,6 +395,14 @@ fn expired_marks_are_removed_a_few_at_a_time() {
     }
     let count = || fs::read_dir(&dir).expect("marks").count() - 1;
     assert_eq!(count(), 42);
+    // A process was killed in a line, or the disk was full.
+    for list in fs::read_dir(dir.join("lists")).expect("lists") {
+        let path = list.expect("a list").path();
+        let list = fs::OpenOptions::new().append(true).open(path);
+        list.expect("open it")
+            .write_all(b"0123456789")
+            .expect("append");
+    }
     // Bob's goes on, and all others may still be about a session.
     marks
         .end(Users::Invented("bob"), None, NOW + 700)

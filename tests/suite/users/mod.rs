@@ -21,6 +21,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use rustix::process::geteuid;
+use signet::config::{Config, Program, ServedFolders};
+
 use crate::support::{StateDir, tested_program};
 
 /// The hash of the password `pw`: `openssl passwd -apr1 -salt abcdefgh pw`.
@@ -31,6 +34,14 @@ pub(crate) const OTHER: &str = "$apr1$ijklmnop$MsV1KJAtBqDzHcfT1dHma0";
 
 /// The same as bcrypt of cost 12: `htpasswd -nbBC 12 x pw`.
 const BCRYPT: &str = "$2y$12$d88HPKdNTWsn20YdiwSo5enBBWvOeegrbhji6QAl6SuZKXCGmHgR.";
+
+/// The settings of a site with this state folder.
+fn config(state: &Path) -> Config {
+    let euid = geteuid().as_raw();
+    let environment = [("SIGNET_STATE_DIR", state)].into_iter().collect();
+    let served = ServedFolders::default();
+    Config::load(&Program::SIGNET, &environment, None, &served, euid).expect("settings")
+}
 
 /// Runs `signet` with a state folder and with `typed` on standard input.
 pub(crate) fn signet(state: &StateDir, arguments: &[&str], typed: &[u8]) -> Output {

@@ -253,14 +253,8 @@ fn who_can_change_the_file_is_said() {
     }
 }
 
-/// Apache reads the file by its group.
-#[test]
-#[ignore = "needs root: run tests/run"]
-fn root_keeps_owner_group_and_access_list() {
-    let group = User { uid: 0, gid: 33 };
-    let site = site(ROOT, ROOT, group, 0o640);
-    let path = site.path().join("users/passwd");
-    // Version 2: owner rw, user 33 r, group r, mask r, others none (acl(5)).
+/// Version 2: owner rw, user 33 r, group r, mask r, others none (acl(5)).
+fn access_list() -> Vec<u8> {
     let entries: [(u16, u16, u32); 5] = [
         (1, 6, u32::MAX),
         (2, 4, 33),
@@ -274,6 +268,17 @@ fn root_keeps_owner_group_and_access_list() {
         list.extend(rights.to_le_bytes());
         list.extend(id.to_le_bytes());
     }
+    list
+}
+
+/// Apache reads the file by its group.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn root_keeps_owner_group_and_access_list() {
+    let group = User { uid: 0, gid: 33 };
+    let site = site(ROOT, ROOT, group, 0o640);
+    let path = site.path().join("users/passwd");
+    let list = access_list();
     let has_lists = setxattr(&path, "system.posix_acl_access", &list, XattrFlags::empty()).is_ok();
     done(&run_as(ROOT, &site, &["user", "remove", "ada"]));
     let meta = fs::metadata(&path).expect("it");
@@ -287,4 +292,31 @@ fn root_keeps_owner_group_and_access_list() {
     if let Ok(length) = length {
         assert_eq!(kept[..length], list);
     }
+}
+
+/// The folder gives new files an access list, by which another user may read them.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn a_file_without_an_access_list_gets_none() {
+    let group = User { uid: 0, gid: 33 };
+    let site = site(ROOT, ROOT, group, 0o640);
+    let path = site.path().join("users/passwd");
+    let list = access_list();
+    let folder = path.parent().expect("a folder");
+    let has_lists = setxattr(
+        folder,
+        "system.posix_acl_default",
+        &list,
+        XattrFlags::empty(),
+    )
+    .is_ok();
+    let probe = folder.join("probe");
+    fs::write(&probe, "").expect("a file");
+    let mut kept = [0; 256];
+    let inherits = rustix::fs::getxattr(&probe, "system.posix_acl_access", &mut kept[..]).is_ok();
+    assert_eq!(inherits, has_lists);
+    done(&run_as(ROOT, &site, &["user", "remove", "ada"]));
+    let length = rustix::fs::getxattr(&path, "system.posix_acl_access", &mut kept[..]);
+    assert!(length.is_err(), "{:?}", &kept[..]);
+    assert_eq!(fs::metadata(&path).expect("it").mode() & 0o7777, 0o640);
 }

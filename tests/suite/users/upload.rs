@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use std::{env, io};
 
-use rustix::process::geteuid;
-use signet::config::{Config, Program, ServedFolders};
 use signet::gateway::logged;
 use signet::users::file::UsersFile;
 use signet::users::hash::{HashError, PasswordHash};
@@ -16,19 +14,12 @@ use signet::users::password::Password;
 use signet::users::store::Stored;
 use signet::users::upload::{Budget, Upload, UploadError, take};
 
-use super::{HASH, OTHER};
+use super::{HASH, OTHER, config};
 use crate::support::strace::{calls, injected};
 use crate::support::{Cgi, StateDir, now};
 
 /// The state folder of [`a_child_process_takes_an_upload`].
 const STATE: &str = "UPLOAD_STATE";
-
-fn config(state: &Path) -> Config {
-    let euid = geteuid().as_raw();
-    let environment = [("SIGNET_STATE_DIR", state)].into_iter().collect();
-    let served = ServedFolders::default();
-    Config::load(&Program::SIGNET, &environment, None, &served, euid).expect("settings")
-}
 
 /// The time of a call with a budget of two seconds, whose hashes last `each`; and the
 /// passwords that it hashed.
@@ -307,6 +298,30 @@ fn what_is_uploaded_meanwhile_stays() {
     let (done, _) = logged(|| take(&config(state.path()), now(), &budget, make));
     assert_eq!(names(&done.expect("no error").expect("a line")).len(), 1);
     assert_eq!(read(&path).as_deref(), Some("ada:pw\nbob:pw\n"));
+}
+
+/// The owner has seen a mistake in it.
+#[test]
+fn what_is_deleted_meanwhile_stays_deleted() {
+    // All lines are used, or one is left for the next call.
+    for each in [0, 3] {
+        let state = StateDir::new();
+        let path = upload(&state, "ada:pw\nbob:pw\n", 11);
+        let elapsed = Cell::new(Duration::ZERO);
+        let budget = Budget {
+            elapsed: &|| elapsed.get(),
+            limit: Duration::from_secs(2),
+        };
+        let make = |_: &_| {
+            let _ = fs::remove_file(&path);
+            elapsed.set(elapsed.get() + Duration::from_secs(each));
+            Ok(PasswordHash::parse(HASH).expect("a hash"))
+        };
+        let (done, _) = logged(|| take(&config(state.path()), now(), &budget, make));
+        let count = if each == 0 { 2 } else { 1 };
+        assert_eq!(names(&done.expect("no error").expect("lines")).len(), count);
+        assert_eq!(read(&path), None);
+    }
 }
 
 /// What [`killed_at_any_system_call`] kills.

@@ -91,13 +91,17 @@ impl Files {
                 continue;
             };
             let age = now.saturating_sub(u64::try_from(stat.st_mtime).unwrap_or_default());
-            let is_old = match name.starts_with(UNFINISHED) {
-                true => age > ABANDONED,
-                false => is_hash(&name) && age > self.lifetime,
-            };
-            // What another process uses stays, and what cannot be removed now.
-            if is_old
-                && stat.st_uid == self.dir.euid()
+            if stat.st_uid != self.dir.euid() {
+                continue;
+            }
+            // What cannot be removed now stays.
+            if name.starts_with(UNFINISHED) {
+                // Nobody locks it: it may be a second name of a list.
+                if age > ABANDONED {
+                    let _ = unlinkat(&folder, &name, AtFlags::empty());
+                }
+            } else if is_hash(&name)
+                && age > self.lifetime
                 && let Ok(Attempt::Locked(_lock)) = lock::try_lock(&folder, &name, self.dir.euid())
             {
                 let _ = unlinkat(&folder, &name, AtFlags::empty());

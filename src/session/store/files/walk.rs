@@ -192,6 +192,10 @@ impl Files {
             let Ok((record, size)) = self.read(&file, &place.shown) else {
                 return Ok(true);
             };
+            // The time of the file may be a later one.
+            if record.is_expired(self.lifetime, now) {
+                return Ok(true);
+            }
             match visit(&record, size) {
                 Visit::Next => {}
                 Visit::Stop => return Ok(false),

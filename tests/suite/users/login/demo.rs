@@ -1,12 +1,13 @@
 //! The login without a users file, by any name, and when it ends.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use signet::testing::Client;
 
 use super::{ADA, PASSWORD, attempt, browser, log_in, post, server, state_of, user};
-use crate::support::StateDir;
 use crate::support::html::words;
+use crate::support::{Cgi, StateDir};
 
 const NOTE: &str = "Demo: any name is accepted.";
 
@@ -29,6 +30,26 @@ fn without_a_users_file_any_name_is_accepted() {
         assert_eq!(user(&mut browser).as_deref(), Some("anybody"));
     }
     assert!(!state.path().join("users.seen").exists());
+}
+
+/// A control panel may reset the permissions of the folder.
+#[test]
+fn a_state_folder_with_users_that_is_refused_is_no_demo() {
+    for name in ["users", "users.seen"] {
+        let home = StateDir::new();
+        let file = home.write(&format!(".signet/{name}"), ADA, 0o600);
+        let folder = file.parent().expect("a folder");
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).expect("chmod");
+        for request in [Cgi::get("/login"), Cgi::post("/login", "username=eve")] {
+            let request = request.without("SIGNET_STATE_DIR").var("HOME", home.path());
+            let out = request.run();
+            assert_eq!(out.response().status, 503, "{name}: {out}");
+            assert!(
+                out.errors().contains("can be written by other users"),
+                "{name}: {out}"
+            );
+        }
+    }
 }
 
 /// A name with a colon cannot be in a users file.
