@@ -126,15 +126,18 @@ fn words(failure: &Failure, t: &Texts, advice: &Advice) -> Words {
         | Failure::NotFound
         | Failure::MethodNotAllowed(_)
         | Failure::Request(_)
-        | Failure::CrossOrigin(CrossOrigin::Told(_))
         | Failure::Body(_)
         | Failure::Form(_)
         | Failure::Query(_)
         | Failure::Save(SaveError::TooDeep | SaveError::Random(_))
         | Failure::Response(_)
         | Failure::ReplacedSession => {}
-        Failure::CrossOrigin(CrossOrigin::Differs { .. }) => {
-            for_owner.hidden_by_proxy.clone_into(&mut words.fix)
+        Failure::CrossOrigin(err) => {
+            words.message = t.from_another_site.into();
+            match err {
+                CrossOrigin::Told(_) => {}
+                CrossOrigin::Differs { .. } => for_owner.hidden_by_proxy.clone_into(&mut words.fix),
+            }
         }
         Failure::Forbidden { user, .. } => words.message = (t.forbidden)(user).into(),
         Failure::Unreadable(err) => {
@@ -211,7 +214,6 @@ fn words(failure: &Failure, t: &Texts, advice: &Advice) -> Words {
 fn sentence_for(status: StatusCode, t: &Texts) -> &'static str {
     match status.as_u16() {
         400 => t.not_understood,
-        403 => t.from_another_site,
         404 => t.no_page,
         405 => t.wrong_method,
         408 => t.too_slow,

@@ -27,7 +27,7 @@ pub(super) fn index(request: &Request, session: &mut Session) -> Result<Response
     let username = username_in(session);
     let has_own_login = context.config.login_url.is_none();
     let has_password = session.has_password();
-    let is_user = has_password || !username.is_empty() && !has_own_login;
+    let is_user = session.proved_username().is_some();
     let has_files = is_user && context.config.guard.has_files();
     let files = has_files.then(|| context.mount.url_of_file(b"/"));
     let page = Index {

@@ -128,7 +128,7 @@ pages! {
         ChangePassword { username: &'a str, error: &'a str, new_error: &'a str, problem: &'a str, fix: &'a str, fewest: u16 }
     "/sessions" [GET, POST] sessions takes_form => "sessions.html"
         // `message`: the result of the last click. `others`: whether there are other sessions.
-        // `note`: what the last use means. `most`: how many are shown if there are more.
+        // `note`: what the last use means. `most`: how many a list can have, if it is full.
         Sessions { sessions: &'a [sessions::Row], message: &'a str, others: bool, note: &'a str, most: u16 }
 }
 

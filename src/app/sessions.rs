@@ -55,7 +55,7 @@ impl page::Variable for &[Row] {
 pub(super) fn sessions(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let context = Context::of(request);
     let t = Texts::of(context);
-    // Nobody but the browser has a list of signed cookies.
+    // Sessions in signed cookies are not listed: only the browser has them.
     account::of(request, session, sessions::are_listed(context))?;
     if request.method() == Method::POST {
         let fields: Form = form(request)?;

@@ -1,4 +1,4 @@
-//! A settings file where it is not read.
+//! A settings file in a place where it is not read.
 
 use std::path::{Path, PathBuf};
 

@@ -14,7 +14,8 @@ use super::response::{ResponseError, has_content, serialize};
 use super::{Body, log};
 use crate::log::{wait_for_room, write_all, write_some};
 
-/// The time after which a web server that reads no bytes of the response is given up.
+/// The time after which a web server that reads no bytes of the response is given up, if
+/// standard output does not block. If it does, the limits of the web server count.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The most bytes of a file that are read at once, if the kernel cannot copy it.

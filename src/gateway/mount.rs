@@ -179,10 +179,11 @@ impl Mount {
     /// another page. The path is in the query, whatever the URL is; or it begins with the base
     /// path `root`, and is in `PATH_INFO` without `SCRIPT_NAME`, or in `SCRIPT_NAME` without
     /// `PATH_INFO`, as nginx passes it by its own `fastcgi_params`. Without `root`, the base
-    /// path may be any beginning of that `SCRIPT_NAME`.
+    /// path may be any beginning of that `SCRIPT_NAME`, if `is_wanted` accepts the rest.
     pub(crate) fn named_by_server(
         vars: &MetaVariables,
         root: Option<&ApplicationRoot>,
+        is_wanted: impl Fn(&[u8]) -> bool,
     ) -> impl Iterator<Item = Self> {
         let (script, path_info) = (vars.get("SCRIPT_NAME"), vars.get("PATH_INFO"));
         let by_query = match path_info {
@@ -212,7 +213,8 @@ impl Mount {
             .filter(|_| root.is_none() && !has_path_info && !vars.script_is_file())
             .unwrap_or_default();
         let slashes = (0..unknown.len()).filter(move |at| unknown[*at] == b'/');
-        let ends = slashes.map(move |at| Self {
+        let ends = slashes.filter(move |at| is_wanted(&unknown[*at..]));
+        let ends = ends.map(move |at| Self {
             base: encode(&unknown[..at]),
             path: unknown[at..].to_vec(),
             ..Self::elsewhere(None)

@@ -12,6 +12,10 @@ use rustix::io::Errno;
 
 use super::{MetaVariableError, MetaVariables};
 
+/// The number of received bytes of a body that add a second to the time in which it must be
+/// received. `deploy/apache/signet.conf` sets the same rate for mod_reqtimeout.
+pub(crate) const BODY_RATE: u64 = 500;
+
 /// Why the body of a request was not read.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -133,7 +137,7 @@ pub(crate) fn max_body_length(vars: &MetaVariables) -> u64 {
 }
 
 /// Reads a descriptor until a deadline: a client may never send the body that it has
-/// announced.
+/// announced. Each [`BODY_RATE`] bytes of a body move the deadline by a second.
 pub(crate) struct DeadlineReader<F> {
     fd: F,
     time: Duration,
@@ -141,6 +145,8 @@ pub(crate) struct DeadlineReader<F> {
     /// time.
     deadline: Option<Instant>,
     got: u64,
+    /// The bytes that nobody wants are not waited for any longer.
+    discards: bool,
 }
 
 impl<F: AsFd> DeadlineReader<F> {
@@ -151,6 +157,7 @@ impl<F: AsFd> DeadlineReader<F> {
             time,
             deadline: None,
             got: 0,
+            discards: false,
         }
     }
 
@@ -166,6 +173,7 @@ impl<F: AsFd> DeadlineReader<F> {
             return;
         }
         let left = length - self.got;
+        self.discards = true;
         // If that fails, the web server does not read the response either.
         let _ = io::copy(&mut self.take(left), &mut io::sink());
     }
@@ -185,7 +193,13 @@ impl<F: AsFd> Read for DeadlineReader<F> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
             let now = Instant::now();
+            let seconds = if self.discards {
+                0
+            } else {
+                self.got / BODY_RATE
+            };
             let deadline = *self.deadline.get_or_insert(now + self.time);
+            let deadline = deadline + Duration::from_secs(seconds);
             let left = deadline.saturating_duration_since(now);
             let timeout = Timespec::try_from(left).map_err(|_| io::ErrorKind::TimedOut)?;
             let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
@@ -210,6 +224,8 @@ impl<F: AsFd> Read for DeadlineReader<F> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -221,6 +237,26 @@ mod tests {
             matches!(outcome, Err(RequestBodyError::TimedOut)),
             "{outcome:?}"
         );
+    }
+
+    /// For each 500 bytes there is a second more, but not for what is discarded.
+    #[test]
+    fn a_body_that_arrives_moves_the_deadline() {
+        let receive = |discards: bool| {
+            let (reader, mut writer) = io::pipe().unwrap();
+            let mut stdin = DeadlineReader::new(reader, Duration::from_millis(5));
+            stdin.discards = discards;
+            writer.write_all(&[b'a'; 500]).unwrap();
+            let sender = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(50));
+                let _ = writer.write_all(b"b");
+            });
+            let outcome = read_body(BodyLength::Bytes(501), 501, &mut stdin);
+            sender.join().unwrap();
+            outcome.is_ok()
+        };
+        assert!(receive(false));
+        assert!(!receive(true));
     }
 
     #[test]

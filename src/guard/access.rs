@@ -63,8 +63,9 @@ impl<'c> Access<'c> {
     }
 
     /// Why the user may not open a file or folder: a rule for its path
-    /// ([`Access::allows_path`]), or the nearest `.signet-users` in the last of the folders that
-    /// contain it. They begin with the protected folder, and each contains the next one.
+    /// ([`Access::allows_path`]), or the `.signet-users` of the nearest folder that has one.
+    /// `folders` are those that contain it: they begin with the protected folder, and each
+    /// contains the next one.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use rustix::fs::{AtFlags, statat};
+use rustix::fs::{AtFlags, FileType, statat};
 
 use super::tree::{GuardedFolder, GuardedSubfolder, Name};
 use crate::files::FileError;
@@ -25,7 +25,8 @@ pub enum Key {
     Changed,
 }
 
-/// The order of the names. Folders are before files, whatever the order is.
+/// The order of the names. Folders are before files. A symbolic link is sorted as a file, by
+/// its own size and date.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Order {
     /// What they are sorted by. Those with the same key are sorted by name.
@@ -114,9 +115,14 @@ impl Names {
             let folder = folder.folders.last()?;
             statat(folder, name.name.as_slice(), AtFlags::SYMLINK_NOFOLLOW).ok()
         };
+        // Some file systems list names without types.
+        let is_folder = name.is_folder.unwrap_or_else(|| {
+            let kind = stat().map(|stat| FileType::from_raw_mode(stat.st_mode));
+            kind == Some(FileType::Directory)
+        });
         let value = match key {
             Key::Name => 0,
-            Key::Size if name.is_folder == Some(true) => 0,
+            Key::Size if is_folder => 0,
             Key::Size => stat().map_or(0, |stat| stat.st_size),
             Key::Changed => stat().map_or(0, |stat| stat.st_mtime),
         };
@@ -125,7 +131,7 @@ impl Names {
             value,
             start,
             length,
-            is_file: name.is_folder != Some(true),
+            is_file: !is_folder,
         });
     }
 }

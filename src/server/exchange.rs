@@ -198,7 +198,10 @@ fn hidden(
     stdin: &mut impl Read,
 ) -> Option<Result<Response, Failure>> {
     let page = server.hidden.as_ref()?;
-    let is_asked = context.mount.path() == page.path.as_bytes() && context.guarded.is_none();
+    // A web server that asks whether a visitor may see another page would take it for a yes.
+    let is_asked = context.mount.path() == page.path.as_bytes()
+        && context.guarded.is_none()
+        && Misdirected::of(server, &context.config, &context.vars).is_none();
     is_asked.then(|| look(page, context, is_usable, stdin))?
 }
 
@@ -456,7 +459,7 @@ fn save(
     lines.append(&mut session.take_cookies());
     if !lines.is_empty() {
         keep_out_of_caches(response);
-        log_dropped_cookie(context);
+        context.dropped_cookies().for_each(gateway::log);
     }
     for line in lines {
         let line = HeaderValue::try_from(line)
@@ -464,13 +467,6 @@ fn save(
         response.headers_mut().append(header::SET_COOKIE, line);
     }
     Ok(())
-}
-
-/// Logs the settings because of which browsers drop the cookie or do not send it back.
-fn log_dropped_cookie(context: &Context) {
-    for dropped in context.dropped_cookies() {
-        gateway::log(dropped);
-    }
 }
 
 /// The response to OPTIONS: the methods of the path (RFC 9110, 9.3.7).

@@ -74,8 +74,8 @@ error_texts! { FormError:
     Self::ContentType(text) =>
         "the body is no application/x-www-form-urlencoded form in UTF-8, but {text:?}";
     Self::Multipart => "multipart/form-data is not read: remove enctype from the form";
-    Self::NotUtf8 => "the form is not UTF-8";
-    Self::Fields(text) => "the form does not have the fields that are asked for: {text}";
+    Self::NotUtf8 => "a percent-encoded text is not UTF-8";
+    Self::Fields(text) => "the fields are not those that are asked for: {text}";
 }
 
 impl Failure {

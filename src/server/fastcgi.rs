@@ -26,8 +26,12 @@ impl Server<'_> {
         };
         let settings = RefCell::new(RecentConfig::new(self.program, input));
         let limit = |vars: &MetaVariables| {
-            let config = settings.borrow_mut().load(vars, gateway::now());
-            config.map_or(0, |config| config.max_content_length)
+            let mut settings = settings.borrow_mut();
+            match settings.load(vars, gateway::now()) {
+                Ok(config) => config.max_content_length,
+                // The doctor's page takes a form all the same.
+                Err(_) => settings.unusable().max_content_length,
+            }
         };
         let mut ignored = fastcgi::IgnoredSettings::default();
         let answer = |role: Role, mut vars: MetaVariables, body: Vec<u8>| {

@@ -8,9 +8,8 @@ use super::{Context, LocalPath, Request, UrlError};
 /// The endpoint of the login page.
 const ENDPOINT: &str = "login";
 
-/// The error of a handler whose visitor has to log in first: the server redirects to the
-/// login: see [`login_url`]. Its parameter `next` is the URL of the request, if
-/// that has a page for GET.
+/// The error of a handler whose visitor has to log in first. The server redirects to
+/// [`login_url`], with the URL of the request as `next` if that has a page for GET.
 pub(crate) fn login_required(request: &Request) -> Error {
     let context = Context::of(request);
     let has_page = matches!(*request.method(), Method::GET | Method::HEAD)

@@ -43,7 +43,7 @@ pub(super) type Parameters = Vec<(&'static str, String)>;
 pub(crate) struct Methods(Vec<Method>);
 
 impl Methods {
-    /// Those of a page without a form.
+    /// Those of a file in a protected folder.
     pub(super) fn of_file() -> Self {
         Self(vec![Method::GET, Method::HEAD, Method::OPTIONS])
     }

@@ -75,17 +75,17 @@ impl<'s, 'h> Target<'s, 'h> {
                 };
             }
         };
-        let check = |mount: &Mount| server.routes.find_check(mount.path());
+        let check = |path: &[u8]| server.routes.find_check(path);
         let question = |mount, number| Self {
             mount,
             guarded: None,
             check: server.handlers.get(number),
         };
-        if let Some(number) = check(&mount) {
+        if let Some(number) = check(mount.path()) {
             return question(mount, number);
         }
-        for named in Mount::named_by_server(vars, root) {
-            if let Some(number) = check(&named) {
+        for named in Mount::named_by_server(vars, root, |path| check(path).is_some()) {
+            if let Some(number) = check(named.path()) {
                 return question(named, number);
             }
         }

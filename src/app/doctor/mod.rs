@@ -24,8 +24,8 @@ use super::texts::{ENGLISH, FOR_OWNERS};
 use crate::config::{Config, ServedFolders, Survey};
 use crate::gateway::{Interface, MetaVariables, ProcessInput, Started};
 use crate::server::{Context, Error, Failure, Form, Request, Response, form, query};
+use crate::session::Session;
 use crate::session::cookie;
-use crate::session::{Session, USERNAME, Value};
 
 pub(super) use self::access::DoctorFile;
 pub(crate) use self::finding::State;
@@ -268,9 +268,7 @@ fn is_doctor_user(survey: &Survey, context: &Context, session: &Session) -> bool
         && config.login_url.is_none()
         && config.existing_keys(context.now).is_ok();
     let is_listed = |name: &str| config.doctor_users.iter().any(|listed| listed == name);
-    can_tell
-        && session.has_password()
-        && matches!(session.get(USERNAME), Some(Value::String(name)) if is_listed(name))
+    can_tell && session.proved_username().is_some_and(is_listed)
 }
 
 /// Whether the cookie of the first step came back.

@@ -11,8 +11,7 @@ use super::record::{self, HEADER, ProtocolError, ProtocolStatus, Record};
 /// The most bytes of a request's meta-variables.
 pub(super) const MAX_PARAMS: usize = 256 * 1024;
 
-/// The most bytes of a file that are read at once, and so the most that a connection
-/// keeps in memory for a slow client.
+/// The most bytes of a file that are read at once. A response in memory is kept as a whole.
 const PIECE: usize = 32 * 1024;
 
 const RESPONDER: [u8; 2] = [0, 1];
@@ -47,7 +46,9 @@ pub(super) struct Connection {
     authorizes: bool,
     /// Received bytes: a part of a record, or those after the current request.
     input: Vec<u8>,
+    /// Bytes for the web server, the first `sent` of which have been sent.
     output: Vec<u8>,
+    sent: usize,
     current: Option<Current>,
     served: u64,
     /// The web server wants the connection closed, or sends no more requests.
@@ -315,19 +316,25 @@ impl Connection {
         self.is_surplus = true;
     }
 
-    /// The number of responses.
+    /// The number of requests that have ended.
     pub(super) fn served(&self) -> u64 {
         self.served
     }
 
     /// The bytes to send to the web server.
     pub(super) fn output(&self) -> &[u8] {
-        &self.output
+        &self.output[self.sent..]
     }
 
     /// The first `count` bytes of [`Connection::output`] have been sent.
     pub(super) fn sent(&mut self, count: usize) {
-        self.output.drain(..count);
+        self.sent += count;
+        if self.sent == self.output.len() {
+            self.sent = 0;
+            self.output.clear();
+            // Not the memory of the largest response for as long as the connection is kept.
+            self.output.shrink_to(HEADER + PIECE);
+        }
     }
 
     /// Whether there is nothing more to receive or to send.
@@ -466,6 +473,23 @@ mod tests {
             connection.read_piece()?;
         }
         Ok(sent)
+    }
+
+    #[test]
+    fn a_response_in_memory_is_sent_in_parts_and_its_memory_is_freed() {
+        let mut connection = Connection::default();
+        let _ = receive(&mut connection, &request(BEGIN_KEPT, b"1")).unwrap();
+        connection.answer(answer(b"head", vec![b'x'; 4 * PIECE]));
+        let whole = connection.output().to_vec();
+        let mut sent = Vec::new();
+        while !connection.output().is_empty() {
+            let part = connection.output().chunks(1000).next().unwrap().to_vec();
+            connection.sent(part.len());
+            sent.extend(part);
+        }
+        assert!(sent == whole);
+        assert!(connection.output.capacity() <= 2 * PIECE);
+        assert_eq!(connection.phase(), Phase::Idle);
     }
 
     #[test]

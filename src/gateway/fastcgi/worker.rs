@@ -20,6 +20,7 @@ use rustix::net::{
 use rustix::process::{Resource, getppid, getrlimit};
 use rustix::stdio::{dup2_stdin, stdin, stdout};
 
+use super::super::request_body::BODY_RATE;
 use super::super::{Answer, MetaVariables, Role, log, log_unfinished};
 use super::connection::{Connection, Phase, Request};
 use super::program::ProgramFile;
@@ -38,10 +39,6 @@ const SURPLUS: usize = 8;
 /// The time in which a request must be received.
 const RECEIVE_TIME: Duration = Duration::from_secs(10);
 
-/// The number of received bytes of a body that add a second to this time.
-/// `deploy/apache/signet.conf` sets the same limits for mod_reqtimeout.
-const BODY_RATE: u64 = 500;
-
 /// The time after which an idle connection is closed, or one whose web server reads no
 /// bytes of a response.
 const IDLE_TIME: Duration = Duration::from_secs(30);
@@ -50,8 +47,7 @@ const IDLE_TIME: Duration = Duration::from_secs(30);
 /// begun and the connections that wait.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
-/// The time in which a worker whose file was replaced first completes responses that the
-/// web server reads, while it serves on.
+/// How long a worker whose file was replaced goes on serving while responses are being sent.
 const MAX_STAY: Duration = Duration::from_secs(60);
 
 /// How often time limits and the program's file are checked.

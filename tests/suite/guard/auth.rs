@@ -250,6 +250,7 @@ fn the_query_can_name_the_path() {
 #[test]
 fn a_question_that_names_no_path_gets_no_page() {
     let state = state_of(ADA);
+    state.write("doctor.on", "", 0o600);
     let cookie = cookie_of(&state, "ada");
     // SCRIPT_NAME, the URL that the visitor requested, APPLICATION_ROOT.
     #[rustfmt::skip]
@@ -258,6 +259,8 @@ fn a_question_that_names_no_path_gets_no_page() {
         ("/check",          "/",                    None),
         ("/check",          "/login",               None),
         ("/check",          "/?r=/",                None),
+        ("/check",          "/doctor",              None),
+        ("/check",          "/doctor",              Some("/")),
         ("/check",          "/private/check",       None),
         ("/check",          "//evil/../login?a=b",  None),
         ("/auth/check",     "/private/secret.txt",  None),
@@ -300,7 +303,7 @@ fn a_question_that_names_no_path_gets_no_page() {
     }
     // Caddy and Traefik say that they ask about another request.
     for header in ["HTTP_X_FORWARDED_METHOD", "HTTP_X_ORIGINAL_METHOD"] {
-        for page in ["/", "/login", "/none"] {
+        for page in ["/", "/login", "/none", "/doctor"] {
             let out = ask(&state, page, "").var(header, "GET").run();
             assert_eq!(out.response().status, 503, "{header}: {out}");
             assert!(out.errors().contains("/auth"), "{header}: {out}");
@@ -381,18 +384,18 @@ fn with_redirect_the_answer_leads_to_the_login_and_back() {
 fn an_answer_refreshes_no_session() {
     let state = state_of(ADA);
     let fields = "username=ada&password=correct+horse&remember=1";
-    for kind in ["cookie", "filesystem"] {
+    let logins = ["cookie", "filesystem"].map(|kind| {
         let kind = [
             ("SIGNET_SESSION_TYPE", kind),
-            ("SIGNET_PERMANENT_SESSION_LIFETIME", "20"),
+            ("SIGNET_PERMANENT_SESSION_LIFETIME", "40"),
         ];
         let login = Cgi::post("/login", fields).state(&state).vars(&kind);
         let response = login.run().response();
-        let cookie = format!(
-            "session={}",
-            response.cookie("session").expect("a cookie").value
-        );
-        std::thread::sleep(std::time::Duration::from_secs(3));
+        let cookie = response.cookie("session").expect("a cookie");
+        (kind, format!("session={}", cookie.value))
+    });
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    for (kind, cookie) in logins {
         let out = ask(&state, "/auth", &cookie).vars(&kind).run();
         assert_eq!(told(&out), ada(), "{out}");
         assert_changes_nothing("a session that is due", &out.response());
