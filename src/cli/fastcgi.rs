@@ -44,8 +44,8 @@ const MAX_IN_USE: Duration = GRACE.saturating_add(Duration::from_secs(1));
 /// The time between two attempts to use such an address.
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
-/// Runs workers for nginx and Apache's mod_proxy_fcgi. lighttpd and mod_fcgid start
-/// the workers themselves and do not need this command.
+/// lighttpd and Apache's mod_fcgid start the workers themselves and do not need this
+/// command.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Where to listen: unix:PATH, or 127.0.0.1:PORT

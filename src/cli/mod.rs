@@ -142,10 +142,12 @@ pub fn run(
     })
 }
 
-/// Whether the file begins with `#!`.
+/// Whether it is the path of a settings script, which begins with `#!`. A path has a slash:
+/// a word without one is a command.
 fn is_script(path: &Path) -> bool {
     let mut start = [0; 2];
-    path.is_file()
+    path.components().nth(1).is_some()
+        && path.is_file()
         && File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok())
         && start == *b"#!"
 }

@@ -1,5 +1,8 @@
 //! `signet request`.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Failure, print, site};
@@ -35,8 +38,9 @@ pub(super) fn run(arguments: Arguments, input: &ProcessInput) -> Result<(), Fail
         )));
     }
     let mut vars = variables_for(&method, url);
+    let path_info = percent_decode_str(path).collect();
+    vars.push(("PATH_INFO".into(), OsString::from_vec(path_info)));
     let mut set = |name: &str, value: &str| vars.push((name.into(), value.into()));
-    set("PATH_INFO", &percent_decode_str(path).decode_utf8_lossy());
     if !arguments.cookie.is_empty() {
         set("HTTP_COOKIE", &arguments.cookie.join("; "));
     }
@@ -44,24 +48,46 @@ pub(super) fn run(arguments: Arguments, input: &ProcessInput) -> Result<(), Fail
         set("CONTENT_TYPE", "application/x-www-form-urlencoded");
         set("CONTENT_LENGTH", &body.len().to_string());
     }
-    for header in &arguments.header {
-        let (name, value) = header
-            .split_once(':')
-            .ok_or_else(|| Failure::new(format_args!("header has no colon: {header}")))?;
-        let name = name.trim().to_ascii_uppercase().replace('-', "_");
-        let variable = match name.as_str() {
-            "CONTENT_TYPE" | "CONTENT_LENGTH" => name,
-            _ => format!("HTTP_{name}"),
-        };
-        // A given header replaces the default one.
-        if variable != "HTTP_COOKIE" {
-            vars.retain(|(other, _)| *other != *variable);
+    for (name, value) in fields(&arguments.header)? {
+        let (name, value) = (OsString::from(name), OsString::from(value));
+        match vars.iter_mut().find(|(other, _)| *other == name) {
+            // It is sent beside the cookies of --cookie, and replaces a default.
+            Some((_, old)) if name == "HTTP_COOKIE" => {
+                old.push("; ");
+                old.push(value);
+            }
+            Some((_, old)) => *old = value,
+            None => vars.push((name, value)),
         }
-        vars.push((variable.into(), value.trim().into()));
     }
     let vars = vars.into_iter().collect();
     site::check_request(input)?;
     print(&crate::app::server().respond_to(vars, input, &mut body.as_bytes()))
+}
+
+/// The meta-variables of header fields, such as `HTTP_HOST`. Those of the same name are one
+/// variable (RFC 3875, 4.1.18).
+fn fields(headers: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    let mut fields: Vec<(String, String)> = Vec::new();
+    for header in headers {
+        let (name, value) = header
+            .split_once(':')
+            .ok_or_else(|| Failure::new(format_args!("header has no colon: {header}")))?;
+        let (name, value) = (
+            name.trim().to_ascii_uppercase().replace('-', "_"),
+            value.trim(),
+        );
+        let (name, separator) = match name.as_str() {
+            "CONTENT_TYPE" | "CONTENT_LENGTH" => (name, ", "),
+            "COOKIE" => (format!("HTTP_{name}"), "; "),
+            _ => (format!("HTTP_{name}"), ", "),
+        };
+        match fields.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, values)) => *values += &format!("{separator}{value}"),
+            None => fields.push((name, value.to_owned())),
+        }
+    }
+    Ok(fields)
 }
 
 fn form(fields: &[String]) -> Result<String, Failure> {

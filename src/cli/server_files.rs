@@ -203,6 +203,8 @@ impl Site {
             return shipped.to_owned();
         }
         let (name, mount) = (self.name(), self.mount());
+        // Other locations by a regular expression would take some of its URLs.
+        let modifier = if mount.is_empty() { "" } else { "^~ " };
         let (_, parameters) = shipped.split_once("\n\n").unwrap_or_default();
         let parameters: String = parameters
             .lines()
@@ -223,7 +225,7 @@ impl Site {
              #\n\
              # Only nginx's user may connect to the socket: {name} trusts its peer to be the web\n\
              # server, including REMOTE_ADDR and HTTPS.\n\n\
-             location {mount}/ {{\n  fastcgi_split_path_info (?s)^({})(/.*)$;\n  \
+             location {modifier}{mount}/ {{\n  fastcgi_split_path_info (?s)^({})(/.*)$;\n  \
              fastcgi_pass unix:/run/{name}/socket;\n\n{parameters}}}\n",
             regex(mount)
         )
@@ -328,7 +330,13 @@ mod tests {
                     site.htaccess(),
                     format!("\nRewriteRule ^(.+)$ {name}.cgi/$1 "),
                 ),
-                (site.nginx(), format!("location {mount}/ {{\n")),
+                (
+                    site.nginx(),
+                    match mount {
+                        "" => "location / {\n".to_owned(),
+                        mount => format!("location ^~ {mount}/ {{\n"),
+                    },
+                ),
                 (site.lighttpd(), format!("\nalias.url  = ( \"{mount}\" => ")),
             ] {
                 assert!(text.contains(&rule), "no {rule:?} in {text}");

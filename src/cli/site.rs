@@ -74,7 +74,7 @@ pub(super) fn check_doctor(input: &ProcessInput) -> Result<(), Failure> {
 /// It belongs to another user, who is not root.
 pub(super) fn check_path(path: &Path, input: &ProcessInput) -> Result<(), Failure> {
     match foreign_owner(path, input.euid) {
-        Some(owner) => Err(of_another(path.display(), owner, input.euid)),
+        Some(owner) => Err(of_another(path.display(), owner, input)),
         None => Ok(()),
     }
 }
@@ -132,7 +132,7 @@ fn check_owner(config: &Config, input: &ProcessInput) -> Result<(), Failure> {
     if let Some((program, owner)) = program()
         && is_foreign(owner, euid)
     {
-        return Err(of_another(program.display(), owner, euid));
+        return Err(of_another(program.display(), owner, input));
     }
     if may_exist(&system) && (own.is_none() || euid == ROOT) {
         check_path(&system, input)?;
@@ -188,16 +188,24 @@ fn log_sources(config: &Config) {
 }
 
 /// The failure of a command about something that belongs to `owner`.
-fn of_another(what: impl Display, owner: u32, euid: u32) -> Failure {
-    let (owner_name, user) = (user_name(owner), user_name(euid));
+fn of_another(what: impl Display, owner: u32, input: &ProcessInput) -> Failure {
+    let (owner_name, user) = (user_name(owner), user_name(input.euid));
     let sudo_name = accounts::name(owner).unwrap_or_else(|| format!("'#{owner}'"));
-    let program = program().map(|(path, _)| path.display().to_string());
-    let program = program.as_deref().unwrap_or("signet");
+    let mut command = String::new();
+    // What led to this site, because sudo removes variables.
+    for name in ["SIGNET_STATE_DIR", "SIGNET_CONFIG", "SSL_SIGNET_CONFIG"] {
+        if let Some(path) = input.vars.path(name) {
+            command += &format!("{name}={} ", path.display());
+        }
+    }
+    let program = script(input).map(Path::to_owned);
+    let program = program.or_else(program_path);
+    command += &program.map_or_else(|| "signet".to_owned(), |path| path.display().to_string());
     Failure::new(format_args!(
         "{what} belongs to {owner_name}, but this command runs as {user}"
     ))
     .hint(format!(
-        "run it as {owner_name}, beginning with: sudo -u {sudo_name} {program}"
+        "run it as {owner_name}, beginning with: sudo -u {sudo_name} {command}"
     ))
 }
 

@@ -57,17 +57,16 @@ impl GuardSettings {
     pub(super) fn set_dirs(&mut self, rows: &[(&str, &str)]) -> Result<(), WrongValue> {
         let mut dirs: Vec<(UrlPrefix, PathBuf)> = Vec::new();
         for (prefix, folder) in rows.iter().copied() {
-            let wrong = |expected: Expected| WrongValue::from(expected);
-            let prefix: UrlPrefix = prefix
-                .parse()
-                .map_err(|err| wrong(Expected::UrlPrefix(err)).found(format!("{prefix:?}")))?;
+            let prefix: UrlPrefix = prefix.parse().map_err(|err| {
+                WrongValue::from(Expected::UrlPrefix(err)).found(format!("{prefix:?}"))
+            })?;
             if dirs.iter().any(|(other, _)| *other == prefix) {
                 let found = format!("{:?} twice", prefix.as_str());
-                return Err(wrong(Expected::OnePrefix).found(found));
+                return Err(WrongValue::from(Expected::OnePrefix).found(found));
             }
             let folder = PathBuf::from(folder);
             if !folder.is_absolute() {
-                return Err(wrong(Expected::AbsolutePath).found("a relative one"));
+                return Err(WrongValue::from(Expected::AbsolutePath).found("a relative one"));
             }
             dirs.push((prefix, folder));
         }

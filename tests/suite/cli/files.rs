@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use signet::config::SETTINGS;
@@ -99,7 +99,7 @@ fn before_the_first_request_a_hint_says_what_creates_the_key() {
 #[test]
 fn keys_are_made_and_checked_where_requests_accept_them() {
     let folder = StateDir::new();
-    let temporary = std::env::temp_dir().join(format!("signet-key-{}", std::process::id()));
+    let temporary = PathBuf::from(format!("/tmp/signet-key-{}", std::process::id()));
     let names = [
         "open",
         "sticky",

@@ -206,6 +206,12 @@ fn commands_of_another_user_name_the_owner_and_change_nothing() {
             ("SSL_CONFIG",  shared, &[("SSL_SIGNET_CONFIG", &toml)]),
             ("all",         &home.program, &[("SIGNET_STATE_DIR", &home.state), ("SIGNET_CONFIG", &toml)]),
         ];
+        // sudo removes variables.
+        let given = |vars: Vars| {
+            let vars = vars.iter().filter(|(name, _)| *name != "HOME");
+            vars.map(|(name, value)| format!("{name}={} ", value.display()))
+                .collect::<String>()
+        };
         let before = home.snapshot();
         for (way, program, vars) in ways {
             for user in [root, SOMEBODY] {
@@ -214,7 +220,8 @@ fn commands_of_another_user_name_the_owner_and_change_nothing() {
                 for arguments in commands(&cookie).into_iter().chain(others) {
                     let run = run_as(user, program, &arguments, vars);
                     let name = format!("{way}, {}: {arguments:?}: {run:?}", user.uid);
-                    assert!(run.err.contains(remedy), "{name}");
+                    let command = format!("{remedy} {}{}", given(vars), program.display());
+                    assert!(run.err.contains(&command), "{name}: {command}");
                     assert!(run.err.contains("belongs to"), "{name}");
                     assert!(!run.err.contains(&cookie), "{name}");
                     run.failed(1, &[]);

@@ -95,6 +95,17 @@ fn the_readme_of_the_archive_names_its_files() {
             name.display()
         );
     }
+    let (_, list) = readme
+        .split_once("not shown to visitors\n")
+        .expect("a list");
+    let named = list
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split("  ").next());
+    for name in named.filter(|name| !name.is_empty()) {
+        let path = folder.path().join("signet/more").join(name);
+        assert!(path.exists(), "there is no {name}");
+    }
+    assert!(folder.path().join("signet/more/servers/Caddyfile").exists());
     for line in readme.lines() {
         // In English, on one screen.
         assert!(line.len() <= 90, "{line}");

@@ -273,22 +273,25 @@ fn it_shows_its_progress_and_how_to_change_a_page() {
 }
 
 #[test]
-#[ignore = "needs lighttpd: run tests/run"]
 fn what_it_cannot_do_it_says() {
-    let taken = TcpListener::bind("127.0.0.1:0").expect("take a port");
-    let taken = taken.local_addr().expect("its address").port().to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("take a port");
+    let taken = listener
+        .local_addr()
+        .expect("its address")
+        .port()
+        .to_string();
     #[rustfmt::skip]
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 8] = [
         (&["0"],            2, "usage: deploy/serve [--tutorial] [PORT]"),
         (&["65536"],        2, "usage: deploy/serve [--tutorial] [PORT]"),
         (&["http"],         2, "usage: deploy/serve [--tutorial] [PORT]"),
         (&["--demo"],       2, "usage: deploy/serve [--tutorial] [PORT]"),
         (&["-1"],           2, "usage: deploy/serve [--tutorial] [PORT]"),
         (&["8080", "8081"], 2, "usage: deploy/serve [--tutorial] [PORT]"),
-        (&[&taken],         1, "in use"),
+        (&[&taken],         1, "in use; name another: deploy/serve "),
+        (&["--tutorial", &taken], 1, "in use; name another: deploy/serve --tutorial "),
     ];
     for (arguments, code, words) in cases {
-        let _listener = TcpListener::bind(format!("127.0.0.1:{taken}"));
         let home = StateDir::new();
         let output = command(&home, arguments)
             .output()
