@@ -59,14 +59,14 @@ texts! {
 
     // What came of a click on "Log out everywhere".
     logged_out_everywhere = "Sie sind überall abgemeldet.";
-    logged_out_here_only = "Sie sind nur in diesem Browser abgemeldet. In anderen Browsern konnten Sie im Moment nicht abgemeldet werden.";
+    logged_out_here_only = "Sie sind nur in diesem Browser abgemeldet. In anderen Browsern können Sie im Moment nicht abgemeldet werden.";
 
     // What came of a change of the password.
     password_changed = "Ihr Passwort wurde geändert. In allen anderen Browsern sind Sie abgemeldet.";
     no_new_password = "Bitte geben Sie Ihr neues Passwort zweimal ein.";
     different_passwords = "Die beiden neuen Passwörter sind verschieden. Bitte geben Sie zweimal dasselbe ein.";
     short_password(number, fewest) = "Das neue Passwort hat nur {number} Zeichen. Bitte verwenden Sie mindestens {fewest}.";
-    long_new_password(bytes) = "Das neue Passwort ist zu lang. Bitte verwenden Sie höchstens {bytes} Zeichen, weniger, wenn Umlaute oder Sonderzeichen darunter sind.";
+    long_new_password(bytes) = "Das neue Passwort ist zu lang. Bitte verwenden Sie höchstens {bytes} Zeichen, weniger, wenn Umlaute oder andere Zeichen darunter sind, die es im Englischen nicht gibt.";
     common_password = "Das neue Passwort ist eines der häufigsten, die Angreifer zuerst ausprobieren. Bitte wählen Sie ein anderes.";
     name_as_password = "Das neue Passwort ist Ihr Name. Bitte wählen Sie ein anderes.";
     unusable_password = "Das neue Passwort enthält Zeichen, die nicht verwendet werden können.";
@@ -75,7 +75,7 @@ texts! {
     // The list of a user's sessions.
     moment(year, month, day, hour, minute) = "{day:02}.{month:02}.{year}, {hour:02}:{minute:02} UTC";
     early_last_use(time) = "Eine Sitzung kann innerhalb von {time} nach der angezeigten letzten Benutzung noch benutzt worden sein.";
-    last_change = "Als letzte Benutzung gilt die letzte Änderung einer Sitzung. Sie kann danach noch benutzt worden sein.";
+    last_change = "Als letzte Benutzung wird die letzte Änderung der Sitzung angezeigt. Die Sitzung kann danach noch benutzt worden sein.";
     session_ended = "Die Sitzung ist beendet.";
     session_gone = "Diese Sitzung war bereits beendet.";
     other_sessions_ended = "Alle anderen Sitzungen sind beendet.";
@@ -91,7 +91,7 @@ texts! {
     minutes(number) = { 1 => "einer Minute", _ => "{number} Minuten" };
     hours(number) = { 1 => "einer Stunde", _ => "{number} Stunden" };
     days(number) = { 1 => "einem Tag", _ => "{number} Tagen" };
-    two_names = "Das Formular enthielt zwei Namen; bitte geben Sie einen ein.";
+    two_names = "Das Formular enthielt zwei Namen; bitte geben Sie nur einen ein.";
     long_name(letters) = "Dieser Name ist zu lang. Bitte verwenden Sie höchstens {letters} Zeichen.";
     control_characters = "Dieser Name enthält Zeichen, die nicht verwendet werden können.";
 

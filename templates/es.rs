@@ -69,16 +69,16 @@ texts! {
         1 => "La contraseña nueva tiene 1 carácter. Use al menos {fewest}.",
         _ => "La contraseña nueva tiene {number} caracteres. Use al menos {fewest}."
     };
-    long_new_password(bytes) = "La contraseña nueva es demasiado larga. Use como máximo {bytes} caracteres, menos si tiene letras con tilde, eñes u otros signos especiales.";
+    long_new_password(bytes) = "La contraseña nueva es demasiado larga. Use como máximo {bytes} caracteres, o menos si contiene letras con tilde, eñes u otros caracteres que no existen en inglés.";
     common_password = "La contraseña nueva es una de las más comunes, que los atacantes prueban primero. Use otra.";
     name_as_password = "La contraseña nueva es su nombre. Use otra.";
     unusable_password = "La contraseña nueva tiene caracteres que no se pueden usar.";
     no_password_change = "En este momento no se puede cambiar aquí su contraseña. Pida otra contraseña al responsable de este sitio.";
 
     // The list of a user's sessions.
-    moment(year, month, day, hour, minute) = "{day:02}/{month:02}/{year} a las {hour:02}:{minute:02} UTC";
+    moment(year, month, day, hour, minute) = "{day:02}/{month:02}/{year}, {hour:02}:{minute:02} UTC";
     early_last_use(time) = "Una sesión puede haberse usado hasta {time} después del último uso que se muestra.";
-    last_change = "El último uso es el último cambio de una sesión. Puede haberse usado después.";
+    last_change = "Como último uso se muestra el último cambio de la sesión. La sesión puede haberse usado después.";
     session_ended = "La sesión se ha cerrado.";
     session_gone = "Esa sesión ya estaba cerrada.";
     other_sessions_ended = "Se han cerrado todas las demás sesiones.";

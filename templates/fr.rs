@@ -69,7 +69,7 @@ texts! {
         0 | 1 => "Le nouveau mot de passe comporte {number} caractère. Veuillez en utiliser au moins {fewest}.",
         _ => "Le nouveau mot de passe comporte {number} caractères. Veuillez en utiliser au moins {fewest}."
     };
-    long_new_password(bytes) = "Le nouveau mot de passe est trop long. Veuillez utiliser au plus {bytes} caractères, moins s’il contient des lettres accentuées ou d’autres signes particuliers.";
+    long_new_password(bytes) = "Le nouveau mot de passe est trop long. Veuillez utiliser au plus {bytes} caractères, moins s’il contient des lettres accentuées ou d’autres caractères absents de l’anglais.";
     common_password = "Le nouveau mot de passe est l’un des plus courants, que les pirates essaient en premier. Veuillez en choisir un autre.";
     name_as_password = "Le nouveau mot de passe est votre nom. Veuillez en choisir un autre.";
     unusable_password = "Le nouveau mot de passe contient des caractères non autorisés.";
@@ -78,7 +78,7 @@ texts! {
     // The list of a user's sessions.
     moment(year, month, day, hour, minute) = "{day:02}/{month:02}/{year} à {hour:02}:{minute:02} UTC";
     early_last_use(time) = "Une session a pu être utilisée jusqu’à {time} après la dernière utilisation affichée.";
-    last_change = "La dernière utilisation est la dernière modification d’une session. Elle a pu être utilisée par la suite.";
+    last_change = "La dernière utilisation affichée est la dernière modification de la session. La session a pu être utilisée par la suite.";
     session_ended = "La session est fermée.";
     session_gone = "Cette session était déjà fermée.";
     other_sessions_ended = "Toutes les autres sessions sont fermées.";

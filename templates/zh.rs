@@ -6,7 +6,7 @@ texts! {
         language = "zh";
         direction = "ltr";
         welcome = "欢迎";
-        logged_in_as = ["已登录为 ", ""];
+        logged_in_as = ["当前用户：", ""];
         not_logged_in = "未登录";
         you_are_not_logged_in = "您尚未登录";
         click_to_log_in = "点击这里登录";
@@ -26,7 +26,7 @@ texts! {
         new_password_again = "再次输入新密码";
         password_rule = ["至少 ", " 个字符，类型不限。"];
         ends_other_logins = "您在这里会保持登录状态，并在其他所有浏览器中退出登录。";
-        your_sessions = "您已登录的浏览器";
+        your_sessions = "您的登录会话";
         this_browser = "当前浏览器";
         logged_in_since = ["登录时间：", ""];
         last_used = ["上次使用：", ""];
@@ -48,7 +48,7 @@ texts! {
     protected_files = "文件";
     column_name = "名称";
     column_size = "大小";
-    column_changed = "修改时间 (UTC)";
+    column_changed = "修改时间（UTC）";
     decimal(whole, tenth) = "{whole}.{tenth}";
     bytes(number) = "{number} B";
     kilobytes(number) = "{number} kB";
@@ -74,8 +74,8 @@ texts! {
 
     // The list of a user's sessions.
     moment(year, month, day, hour, minute) = "{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC";
-    early_last_use(time) = "会话的实际最后使用时间可能比显示的时间最多晚 {time}。";
-    last_change = "“上次使用”指会话最近一次更改的时间，此后会话可能仍被使用过。";
+    early_last_use(time) = "会话实际的上次使用时间可能比显示的时间晚，最多晚 {time}。";
+    last_change = "“上次使用”指会话最近一次更改的时间，此后会话可能还被使用过。";
     session_ended = "该会话已结束。";
     session_gone = "该会话此前已经结束。";
     other_sessions_ended = "其他所有会话均已结束。";
@@ -127,7 +127,7 @@ texts! {
     // Sentences for failures that the status does not tell.
     too_large_for_cookie = "内容过多，cookie 无法保存。没有作任何更改，之前保存的内容仍然存在。";
     too_large_to_store = "内容过多，无法保存。没有作任何更改，之前保存的内容仍然存在。";
-    forbidden(user) = "您已登录为 {user}，但此账号无权打开此页面。如需使用其他账号，请先退出登录。如需访问权限，请联系网站管理员。";
+    forbidden(user) = "您当前以 {user} 的身份登录，但此账号无权打开此页面。如需使用其他账号，请先退出登录。如需访问权限，请联系网站管理员。";
     unreadable_file = "本网站无权读取此内容，因此无法显示。";
     no_file = "目前无法显示此文件，请稍后再试。";
     out_of_order = "目前无法显示此页面。如果您之前已登录，登录状态仍然有效。";
