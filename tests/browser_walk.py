@@ -101,6 +101,8 @@ def chromium(profile=None, has_passwords=False):
     ):
         options.add_argument(f"--{flag}")
     driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    # On a busy machine, axe-core takes longer than the default of 30 seconds.
+    driver.set_script_timeout(300)
     try:
         yield driver
     finally:

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::deploy::static_program;
 use crate::fastcgi::{answered, asks, login as login_params, with};
-use crate::guard::ADA;
+use crate::support::ADA;
 use crate::support::application::{Application, at};
 use crate::support::cgi::compiled;
 use crate::support::fastcgi::request;

@@ -11,13 +11,10 @@ use signet::testing::Client;
 use crate::fastcgi;
 use crate::support::application::{Application, program_at};
 use crate::support::{
-    Cgi, KEY, StateDir, copy_program, others_can_enter, state_root, tested_program,
+    ADA, Cgi, KEY, StateDir, copy_program, others_can_enter, state_root, tested_program,
 };
 
 const PASSWORD: &str = "correct horse";
-
-/// `htpasswd -nbBC 4 ada 'correct horse'`.
-const ADA: &str = "ada:$2y$04$Z735b3IS6GniM.cQ.C7/WeWiDU5Yy4oXk7ndxrGpFwEIt33s1Ij0q\n";
 
 const WORD: &str = "k3VtZ 8qLw 27 staple";
 
@@ -370,6 +367,23 @@ fn error_pages_lead_to_the_page_and_show_the_log_to_whoever_knows_the_word() {
     assert_eq!(page.status, 503);
     assert!(page.text().contains(&log), "{}", page.text());
     assert!(!client.get("/nothing-else").text().contains("SECRET"));
+}
+
+/// By FastCGI, the length of a form is limited before the settings are read.
+#[test]
+fn the_word_is_taken_while_the_settings_are_wrong() {
+    let state = StateDir::new();
+    state.write("signet.toml", "SESION_TYPE = \"cookie\"\n", 0o600);
+    put(&state, WORD, 0o600, SystemTime::now());
+    let form = format!("word={}", WORD.replace(' ', "+"));
+    let out = Cgi::post("/doctor", form).state(&state).run();
+    let response = out.response();
+    assert_eq!(response.status, 200, "{out}");
+    let path = state.path().join("signet.toml");
+    assert!(
+        response.text().contains(&path.display().to_string()),
+        "{out}"
+    );
 }
 
 #[test]

@@ -4,10 +4,7 @@ use signet::http::Method;
 use signet::testing::{Client, Response};
 
 use crate::support::html::unescape;
-use crate::support::{Cgi, StateDir};
-
-/// `htpasswd -nbBC 4 ada 'correct horse'`.
-const ADA: &str = "ada:$2y$04$Z735b3IS6GniM.cQ.C7/WeWiDU5Yy4oXk7ndxrGpFwEIt33s1Ij0q\n";
+use crate::support::{ADA, Cgi, StateDir};
 
 fn get(client: &mut Client<'_>, path: &str, language: &str) -> Response {
     let headers = [("Accept-Language", language)];

@@ -14,14 +14,11 @@ use signet::gateway::Language;
 use signet::http::Method;
 use signet::testing::{Client, Response};
 
-use crate::support::{KEY, StateDir, assert_succeeds, python};
+use crate::support::{ADA, KEY, StateDir, assert_succeeds, python};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 const PASSWORD: &str = "correct horse";
-
-/// `htpasswd -nbBC 4 ada 'correct horse'`.
-const USERS: &str = "ada:$2y$04$Z735b3IS6GniM.cQ.C7/WeWiDU5Yy4oXk7ndxrGpFwEIt33s1Ij0q\n";
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
@@ -156,7 +153,7 @@ impl<'s> Browser<'s> {
     }
 
     fn users(&mut self) -> &mut Self {
-        self.with_file("users", USERS)
+        self.with_file("users", ADA)
     }
 
     /// A site without its users file, which it had.

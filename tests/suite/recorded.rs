@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 
 use crate::support::html::links;
 use crate::support::invariants::{COOKIE, NOTHING, assert_holds};
-use crate::support::{Cgi, KEY, Output};
+use crate::support::{Cgi, Output};
 
 /// One recorded request.
 pub(crate) struct Recorded {
@@ -156,7 +156,7 @@ impl Recorded {
 
     /// The request as recorded, less its arguments and body.
     fn request(&self) -> Cgi {
-        let keyed = Cgi::get("/").bare().var("SIGNET_SECRET_KEY", KEY);
+        let keyed = Cgi::get("/").only_settings();
         let count = |wanted| self.vars.iter().filter(|(name, _)| name == wanted).count();
         self.vars
             .iter()

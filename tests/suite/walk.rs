@@ -1,4 +1,4 @@
-//! The seed's walk: index, login form, login as admin, index, logout, index,
+//! The walk through the site: index, login form, login as admin, index, logout, index,
 //! by following the links that each page shows, at each kind of mount.
 
 use crate::support::html::{form_target, link};

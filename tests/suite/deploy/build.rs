@@ -141,18 +141,19 @@ fn it_works_within_the_limits_of_cheap_hosts() {
 
     let program = StateDir::new();
     let copy = program.write("signet", fs::read(static_program()).expect("read"), 0o700);
-    const NOBODY: u32 = 61_235;
-    chown(&copy, Some(NOBODY), Some(NOBODY)).expect("chown");
+    const SOMEBODY: u32 = 61_235;
+    chown(&copy, Some(SOMEBODY), Some(SOMEBODY)).expect("chown");
     // The limit counts the user's processes, and this is the first one.
-    let user = format!("--reuid={NOBODY}");
+    let (user, group) = (format!("--reuid={SOMEBODY}"), format!("--regid={SOMEBODY}"));
     let limits = [
         "/usr/bin/prlimit",
         "--nproc=1",
         "/usr/bin/setpriv",
         &user,
+        &group,
         "--clear-groups",
+        "/usr/bin/env",
     ];
-    let limits = [&limits[..], &["--regid=61235", "/usr/bin/env"]].concat();
     let parent = program.path().parent().expect("a folder around it");
     for folder in [parent, program.path()] {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("chmod");

@@ -112,7 +112,7 @@ impl Machine {
     #[track_caller]
     fn signet(&self, arguments: &[&str]) {
         let program = self.state.with_file_name("cgi-bin").join("signet.cgi");
-        let out = Command::new("ip")
+        let out = without_settings(&mut Command::new("ip"))
             .args(["netns", "exec", &self.namespace])
             .arg(program)
             .args(arguments)

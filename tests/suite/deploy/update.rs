@@ -37,6 +37,7 @@ fn a_running_program_is_replaced_by_a_rename() {
             ("CONTENT_LENGTH", "12"),
             ("SIGNET_SECRET_KEY", KEY),
         ])
+        .env("SIGNET_STATE_DIR", site.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

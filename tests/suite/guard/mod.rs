@@ -26,13 +26,10 @@ mod unreadable;
 mod visitors_url;
 
 use crate::support::response::Response;
-use crate::support::{Cgi, StateDir};
+use crate::support::{ADA, Cgi, StateDir};
 
 /// The right password of [`ADA`].
 pub(crate) const PASSWORD: &str = "correct horse";
-
-/// `htpasswd -nbBC 4 ada 'correct horse'`.
-pub(crate) const ADA: &str = "ada:$2y$04$Z735b3IS6GniM.cQ.C7/WeWiDU5Yy4oXk7ndxrGpFwEIt33s1Ij0q\n";
 
 /// A state folder with the key of the tests and these users.
 fn state_of(users: &str) -> StateDir {

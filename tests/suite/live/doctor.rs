@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::apache::{self, Started, configuration, server_user};
 use super::site::{Site, User};
-use crate::guard::ADA;
+use crate::support::ADA;
 use crate::support::http::{self, Server, free_port};
 use crate::support::{assert_succeeds, python};
 

@@ -154,16 +154,21 @@ pub(super) fn nginx_at(
 /// The lines of a location that the shipped file describes.
 pub(super) fn nginx_location(base: &str) -> String {
     let shipped = Site::shipped("nginx-fastcgi.conf");
-    let start = match base {
-        "" => "#   location / {\n".to_owned(),
-        base => format!("#   location ^~ {base}/ {{\n"),
-    };
+    let start = format!("#   {}", first_line(base));
     let (_, location) = shipped.split_once(start.as_str()).expect("a location");
     let (location, _) = location.split_once("#   }\n").expect("its end");
     location.replace("#     ", "").replace(
         "/etc/nginx/nginx-fastcgi.conf",
         &Site::shipped_path("nginx-fastcgi.conf").to_string_lossy(),
     )
+}
+
+/// The first line of this location.
+fn first_line(base: &str) -> String {
+    match base {
+        "" => "location / {\n".to_owned(),
+        base => format!("location ^~ {base}/ {{\n"),
+    }
 }
 
 /// nginx with the lines in `location`, which name a socket of the shipped file, and
@@ -180,7 +185,7 @@ fn nginx_with(
         [location, more].map(|text| text.replace("unix:/run/signet/socket", &socket.address()));
     let (server, port) = start_nginx(
         &site,
-        [&format!("location {base}/ {{\n{location}}}\n"), &more],
+        [&format!("{}{location}}}\n", first_line(base)), &more],
     );
     let mount = Mount {
         // It sends who asks for a location without its slash to that slash.

@@ -14,9 +14,10 @@ use super::fastcgi::{mod_fcgid_with, mod_proxy_fcgi, nginx_location, start_nginx
 use super::lighttpd::start_lighttpd;
 use super::site::{Site, User, give};
 use super::suexec::{ALICE, set_up};
+use crate::guard::PASSWORD;
 use crate::guard::tree::names::hostile_names;
-use crate::guard::{ADA, PASSWORD};
 use crate::protected_files::links;
+use crate::support::ADA;
 use crate::support::http;
 
 /// Some of the names of `guard::tree`, where all are tested.

@@ -8,7 +8,8 @@ use super::daemon::Socket;
 use super::fastcgi::{nginx_location, start_nginx, with_daemon};
 use super::lighttpd::start_lighttpd;
 use super::site::{Site, User};
-use crate::guard::{ADA, PASSWORD};
+use crate::guard::PASSWORD;
+use crate::support::ADA;
 use crate::support::{assert_succeeds, python};
 
 /// Shows the files to `ada`, whose session ends in this way.

@@ -6,8 +6,9 @@ use super::fastcgi::{nginx_location, start_nginx, with_daemon};
 use super::lighttpd::start_lighttpd;
 use super::site::{Site, User};
 use super::suexec::{ALICE, set_up};
+use crate::guard::PASSWORD;
 use crate::guard::traversal::{INSIDE, OUTSIDE, assert_contained, fill, targets};
-use crate::guard::{ADA, PASSWORD};
+use crate::support::ADA;
 use crate::support::http;
 
 /// Sends all targets with and without a login.

@@ -446,8 +446,12 @@ fn a_site_that_answers_with_an_error_gets_everything_back() {
     host.write("hello.cgi", "#!/bin/sh\nchmod 555 .\nexit 1\n");
     assert_eq!(kept_program(&host.run(&["site"], 1)), busy);
 
-    // A fault of the laptop, such as a full disk, when the new program has answered.
     set_mode(&host.place(ftps), 0o755);
+    host.write("hello.cgi", "#!/bin/sh\r\nexit\r\n");
+    let said = host.run(&["site"], 1);
+    assert!(said.contains("the lines end in CR LF"), "{said}");
+
+    // A fault of the laptop, such as a full disk, when the new program has answered.
     let at = format!("{}/hello.cgi", ftps.place);
     host.live.site.file(&at, version(1), ALICE, 0o755);
     host.write("hello.cgi", exits);
@@ -820,7 +824,6 @@ fn a_wrong_file_of_targets_is_explained() {
     let (site, root) = (Site::new(), User::current());
     let with = |line: &str| format!("{SECTION}{line}\n");
     let without = |from: &str, to: &str| SECTION.replace(from, to);
-    site.file("crlf.cgi", "#!/bin/sh\r\nexit\r\n", root, 0o755);
     #[rustfmt::skip]
     let cases = [
         ("[other]\n".into(),                     "has no section [site]; it has: other"),

@@ -4,12 +4,9 @@
 use super::site::User;
 use super::{Live, Mount, fastcgi, lighttpd, suexec};
 
-use crate::support::{assert_succeeds, python};
+use crate::support::{ADA, assert_succeeds, python};
 
 const PASSWORD: &str = "correct horse";
-
-/// `htpasswd -nbBC 4 ada 'correct horse'`.
-const USERS: &str = "ada:$2y$04$Z735b3IS6GniM.cQ.C7/WeWiDU5Yy4oXk7ndxrGpFwEIt33s1Ij0q\n";
 
 /// Runs a script on the site's mount at the root of the host, whose program runs as `owner`.
 fn run<'l>(live: &'l Live, owner: User, script: &str, arguments: &[&str]) -> &'l Mount {
@@ -20,8 +17,7 @@ fn run<'l>(live: &'l Live, owner: User, script: &str, arguments: &[&str]) -> &'l
     if !mount.state.exists() {
         live.site.folder(state, owner, 0o700);
     }
-    live.site
-        .file(&format!("{state}/users"), USERS, owner, 0o600);
+    live.site.file(&format!("{state}/users"), ADA, owner, 0o600);
     let url = format!("http://127.0.0.1:{}/", mount.port);
     assert_succeeds(python(script).arg(url).args(arguments));
     mount

@@ -1,4 +1,4 @@
-//! The seed's walk as a browser makes it: index, form, login, index, logout,
+//! The walk through the site as a browser makes it: index, form, login, index, logout,
 //! index, each by following what the page before has shown.
 
 use std::fs;

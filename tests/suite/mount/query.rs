@@ -70,7 +70,7 @@ fn visit(name: &str, cgi: Cgi, allowed: Allowed) -> Response {
     response
 }
 
-/// The walk of the seed, by query alone.
+/// The walk through the site, by query alone.
 #[test]
 fn the_walk_without_path_info() {
     let index = visit("index", bare(Cgi::get("/"), "r=/"), NOTHING);

@@ -222,10 +222,8 @@ fn wrong_values_in_the_file() {
             "# A comment\n\n{setting} = {value}\n\n# The end\n"
         ));
         let name = format!("{setting} = {value}");
-        let request = login()
-            .without("SIGNET_SECRET_KEY")
-            .var("SIGNET_STATE_DIR", state.path());
-        assert_wrong(&name, request.state(&state), &[setting, "signet.toml:3"]);
+        let request = login().without("SIGNET_SECRET_KEY").state(&state);
+        assert_wrong(&name, request, &[setting, "signet.toml:3"]);
     }
 }
 
@@ -409,7 +407,17 @@ fn no_page_is_served_on_a_guess() {
         let request = Cgi::new(method, target).var("SIGNET_NO_SUCH_SETTING", "1");
         assert_wrong(target, request, &["SIGNET_NO_SUCH_SETTING"]);
     }
-    assert!(!Path::new("state").exists(), "a relative path was made");
+}
+
+/// Nothing is made where it leads.
+#[test]
+fn a_relative_state_folder_is_wrong() {
+    let folder = StateDir::new();
+    let script = format!("cd '{}' && exec \"$0\" \"$@\"", folder.path().display());
+    let request = login().var("SIGNET_STATE_DIR", "state");
+    let request = request.through(&["/bin/sh", "-c", &script]);
+    assert_wrong("a relative path", request, &["SIGNET_STATE_DIR"]);
+    assert_eq!(folder.snapshot().names(), Vec::<&Path>::new());
 }
 
 /// A password is for its owner's eyes: not in a file that others can read, and

@@ -1,8 +1,6 @@
 //! What a session costs: the files that a request looks at, and how little it
 //! matters how many sessions there are.
 
-use std::time::{Duration, Instant};
-
 use rustix::process::geteuid;
 use sha2::{Digest, Sha256};
 use signet::session::SessionId;
@@ -13,9 +11,6 @@ use super::site::Site;
 use crate::support::strace::{Call, calls, injected};
 use crate::support::token::encode;
 use crate::support::{Cgi, StateDir, now};
-
-/// Sessions in the large store, about ten in each of its folders; `SIGNET_TEST_SESSIONS` makes it another number.
-const SESSIONS: u64 = 40_000;
 
 /// The calls of a request to the index that name something in `state`.
 fn looks(state: &StateDir, kind: &str, cookie: &str) -> Vec<String> {
@@ -142,7 +137,7 @@ fn the_marks_of_others_cost_a_request_nothing() {
 fn the_sessions_of_all_cost_a_click_nothing() {
     let click = |sessions: u64| {
         let site = Site::new(&[("SESSION_TYPE", "filesystem")]);
-        fill(&site, 0, sessions);
+        fill(&site, sessions);
         let ada = log_in(&site.state, "filesystem");
         let click = Cgi::post("/logout", "everywhere=1").cookie(format!("session={ada}"));
         let click = click
@@ -159,22 +154,30 @@ fn the_sessions_of_all_cost_a_click_nothing() {
     );
 }
 
-/// A login looks for expired sessions in four of 4096 folders.
+/// A page looks at its visitor's session only, and a login for expired sessions in four of
+/// 4096 folders.
 #[test]
 #[ignore = "needs strace: run tests/run"]
-fn a_login_looks_at_few_other_sessions() {
-    let calls_of_a_login = |sessions: u64| {
-        let site = Site::new(&[("SESSION_TYPE", "filesystem")]);
-        fill(&site, 0, sessions);
-        let login = Cgi::post("/login", "username=ada").var("SIGNET_SESSION_TYPE", "filesystem");
-        let (calls, out) = calls(login.state(&site.state));
-        assert_eq!(out.response().status, 303, "{out}");
+fn a_request_looks_at_few_other_sessions() {
+    let count = |site: &Site, request: Cgi, status: u16| {
+        let request = request.var("SIGNET_SESSION_TYPE", "filesystem");
+        let (calls, out) = calls(request.state(&site.state));
+        assert_eq!(out.response().status, status, "{out}");
         calls.len()
     };
-    let (few, many) = (calls_of_a_login(0), calls_of_a_login(2000));
+    let [few, many] = [1, 2000].map(|sessions| {
+        let site = Site::new(&[("SESSION_TYPE", "filesystem")]);
+        fill(&site, sessions);
+        let index = Cgi::get("/").cookie(format!("session={}", cookie(0)));
+        let login = Cgi::post("/login", "username=ada");
+        [count(&site, index, 200), count(&site, login, 303)]
+    });
+    assert_eq!(many[0], few[0], "a page beside 2000 sessions");
     assert!(
-        many <= few + 25,
-        "{few} calls, and {many} beside 2000 sessions"
+        many[1] <= few[1] + 25,
+        "{} calls, and {} beside 2000 sessions",
+        few[1],
+        many[1]
     );
 }
 
@@ -182,7 +185,7 @@ fn a_login_looks_at_few_other_sessions() {
 #[test]
 fn logins_remove_expired_sessions() {
     let site = Site::new(&[("SESSION_TYPE", "filesystem")]);
-    fill(&site, 0, 400);
+    fill(&site, 400);
     let later = now() + 2 * 2_678_400;
     // Each login adds one session, and looks into 4 of 4096 folders.
     for _ in 0..400 {
@@ -282,57 +285,13 @@ fn cookie(number: u64) -> String {
     encode(Sha256::digest(number.to_be_bytes()))
 }
 
-/// Stores sessions until there are `wanted`.
-fn fill(site: &Site, have: u64, wanted: u64) {
+/// Stores sessions.
+fn fill(site: &Site, count: u64) {
     let dir = site.state.path().join("sessions");
     let store = Files::new(dir, geteuid().as_raw(), 2_678_400);
     let anonymous = record(now(), r#"{"cart":"a book"}"#);
-    for number in have..wanted {
+    for number in 0..count {
         let id = SessionId::parse(&cookie(number)).expect("an id");
         store.create(&id, &anonymous).expect("create");
-    }
-}
-
-/// The median of many requests, first to read a session, then to log in.
-fn timed(site: &Site, have: u64) -> [Duration; 2] {
-    let median = |mut request: Box<dyn FnMut(u64) + '_>| {
-        let mut times: Vec<Duration> = (0..101)
-            .map(|number| {
-                let begun = Instant::now();
-                request(number);
-                begun.elapsed()
-            })
-            .collect();
-        times.sort();
-        times[50]
-    };
-    let read = median(Box::new(|number| {
-        let mut visitor = site.visitor();
-        visitor.cookie = Some(cookie(number * 7919 % have));
-        assert!(visitor.visit(now(), |session| session.contains_key("cart")));
-    }));
-    let login = median(Box::new(|_| {
-        let response = site.visitor().post(now(), "/login", "username=ada");
-        assert_eq!(response.status, 303);
-    }));
-    [read, login]
-}
-
-#[test]
-#[ignore = "takes minutes: run tests/run"]
-fn many_sessions_do_not_slow_a_request() {
-    let site = Site::new(&[("SESSION_TYPE", "filesystem")]);
-    let many = std::env::var("SIGNET_TEST_SESSIONS");
-    let many = many.map_or(SESSIONS, |many| many.parse().expect("a number"));
-    fill(&site, 0, 10);
-    let few = timed(&site, 10);
-    let begun = Instant::now();
-    fill(&site, 10, many);
-    println!("{many} sessions stored in {:?}", begun.elapsed());
-    let times = timed(&site, many);
-    println!("read, login: {few:?} with 10, {times:?} with {many}");
-    for (few, many) in few.iter().zip(times) {
-        // Ten times as long would still be no walk through a folder.
-        assert!(many < *few * 10, "{few:?} grew to {many:?}");
     }
 }

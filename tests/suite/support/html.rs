@@ -59,7 +59,7 @@ pub(crate) fn form_target(page: &str, url: &str) -> String {
         Some((_, rest)) if !rest.starts_with('"') => {
             unescape(rest.split('"').next().expect("the target ends"))
         }
-        // None, or the seed's empty one: the page's own address.
+        // No action, or an empty one: the page's own address.
         _ => url.to_owned(),
     }
 }

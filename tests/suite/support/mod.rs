@@ -29,6 +29,9 @@ pub(crate) use state::{StateDir, others_can_enter, state_root};
 /// The key that [`Cgi`] gives the program unless a test gives another.
 pub(crate) const KEY: &str = "tests-only-7f3a91c6e0d24b58ac4be19027d6";
 
+/// A users file: `htpasswd -nbBC 4 ada 'correct horse'`.
+pub(crate) const ADA: &str = "ada:$2y$04$Z735b3IS6GniM.cQ.C7/WeWiDU5Yy4oXk7ndxrGpFwEIt33s1Ij0q\n";
+
 /// Unix seconds, for tokens that must be fresh.
 pub(crate) fn now() -> u64 {
     SystemTime::now()

@@ -192,7 +192,7 @@ fn own_form_answers_a_bad_name() {
 }
 
 #[test]
-fn the_seed_page_works_as_it_stands() {
+fn the_page_of_the_tutorial_works_as_it_stands() {
     let state = site(&[(
         "index.html",
         r#"<!DOCTYPE html>

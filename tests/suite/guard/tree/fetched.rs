@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::races::{self, PATHS};
 use super::{Stop, write};
-use crate::guard::{ADA, PASSWORD};
+use crate::guard::PASSWORD;
 use crate::live;
 use crate::live::lighttpd::start_lighttpd;
 use crate::live::site::User;
+use crate::support::ADA;
 use crate::support::cgi::compiled;
 use crate::support::http::{self, Server};
 

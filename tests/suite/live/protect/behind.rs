@@ -9,7 +9,7 @@ use std::thread;
 use super::super::apache::server_user;
 use super::super::hostile_names::fill;
 use super::super::site::{Site, User};
-use crate::guard::ADA;
+use crate::support::ADA;
 use crate::support::http::{Server, free_port};
 
 pub(super) const SECRET: &str = "only for those who are logged in";

@@ -15,13 +15,10 @@ mod upload;
 use signet::testing::{Client, Response};
 use signet::{Server, app};
 
-use crate::support::{KEY, StateDir};
+use crate::support::{ADA, KEY, StateDir};
 
 /// The right password of [`ADA`].
 const PASSWORD: &str = "correct horse";
-
-/// `htpasswd -nbBC 4 ada 'correct horse'`.
-const ADA: &str = "ada:$2y$04$Z735b3IS6GniM.cQ.C7/WeWiDU5Yy4oXk7ndxrGpFwEIt33s1Ij0q\n";
 
 /// `htpasswd -nbBC 4 ada 'battery staple'`.
 const ADA_CHANGED: &str = "ada:$2y$04$vrSArcMzRhD5WNEGQ3mdxux/LJmS0IEBJ0T.aF/QVQWX56CfE0o4e\n";
