@@ -27,11 +27,11 @@ pub(super) enum Command {
     Nginx(Site),
     /// A configuration for lighttpd, which shows files to logged-in visitors only
     LighttpdAuthorizer,
-    /// The same for nginx
+    /// A configuration for nginx, which shows files to logged-in visitors only
     NginxAuth,
-    /// The same for Apache
+    /// A configuration for Apache, which shows files to logged-in visitors only
     Authorizer,
-    /// The same for Caddy
+    /// A configuration for Caddy, which shows files to logged-in visitors only
     Caddy,
     /// A systemd service that runs `signet fastcgi`
     Systemd,
