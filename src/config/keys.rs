@@ -189,7 +189,16 @@ impl Config {
         if let Some(signer) = self.signer.get() {
             return Ok(Arc::clone(signer));
         }
-        let signer = Arc::new(Signer::new(self.digest, self.keys(now)?));
+        let signer = Arc::new(self.signer_of_now(now)?);
         Ok(Arc::clone(self.signer.get_or_init(|| signer)))
+    }
+
+    /// As [`Config::signer`], by the keys that are in the files now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::keys`].
+    pub(crate) fn signer_of_now(&self, now: u64) -> Result<Signer, KeyError> {
+        Ok(Signer::new(self.digest, self.keys(now)?))
     }
 }

@@ -201,6 +201,9 @@ impl<F: AsFd> Read for DeadlineReader<F> {
             let deadline = *self.deadline.get_or_insert(now + self.time);
             let deadline = deadline + Duration::from_secs(seconds);
             let left = deadline.saturating_duration_since(now);
+            if self.discards && left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
             let timeout = Timespec::try_from(left).map_err(|_| io::ErrorKind::TimedOut)?;
             let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
             match poll(&mut fds, Some(&timeout)) {

@@ -1,5 +1,6 @@
 //! The names in a folder, sorted, in pages.
 
+use std::cell::LazyCell;
 use std::cmp::Ordering;
 
 use rustix::fs::{AtFlags, FileType, statat};
@@ -111,20 +112,20 @@ impl Names {
             return;
         };
         // A name that is gone in the meantime will not be shown.
-        let stat = || {
+        let stat = LazyCell::new(|| {
             let folder = folder.folders.last()?;
             statat(folder, name.name.as_slice(), AtFlags::SYMLINK_NOFOLLOW).ok()
-        };
+        });
         // Some file systems list names without types.
         let is_folder = name.is_folder.unwrap_or_else(|| {
-            let kind = stat().map(|stat| FileType::from_raw_mode(stat.st_mode));
+            let kind = stat.map(|stat| FileType::from_raw_mode(stat.st_mode));
             kind == Some(FileType::Directory)
         });
         let value = match key {
             Key::Name => 0,
             Key::Size if is_folder => 0,
-            Key::Size => stat().map_or(0, |stat| stat.st_size),
-            Key::Changed => stat().map_or(0, |stat| stat.st_mtime),
+            Key::Size => stat.map_or(0, |stat| stat.st_size),
+            Key::Changed => stat.map_or(0, |stat| stat.st_mtime),
         };
         self.bytes.extend_from_slice(&name.name);
         self.list.push(Sorted {

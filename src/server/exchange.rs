@@ -449,8 +449,9 @@ fn save(
     let mut lines = match sessions.save(&session, context.cookie_scope(), *now, &|err| {
         gateway::log(err)
     }) {
-        // Only the time of the last use was to be saved: the page does not need that.
-        Err(err) if !session.modified() => {
+        // Only the time of the last use, or a proof by the new key, was to be saved: the page
+        // does not need that.
+        Err(err) if !session.has_changes() => {
             gateway::log(err);
             Vec::new()
         }

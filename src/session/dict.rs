@@ -478,6 +478,21 @@ impl Session {
         state.modified || changed.is_some_and(|changed| *changed != state.loaded)
     }
 
+    /// Whether anything but a fingerprint by an older key was changed.
+    pub(crate) fn has_changes(&self) -> bool {
+        let state = self.state();
+        let Some(Login::ByFallbackKey(renewed)) = &state.login else {
+            return self.modified();
+        };
+        let mut loaded = state.loaded.clone();
+        loaded.insert(FINGERPRINT.to_owned(), Value::String(renewed.clone()));
+        state.modified
+            || state
+                .changed
+                .as_ref()
+                .is_some_and(|changed| *changed != loaded)
+    }
+
     /// Whether the request had no valid session.
     pub fn is_new(&self) -> bool {
         self.accessed.set(true);
@@ -741,6 +756,15 @@ mod tests {
             super::super::tagged_json::loads(&json).as_ref(),
             Some(session.values())
         );
+    }
+
+    #[test]
+    fn a_proof_by_the_new_key_is_no_change_of_the_request() {
+        let mut session = session();
+        session.set_login(Login::ByFallbackKey("new".to_owned()));
+        assert!(session.modified() && !session.has_changes());
+        session.insert("b", 1);
+        assert!(session.has_changes());
     }
 
     #[test]

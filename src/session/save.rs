@@ -7,7 +7,7 @@ use super::dict::{Origin, PERMANENT, Session, USERNAME, is_permanent, user};
 use super::id::SessionId;
 use super::interface::{STARTED, SessionInterface, Storage};
 use super::listed::SessionList;
-use super::login::FINGERPRINT;
+use super::login::{DEMO, FINGERPRINT};
 use super::merge::merge;
 use super::moment::Moment;
 use super::record::Record;
@@ -350,7 +350,10 @@ impl Saving<'_> {
         if !store.update(id, self.now, &mut replace)? {
             return Ok(Saved::default());
         }
-        self.list(store, Some(id));
+        // Once a second is enough for the order and the age of the list.
+        if session.state().saved < self.now {
+            self.list(store, Some(id));
+        }
         Ok(Saved {
             cookie: self.renewed_id_cookie(id)?,
             begun: None,
@@ -413,7 +416,8 @@ impl Saving<'_> {
         let mut values = session.values().clone();
         if let Origin::Store(_) = session.state().origin {
             values = merge(BTreeMap::new(), &session.state().loaded, &values);
-            for key in [USERNAME, PERMANENT] {
+            let proof = session.has_password().then_some(FINGERPRINT);
+            for key in [USERNAME, PERMANENT, DEMO].into_iter().chain(proof) {
                 if let Some(value) = session.values().get(key) {
                     values.insert(key.to_owned(), value.clone());
                 }

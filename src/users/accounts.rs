@@ -1,5 +1,6 @@
 //! Who can log in: anybody by any name, as in the demo, or the users of the users file.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::file::{LineProblem, UsersFile};
@@ -135,7 +136,10 @@ fn has_users(folder: &Path) -> bool {
     let names = [USERS_FILE_NAME, MARKER];
     names
         .iter()
-        .any(|name| folder.join(name).symlink_metadata().is_ok())
+        .any(|name| match folder.join(name).symlink_metadata() {
+            Ok(_) => true,
+            Err(err) => err.kind() == ErrorKind::PermissionDenied,
+        })
 }
 
 /// Refuses a users file by which nobody can log in, as it has no users.

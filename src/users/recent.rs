@@ -121,6 +121,13 @@ impl RecentUsers {
             (Found::User(hash), Some(claimed)) => (hash, claimed),
         };
         let signer = context.config.signer(context.now).map_err(Failure::Key)?;
+        let login = fingerprint::judge(claimed, name, &hash, &signer);
+        if login != Login::Ended {
+            return Ok(login);
+        }
+        // Another process may have read a new key before this one did.
+        let signer = context.config.signer_of_now(context.now);
+        let signer = signer.map_err(Failure::Key)?;
         Ok(fingerprint::judge(claimed, name, &hash, &signer))
     }
 }

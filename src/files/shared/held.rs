@@ -223,8 +223,9 @@ fn copy_acl(from: impl AsFd, to: impl AsFd) -> io::Result<()> {
     match fgetxattr(from, ACL, &mut list[..]) {
         Ok(length) => Ok(fsetxattr(to, ACL, &list[..length], XattrFlags::empty())?),
         // The new file may have one by the default of its folder.
-        Err(Errno::NODATA) => match fremovexattr(to, ACL) {
-            Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(Errno::NODATA) => match fgetxattr(&to, ACL, &mut list[..]) {
+            Ok(_) => Ok(fremovexattr(to, ACL)?),
+            Err(Errno::NODATA) => Ok(()),
             Err(err) => Err(err.into()),
         },
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),

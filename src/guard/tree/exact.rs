@@ -25,12 +25,11 @@ pub(super) fn is_exact(
 ) -> Result<bool, Errno> {
     for spelling in other_spellings(name) {
         match stat(folder, &spelling) {
-            Ok(_) | Err(Errno::ACCESS | Errno::PERM) => return lists(open_by, folder, name),
             // The file system does not have such a name, or cannot have it.
             Err(
                 Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::INVAL | Errno::ILSEQ,
             ) => {}
-            Err(err) => return Err(err),
+            Ok(_) | Err(_) => return lists(open_by, folder, name),
         }
     }
     Ok(true)

@@ -136,7 +136,8 @@ fn offset(zone: &str) -> Option<i64> {
                 None => (1, zone.strip_prefix('+').unwrap_or(zone)),
             };
             let clock: i64 = number(digits).unwrap_or(0);
-            sign * ((clock / 100).checked_mul(3600)? + clock % 100 * 60)
+            let hours = (clock / 100).checked_mul(3600)?;
+            sign * hours.checked_add(clock % 100 * 60)?
         }
     };
     (seconds.abs() < 24 * 3600).then_some(seconds)
@@ -192,6 +193,7 @@ mod tests {
             ("Tue, 14 Nov 10000 22:13:20 GMT",        ""),
             ("14 Nov 2023 22:13:20 9000000000000000000", ""),
             ("14 Nov 2023 22:13:20 -9000000000000000000", ""),
+            ("14 Nov 2023 22:13:20 256204778801521599", ""),
         ];
         for (text, want) in cases {
             let date = DateTime::parse(text).map(|date| date.to_string());

@@ -2,11 +2,12 @@
 
 use signet::session::SessionId;
 use signet::session::record::Record;
-use signet::session::store::Files;
+use signet::session::store::{Files, Store, Visit};
 
 use super::contract::record;
 use super::site::{NOW, Site, Visitor};
 use crate::support::token::Signer;
+use crate::support::{StateDir, now};
 
 const FILES: (&str, &str) = ("SESSION_TYPE", "filesystem");
 const COOKIE: (&str, &str) = ("SESSION_TYPE", "cookie");
@@ -15,7 +16,6 @@ const PERMANENT: (&str, &str) = ("SESSION_PERMANENT", "true");
 
 /// What the store knows of this visitor's session.
 fn stored(site: &Site, visitor: &Visitor<'_>, now: u64) -> Option<Record> {
-    use signet::session::store::Store;
     let dir = site.state.path().join("sessions");
     let id = SessionId::parse(visitor.cookie.as_ref()?).expect("an id");
     let store = Files::new(dir, rustix::process::geteuid().as_raw(), 600);
@@ -304,6 +304,9 @@ pub(super) fn logins_at_once_succeed(site: &Site) {
                 );
                 let permanent = second.visit(NOW + 2, |session| session.permanent());
                 assert!(permanent, "{case}");
+                // Where another program's login counts, that of the demo does not.
+                let is_demo = second.visit(NOW + 2, |session| session.contains_key("_demo"));
+                assert_eq!(is_demo, before.is_some(), "{case}");
             }
         }
     }
@@ -406,7 +409,6 @@ fn a_signed_cookie_says_when_its_session_began() {
 /// [`record`] is what other tests store by hand; a site finds it.
 #[test]
 fn a_record_stored_by_hand_is_a_session() {
-    use signet::session::store::Store;
     let site = Site::new(&[FILES]);
     let dir = site.state.path().join("sessions");
     let id = SessionId::parse(&"A".repeat(43)).expect("an id");
@@ -416,4 +418,26 @@ fn a_record_stored_by_hand_is_a_session() {
     let mut ada = site.visitor();
     ada.cookie = Some("A".repeat(43));
     assert_eq!(ada.user(NOW).as_deref(), Some("ada"));
+}
+
+/// By a clock that was wrong. It opens for nobody now, and will when its second has come,
+/// unless whoever ends all sessions sees it.
+#[test]
+fn a_session_that_is_dated_ahead_is_seen_by_whoever_ends_all() {
+    let state = StateDir::new();
+    let euid = rustix::process::geteuid().as_raw();
+    let store = Files::new(state.path().join("sessions"), euid, 600);
+    let now = now();
+    let id = SessionId::generate().expect("random bytes");
+    let ahead = record(now + 3600, r#"{"n":1}"#);
+    store.create(&id, &ahead).expect("create");
+    assert_eq!(store.load(&id, now).expect("load"), None);
+    let mut seen = 0;
+    let visit = &mut |_: &Record, _| {
+        seen += 1;
+        Visit::Delete
+    };
+    store.for_each(now, visit).expect("for_each");
+    assert_eq!(seen, 1);
+    assert_eq!(store.load(&id, now + 3600).expect("load"), None);
 }

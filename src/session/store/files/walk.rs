@@ -193,7 +193,7 @@ impl Files {
                 return Ok(true);
             };
             // The time of the file may be a later one.
-            if record.is_expired(self.lifetime, now) {
+            if now.saturating_sub(record.saved) > self.lifetime {
                 return Ok(true);
             }
             match visit(&record, size) {
