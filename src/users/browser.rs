@@ -200,7 +200,7 @@ impl Token {
         keys: &'m Signer,
     ) -> impl Iterator<Item = Hmac<Sha256>> {
         keys.macs(MARK_SALT)
-            .map(move |mac| fingerprint::over(mac.chain_update(self.id), name, hash))
+            .map(move |mac| fingerprint::over(mac, &self.id, name, hash))
     }
 }
 

@@ -20,7 +20,7 @@ const PURPOSE: &[u8] = b"signet.fingerprint\0";
 
 /// The fingerprint of a user, by the key that signs.
 pub(crate) fn of(name: &str, hash: &PasswordHash, keys: &Signer) -> String {
-    let mac = over(keys.unsalted_mac().chain_update(PURPOSE), name, hash);
+    let mac = over(keys.unsalted_mac(), PURPOSE, name, hash);
     URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
 }
 
@@ -30,22 +30,24 @@ pub(crate) fn judge(claimed: &str, name: &str, hash: &PasswordHash, keys: &Signe
     if URL_SAFE_NO_PAD.decode_slice(claimed, &mut bytes) != Ok(bytes.len()) {
         return Login::Ended;
     }
-    let is_claimed = |mac: Hmac<Sha256>| {
-        let mac = over(mac.chain_update(PURPOSE), name, hash);
-        mac.verify_slice(&bytes)
-    };
-    let mut by_key = keys.unsalted_macs().map(|mac| is_claimed(mac).is_ok());
-    match by_key.position(|is_claimed| is_claimed) {
+    let is_claimed = |mac| over(mac, PURPOSE, name, hash).verify_slice(&bytes).is_ok();
+    match keys.unsalted_macs().position(is_claimed) {
         Some(0) => Login::Valid,
         Some(_) => Login::ByFallbackKey(of(name, hash, keys)),
         None => Login::Ended,
     }
 }
 
-/// `mac` over name and hash, before its end. The name has no NUL, so the two texts have
-/// one boundary.
-pub(super) fn over(mac: Hmac<Sha256>, name: &str, hash: &PasswordHash) -> Hmac<Sha256> {
-    mac.chain_update(name)
-        .chain_update([0])
-        .chain_update(hash.as_str())
+/// `mac` over a purpose, a name and a hash, before its end. The name has no NUL, so the last
+/// two texts have one boundary.
+pub(super) fn over(
+    mut mac: Hmac<Sha256>,
+    purpose: &[u8],
+    name: &str,
+    hash: &PasswordHash,
+) -> Hmac<Sha256> {
+    for part in [purpose, name.as_bytes(), &[0], hash.as_str().as_bytes()] {
+        mac.update(part);
+    }
+    mac
 }
