@@ -201,8 +201,11 @@ class Walk:
         return self.driver.execute_script("return document.body.innerText")
 
     def shows(self, words, absent=None):
-        """Waits until the page says so, and does not say what it must not."""
-        self.wait(lambda: words in self.words(), f"no {words!r}")
+        """Waits until the page is loaded and says so, and does not say what it must not."""
+        # From a page that is still being loaded, a link replaces it in the history.
+        loaded = "return document.readyState === 'complete'"
+        is_shown = lambda: words in self.words() and self.driver.execute_script(loaded)
+        self.wait(is_shown, f"no {words!r}")
         assert absent is None or absent not in self.words(), (absent, self.words())
 
     def complaints(self):

@@ -29,6 +29,7 @@ pub(super) fn is_exact(
             Err(
                 Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::INVAL | Errno::ILSEQ,
             ) => {}
+            Err(err @ (Errno::ACCESS | Errno::PERM)) => return Err(err),
             Ok(_) | Err(_) => return lists(open_by, folder, name),
         }
     }

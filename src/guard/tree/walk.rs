@@ -201,18 +201,15 @@ impl<'t> Walk<'t> {
     /// Looks what `name` in the last folder is.
     fn step(&self, name: &[u8]) -> Result<Step, Stop> {
         let folder = self.last().as_fd();
-        let entry = match self.tree.open_by.look(folder, name) {
-            Ok(entry) => entry,
-            Err(Errno::ACCESS | Errno::PERM) => {
-                let stat = fstat(folder)?;
-                return Err(self.unreadable(None, &stat));
-            }
-            Err(err) => return Err(err.into()),
+        let stop = |err| match (err, fstat(folder)) {
+            (Errno::ACCESS | Errno::PERM, Ok(stat)) => self.unreadable(None, &stat),
+            (err, _) => err.into(),
         };
+        let entry = self.tree.open_by.look(folder, name).map_err(stop)?;
         let stat = fstat(&entry)?;
         let is_hidden = self.tree.hidden.has((stat.st_dev, stat.st_ino))
             || self.tree.hidden.has_name(folder, name)?;
-        if is_hidden || !exact::is_exact(self.tree.open_by, folder, name)? {
+        if is_hidden || !exact::is_exact(self.tree.open_by, folder, name).map_err(stop)? {
             return Err(Stop::Absent);
         }
         match FileType::from_raw_mode(stat.st_mode) {
