@@ -41,25 +41,23 @@ pub(super) fn run(arguments: Arguments, input: &ProcessInput) -> Result<(), Fail
     let path_info = percent_decode_str(path).collect();
     vars.push(("PATH_INFO".into(), OsString::from_vec(path_info)));
     let mut set = |name: &str, value: &str| vars.push((name.into(), value.into()));
-    if !arguments.cookie.is_empty() {
-        set("HTTP_COOKIE", &arguments.cookie.join("; "));
-    }
     if method == "POST" || !body.is_empty() {
         set("CONTENT_TYPE", "application/x-www-form-urlencoded");
         set("CONTENT_LENGTH", &body.len().to_string());
     }
-    for (name, value) in fields(&arguments.header)? {
-        let (name, value) = (OsString::from(name), OsString::from(value));
-        match vars.iter_mut().find(|(other, _)| *other == name) {
-            // It is sent beside the cookies of --cookie, and replaces a default.
-            Some((_, old)) if name == "HTTP_COOKIE" => {
-                old.push("; ");
-                old.push(value);
-            }
-            Some((_, old)) => *old = value,
-            None => vars.push((name, value)),
-        }
-    }
+    let cookies = arguments
+        .cookie
+        .iter()
+        .map(|cookie| format!("Cookie: {cookie}"));
+    let headers: Vec<String> = cookies.chain(arguments.header).collect();
+    let fields = fields(&headers)?;
+    // A given field replaces the default one.
+    vars.retain(|(name, _)| fields.iter().all(|(given, _)| *name != **given));
+    vars.extend(
+        fields
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into())),
+    );
     let vars = vars.into_iter().collect();
     site::check_request(input)?;
     print(&crate::app::server().respond_to(vars, input, &mut body.as_bytes()))

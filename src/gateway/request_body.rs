@@ -145,7 +145,7 @@ pub(crate) struct DeadlineReader<F> {
     /// time.
     deadline: Option<Instant>,
     got: u64,
-    /// The bytes that nobody wants are not waited for any longer.
+    /// Whether the rest is thrown away: then received bytes do not move the deadline.
     discards: bool,
 }
 

@@ -131,8 +131,8 @@ impl KnownBrowser {
         if let Some(at) = token.find(name, hash, keys) {
             token.marks.remove(at);
         }
-        let mark = token.marks_of(name, hash, keys).next().map(short);
-        token.marks.splice(..0, mark);
+        let mark = fingerprint::over(keys.mac(MARK_SALT), &token.id, name, hash);
+        token.marks.insert(0, short(mark));
         token.marks.truncate(MAX_USERS);
         Ok(Self {
             tokens: vec![token],

@@ -11,6 +11,7 @@ use crate::files::trusted::{Anywhere, Readers, TrustedFolder};
 /// The state folder, for limits and slots.
 #[derive(Clone, Debug)]
 pub(super) enum StateFolder {
+    /// There is a place for it.
     Found {
         /// It need not exist.
         folder: TrustedFolder,
@@ -57,8 +58,8 @@ impl StateFolder {
         })
     }
 
-    /// Opens what is locked if nothing can be written: the folder, or the users file, if there
-    /// is no folder.
+    /// Opens what is locked if nothing can be written: the folder. Where it does not exist,
+    /// the users file is locked.
     pub(super) fn open_to_lock(&self) -> Option<File> {
         let (folder, users) = match self {
             Self::Found { folder, users } => (folder.open(Readers::Anybody).ok()?, users.as_ref()),

@@ -1,7 +1,7 @@
 //! Who may see the doctor's page, beside the users of `DOCTOR_USERS`: everybody while there is
 //! neither a key nor users, or for an hour after a file `doctor.on` was put beside the program
-//! or into the state folder. A
-//! word in this file also opens paths and the texts of the log, to whoever knows it.
+//! or into the state folder. A word in this file also opens paths and the texts of the log, to
+//! whoever knows it.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
 use super::assert_same;
+use crate::support::cgi::os;
 use crate::support::invariants::{COOKIE, MARKER, NOTHING, checked};
 use crate::support::response::Response;
 use crate::support::token::Signer;
@@ -338,6 +339,20 @@ fn s4_3_3_head_has_no_body() {
         .cookie(format!("session={token}"))
         .run();
     assert_eq!(out.response().body, b"", "/logout");
+}
+
+/// 4.4: words of the query in argv are not ours to follow.
+#[test]
+fn s4_4_arguments_are_ignored() {
+    let cases: [&[u8]; 5] = [b"--version", b"gc", b"-c/etc/passwd", b"\xff", b"key"];
+    for argument in cases {
+        let name = argument.escape_ascii().to_string();
+        let plain = Cgi::get("/").bytes(b"QUERY_STRING", argument);
+        let given = Cgi::get("/")
+            .bytes(b"QUERY_STRING", argument)
+            .arg(os(argument));
+        assert_same(&name, plain, given);
+    }
 }
 
 /// 4.2: a program need not read the body. Where stdin and stdout are one
