@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import authors
+import behind_nginx
 import files
 import logins
 import peers
@@ -63,6 +64,7 @@ def tables(work, sections, million, programs):
             yield signet.cgi(work, socket, programs)
         if "fastcgi" in sections:
             yield signet.fastcgi(work, socket)
+            yield behind_nginx.workers(work)
         if "logins" in sections:
             yield logins.attempts(work)
             yield logins.attacks(work, socket)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from sites import FORM, LOGIN
 from work import lighttpd
 
-CONNECTIONS = 4
 DRAIN = 10  # seconds that requests may still run when wrk has ended
 
 
@@ -77,7 +76,7 @@ def requests_per_second(work, sites, rounds):
     with lighttpd(work, sites) as (process, port):
         for number, site in enumerate(sites):
             if site.login_needed:
-                site.log_in(port, CONNECTIONS)
+                site.log_in(port, site.connections)
             site.check(port)
             (work / f"{number}.lua").write_text(site.script(port))
         idle = children(process)
@@ -91,7 +90,7 @@ def requests_per_second(work, sites, rounds):
 
 
 def load(script, port, site):
-    command = ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", str(site.seconds)]
+    command = ["wrk", "-t", "1", "-c", str(site.connections), "-d", str(site.seconds)]
     command += ["--timeout", "10", "-s", script, f"http://127.0.0.1:{port}/"]
     output = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
     rate = re.search(r"^Requests/sec: *([\d.]+)", output, re.M)

@@ -6,21 +6,19 @@ import http.client
 import os
 import socket
 import statistics
-import sys
 import time
 from contextlib import ExitStack
 
-from figures import load
+from behind_nginx import Page, location, measure
 from logins import PASSWORD, form, with_users
 from peers import PHP, script
 from sites import Cgi, FastCgi, PhpCgi, PhpFastCgi, Site
 from table import Table, times
-from work import HERE, lighttpd, nginx, say, server
+from work import lighttpd, nginx, say, server
 
 SIZE = 256 << 20
-ROUNDS, AUTH_ROUNDS = 9, 7
+ROUNDS = 9
 PIECE = 1 << 20
-SHIPPED = HERE.parents[1] / "deploy/nginx-fastcgi.conf"
 NAME = "film.webm"
 GOAL_CGI, GOAL_FASTCGI = 0.90, 0.70  # of cat
 
@@ -140,56 +138,6 @@ def downloads(work):
     return table
 
 
-class Page:
-    """A row: a small file behind nginx, the lines that protect it, and the field of the
-    visitor who may see it."""
-
-    def __init__(self, label, lines="", field=None):
-        self.label = label
-        self.lines = lines
-        self.field = field
-        self.seconds = 1  # of wrk in each round
-        self.rates = []
-
-    def status(self, port, path, field):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        connection.request("GET", path, headers=dict([field] if field else []))
-        answer = connection.getresponse()
-        answer.read()
-        connection.close()
-        return answer.status
-
-    def check(self, port, path):
-        """The file is shown only with the field."""
-        assert self.status(port, path, self.field) == 200, self.label
-        if self.field:
-            name, text = self.field
-            for field in (None, (name, text[:-4] + "AAAA")):
-                assert self.status(port, path, field) == 401, (self.label, field)
-
-    def fail(self, what, text):
-        sys.exit(f"tests/bench: {self.label}: {what}:\n{text}")
-
-    def script(self, path):
-        """The request, in Lua for wrk."""
-        lines = [f'wrk.path = "{path}"']
-        if self.field:
-            lines.append('wrk.headers["%s"] = "%s"' % self.field)
-        return "\n".join(lines)
-
-
-def location(number, path):
-    """signet below /asked…, and what nginx asks there."""
-    base = f"/asked{number}"
-    shared = f"fastcgi_pass unix:{path}; include {SHIPPED};"
-    return (
-        f"location {base}/ {{ fastcgi_split_path_info (?s)^({base})(/.*)$; {shared} }}\n"
-        f"location = {base}/auth {{ internal; fastcgi_pass_request_body off; {shared}\n"
-        f"  fastcgi_param SCRIPT_NAME {base}; fastcgi_param PATH_INFO /auth;\n"
-        f'  fastcgi_param REQUEST_URI {base}/auth; fastcgi_param QUERY_STRING ""; }}'
-    )
-
-
 def auth(work):
     """Table 2."""
     (work / "pages").mkdir()
@@ -230,14 +178,3 @@ def auth(work):
         "auth_basic computes the hash of the password for each request."
     )
     return table
-
-
-def measure(work, port, rows):
-    for path, row in rows:
-        row.check(port, path)
-    for _ in range(AUTH_ROUNDS):
-        for path, row in rows:
-            (work / "page.lua").write_text(row.script(path))
-            row.rates.append(load(work / "page.lua", port, row))
-    for path, row in rows:
-        row.check(port, path)

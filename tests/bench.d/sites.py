@@ -14,6 +14,7 @@ LOGGED_IN = "Logged in as admin"
 NOBODY = "You are not logged in"
 ALWAYS = "always the same"
 FORM = "username=admin"
+CONNECTIONS = 4  # of wrk
 LOGIN = "login"  # instead of a text: the request is POST login
 
 BROWSER = {
@@ -35,6 +36,7 @@ class Site:
 
     file = "site.cgi"
     seconds = 1  # of wrk in each round
+    connections = CONNECTIONS
 
     def __init__(self, label, program, wanted=LOGGED_IN, environment=(), login="/login"):
         self.label = label

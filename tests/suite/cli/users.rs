@@ -146,6 +146,18 @@ fn every_command_has_a_row_here() {
     }
 }
 
+/// More commands that read or write what requests left, and that other tests run as its owner.
+fn more_commands() -> [Vec<&'static str>; 6] {
+    [
+        vec!["request", "GET", "/"],
+        vec!["user", "list"],
+        vec!["user", "check"],
+        vec!["user", "add", "eve", "--stdin"],
+        vec!["user", "passwd", "ada", "--stdin"],
+        vec!["user", "remove", "ada"],
+    ]
+}
+
 fn cookie() -> String {
     let signer = Signer::with_key("the-key-in-the-state-directory-0");
     signer.token(r#"{"username":"ada"}"#, now())
@@ -215,8 +227,8 @@ fn commands_of_another_user_name_the_owner_and_change_nothing() {
         let before = home.snapshot();
         for (way, program, vars) in ways {
             for user in [root, SOMEBODY] {
-                let request = vec!["request", "GET", "/"];
-                let others = [request, vec!["doctor"]];
+                let doctor = [vec!["doctor"]];
+                let others = more_commands().into_iter().chain(doctor);
                 for arguments in commands(&cookie).into_iter().chain(others) {
                     let run = run_as(user, program, &arguments, vars);
                     let name = format!("{way}, {}: {arguments:?}: {run:?}", user.uid);
@@ -274,8 +286,7 @@ fn root_is_asked_for_the_user_of_the_web_server() {
     let home = site.folder("root", User { uid: 0, gid: 0 }, 0o700);
     let vars: Vars = &[("HOME", &home)];
     let cookie = cookie();
-    let request = vec!["request", "GET", "/"];
-    for arguments in commands(&cookie).into_iter().chain([request]) {
+    for arguments in commands(&cookie).into_iter().chain(more_commands()) {
         let run = run_as(
             User { uid: 0, gid: 0 },
             Path::new(tested_program()),
@@ -325,8 +336,7 @@ fn settings_in_the_shell_do_not_replace_the_state_folder() {
     let before = alice.snapshot();
     for (name, vars) in cases {
         let vars: Vec<(&str, &Path)> = [vec![("HOME", &*home)], vars].concat();
-        let request = vec!["request", "GET", "/"];
-        for arguments in commands(&cookie).into_iter().chain([request]) {
+        for arguments in commands(&cookie).into_iter().chain(more_commands()) {
             // The key is all that these need.
             if name == "SECRET_KEY" && matches!(arguments[0], "key" | "cookie") {
                 continue;

@@ -229,10 +229,21 @@ fn log_out_everywhere_is_known_to_signet_only() {
     );
     let flask = host.peer.request("/", Some(&copy), json!(null), json!({}));
     flask.shows(ADA);
-    let index = Cgi::get("/")
-        .state(&host.state)
-        .without("SIGNET_SECRET_KEY");
-    assert!(index.cookie(copy).run().response().words().contains(NOBODY));
+    // What Flask signs anew began when the copy did.
+    let later = json!({ "now": now() + 5 });
+    let path = "/do/changed to the same";
+    let answer = host.peer.request(path, Some(&copy), json!(null), later);
+    let mut anew = Jar::default();
+    anew.store("/", &answer.cookies());
+    let anew = anew.header("/", false).expect("a cookie");
+    assert_ne!(anew, copy);
+    for cookie in [copy, anew] {
+        let index = Cgi::get("/")
+            .state(&host.state)
+            .without("SIGNET_SECRET_KEY");
+        let out = index.cookie(cookie).run();
+        assert!(out.response().words().contains(NOBODY), "{out}");
+    }
 
     let (_, section) = README
         .split_once("## Share the login with Flask")

@@ -8,6 +8,7 @@ use super::limits::{chmod, cookie_of};
 use crate::support::invariants::{Allowed, assert_holds};
 use crate::support::strace::injected;
 use crate::support::{Cgi, Output, StateDir, tested_program};
+use crate::users::HASH;
 
 const EVERYTHING: Allowed = Allowed {
     cookie: true,
@@ -159,6 +160,47 @@ fn each_file_and_folder_of_its_own_is_corrected() {
             assert_eq!(said.lines().count(), 1, "{name}: {said}");
         }
     }
+}
+
+/// With users, who log in by password. Apache may read the users file, too.
+#[test]
+fn the_files_of_logins_are_corrected() {
+    let state = StateDir::new();
+    let users = state.write("users", format!("ada:{HASH}\n"), 0o644);
+    let login = |password: &str, wanted: u16| {
+        let form = format!("username=ada&password={password}");
+        let out = request(&state, "filesystem", Cgi::post("/login", &form)).run();
+        assert_eq!(out.response().status, wanted, "{password}: {out}");
+        out
+    };
+    login("wrong", 403);
+    login("pw", 303);
+    reset(state.path());
+    let said = [login("wrong", 403), login("pw", 303)].map(|out| out.errors());
+    for name in [
+        "secret_key",
+        "users.seen",
+        "rate_limits",
+        "hash_slots",
+        "sessions",
+    ] {
+        let path = state.path().join(name);
+        let (wanted, words) = match path.is_dir() {
+            true => (0o700, "was 0755 and is now 0700"),
+            false => (0o600, "was 0644 and is now 0600"),
+        };
+        assert_eq!(mode(&path), wanted, "{name}");
+        let words = format!(
+            "{}: other users could read it; its mode {words}",
+            path.display()
+        );
+        assert_eq!(
+            said.concat().matches(&words).count(),
+            1,
+            "{words}: {said:?}"
+        );
+    }
+    assert_eq!(mode(&users), 0o644);
 }
 
 /// Whoever read the key can sign with it, whatever its mode is now.

@@ -154,11 +154,15 @@ fn what_is_no_users_file_is_refused() {
             assert!(said.contains(words), "{name}: {command:?}: {said}");
         }
     }
-    // Exactly as large as allowed.
+    // Exactly as large as allowed: nothing can be added.
     let state = StateDir::new();
-    let file = fs::File::create(state.path().join("users")).expect("make");
-    file.set_len(16 << 20).expect("grow");
+    let text = "#\n".repeat(8 << 20);
+    let path = state.write("users", &text, 0o600);
     done(&signet(&state, &["user", "list"], b""));
+    let add = ["user", "add", "ada", "--stdin"];
+    let said = failed(&signet(&state, &add, b"a good password"));
+    assert!(said.contains("larger than 16777216 bytes"), "{said}");
+    assert!(fs::read(path).expect("users") == text.as_bytes());
 }
 
 #[test]
