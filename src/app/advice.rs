@@ -8,21 +8,16 @@ use std::path::Path;
 use super::own_texts::OwnTextsError;
 use super::remedy::{Remedy, Steps};
 use super::texts::FOR_OWNERS;
-use crate::config::MAX_KEY_PREFIX;
-use crate::config::{AccessRuleError, ConfigError, ConfigProblem, Conflict, Expected};
-use crate::config::{KeyError, LoginUrlError, Place};
-use crate::config::{StateDirError, StateDirSource, SyntaxRemedy, Tried, UsersFileError, listed};
+use crate::config::{
+    ConfigError, ConfigProblem, KeyError, Place, StateDirError, StateDirSource, Tried,
+    UsersFileError,
+};
 use crate::files::accounts::user_name;
 use crate::files::shared::ChangeError;
-use crate::files::text::NotText;
 use crate::files::{FileError, FileProblem, program_owner};
-use crate::gateway::{ApplicationRootError, LanguagesError, UrlPrefixError};
 use crate::guard::groups::GroupsError;
 use crate::server::{Context, TemplateError};
-use crate::session::RedisUrlError;
-use crate::session::cookie::{CookieDomainError, CookieNameError, CookiePathError};
-use crate::session::cookie::{MAX_NAME, MAX_PATH};
-use crate::session::key::{KeyFileError, MIN_LENGTH, WeakKey};
+use crate::session::key::{KeyFileError, WeakKey};
 use crate::users::AccountsError;
 
 /// Words for the owner.
@@ -87,14 +82,13 @@ impl Advice {
                 similar: Some(name),
             } => (t.similar_setting)(&format!("{prefix}{name}")),
             ConfigProblem::Unknown { similar: None } => t.no_such_setting.to_owned(),
-            ConfigProblem::Value(wrong) => format!("{}.{example}", self.expected(&wrong.expected)),
-            ConfigProblem::Conflict(conflict) => format!("{}.", self.conflict(*conflict)),
-            ConfigProblem::Syntax { remedy, .. } => {
-                let remedy = remedy.map_or(t.not_toml, |remedy| self.syntax(remedy));
-                format!("{remedy}.{example}")
-            }
-            ConfigProblem::NotText(NotText::Utf16 { .. }) => format!("{}.", t.utf_16),
-            ConfigProblem::NotText(NotText::OtherEncoding { .. }) => format!("{}.", t.not_utf_8),
+            ConfigProblem::Value(wrong) => format!("{}.{example}", wrong.expected),
+            ConfigProblem::Conflict(conflict) => format!("{conflict}."),
+            ConfigProblem::Syntax { remedy, .. } => match remedy {
+                Some(remedy) => format!("{remedy}.{example}"),
+                None => format!("{}.{example}", t.not_toml),
+            },
+            ConfigProblem::NotText(err) => format!("{err}."),
             ConfigProblem::Exposed => (t.exposed_password)(match &err.place {
                 Place::File { path, .. } if is_executable(path) => 0o700,
                 _ => 0o600,
@@ -104,100 +98,6 @@ impl Advice {
             ConfigProblem::Folder(err) => self.folder_to_protect(err),
         };
         (t.at_place)(&place, &mistake)
-    }
-
-    /// What the value of a setting has to be.
-    fn expected(&self, expected: &Expected) -> String {
-        let t = &FOR_OWNERS;
-        let text = match expected {
-            Expected::Integer(least, most) => return (t.expected_integer)(*least, *most),
-            Expected::Word(words) => return (t.expected_word)(&listed(words, t.or)),
-            Expected::RedisUrl(err) => return self.redis_url(err),
-            Expected::CookieName(CookieNameError) => return (t.expected_cookie_name)(MAX_NAME),
-            Expected::CookiePath(CookiePathError) => return (t.expected_cookie_path)(MAX_PATH),
-            Expected::KeyPrefix => return (t.expected_key_prefix)(MAX_KEY_PREFIX),
-            Expected::Text => t.expected_text,
-            Expected::AbsolutePath => t.expected_path,
-            Expected::Bool => t.expected_bool,
-            Expected::Proxy => t.expected_proxy,
-            Expected::List => t.expected_list,
-            Expected::NoSetting => t.setting_in_section,
-            Expected::Table => t.expected_table,
-            Expected::UrlPrefix(UrlPrefixError) => t.expected_url_prefix,
-            Expected::OnePrefix => t.expected_one_prefix,
-            Expected::CookieDomain(err) => match err {
-                CookieDomainError::NotAHostName => t.expected_host_name,
-                CookieDomainError::IpAddress => t.no_ip_address,
-                CookieDomainError::OneLabel => t.expected_dot,
-            },
-            Expected::ApplicationRoot(ApplicationRootError) => t.expected_root,
-            Expected::AccessRule(err) => match err {
-                AccessRuleError::NotATable => t.expected_rules,
-                AccessRuleError::Path => t.expected_rule_path,
-                AccessRuleError::Percent => t.write_percent,
-                AccessRuleError::Twice => t.rule_twice,
-                AccessRuleError::Member => t.expected_member,
-            },
-            Expected::LoginUrl(LoginUrlError) => t.expected_login_url,
-            Expected::Languages(LanguagesError) => t.expected_languages,
-        };
-        text.to_owned()
-    }
-
-    fn redis_url(&self, err: &RedisUrlError) -> String {
-        let t = &FOR_OWNERS;
-        let text = match err {
-            RedisUrlError::Tls(word) => return (t.redis_tls)(word),
-            RedisUrlError::Option => t.redis_option,
-            RedisUrlError::Scheme => t.redis_scheme,
-            RedisUrlError::Host => t.redis_host,
-            RedisUrlError::Port => t.redis_port,
-            RedisUrlError::Path => t.redis_path,
-            RedisUrlError::Database => t.redis_database,
-            RedisUrlError::Login => t.redis_login,
-            RedisUrlError::Unescaped => t.redis_unescaped,
-            RedisUrlError::Fragment => t.redis_fragment,
-        };
-        text.to_owned()
-    }
-
-    /// How two settings contradict each other.
-    fn conflict(&self, conflict: Conflict) -> &'static str {
-        let t = &FOR_OWNERS;
-        match conflict {
-            Conflict::SameSite => t.two_same_sites,
-            Conflict::PrefixNeedsHttpOnly => t.prefix_needs_http_only,
-            Conflict::PrefixNeedsSecure => t.prefix_needs_secure,
-            Conflict::HostPrefixWithDomain => t.host_prefix_with_domain,
-            Conflict::HostPrefixWithPath => t.host_prefix_with_path,
-            Conflict::NeedsSecure => t.needs_secure,
-            Conflict::StateDirInItself => t.state_dir_in_itself,
-            Conflict::GuardOutsideCookie => t.guard_outside_cookie,
-            Conflict::GuardAboveProgram => t.guard_above_program,
-            Conflict::RuleOutsideGuard => t.rule_outside_guard,
-            Conflict::GroupWithoutFile => t.group_without_file,
-        }
-    }
-
-    /// What to do about a line that is not TOML.
-    fn syntax(&self, remedy: SyntaxRemedy) -> &'static str {
-        let t = &FOR_OWNERS;
-        match remedy {
-            SyntaxRemedy::Section => t.no_sections,
-            SyntaxRemedy::QuotedPath => t.quote_path,
-            SyntaxRemedy::Twice => t.setting_twice,
-            SyntaxRemedy::List => t.write_a_list,
-            SyntaxRemedy::NoEqualsSign => t.write_equals_sign,
-            SyntaxRemedy::NoValue => t.write_a_value,
-            SyntaxRemedy::SameSiteNone => t.write_same_site_none,
-            SyntaxRemedy::NoneIsDefault => t.none_is_default,
-            SyntaxRemedy::Integer => t.write_an_integer,
-            SyntaxRemedy::LowerCase => t.write_lower_case,
-            SyntaxRemedy::Bool => t.write_a_bool,
-            SyntaxRemedy::StraightQuotes => t.write_straight_quotes,
-            SyntaxRemedy::OneOnEachLine => t.one_on_each_line,
-            SyntaxRemedy::Quotes => t.write_quotes,
-        }
     }
 
     /// What is wrong with the settings file itself.
@@ -268,8 +168,8 @@ impl Advice {
     pub(super) fn key(&self, err: &KeyError) -> String {
         let t = &FOR_OWNERS;
         match err {
-            KeyError::Weak(reason) => (t.weak_setting)(&self.weak_key(*reason)),
-            KeyError::WeakVariable(reason) => (t.weak_variable)(&self.weak_key(*reason)),
+            KeyError::Weak(reason) => (t.weak_setting)(&reason.to_string()),
+            KeyError::WeakVariable(reason) => (t.weak_variable)(&reason.to_string()),
             KeyError::Exposed(file) if is_executable(file) => t.exposed_key_in_script.to_owned(),
             KeyError::Exposed(_) => t.exposed_key.to_owned(),
             KeyError::File(err) => self.key_file(err, t.renew_own_key),
@@ -288,7 +188,7 @@ impl Advice {
                 ..
             } => return t.marked_key_file.to_owned(),
             KeyFileError::Weak { reason, .. } => {
-                return (t.weak_file)(&self.weak_key(*reason), renewal);
+                return (t.weak_file)(&reason.to_string(), renewal);
             }
             KeyFileError::Random(_) => return t.no_random.to_owned(),
             KeyFileError::File(err) => err,
@@ -300,20 +200,6 @@ impl Advice {
             renewal.clone_into(&mut advice);
         }
         (t.key_file)(&problem, &advice)
-    }
-
-    fn weak_key(&self, reason: WeakKey) -> String {
-        let t = &FOR_OWNERS;
-        match reason {
-            WeakKey::Empty => t.empty_key,
-            WeakKey::Short(bytes) => return (t.short_key)(bytes, MIN_LENGTH),
-            WeakKey::Published => t.published_key,
-            WeakKey::Placeholder => t.placeholder_key,
-            WeakKey::Path => t.path_as_key,
-            WeakKey::Pattern => t.pattern_as_key,
-            WeakKey::ByteOrderMark => t.marked_key,
-        }
-        .to_owned()
     }
 
     /// What is wrong with the folder for `purpose`, and those of `remedies` that

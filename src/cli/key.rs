@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use super::site::{self, Subject};
 use super::{Failure, note, print};
 use crate::app::dates::utc;
-use crate::config::{KeyError, RotateError, create_key_file, read_key_file};
+use crate::config::{KeyError, create_key_file, read_key_file};
 use crate::files::FileProblem;
 use crate::gateway::ProcessInput;
+use crate::session::key::retired::{self, RotateError};
 use crate::session::key::{self, KeyFileError};
 
 #[derive(Debug, clap::Subcommand)]
@@ -59,14 +60,19 @@ pub(super) fn run(command: Command, input: &ProcessInput) -> Result<(), Failure>
 
 fn rotate(input: &ProcessInput) -> Result<(), Failure> {
     let config = site::settings(input, Subject::Key)?;
-    config.rotate_key(input.now).map_err(|err| match err {
-        RotateError::NotOurs => Failure::new(err)
-            .hint("set the new key there, and add the old one to the list SECRET_KEY_FALLBACKS"),
-        RotateError::Full(_) => Failure::new(err)
+    if config.names_key() {
+        let set = "the key is set by SECRET_KEY or SECRET_KEY_FILE, and not in the state folder";
+        return Err(Failure::new(set)
+            .hint("set the new key there, and add the old one to the list SECRET_KEY_FALLBACKS"));
+    }
+    let folder = config.state_folder().map_err(Failure::new)?;
+    let lifetime = config.cookie.lifetime;
+    retired::rotate(folder, lifetime, input.now).map_err(|err| match err {
+        RotateError::Full { .. } => Failure::new(err)
             .hint("nothing was changed; to rotate now, delete that file; users who logged in before the last rotation then have to log in again"),
-        RotateError::Key(err) => failure(err),
+        RotateError::File(err) => failure(KeyError::File(err)),
     })?;
-    let end = utc(input.now.saturating_add(config.cookie.lifetime), "Z");
+    let end = utc(input.now.saturating_add(lifetime), "Z");
     note(format_args!(
         "created a new key; cookies of the old one are accepted until {end}"
     ));

@@ -84,8 +84,8 @@ fn for_each(
     let mut failure = None;
     let shown = store(config)?.for_each(now, &mut |record, size| match ended(record.user()) {
         Ok(ended) => {
-            let over =
-                ended.covers(record.started, now) || config.cookie.is_too_old(record.started, now);
+            let over = ended.covers(record.started, now)
+                || config.cookie.is_past_absolute_lifetime(record.started, now);
             visit(record, size, over)
         }
         Err(err) => {

@@ -1,5 +1,5 @@
 //! Errors in the settings: the place, the setting and the kind of mistake. The text for
-//! the log is here, the text for visitors in `app::advice`.
+//! the log is here; what visitors read is chosen in `app::advice`.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -48,28 +48,6 @@ from_errors! { KeyError:
     StateDir(StateDirError);
 }
 
-/// Why a key could not be rotated.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RotateError {
-    /// The settings name the key, so the program cannot change it.
-    NotOurs,
-    /// There is no usable key, or the key files cannot be written.
-    Key(KeyError),
-    /// There is no room for the old key among the retired ones.
-    Full(retired::RotateError),
-}
-
-error_texts! { RotateError:
-    Self::NotOurs => "the key is set by SECRET_KEY or SECRET_KEY_FILE, and not in the state folder";
-    Self::Key(err) => "{err}";
-    Self::Full(err) => "{err}";
-}
-
-from_errors! { RotateError:
-    Key(KeyError);
-}
-
 /// The rules for paths of key files in commands.
 fn signet_places(environment: &Environment, euid: u32) -> PrivatePlaces<'_> {
     PrivatePlaces {
@@ -160,24 +138,6 @@ impl Config {
     pub(crate) fn own_key_file(&self) -> Option<PathBuf> {
         let dir = self.state_dir().filter(|_| !self.names_key())?;
         Some(dir.join(key::FILE_NAME))
-    }
-
-    /// Creates a new key in the state folder. The old key verifies cookies until
-    /// `PERMANENT_SESSION_LIFETIME` has passed.
-    ///
-    /// # Errors
-    ///
-    /// [`RotateError`]; then the key is unchanged.
-    pub fn rotate_key(&self, now: u64) -> Result<(), RotateError> {
-        if self.names_key() {
-            return Err(RotateError::NotOurs);
-        }
-        let dir = self.state_folder().map_err(KeyError::from)?;
-        let rotated = retired::rotate(dir, self.cookie.lifetime, now);
-        rotated.map_err(|err| match err {
-            retired::RotateError::File(err) => KeyError::File(err).into(),
-            full @ retired::RotateError::Full { .. } => RotateError::Full(full),
-        })
     }
 
     /// The signer of cookies.

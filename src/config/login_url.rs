@@ -15,8 +15,8 @@ pub struct LoginUrl(String);
 pub struct LoginUrlError;
 
 error_texts! { LoginUrlError:
-    Self => "must be a path of the same host, such as \"/account/login\": no scheme, host, empty \
-     or dot segments, encoded slash, backslash, control character or fragment";
+    Self => "expected the path of a page on this host, such as \"/account/login\", without scheme, \
+     host, empty or dot segments, encoded slash, backslash, control character and fragment";
 }
 
 impl FromStr for LoginUrl {

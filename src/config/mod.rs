@@ -50,15 +50,13 @@ pub use error::ConfigError;
 pub(crate) use error::{ConfigProblem, Place};
 pub(crate) use guard::GuardedDir;
 pub use guard::{GuardSettings, XSendfile};
-pub use keys::{KeyError, RotateError};
+pub use keys::KeyError;
 pub(crate) use keys::{create_key_file, read_key_file};
 use load::Stamp;
 pub use login_url::{LoginUrl, LoginUrlError};
 pub use program::{Program, ProgramName, WrongProgramName};
 #[cfg(feature = "fastcgi")]
 pub(crate) use recent::RecentConfig;
-#[cfg(feature = "redis")]
-pub(crate) use redis::MAX_KEY_PREFIX;
 pub(crate) use script::cgi_script;
 pub use served::ServedFolders;
 pub use state_dir::{SERVED_NAMES, StateDirError, StateDirSource, Tried};
@@ -69,7 +67,6 @@ pub use table::{SETTINGS, Setting};
 #[cfg(feature = "users")]
 pub(crate) use users::FILE_NAME as USERS_FILE_NAME;
 pub use users::UsersFileError;
-pub(crate) use wrong_value::{Conflict, Expected, SyntaxRemedy, listed};
 
 /// All settings of one process.
 #[derive(Clone, Debug)]

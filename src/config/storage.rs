@@ -70,9 +70,7 @@ impl Config {
     fn store_of(&self, kind: StoreType) -> Result<Box<dyn Store>, StateDirError> {
         let lifetime = self.cookie.lifetime;
         Ok(match kind {
-            StoreType::Filesystem => {
-                Box::new(Files::in_folder(self.session_file_dir()?.into(), lifetime))
-            }
+            StoreType::Filesystem => Box::new(Files::in_folder(self.session_file_dir()?, lifetime)),
             #[cfg(feature = "redis")]
             StoreType::Redis => self.redis.store(lifetime),
         })
@@ -134,7 +132,7 @@ impl Config {
         let lifetime = self.cookie.lifetime;
         match self.marks_in() {
             StoreType::Filesystem => {
-                let folder = self.marks_folder()?.own_subfolder("ended").into();
+                let folder = self.marks_folder()?.own_subfolder("ended");
                 Some(Box::new(RevocationFiles::in_folder(folder, lifetime)))
             }
             #[cfg(feature = "redis")]

@@ -1,5 +1,4 @@
-//! Errors in the values of settings, and conflicts between settings. The text for the log
-//! is here, the text for visitors in `app::advice`.
+//! Errors in the values of settings, and conflicts between settings.
 
 use std::fmt;
 
@@ -20,7 +19,7 @@ pub(crate) struct WrongValue {
     found: Option<String>,
 }
 
-/// What a value has to be. It does not contain any part of the value.
+/// What a value has to be. It does not contain any part of the value: visitors read it, too.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Expected {
     Text,
@@ -64,7 +63,7 @@ error_texts! { Expected:
     Self::NoSetting =>
         "a setting stands below the line in brackets; move it above that line";
     Self::Table => "expected a table of texts in quotes";
-    Self::Word(words) => "expected {}", listed(words, "or");
+    Self::Word(words) => "expected {}", listed(words);
     Self::CookieName(err) => "{err}";
     Self::CookieDomain(err) => "{err}";
     Self::CookiePath(err) => "{err}";
@@ -123,9 +122,9 @@ impl fmt::Display for WrongValue {
 }
 
 /// `a, b or c`.
-pub(crate) fn listed(words: &[&str], or: &str) -> String {
+fn listed(words: &[&str]) -> String {
     let (last, others) = words.split_last().unwrap_or((&"", &[]));
-    format!("{} {or} {last}", others.join(", "))
+    format!("{} or {last}", others.join(", "))
 }
 
 /// How a setting contradicts another one.
@@ -156,15 +155,16 @@ error_texts! { Conflict:
         "the file in the state folder cannot choose the folder. Remove the line; to use another \
          folder, write SetEnv SIGNET_STATE_DIR /home/you/signet in .htaccess";
     Self::GuardOutsideCookie =>
-        "browsers would not send the cookie of the login to all of these URLs: set \
+        "browsers would not send the cookie of the login to all of these addresses. Set \
          SESSION_COOKIE_PATH = \"/\"";
     Self::GuardAboveProgram =>
-        "the program itself is below one of these URLs: choose URLs that do not contain the login \
-         page. If none does, set APPLICATION_ROOT to the URL path of the program";
+        "the program itself is below one of these addresses. Choose one that does not contain the \
+         login page. If none does, set APPLICATION_ROOT to the address of the program, without \
+         scheme and host";
     Self::RuleOutsideGuard =>
-        "no protected folder has one of these paths: paths begin with /files, if GUARD_DIR is \
+        "no protected folder has one of these paths. Paths begin with /files, if GUARD_DIR is \
          set, or with a path of GUARD_DIRS";
-    Self::GroupWithoutFile => "groups, such as @staff, need GROUPS_FILE, which is not set";
+    Self::GroupWithoutFile => "groups, such as @staff, need the setting GROUPS_FILE";
 }
 
 /// What to do about a line that is not TOML.

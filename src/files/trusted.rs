@@ -260,61 +260,6 @@ pub(crate) fn open_public_in(
     open::open(folder, name, false, euid, Rule::Public)
 }
 
-/// A folder of the program's own files that nobody else may list (sessions, revocation
-/// marks), or why it cannot be used.
-#[derive(Clone, Debug)]
-pub(crate) struct PrivateFolder {
-    found: Result<TrustedFolder, FileError>,
-    path: PathBuf,
-    euid: u32,
-}
-
-impl PrivateFolder {
-    /// Follows `path`, which is absolute, to a folder that exists or not.
-    pub(crate) fn find(path: PathBuf, euid: u32) -> Self {
-        let found = TrustedFolder::find(&path, euid, &Anywhere);
-        Self { found, path, euid }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(crate) fn euid(&self) -> u32 {
-        self.euid
-    }
-
-    fn found(&self) -> Result<&TrustedFolder, FileError> {
-        self.found.as_ref().map_err(Clone::clone)
-    }
-
-    /// Opens it; `None` if it does not exist.
-    pub(crate) fn open(&self) -> Result<Option<OwnedFd>, FileError> {
-        self.found()?.open(Readers::Trusted)
-    }
-
-    /// Opens it. If it does not exist, it is created with mode 0700, with the folders
-    /// above it.
-    pub(crate) fn make(&self) -> Result<OwnedFd, FileError> {
-        self.found()?.make(Readers::Trusted)
-    }
-
-    /// As [`PrivateFolder::make`]. Created folders survive a power failure.
-    pub(crate) fn make_synced(&self) -> Result<OwnedFd, FileError> {
-        self.found()?.make_synced(Readers::Trusted)
-    }
-}
-
-impl From<TrustedFolder> for PrivateFolder {
-    fn from(folder: TrustedFolder) -> Self {
-        Self {
-            path: folder.path.clone(),
-            euid: folder.euid,
-            found: Ok(folder),
-        }
-    }
-}
-
 /// A file with a trusted path. It existed when the path was followed.
 #[derive(Clone, Debug)]
 pub(crate) struct TrustedFile {

@@ -66,12 +66,13 @@ impl Answer {
     pub(crate) fn write(self) {
         ANSWERED.store(true, Ordering::Relaxed);
         match self.write_to(stdout()) {
-            Ok(()) | Err(WriteError::Output(Errno::PIPE | Errno::CONNRESET)) => {}
+            Ok(()) => {}
+            Err(err) if is_closed(&err) => {}
             Err(err) => log_unfinished(err),
         }
     }
 
-    fn write_to(self, to: BorrowedFd<'_>) -> Result<(), WriteError> {
+    fn write_to(self, to: BorrowedFd<'_>) -> io::Result<()> {
         let Self { head, body } = self;
         let mut range = match body {
             Body::Bytes(body) => {
@@ -92,7 +93,7 @@ impl Answer {
         }
         let mut piece = vec![0; range.len_up_to(PIECE)];
         while !range.is_empty() {
-            let read = range.read(&mut piece).map_err(WriteError::File)?;
+            let read = range.read(&mut piece)?;
             write_all(to, &piece[..read], Some(WRITE_TIMEOUT))?;
         }
         Ok(())
@@ -105,20 +106,10 @@ pub(super) fn log_unfinished(reason: impl Display) {
     log(format_args!("an answer was cut off: {reason}"));
 }
 
-/// Why a response was not completely written.
-#[derive(Debug)]
-enum WriteError {
-    File(io::Error),
-    Output(Errno),
-}
-
-error_texts! { WriteError:
-    Self::File(err) => "{err}";
-    Self::Output(err) => "{err}";
-}
-
-from_errors! { WriteError:
-    Output(Errno);
+/// Whether nobody reads the output any more.
+fn is_closed(err: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset};
+    matches!(err.kind(), BrokenPipe | ConnectionReset)
 }
 
 fn write_all_parts(to: BorrowedFd<'_>, mut parts: &mut [IoSlice<'_>]) -> Result<(), Errno> {

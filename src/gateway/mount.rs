@@ -68,7 +68,7 @@ pub struct ApplicationRoot(String);
 pub struct ApplicationRootError;
 
 error_texts! { ApplicationRootError:
-    Self => "must be a path such as \"/\" or \"/app\": no empty or dot segments, no encoded slash, \
+    Self => "expected a path such as \"/\" or \"/app\": no empty or dot segments, no encoded slash, \
      backslash or control character";
 }
 

@@ -50,15 +50,6 @@ error_texts! { NoLoginAddress:
          the path below which the web server shows the login";
 }
 
-/// The configuration of the web server asks for something else than `group` and `redirect`.
-#[derive(Debug)]
-struct UnknownParameter;
-
-error_texts! { UnknownParameter:
-    Self => "/auth has a parameter other than group and redirect: correct it where the web server \
-             asks for /auth";
-}
-
 /// `/auth`: 204 if a user is logged in and in every group that the query names (`group`);
 /// 403 if not in the group; 401 if nobody is logged in, or, with `redirect` in the query, a
 /// redirect to the login.
@@ -68,7 +59,10 @@ pub(crate) fn auth(request: &Request, session: &mut Session) -> Result<Response,
     // `r` names the path, on hosts without PATH_INFO.
     let is_known = |name: &str| matches!(name, "group" | "redirect" | "r");
     if !fields.iter().all(|(name, _)| is_known(name)) {
-        return Err(UnknownParameter.into());
+        return Err(Error::new(
+            "/auth has a parameter other than group and redirect: correct it where the web server \
+             asks for /auth",
+        ));
     }
     let Some(user) = user_for_header(context, session)? else {
         if fields.get("redirect").is_none() {

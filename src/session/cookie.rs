@@ -282,7 +282,7 @@ impl CookieSettings {
 
     /// Whether a session that began at this moment has reached
     /// `SESSION_ABSOLUTE_LIFETIME` at `now` (Unix seconds), used or not.
-    pub(crate) fn is_too_old(&self, began: Moment, now: u64) -> bool {
+    pub(crate) fn is_past_absolute_lifetime(&self, began: Moment, now: u64) -> bool {
         let limit = self.absolute_lifetime;
         limit.is_some_and(|limit| now.saturating_sub(began.second()) > limit)
     }

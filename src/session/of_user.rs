@@ -69,7 +69,9 @@ impl Sessions<'_> {
                 continue;
             };
             let has_ended = ended.covers(record.started, self.now)
-                || self.settings.is_too_old(record.started, self.now);
+                || self
+                    .settings
+                    .is_past_absolute_lifetime(record.started, self.now);
             if !has_ended
                 && record.user() == Some(user)
                 && (own_fingerprint == Some(fingerprint)

@@ -173,7 +173,7 @@ impl SessionInterface {
                 (_, None) => Ended::Never,
             };
             let started = session.state().started;
-            if ended.covers(started, now) || self.settings.is_too_old(started, now) {
+            if ended.covers(started, now) || self.settings.is_past_absolute_lifetime(started, now) {
                 continue;
             }
             let outcome = checked(session, check);

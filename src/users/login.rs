@@ -8,7 +8,7 @@ use super::browser::KnownBrowser;
 use super::file::{Entry, UsersFile};
 use super::fingerprint;
 use super::hash::{HashError, PasswordHash};
-use super::limits::{Address, Admitted, Attempt, Limits, Now, PATIENCE, WORKER_PATIENCE};
+use super::limits::{Address, Admitted, Attempt, Limits, Now, PATIENCE, WORKER_PATIENCE, Wait};
 use super::password::Password;
 use super::recent::RecentUsers;
 use super::slots::{Slot, Slots};
@@ -150,7 +150,7 @@ pub(super) fn attempt<T>(
     };
     let (admitted, _slot) = match admit(&attempt, &limits, &slots, slot_wait, &now) {
         Ok(admitted) => admitted,
-        Err(seconds) => {
+        Err(Wait { seconds }) => {
             let colon = if user.is_some() { ":" } else { "" };
             log(format_args!("login limited for {seconds} s{colon} {who}"));
             return Ok(Err(Refused::Limited { seconds }));
@@ -193,20 +193,20 @@ fn waits(interface: Interface) -> (Duration, Duration) {
     }
 }
 
-/// Counts an attempt and takes a slot for its hashes; or the seconds until it may be made.
+/// Counts an attempt and takes a slot for its hashes; or how long it has to wait.
 fn admit<'l>(
     attempt: &Attempt<'_>,
     limits: &'l Limits,
     slots: &Slots,
     slot_wait: Duration,
     now: &dyn Fn() -> Now,
-) -> Result<(Admitted<'l>, Slot), u64> {
-    let admitted = limits.begin(attempt, now()).map_err(|wait| wait.seconds)?;
+) -> Result<(Admitted<'l>, Slot), Wait> {
+    let admitted = limits.begin(attempt, now())?;
     match slots.take(&admitted, slot_wait) {
         Ok(slot) => Ok((admitted, slot)),
-        Err(busy) => {
+        Err(wait) => {
             admitted.cancel(now());
-            Err(busy.seconds)
+            Err(wait)
         }
     }
 }

@@ -9,13 +9,13 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::limits::Admitted;
+use super::limits::{Admitted, Wait};
 use super::state_folder::StateFolder;
 use crate::config::{Config, StateDirError};
 use crate::files::FileError;
 use crate::files::lock::try_lock_file;
 use crate::files::private;
-use crate::files::trusted::{PrivateFolder, TrustedFolder};
+use crate::files::trusted::{Readers, TrustedFolder};
 use crate::log::log;
 
 /// The folder in the state folder.
@@ -42,17 +42,6 @@ pub struct Slots {
 #[must_use]
 pub struct Slot {
     _lock: Option<File>,
-}
-
-/// That all slots are taken.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Busy {
-    /// The seconds to wait: for `Retry-After`.
-    pub seconds: u64,
-}
-
-error_texts! { Busy:
-    Self { seconds } => "too many logins at the same time: wait {seconds} s";
 }
 
 impl Slots {
@@ -94,8 +83,8 @@ impl Slots {
     ///
     /// # Errors
     ///
-    /// [`Busy`] if none is free. Then [cancel](Admitted::cancel) the attempt.
-    pub fn take(&self, attempt: &Admitted<'_>, max_wait: Duration) -> Result<Slot, Busy> {
+    /// [`Wait`] if none is free. Then [cancel](Admitted::cancel) the attempt.
+    pub fn take(&self, attempt: &Admitted<'_>, max_wait: Duration) -> Result<Slot, Wait> {
         if attempt.is_alone() {
             return Ok(Slot { _lock: None });
         }
@@ -139,8 +128,8 @@ fn free_or_all(
     folder: &TrustedFolder,
     names: impl Iterator<Item = String>,
 ) -> Result<Found, FileError> {
-    let folder = PrivateFolder::from(folder.own_subfolder(FOLDER_NAME));
-    let opened = folder.make()?;
+    let folder = folder.own_subfolder(FOLDER_NAME);
+    let opened = folder.make(Readers::Trusted)?;
     let mut taken = Vec::new();
     for name in names {
         let made = private::make_writable(&opened, name.as_str(), folder.euid());
@@ -155,7 +144,7 @@ fn free_or_all(
 }
 
 /// Takes the first of these locks that becomes free.
-fn wait_for(mut files: Vec<File>, max_wait: Duration) -> Result<Slot, Busy> {
+fn wait_for(mut files: Vec<File>, max_wait: Duration) -> Result<Slot, Wait> {
     let deadline = Instant::now() + max_wait;
     loop {
         for at in 0..files.len() {
@@ -174,7 +163,7 @@ fn wait_for(mut files: Vec<File>, max_wait: Duration) -> Result<Slot, Busy> {
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Busy { seconds: 1 });
+            return Err(Wait { seconds: 1 });
         }
         thread::sleep(PAUSE.min(left));
     }

@@ -68,17 +68,18 @@ error_texts! { RedisUrlError:
     Self::Tls(part) =>
         "{part} asks for TLS, which is not supported: use redis:// on a private network \
          or through a tunnel (stunnel), or unix://";
-    Self::Host => "has no valid host name";
-    Self::Port => "has no valid port: expected HOST:PORT";
-    Self::Path => "has no absolute path: expected unix:///PATH";
-    Self::Database => "has no valid database: expected a number, as in redis://HOST/1 or ?db=1";
-    Self::Login => "has a user or password that is not percent-encoded text";
+    Self::Host => "the address has no valid host name";
+    Self::Port => "the address has no valid port: expected HOST:PORT";
+    Self::Path => "the address has no absolute path: expected unix:///PATH";
+    Self::Database =>
+        "the address has no valid database: expected a number, as in redis://HOST/1 or ?db=1";
+    Self::Login => "the address has a user or password that is not percent-encoded text";
     Self::Unescaped =>
-        "has an @ after a /, ? or #: in a user or password write them as %2F, %3F, %23";
+        "the address has an @ after a /, ? or #: in a user or password write them as %2F, %3F, %23";
     Self::Option =>
-        "has an option that is not supported: remove it (supported are db, username, password), \
-         and write & in a user or password as %26";
-    Self::Fragment => "has a part after #, which is not supported: remove it";
+        "the address has an option that is not supported: remove it (supported are db, username, \
+         password), and write & in a user or password as %26";
+    Self::Fragment => "the address has a part after #, which is not supported: remove it";
 }
 
 impl RedisUrl {

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, unlinkat};
 use rustix::io::Errno;
@@ -14,7 +14,7 @@ use super::lists::{Kind, Lists};
 use super::{EndError, Ended, MAX_MARK, Mark, Revocations, Users, floor, is_alive};
 use crate::files::lock::{self, Attempt};
 use crate::files::private::{self, Draft, Placement};
-use crate::files::trusted::{Opened, PrivateFolder};
+use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFolder};
 use crate::files::{FileError, FileProblem};
 use crate::session::id::{hash, is_hash};
 use crate::session::moment::Moment;
@@ -30,28 +30,34 @@ const MAX_TRIES: usize = 100;
 /// Marks in files.
 #[derive(Clone, Debug)]
 pub struct RevocationFiles {
-    dir: PrivateFolder,
+    dir: TrustedFolder,
     lifetime: u64,
 }
 
 impl RevocationFiles {
     /// Marks in `dir`, an absolute path, which is created with mode 0700 when the
     /// first is set, of sessions that live for `lifetime` seconds.
-    pub fn new(dir: PathBuf, euid: u32, lifetime: u64) -> Self {
-        Self::in_folder(PrivateFolder::find(dir, euid), lifetime)
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] if the path is not trusted.
+    pub fn new(dir: &Path, euid: u32, lifetime: u64) -> Result<Self, FileError> {
+        let dir = TrustedFolder::find(dir, euid, &Anywhere)?;
+        Ok(Self::in_folder(dir, lifetime))
     }
 
     /// Marks in a folder that was found before; see [`RevocationFiles::new`].
-    pub(crate) fn in_folder(dir: PrivateFolder, lifetime: u64) -> Self {
+    pub(crate) fn in_folder(dir: TrustedFolder, lifetime: u64) -> Self {
         Self { dir, lifetime }
     }
 
     fn folder(&self) -> Result<Option<OwnedFd>, StoreError> {
-        self.dir.open().map_err(StoreError::File)
+        self.dir.open(Readers::Trusted).map_err(StoreError::File)
     }
 
     fn make_folder(&self) -> Result<OwnedFd, StoreError> {
-        self.dir.make_synced().map_err(StoreError::File)
+        let made = self.dir.make_synced(Readers::Trusted);
+        made.map_err(StoreError::File)
     }
 
     /// The mark in the file `name`. A file that is not the program's own counts as a

@@ -288,7 +288,7 @@ fn cookie(number: u64) -> String {
 /// Stores sessions.
 fn fill(site: &Site, count: u64) {
     let dir = site.state.path().join("sessions");
-    let store = Files::new(dir, geteuid().as_raw(), 2_678_400);
+    let store = Files::new(&dir, geteuid().as_raw(), 2_678_400).expect("a trusted path");
     let anonymous = record(now(), r#"{"cart":"a book"}"#);
     for number in 0..count {
         let id = SessionId::parse(&cookie(number)).expect("an id");

@@ -144,7 +144,7 @@ fn what_is_no_record_is_no_session_and_left_alone() {
         let added = record_of(&state, &fresh);
         assert!(added.exists(), "{name}");
         // Old as everything may be: only what a session left is removed.
-        let store = Files::new(state.path().join("sessions"), euid(), 1);
+        let store = Files::new(&state.path().join("sessions"), euid(), 1).expect(name);
         let later = now() + 1000;
         let swept = store.sweep(later).expect(name);
         assert_eq!(swept, 1 + usize::from(ours), "{name}");

@@ -18,7 +18,8 @@ const PERMANENT: (&str, &str) = ("SESSION_PERMANENT", "true");
 fn stored(site: &Site, visitor: &Visitor<'_>, now: u64) -> Option<Record> {
     let dir = site.state.path().join("sessions");
     let id = SessionId::parse(visitor.cookie.as_ref()?).expect("an id");
-    let store = Files::new(dir, rustix::process::geteuid().as_raw(), 600);
+    let euid = rustix::process::geteuid().as_raw();
+    let store = Files::new(&dir, euid, 600).expect("a trusted path");
     store.load(&id, now).expect("load")
 }
 
@@ -412,7 +413,8 @@ fn a_record_stored_by_hand_is_a_session() {
     let site = Site::new(&[FILES]);
     let dir = site.state.path().join("sessions");
     let id = SessionId::parse(&"A".repeat(43)).expect("an id");
-    let store = Files::new(dir, rustix::process::geteuid().as_raw(), 600);
+    let euid = rustix::process::geteuid().as_raw();
+    let store = Files::new(&dir, euid, 600).expect("a trusted path");
     let created = store.create(&id, &record(NOW, r#"{"username":"ada"}"#));
     created.expect("create");
     let mut ada = site.visitor();
@@ -426,7 +428,7 @@ fn a_record_stored_by_hand_is_a_session() {
 fn a_session_that_is_dated_ahead_is_seen_by_whoever_ends_all() {
     let state = StateDir::new();
     let euid = rustix::process::geteuid().as_raw();
-    let store = Files::new(state.path().join("sessions"), euid, 600);
+    let store = Files::new(&state.path().join("sessions"), euid, 600).expect("a trusted path");
     let now = now();
     let id = SessionId::generate().expect("random bytes");
     let ahead = record(now + 3600, r#"{"n":1}"#);

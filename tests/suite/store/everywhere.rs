@@ -30,8 +30,8 @@ const KINDS: [&[(&str, &str)]; 3] = [
 
 fn marks(state: &StateDir, lifetime: u64) -> (PathBuf, RevocationFiles) {
     let dir = state.path().join("ended");
-    let marks = RevocationFiles::new(dir.clone(), geteuid().as_raw(), lifetime);
-    (dir, marks)
+    let marks = RevocationFiles::new(&dir, geteuid().as_raw(), lifetime);
+    (dir, marks.expect("a trusted path"))
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn thousands_of_sessions_are_over_at_once() {
     const MANY: usize = 2000;
     let site = Site::new(KINDS[0]);
     let dir = site.state.path().join("sessions");
-    let store = Files::new(dir, geteuid().as_raw(), 600);
+    let store = Files::new(&dir, geteuid().as_raw(), 600).expect("a trusted path");
     let ada = record(NOW, r#"{"username":"ada"}"#);
     let ids: Vec<_> = (0..MANY)
         .map(|number| {
@@ -207,7 +207,7 @@ fn owner(site: &Site, kind: &[(&str, &str)]) -> RevocationFiles {
         true => site.state.path().join("sessions/ended"),
         false => site.state.path().join("ended"),
     };
-    RevocationFiles::new(dir, geteuid().as_raw(), 600)
+    RevocationFiles::new(&dir, geteuid().as_raw(), 600).expect("a trusted path")
 }
 
 /// The clock of this machine was wrong when they began, or that of another is.

@@ -181,11 +181,8 @@ impl Site {
             let file = File::options().write(true).open(path).expect(name);
             file.set_modified(hours_ago).expect(name);
         }
-        let store = Files::new(
-            self.state.path().join("sessions"),
-            geteuid().as_raw(),
-            2_678_400,
-        );
+        let dir = self.state.path().join("sessions");
+        let store = Files::new(&dir, geteuid().as_raw(), 2_678_400).expect(name);
         store.sweep(now()).expect(name);
         // Those beside the marks are removed when the next mark is set.
         let left = unfinished();

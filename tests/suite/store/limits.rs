@@ -100,7 +100,8 @@ fn chmod_folders(dir: &Path, mode: u32) {
 fn aged(state: &StateDir) -> String {
     let cookie = encode([7; 32]);
     let id = SessionId::parse(&cookie).expect("an id");
-    let store = Files::new(state.path().join("sessions"), geteuid().as_raw(), 2_678_400);
+    let dir = state.path().join("sessions");
+    let store = Files::new(&dir, geteuid().as_raw(), 2_678_400).expect("a trusted path");
     let ada = record(now() - 345_600, r#"{"username":"ada"}"#);
     store.create(&id, &ada).expect("create");
     cookie

@@ -437,7 +437,7 @@ fn a_list_that_cannot_be_used_prevents_no_login() {
 fn lists_without_sessions_are_swept() {
     let state = StateDir::new();
     let euid = rustix::process::geteuid().as_raw();
-    let store = Files::new(state.path().join("sessions"), euid, 600);
+    let store = Files::new(&state.path().join("sessions"), euid, 600).expect("a trusted path");
     let id = SessionId::generate().expect("random bytes");
     let add = |user: &str| {
         let mut add = |list: &mut signet::session::listed::SessionList| list.add(id.key());

@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use super::{Change, Changing, Store, StoreError, Visit};
 use crate::files::lock;
 use crate::files::private::{self, Placement};
-use crate::files::trusted::{Opened, PrivateFolder};
+use crate::files::trusted::{Anywhere, Opened, Readers, TrustedFolder};
 use crate::files::{FileError, FileProblem};
 use crate::session::id::{SessionId, SessionKey};
 use crate::session::listed::SessionList;
@@ -29,7 +29,7 @@ use crate::session::record::{MAX_RECORD, Record};
 /// A folder of session records.
 #[derive(Clone, Debug)]
 pub struct Files {
-    dir: PrivateFolder,
+    dir: TrustedFolder,
     lifetime: u64,
 }
 
@@ -47,17 +47,22 @@ impl Files {
     /// The store in `dir`, an absolute path. The folder is created with mode 0700 when
     /// the first session is stored. It has to belong to `euid`, and only trusted users
     /// may be able to replace it. `lifetime` is in seconds.
-    pub fn new(dir: PathBuf, euid: u32, lifetime: u64) -> Self {
-        Self::in_folder(PrivateFolder::find(dir, euid), lifetime)
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] if the path is not trusted.
+    pub fn new(dir: &Path, euid: u32, lifetime: u64) -> Result<Self, FileError> {
+        let dir = TrustedFolder::find(dir, euid, &Anywhere)?;
+        Ok(Self::in_folder(dir, lifetime))
     }
 
     /// The store in a folder whose path was checked; see [`Files::new`].
-    pub(crate) fn in_folder(dir: PrivateFolder, lifetime: u64) -> Self {
+    pub(crate) fn in_folder(dir: TrustedFolder, lifetime: u64) -> Self {
         Self { dir, lifetime }
     }
 
     fn root(&self) -> Result<Option<OwnedFd>, StoreError> {
-        self.dir.open().map_err(StoreError::File)
+        self.dir.open(Readers::Trusted).map_err(StoreError::File)
     }
 
     /// The place of the record under `key`; `None` if there is no folder for it.
@@ -89,7 +94,8 @@ impl Files {
     /// Creates the folder of the store. It fails where there are no file locks, as
     /// stored sessions could be neither changed nor ended.
     fn make_root(&self) -> Result<OwnedFd, StoreError> {
-        let root = File::from(self.dir.make().map_err(StoreError::File)?);
+        let root = self.dir.make(Readers::Trusted).map_err(StoreError::File)?;
+        let root = File::from(root);
         match lock::try_lock_file(&root) {
             Err(FileProblem::NoLocks) => {
                 // This fails if the folder is not empty.

@@ -193,7 +193,7 @@ impl Files {
                 return Ok(true);
             };
             // The time of the file may be a later one.
-            if record.is_too_old(self.lifetime, now) {
+            if record.was_unused_too_long(self.lifetime, now) {
                 return Ok(true);
             }
             match visit(&record, size) {

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::geteuid;
-use signet::users::limits::{Admitted, Attempt, Limits};
-use signet::users::slots::{Busy, Slot, Slots};
+use signet::users::limits::{Admitted, Attempt, Limits, Wait};
+use signet::users::slots::{Slot, Slots};
 
 use super::swarm::{Arguments, Process, admitted, at_once};
 use super::{at, in_files};
@@ -40,7 +40,7 @@ fn processors_less_one_and_one_for_known_browsers() {
         let taken: Vec<Slot> = (0..free)
             .map(|_| slots.take(&stranger, SOON).expect("a slot"))
             .collect();
-        let busy = Busy { seconds: 1 };
+        let busy = Wait { seconds: 1 };
         assert_eq!(
             slots.take(&stranger, AT_ONCE).err(),
             Some(busy),
@@ -138,7 +138,7 @@ fn without_a_folder_for_slots_there_is_one() {
             drop(first);
             second
         });
-        assert_eq!(busy, Some(Busy { seconds: 1 }));
+        assert_eq!(busy, Some(Wait { seconds: 1 }));
         let words = ["one at a time", "is not a folder"];
         assert!(words.iter().all(|words| log.contains(words)), "{log}");
     }
