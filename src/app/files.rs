@@ -6,6 +6,7 @@ use std::path::Path;
 use super::asked::{Asked, find, unusable};
 use super::listing;
 use crate::config::XSendfile;
+use crate::gateway::MAX_FIELD_VALUE;
 use crate::guard::response::{respond, respond_by_server};
 use crate::guard::tree::{Found, GuardedFile, GuardedFolder, GuardedSubfolder, real_names};
 use crate::guard::user::user;
@@ -66,13 +67,13 @@ fn show(
     }
 }
 
-/// The URL with the query of the request, unless the query has the path.
-fn with_query(mut url: String, request: &Request) -> String {
-    if let Some(query) = request.uri().query().filter(|_| !url.contains('?')) {
-        url.push('?');
-        url.push_str(query);
+/// The URL with the query of the request, unless the query has the path, or the URL would
+/// be too long for a header field.
+fn with_query(url: String, request: &Request) -> String {
+    match request.uri().query().filter(|_| !url.contains('?')) {
+        Some(query) if url.len() + query.len() < MAX_FIELD_VALUE => format!("{url}?{query}"),
+        Some(_) | None => url,
     }
-    url
 }
 
 fn send(request: &Request, asked: &Asked<'_>, file: GuardedFile) -> Result<Response, Error> {

@@ -40,7 +40,7 @@ pub use process_input::uptime;
 pub use process_input::{Interface, ProcessInput, log, logged};
 pub use request_body::RequestBodyError;
 pub use response::ResponseError;
-pub(crate) use response::{Bare, reason_phrase};
+pub(crate) use response::{Bare, MAX_FIELD_VALUE, reason_phrase};
 pub use site::TrustProxy;
 pub use url_prefix::{UrlPrefix, UrlPrefixError};
 

@@ -5,9 +5,9 @@ use http::{Response, StatusCode};
 
 use super::Body;
 
-/// The most bytes of a header value: enough for every cookie that browsers accept, and
-/// less than every web server accepts (Apache: lines of 8190 bytes).
-const MAX_VALUE: usize = 4096;
+/// The most bytes of the value of a header field: enough for every cookie that browsers
+/// accept, and less than every web server accepts (Apache: lines of 8190 bytes).
+pub(crate) const MAX_FIELD_VALUE: usize = 4096;
 
 /// Why a response cannot be sent.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,7 +28,7 @@ pub enum ResponseError {
 
 error_texts! { ResponseError:
     Self::Value(name) => "header {name} has a control character or a byte that is not ASCII";
-    Self::Length(name) => "header {name} is longer than {MAX_VALUE} bytes";
+    Self::Length(name) => "header {name} is longer than {MAX_FIELD_VALUE} bytes";
     Self::Field(name) => "header {name} may be set by the web server only";
     Self::Repeated(name) => "header {name} is set more than once";
     Self::Informational(status) => "a response cannot have the status {}", status.as_u16();
@@ -124,7 +124,7 @@ fn check(name: &HeaderName, value: &HeaderValue) -> Result<(), ResponseError> {
     if !value.as_bytes().is_ascii() || value.as_bytes().contains(&b'\t') {
         return Err(ResponseError::Value(name.clone()));
     }
-    if value.len() > MAX_VALUE {
+    if value.len() > MAX_FIELD_VALUE {
         return Err(ResponseError::Length(name.clone()));
     }
     Ok(())
@@ -209,14 +209,14 @@ mod tests {
 
     #[test]
     fn a_header_that_could_split_or_reframe_is_refused() {
-        let long = [b'a'; MAX_VALUE + 1];
+        let long = [b'a'; MAX_FIELD_VALUE + 1];
         #[rustfmt::skip]
         let cases: [(&str, &[u8], bool); 9] = [
             ("x-a", b"plain ~", true),
             ("x-a", b"tab\there", false),
             ("x-a", b"caf\xe9", false),
             ("x-a", &long, false),
-            ("x-a", &long[..MAX_VALUE], true),
+            ("x-a", &long[..MAX_FIELD_VALUE], true),
             ("connection", b"close", false),
             ("transfer-encoding", b"chunked", false),
             ("x-cgi-remote-user", b"admin", false),

@@ -4,6 +4,7 @@ use http::Method;
 
 use super::failure::{Error, Failure};
 use super::{Context, LocalPath, Request, UrlError};
+use crate::gateway::MAX_FIELD_VALUE;
 
 /// The endpoint of the login page.
 const ENDPOINT: &str = "login";
@@ -22,18 +23,22 @@ pub(crate) fn login_required(request: &Request) -> Error {
 }
 
 /// The URL of the login: `LOGIN_URL`, or the page with the endpoint `login`. `next` is the
-/// page to return to.
+/// page to return to; it is left out if the URL would be too long for a header field.
 ///
 /// # Errors
 ///
 /// No page has this endpoint.
 pub(crate) fn login_url(context: &Context, next: Option<&LocalPath>) -> Result<String, UrlError> {
-    let next = next.map(LocalPath::as_str);
-    match &context.config.login_url {
+    let with = |next: Option<&str>| match &context.config.login_url {
         Some(login) => Ok(login.with_next(next)),
         None => {
             let next = next.map(|next| ("next", next));
             context.url_for(ENDPOINT, next.as_slice())
         }
+    };
+    let url = with(next.map(LocalPath::as_str))?;
+    match url.len() <= MAX_FIELD_VALUE {
+        true => Ok(url),
+        false => with(None),
     }
 }

@@ -41,11 +41,16 @@ const MAX_AGE: u64 = 400 * 24 * 60 * 60;
 /// The most users that a browser is known by.
 const MAX_USERS: usize = 5;
 
-/// Cookies of the name that are read: one, and one of another path or domain.
+/// Valid tokens that are read: one, and one of another path or domain.
 const MAX_TOKENS: usize = 2;
 
-/// The most bytes of a token that is verified; ours have 179.
-const MAX_TOKEN: usize = 400;
+/// Cookies of the name that are verified. Another page of the host can set some, as many as
+/// web servers accept in a header field of 8 KB.
+const MAX_COOKIES: usize = 64;
+
+/// Bytes of a token that is verified. The shortest one, of one user and by SHA-1, has 78, that
+/// of five users by SHA-256 has 179.
+const TOKEN: std::ops::RangeInclusive<usize> = 78..=400;
 
 /// The bytes of an id, and of a mark.
 const PART: usize = 16;
@@ -76,8 +81,9 @@ impl KnownBrowser {
     /// What the `Cookie` headers of a request say. `session` are the settings of the
     /// session's cookie, `now` is in Unix seconds.
     ///
-    /// Of cookies with this name, the first two are read. One whose signature is not valid
-    /// by any key, or that is older than 400 days, counts as absent.
+    /// Of the cookies with this name that can be a token by their length, the first 64 are
+    /// verified, and the first two valid ones count. A cookie whose signature is not valid by any key, or
+    /// that is older than 400 days, counts as absent.
     pub fn parse<'h>(
         headers: impl Iterator<Item = &'h [u8]>,
         session: &CookieSettings,
@@ -88,12 +94,13 @@ impl KnownBrowser {
         let values = headers.flat_map(|header| cookie::values_of(&name, header));
         let mut signer = None;
         let tokens = values
-            .take(MAX_TOKENS)
-            .filter(|value| value.len() <= MAX_TOKEN)
+            .filter(|value| TOKEN.contains(&value.len()))
+            .take(MAX_COOKIES)
             .filter_map(|value| {
                 let signer = signer.get_or_insert_with(|| keys.with_salt(TOKEN_SALT));
                 Token::read(signer.verify(value, MAX_AGE, now).ok()?.payload)
-            });
+            })
+            .take(MAX_TOKENS);
         Self {
             tokens: tokens.collect(),
         }

@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::{content_type, disposition};
 use crate::config::XSendfile;
-use crate::gateway::Body;
+use crate::gateway::{Body, MAX_FIELD_VALUE};
 use crate::server::{Response, mark_as_file};
 
 /// What may stand in a path as it is.
@@ -15,9 +15,6 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
-
-/// The longest value of a header field that every web server accepts.
-const MAX_VALUE: usize = 4096;
 
 /// The response that asks `server` to send the file at `path`, whose last name on the disk
 /// is `name`. The server answers conditions and ranges itself.
@@ -35,7 +32,7 @@ pub fn respond_by_server(server: XSendfile, path: &[u8], name: &[u8]) -> Option<
         XSendfile::Apache => plain(path)?,
         XSendfile::Nginx => encoded(path),
     };
-    if value.len() > MAX_VALUE {
+    if value.len() > MAX_FIELD_VALUE {
         return None;
     }
     let mut response = Response::new(Body::default());

@@ -1,8 +1,10 @@
 //! Which files a web server would execute, by their names.
 
 /// The extensions besides those that begin with `php`.
-const EXECUTED: [&[u8]; 9] = [
-    b"phtml", b"phar", b"pht", b"cgi", b"fcgi", b"pl", b"py", b"rb", b"shtml",
+#[rustfmt::skip]
+const EXECUTED: [&[u8]; 14] = [
+    b"phtml", b"phtm", b"phar", b"pht", b"cgi", b"fcgi", b"pl", b"plx", b"ppl", b"perl", b"py",
+    b"rb", b"lua", b"shtml",
 ];
 
 /// Whether a web server could execute a file with this name, so that its source must not be
@@ -36,6 +38,11 @@ mod tests {
             "a.fcgi",
             "a.fcgi.old",
             "a.pl",
+            "a.plx",
+            "a.ppl",
+            "a.perl",
+            "a.lua",
+            "a.phtm",
             "a.Py",
             "a.rb",
             "a.shtml",

@@ -78,10 +78,9 @@ impl Counters for CounterFile {
             .map_err(|err| Unavailable::Failed(err.to_string()))?;
         let file = Locked(opened);
         match lock_file(&file.0.file, self.max_wait) {
-            Ok(true) => {}
+            // Without locks, attempts at the same moment may be counted as one.
+            Ok(true) | Err(FileProblem::NoLocks) => {}
             Ok(false) => return Err(Unavailable::Held),
-            // Another word for it than that of sessions.
-            Err(FileProblem::NoLocks) => return Err(self.failed(Errno::NOLCK)),
             Err(problem) => return Err(self.failed(problem)),
         }
         let mut state = file.begin(now).map_err(|err| self.failed(err))?;
@@ -111,7 +110,7 @@ impl Counters for CounterFile {
     }
 }
 
-/// The file, while it is locked.
+/// The file, while it is locked, if its file system has locks.
 struct Locked(Opened);
 
 impl Locked {

@@ -81,10 +81,6 @@ pub struct Wait {
     pub seconds: u64,
 }
 
-error_texts! { Wait:
-    Self { seconds } => "too many failed logins: wait {seconds} s";
-}
-
 /// An attempt whose password may be verified. It is counted as a failure, unless
 /// [`Admitted::succeed`] or [`Admitted::cancel`] takes it back.
 #[must_use]
@@ -185,9 +181,9 @@ impl Limits {
 
     /// Counts an attempt that begins at `now`, before its password is verified.
     ///
-    /// If nothing can be counted, as a disk is full or Redis does not answer, attempts
-    /// are admitted one at a time, and take a second each; the log says why. So it is
-    /// after something damaged was found, which is counted as nothing from then on.
+    /// If nothing can be counted (a full disk, Redis does not answer), attempts are admitted one
+    /// at a time, and take a second each; the log says why. The same applies to the attempt that
+    /// finds damaged counters, which are then reset.
     ///
     /// # Errors
     ///

@@ -39,6 +39,27 @@ fn nobody_gets_a_file_without_a_login() {
     assert_eq!(client.get("/old/a.txt").text(), "of the site");
 }
 
+/// The URL to return to would be longer than a header field may be.
+#[test]
+fn a_long_query_does_not_prevent_the_redirect_to_the_login() {
+    let (server, state) = (signet::app::server(), state());
+    let mut client = browser(&server, &state);
+    let query = "&".repeat(1500);
+    let path = format!("/files/a.txt?{query}");
+    let response = client.get(&path);
+    assert_eq!(
+        (response.status.as_u16(), &*location(&response)),
+        (303, "/login")
+    );
+    let mut client = ada(&server, &state);
+    assert_eq!(client.get(&path).text(), "the file");
+    let response = client.get(&format!("/files/sub?{}", "a".repeat(4090)));
+    assert_eq!(
+        (response.status.as_u16(), &*location(&response)),
+        (303, "/files/sub/")
+    );
+}
+
 #[test]
 fn a_user_gets_files_and_what_a_folder_shows() {
     let (server, state) = (signet::app::server(), state());

@@ -188,17 +188,22 @@ fn only_whole_tokens_of_these_keys_and_of_the_last_400_days_count() {
 }
 
 #[test]
-fn the_first_two_cookies_of_the_name_are_read() {
+fn the_first_two_valid_cookies_of_the_name_count() {
     let (ada, bob) = (token(KEY, &[MARKS[0].1]), token(KEY, &[MARKS[1].1]));
+    let after = |count: usize, cookie: &str| format!("session_known={cookie}; ").repeat(count);
+    let (long, like) = ("x".repeat(1000), "x".repeat(94));
     #[rustfmt::skip]
-    let cases: [(&[String], bool, bool); 12] = [
+    let cases: [(&[String], bool, bool); 15] = [
         // headers                                                    ada    bob
         (&[format!("session_known={ada}")],                           true,  false),
         (&[format!("a=1; session_known={ada};b=2")],                  true,  false),
         (&[format!("session_known={ada}; session_known={bob}")],      true,  true),
         (&[format!("session_known={ada}"), format!("session_known={bob}")], true, true),
         (&[format!("session_known=x; session_known={ada}")],          true,  false),
-        (&[format!("session_known=x; session_known=; session_known={ada}")], false, false),
+        (&[format!("{}session_known={ada}", after(63, &like))],      true,  false),
+        (&[format!("{}session_known={ada}", after(64, &like))],      false, false),
+        (&[format!("{}session_known={ada}", after(99, "x"))],        true,  false),
+        (&[format!("{}session_known={ada}", after(99, &long))],      true,  false),
         (&[format!("session_known={ada}; session_known={ada}; session_known={bob}")], true, false),
         (&[format!("session={ada}")],                                 false, false),
         (&[format!("session_known ={ada}")],                          false, false),
