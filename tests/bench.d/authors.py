@@ -76,7 +76,7 @@ def build(work, number, program, target):
     command += ["--target", target] if target else []
     variables = dict(os.environ)
     if program.package == "with-signet" and target:
-        variables["RUSTFLAGS"] = flags()
+        variables["CARGO_ENCODED_RUSTFLAGS"] = flags()
     before = processor_time()
     done = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)
     if done.returncode:
@@ -88,9 +88,12 @@ def build(work, number, program, target):
 
 
 def flags():
-    """Those of deploy/build, by which signet's README builds an author's program."""
+    """Those of deploy/build, by which signet's README builds an author's program, as Cargo
+    reads them."""
     script = (HERE.parent.parent / "deploy/build").read_text()
-    return re.search(r"^flags='(.*)'$", script, re.M)[1]
+    array = re.search(r"^flags=\(.*?\)$", script, re.M | re.S)[0]
+    command = f'source=$PWD\n{array}\nIFS=$\'\\x1f\'; printf "%s" "${{flags[*]}}"'
+    return subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, check=True, text=True).stdout
 
 
 def processor_time():
