@@ -29,6 +29,7 @@ owner_texts! {
     similar_setting(name: &str) = "there is no such setting. Did you mean {name}?";
     no_such_setting = "there is no such setting. deploy/README.md has the list of all settings.";
     not_toml = "this line is not valid TOML";
+    not_utf_8 = "the value is not UTF-8.";
     exposed_password(mode: u32) = "it has a password, and other users of this computer can read the file. In your FTP program or file manager, set the file's permissions to {mode:o}.";
     secret_in_program = "everybody who can read the program knows this secret. Set it in signet.toml or in the environment.";
     no_settings_file = "there is no such file. The variable SIGNET_CONFIG or SSL_SIGNET_CONFIG names it.";

@@ -61,7 +61,7 @@ pub enum AccessRuleError {
 }
 
 error_texts! { AccessRuleError:
-    Self::NotATable => "expected paths with lists of users and @groups";
+    Self::NotATable => "expected a table of paths, each with a list of users and @groups";
     Self::Path =>
         "expected a path that begins with / and has no empty names and none that begin with a dot";
     Self::Percent => "write %25 for a percent sign in a path";

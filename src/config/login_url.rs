@@ -15,8 +15,8 @@ pub struct LoginUrl(String);
 pub struct LoginUrlError;
 
 error_texts! { LoginUrlError:
-    Self => "expected the path of a page on this host, such as \"/account/login\", without scheme, \
-     host, empty or dot segments, encoded slash, backslash, control character and fragment";
+    Self => "expected the path of a page on this host, such as \"/account/login\": no scheme, host \
+     or fragment, no empty or dot segments, no encoded slash, backslash or control character";
 }
 
 impl FromStr for LoginUrl {

@@ -155,12 +155,12 @@ error_texts! { Conflict:
         "the file in the state folder cannot choose the folder. Remove the line; to use another \
          folder, write SetEnv SIGNET_STATE_DIR /home/you/signet in .htaccess";
     Self::GuardOutsideCookie =>
-        "browsers would not send the cookie of the login to all of these addresses. Set \
+        "browsers would not send the session cookie to all of these URL paths. Set \
          SESSION_COOKIE_PATH = \"/\"";
     Self::GuardAboveProgram =>
-        "the program itself is below one of these addresses. Choose one that does not contain the \
-         login page. If none does, set APPLICATION_ROOT to the address of the program, without \
-         scheme and host";
+        "the program itself is below one of these URL paths. Choose a URL path that does not \
+         contain the login page. If none of them contains it, set APPLICATION_ROOT to the URL \
+         path of the program";
     Self::RuleOutsideGuard =>
         "no protected folder has one of these paths. Paths begin with /files, if GUARD_DIR is \
          set, or with a path of GUARD_DIRS";

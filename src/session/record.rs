@@ -101,11 +101,11 @@ impl Record {
     /// `lifetime` seconds. A session that was saved later than `now`, by a wrong clock,
     /// would not expire in time, so it counts as expired.
     pub fn is_expired(&self, lifetime: u64, now: u64) -> bool {
-        Moment::from(self.saved).is_ahead(now) || self.was_unused_too_long(lifetime, now)
+        Moment::from(self.saved).is_ahead(now) || self.is_past_lifetime(lifetime, now)
     }
 
     /// Whether the session was not saved for more than `lifetime` seconds.
-    pub(super) fn was_unused_too_long(&self, lifetime: u64, now: u64) -> bool {
+    pub(super) fn is_past_lifetime(&self, lifetime: u64, now: u64) -> bool {
         now.saturating_sub(self.saved) > lifetime
     }
 }

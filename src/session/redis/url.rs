@@ -75,7 +75,7 @@ error_texts! { RedisUrlError:
         "the address has no valid database: expected a number, as in redis://HOST/1 or ?db=1";
     Self::Login => "the address has a user or password that is not percent-encoded text";
     Self::Unescaped =>
-        "the address has an @ after a /, ? or #: in a user or password write them as %2F, %3F, %23";
+        "the address has an @ after a /, ? or #: in a user or password, write them as %2F, %3F, %23";
     Self::Option =>
         "the address has an option that is not supported: remove it (supported are db, username, \
          password), and write & in a user or password as %26";

@@ -229,7 +229,7 @@ fn log_out_everywhere_is_known_to_signet_only() {
     );
     let flask = host.peer.request("/", Some(&copy), json!(null), json!({}));
     flask.shows(ADA);
-    // What Flask signs anew began when the copy did.
+    // If Flask signs the copy again, its start stays the same.
     let later = json!({ "now": now() + 5 });
     let path = "/do/changed to the same";
     let answer = host.peer.request(path, Some(&copy), json!(null), later);

@@ -193,7 +193,7 @@ impl Files {
                 return Ok(true);
             };
             // The time of the file may be a later one.
-            if record.was_unused_too_long(self.lifetime, now) {
+            if record.is_past_lifetime(self.lifetime, now) {
                 return Ok(true);
             }
             match visit(&record, size) {
