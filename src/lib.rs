@@ -24,9 +24,10 @@
 //!
 //! The first request creates the secret key in the state folder. The cookie's `Path` is
 //! the URL path of the program; `HttpOnly`, `SameSite` and, with HTTPS, `Secure` are set.
-//! A form sent from another site is refused. A response whose handler used the session is
-//! not cached. The cookie has Flask's format: a Flask application with the same
-//! `SECRET_KEY` can read it ([`session::signing`] lists the differences).
+//! A form sent from another site is refused ([`Server::route`]). A response whose handler
+//! used the session is not cached. The cookie has Flask's format: a Flask application with the
+//! same `SECRET_KEY` can read it if the program sets
+//! `.settings("SESSION_DIGEST = \"sha1\"")` ([`session::signing`] lists the differences).
 //!
 //! - [`Server`] has routes with parameters ([`parameter`], [`url_for`]), settings and an
 //!   error page.
@@ -36,8 +37,12 @@
 //!   `templates`).
 //! - [`form`] and [`query`] read the fields of a form or a query into a type of the program,
 //!   or as pairs into a [`Form`]. A [`LocalPath`] is an address that stays on this host.
-//! - [`Server::users`], [`log_in`] and [`require_user`] are a login with the passwords of an
-//!   `htpasswd` file, with limits on failed attempts.
+//! - [`json`] reads JSON into a type of the program, and [`jsonify`] makes a JSON response of a
+//!   value.
+//! - [`require_user`] redirects visitors who are not logged in to the login page. With
+//!   [`Server::users`] and [`log_in`], users log in with the passwords of an `htpasswd` file,
+//!   with limits on failed attempts (Cargo feature `users`).
+//! - [`log()`] writes a line to the error log of the web server.
 //! - [`testing::Client`] sends requests to a program in the process of a test.
 //! - [`main!`] defines a `main` that starts faster than Rust's own.
 //! - A program has the same settings and files as signet, with the same prefix `SIGNET_` in
@@ -82,21 +87,21 @@ pub mod testing;
 pub mod users;
 
 pub use cgi;
-pub use gateway::{Body, FileRange, FileRangeError, MetaVariableError, MetaVariables, Mount};
+pub use gateway::{Body, FileRange, FileRangeError, MetaVariableError, MetaVariables, Mount, log};
 #[doc(hidden)]
 pub use gateway::{Environment, Interface, ProcessInput};
 pub use http;
 pub use server::{
     Error, ErrorPage, Form, FormError, IntoResponse, LocalPath, NotLocalPath, Request, Response,
-    Server, UrlError, escape, form, html, meta_variables, mount, now, parameter, query, redirect,
-    state_dir, url_for,
+    Server, UrlError, client_address, escape, form, html, json, jsonify, meta_variables, mount,
+    now, parameter, query, redirect, require_user, state_dir, url_for,
 };
 #[cfg(feature = "templates")]
 pub use server::{Variables, render};
 #[doc(inline)]
 pub use session::{Flash, Session, USERNAME, Value};
 #[cfg(feature = "users")]
-pub use users::library::{Attempted, log_in, require_user};
+pub use users::library::{Attempted, log_in};
 
 /// The examples in the documents compile.
 #[cfg(doctest)]

@@ -1,10 +1,9 @@
 //! The user whose page is requested, for pages that only users with passwords have.
 
 use crate::files::shared::Content;
-use crate::server::{Context, Error, Failure, Request};
+use crate::server::{Context, Error, Failure, Request, require_user};
 use crate::session::Session;
 use crate::users::Accounts;
-use crate::users::library::require_user;
 
 /// A logged-in user.
 pub(super) struct Account {

@@ -169,7 +169,7 @@ pub(super) fn logout(request: &Request, session: &mut Session) -> Result<Respons
         session.clear();
     }
     if everywhere && was_logged_in {
-        session.flash(ENDED, "");
+        session.flash("", ENDED);
     }
     Ok(redirect(&context.mount.url_for("/")))
 }

@@ -88,7 +88,7 @@ fn change(
     let (users, name) = (&account.users.bytes, &account.name);
     match users::change_password(context, users, session, name, &old, &new)? {
         PasswordChange::Changed => {
-            session.flash(CHANGED, "");
+            session.flash("", CHANGED);
             Ok(redirect(&context.mount.url_for("/")))
         }
         PasswordChange::Refused(refused) => {

@@ -67,7 +67,7 @@ pub(super) fn sessions(request: &Request, session: &mut Session) -> Result<Respo
             (None, Some(handle)) if sessions::end(context, session, handle)? => ENDED,
             (None, _) => GONE,
         };
-        session.flash(CLICKED, clicked);
+        session.flash(clicked, CLICKED);
         return Ok(redirect(&context.url_for("sessions", &[])?));
     }
     let flashes = session.take_flashes_of(CLICKED);

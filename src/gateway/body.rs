@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 /// The body of a response.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Body {
     /// Bytes in memory.
     Bytes(Vec<u8>),
@@ -73,7 +74,8 @@ impl From<FileRange> for Body {
 /// 5 seconds after a signal, a minute after its file was replaced.
 ///
 /// The response is sent with the `Content-Type` that it has: for a file, no charset is
-/// added to `text/html`.
+/// added to `text/html`. The request's `Range` and `If-*` fields are ignored: unless the
+/// handler sets another status, the response has status 200 and all bytes of the range.
 ///
 /// Each read shortens the range at its front. The position of the file is neither used
 /// nor changed. If the file has become shorter than the range, reading fails with

@@ -6,12 +6,17 @@ use http::StatusCode;
 use http::header::{self, HeaderValue};
 
 use super::context::Context;
+#[cfg(feature = "templates")]
+use super::failure::Error;
 use super::failure::Failure;
 use super::headers::set_allow;
 use super::reply::{escape, html};
+use super::routes::UrlError;
+#[cfg(feature = "templates")]
+use super::templates::render_in;
 use super::{Response, Server};
 use crate::config::StateDirError;
-use crate::files::accounts;
+use crate::files::accounts::user_in_command;
 use crate::gateway::{log, reason_phrase};
 
 /// The data for an error page.
@@ -40,7 +45,7 @@ impl ErrorPage<'_> {
     }
 
     /// The reason, if `DEBUG` is set; otherwise empty. It may contain confidential data.
-    /// It also says what is wrong with a form or a query.
+    /// It also says what is wrong with a form, a query or JSON.
     pub fn detail(&self) -> &str {
         self.detail
     }
@@ -48,6 +53,26 @@ impl ErrorPage<'_> {
     /// The URL of the program's first page, without scheme and host.
     pub fn home(&self) -> String {
         self.context.mount.url_for("/")
+    }
+
+    /// The URL of a route: see [`url_for`](crate::url_for).
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError`].
+    pub fn url_for(&self, endpoint: &str, parameters: &[(&str, &str)]) -> Result<String, UrlError> {
+        self.context.url_for(endpoint, parameters)
+    }
+
+    /// Renders a template as the page: see [`render`](crate::render).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`render`](crate::render). If the function returns the error, a plain page is
+    /// sent.
+    #[cfg(feature = "templates")]
+    pub fn render(&self, file: &str, variables: impl serde::Serialize) -> Result<Response, Error> {
+        render_in(self.context, file, variables)
     }
 }
 
@@ -111,9 +136,9 @@ pub(super) fn plain(page: &ErrorPage<'_>) -> Response {
     html(document)
 }
 
-/// How an administrator makes the state folder for the user of the program.
+/// The end of a log line: how root makes the state folder for the user of the program.
 fn install(folder: &Path, euid: u32) -> String {
-    let user = accounts::name(euid).unwrap_or_else(|| euid.to_string());
+    let user = user_in_command(euid);
     format!(
         " (in the environment: SIGNET_STATE_DIR), or run as root: install -d -m 700 -o {user} {}",
         folder.display()

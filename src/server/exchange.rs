@@ -202,12 +202,13 @@ fn hidden(
     let is_asked = context.mount.path() == page.path.as_bytes()
         && context.guarded.is_none()
         && Misdirected::of(server, &context.config, &context.vars).is_none();
-    is_asked.then(|| look(page, context, is_usable, stdin))?
+    is_asked.then(|| answer_hidden(page, context, is_usable, stdin))?
 }
 
+/// See [`hidden`]. It is not inlined, because most requests are for other pages.
 #[cold]
 #[inline(never)]
-fn look(
+fn answer_hidden(
     page: &Hidden<'_>,
     context: &Arc<Context>,
     is_usable: bool,
@@ -443,7 +444,7 @@ fn save(
         gateway::log(EndError::TooMany);
     }
     if !have_ended || session.ends_unknown() {
-        session.flash(EVERYWHERE, ENDED_HERE_ONLY);
+        session.flash(ENDED_HERE_ONLY, EVERYWHERE);
     }
     session.apply_default_permanence();
     let mut lines = match sessions.save(&session, context.cookie_scope(), *now, &|err| {

@@ -54,7 +54,7 @@ pub(crate) enum Failure {
     Handler(Box<dyn StdError + Send + Sync>),
 }
 
-/// Why a body is not used as a form, or a query as fields: see
+/// Why a body is not used as a form or as JSON, or a query as fields: see
 /// [`Error::form_error`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -68,6 +68,10 @@ pub enum FormError {
     NotUtf8,
     /// A field is missing, occurs twice or has another type than the program expects.
     Fields(String),
+    /// `Content-Type` is not that of JSON.
+    NotJson(String),
+    /// The body is not JSON, misses a field, or has another type than the program expects.
+    Json(String),
 }
 
 error_texts! { FormError:
@@ -76,6 +80,8 @@ error_texts! { FormError:
     Self::Multipart => "multipart/form-data is not read: remove enctype from the form";
     Self::NotUtf8 => "a percent-encoded text is not UTF-8";
     Self::Fields(text) => "the fields are not those that are asked for: {text}";
+    Self::NotJson(text) => "expected Content-Type application/json, but found {text:?}";
+    Self::Json(text) => "the body is not JSON, or does not fit the type of the program: {text}";
 }
 
 impl Failure {
@@ -101,10 +107,12 @@ impl Failure {
                 | RequestBodyError::Read(_) => StatusCode::BAD_REQUEST,
             },
             Self::Form(err) | Self::Query(err) => match err {
-                FormError::ContentType(_) | FormError::Multipart => {
+                FormError::ContentType(_) | FormError::Multipart | FormError::NotJson(_) => {
                     StatusCode::UNSUPPORTED_MEDIA_TYPE
                 }
-                FormError::NotUtf8 | FormError::Fields(_) => StatusCode::BAD_REQUEST,
+                FormError::NotUtf8 | FormError::Fields(_) | FormError::Json(_) => {
+                    StatusCode::BAD_REQUEST
+                }
             },
             Self::Config(_) | Self::Key(_) | Self::StateDir(_) | Self::Unavailable(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -134,7 +142,12 @@ impl Failure {
             | Self::MethodNotAllowed(_)
             | Self::Request(_)
             | Self::Body(_)
-            | Self::Form(FormError::ContentType(_) | FormError::NotUtf8)
+            | Self::Form(
+                FormError::ContentType(_)
+                | FormError::NotUtf8
+                | FormError::NotJson(_)
+                | FormError::Json(_),
+            )
             | Self::Query(_)
             | Self::Status(_)
             | Self::LoginRequired(_) => None,
@@ -200,7 +213,11 @@ fn with_sources(err: &dyn StdError) -> String {
 /// Why a handler returns no response: an error of the program, which is logged under a
 /// number while the visitor gets a page with status 500; or a status for the visitor.
 ///
-/// Every [`std::error::Error`] can be converted to it, so that `?` works in a handler.
+/// Every [`std::error::Error`] can be converted to it, so that `?` works in a handler: the
+/// status is 500, also for a file that does not exist. `Error` is no [`std::error::Error`]
+/// itself, nor is `anyhow::Error`: use `map_err(Error::new)` for that one. For errors of your
+/// own with another status, implement `From<YourError> for signet::Error` instead of
+/// [`std::error::Error`].
 ///
 /// With a status below 500, the session is saved, as with a response. With 500 and above,
 /// changes of the session are lost: the handler ended early.
@@ -213,7 +230,8 @@ impl Error {
         Self(Failure::Handler(reason.into()))
     }
 
-    /// An error with this status; nothing is logged.
+    /// An error with this status, such as 404 (Flask's `abort`); nothing is logged.
+    #[doc(alias = "abort")]
     pub fn with_status(status: StatusCode) -> Self {
         Self(Failure::Status(status))
     }
@@ -223,8 +241,8 @@ impl Error {
         self.0.status()
     }
 
-    /// Why [`form`](crate::form) or [`query`](crate::query) failed; `None` for another
-    /// error.
+    /// Why [`form`](crate::form), [`query`](crate::query) or [`json`](crate::json) failed;
+    /// `None` for another error.
     pub fn form_error(&self) -> Option<&FormError> {
         self.0.form_error()
     }

@@ -92,6 +92,7 @@ pub fn form<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
 ///
 /// Status 400 if the fields are not UTF-8, or if a field of `T` is missing or has
 /// another type. Nothing is logged; with `DEBUG`, the error page says what is wrong.
+#[doc(alias = "args")]
 pub fn query<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
     let context = Context::of(request);
     if context.mount.is_outside() {

@@ -5,9 +5,50 @@ use http::Method;
 use super::failure::{Error, Failure};
 use super::{Context, LocalPath, Request, UrlError};
 use crate::gateway::MAX_FIELD_VALUE;
+use crate::session::Session;
 
 /// The endpoint of the login page.
 const ENDPOINT: &str = "login";
+
+/// Returns the name of the user who is logged in. If nobody is logged in, return the
+/// error from the handler: the server then redirects to the login page, the route whose
+/// endpoint is `login`, with status 303:
+///
+/// ```
+/// use signet::{Error, Request, Server, Session};
+///
+/// fn members(request: &Request, session: &mut Session) -> Result<String, Error> {
+///     let user = signet::require_user(request, session)?;
+///     Ok(format!("Hello {user}"))
+/// }
+///
+/// let server = Server::named("club")
+///     .get("/members", members)
+///     .get("/login", |_: &Request, _: &mut Session| "the login form")
+///     .endpoint("login");
+/// let mut client = signet::testing::Client::new(&server).without_redirects();
+/// let response = client.get("/members");
+/// assert_eq!(response.header("location"), Some("/login?next=%2Fmembers"));
+/// ```
+///
+/// The user is [`Session::username`]: the program stored it under
+/// [`USERNAME`](crate::USERNAME), or, with `Server::users`, the user logged in with a password.
+///
+/// The parameter `next` is the URL of the request, for a redirect after the login: read it as
+/// a [`LocalPath`]. It is left out if no route has this URL for GET, or if the URL of the
+/// login page would be longer than a header field may be. The setting `LOGIN_URL` names
+/// another login page.
+///
+/// # Errors
+///
+/// Status 303, with which the server redirects. Status 500 if no route has the endpoint
+/// `login` and `LOGIN_URL` is not set.
+pub fn require_user(request: &Request, session: &Session) -> Result<String, Error> {
+    match session.username() {
+        Some(name) => Ok(name.to_owned()),
+        None => Err(login_required(request)),
+    }
+}
 
 /// The error of a handler whose visitor has to log in first. The server redirects to
 /// [`login_url`], with the URL of the request as `next` if that has a page for GET.

@@ -9,8 +9,8 @@ mod failure;
 mod fastcgi;
 mod form;
 mod headers;
+mod json;
 mod local_path;
-#[cfg(feature = "users")]
 mod login;
 mod origin;
 mod reply;
@@ -20,6 +20,7 @@ mod target;
 mod templates;
 
 use std::io::Read;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
 use std::path::Path;
 use std::process::ExitCode;
@@ -30,7 +31,8 @@ use http::Method;
 
 use crate::config::{Program, ProgramName};
 use crate::gateway::{
-    self, Answer, Body, DeadlineReader, Interface, MetaVariables, Mount, ProcessInput,
+    self, Answer, Body, ClientAddress, DeadlineReader, Interface, MetaVariables, Mount,
+    ProcessInput,
 };
 use crate::session::{Login, Session};
 
@@ -45,7 +47,9 @@ pub(crate) use headers::keep_out_of_caches;
 use headers::last_resort;
 #[cfg(feature = "users")]
 pub(crate) use headers::mark_as_file;
+pub use json::{json, jsonify};
 pub use local_path::{LocalPath, NotLocalPath};
+pub use login::require_user;
 #[cfg(feature = "users")]
 pub(crate) use login::{login_required, login_url};
 pub(crate) use origin::CrossOrigin;
@@ -60,6 +64,16 @@ pub(crate) use templates::{TemplateError, render_own, render_own_from};
 pub use templates::{Variables, render};
 
 /// A request: [`cgi::Request`], which is a type of the `http` crate.
+///
+/// - `method()`: the method (`REQUEST_METHOD`).
+/// - `uri()`: the URL path of the program, the path of the route, and the query
+///   (`QUERY_STRING`), percent-encoded in one spelling; without scheme and host. [`query`] and
+///   [`parameter`] return the decoded values.
+/// - `headers()`: the `HTTP_*` variables, `Content-Type` and `Content-Length`. `Proxy` is left
+///   out, and Apache passes `Authorization` on only with `CGIPassAuth On`. Other variables are
+///   in [`meta_variables`].
+/// - `body()`: all of it, in memory. More than the setting `MAX_CONTENT_LENGTH` (64 KiB unless
+///   set) gets status 413 before the handler is called. [`form`] and [`json`] read it.
 pub type Request = cgi::Request;
 
 /// The response of a handler. A handler may also return other types: see
@@ -68,6 +82,19 @@ pub type Request = cgi::Request;
 /// `http::Response::builder()` makes a response with a status and header fields. (The
 /// compiler does not find `signet::Response::builder()`.) Without a `Content-Type`, it is
 /// sent as `text/plain; charset=utf-8`.
+///
+/// These fields are added unless the response has them: `Content-Security-Policy:
+/// base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'`,
+/// `X-Frame-Options: DENY`, `X-Content-Type-Options: nosniff`, `Referrer-Policy: same-origin`
+/// and `Cross-Origin-Opener-Policy: same-origin`. Because of `form-action`, a form whose
+/// handler redirects to another host needs a policy of its own. If the handler used the
+/// session, `Cache-Control` is replaced, so that no cache keeps the page.
+///
+/// The value of a header field has at most 4096 ASCII characters and no control characters.
+/// The handler's `Content-Length` is ignored: it is sent for a [`FileRange`](crate::FileRange);
+/// otherwise the web server adds it. Fields that only the web server may set are an error with
+/// status 500: `Status`, `Connection`, `Transfer-Encoding` and other fields of the connection,
+/// and `X-CGI-*`.
 ///
 /// ```
 /// use signet::http::{self, StatusCode, header};
@@ -172,8 +199,10 @@ impl<'h> Server<'h> {
     /// file is `signet.toml` in the program's state folder, and variables of the environment
     /// have the prefix `SIGNET_`, such as `SIGNET_SESSION_TYPE`.
     ///
-    /// Any other name is a mistake, which is logged, and every request gets 503. So options
-    /// of the program itself cannot be here: keep them in a file in [`state_dir`].
+    /// Any other name is a mistake, which is logged, and every request gets 503. Keep options
+    /// of the program itself in a file in [`state_dir`], or read them with `std::env::var`,
+    /// under names that do not begin with `SIGNET_`. (With FastCGI, this is the environment of
+    /// the worker.)
     pub fn settings(mut self, toml: &'static str) -> Self {
         self.program.settings = toml;
         self
@@ -211,7 +240,14 @@ impl<'h> Server<'h> {
     /// used, then the one that was added first.
     ///
     /// HEAD is answered as GET, without the body. OPTIONS is answered with the methods
-    /// of the path. Other methods get 405; a path without a route gets 404.
+    /// of the path. Other methods get 405; a path without a route gets 404. `/notes` and
+    /// `/notes/` are two paths; unlike in Flask, neither redirects to the other.
+    ///
+    /// Requests with other methods than GET, HEAD, OPTIONS and TRACE must come from a page of
+    /// the same origin, by `Sec-Fetch-Site` or, if the browser does not send it, by `Origin`.
+    /// Other requests get 403, and the handler is not called. So forms need no CSRF token.
+    /// Clients that send neither field, such as curl, are accepted. GET is not checked: its
+    /// handler should change nothing.
     ///
     /// The body of a GET, HEAD or TRACE request has no meaning (RFC 9110, 9.3.1): it is
     /// not read, and the handler's request has an empty body. For data in a body, use
@@ -286,9 +322,10 @@ impl<'h> Server<'h> {
         self
     }
 
-    /// Sets the function that makes error pages. The server then sets the status, `Allow`
-    /// and `Retry-After` of its response. If the function returns an error, a plain page
-    /// is sent.
+    /// Sets the function that makes error pages (Flask's `errorhandler`). The server then
+    /// sets the status, `Allow` and `Retry-After` of its response. If the function returns an
+    /// error, a plain page is sent.
+    #[doc(alias = "errorhandler")]
     pub fn error_page<R: IntoResponse>(mut self, page: impl Fn(&ErrorPage<'_>) -> R + 'h) -> Self {
         self.error_page = Box::new(move |error| page(error).into_response());
         self
@@ -368,8 +405,10 @@ impl<'h> Server<'h> {
         self
     }
 
-    /// Serves the requests of the web server that started this process: one request by
-    /// CGI; by FastCGI, if descriptor 0 is a listening socket, all requests.
+    /// Serves one request by CGI, or all requests by FastCGI, if descriptor 0 is a listening
+    /// socket. lighttpd and Apache's mod_fcgid start such workers themselves; for nginx and
+    /// Caddy, `spawn-fcgi` starts them. A worker runs one handler at a time: other requests to
+    /// the same worker wait until it returns.
     ///
     /// For each request, it reads the request, opens the visitor's session if the handler
     /// uses it, calls the handler, saves the session and writes the response.
@@ -479,6 +518,19 @@ pub fn meta_variables(request: &Request) -> &MetaVariables {
     &Context::of(request).vars
 }
 
+/// The IP address of the client: `REMOTE_ADDR` or, with the setting `TRUST_PROXY`, the address
+/// that the proxy sends. Without `TRUST_PROXY`, a proxy on another machine is taken for the
+/// client. `None` if the address is not known, such as behind a proxy on this machine without
+/// `TRUST_PROXY`.
+#[doc(alias = "remote_addr")]
+pub fn client_address(request: &Request) -> Option<IpAddr> {
+    let context = Context::of(request);
+    match ClientAddress::new(&context.vars, context.config.trust_proxy) {
+        ClientAddress::Known(address) => Some(address),
+        ClientAddress::Unknown(_) => None,
+    }
+}
+
 /// When the request began, in Unix seconds.
 pub fn now(request: &Request) -> u64 {
     Context::of(request).now
@@ -486,7 +538,8 @@ pub fn now(request: &Request) -> u64 {
 
 /// The program's state folder, for files of its own. If it does not exist, it is
 /// created with mode 700. An existing folder may be readable by others (755), so create
-/// private files with mode 600.
+/// private files with mode 600. Several requests may run at once, each in a process of its
+/// own: lock a file while you change it ([`File::lock`](std::fs::File::lock)).
 ///
 /// # Errors
 ///
@@ -496,7 +549,9 @@ pub fn state_dir(request: &Request) -> Result<&Path, Error> {
     made.map_err(|err| Failure::StateDir(err).into())
 }
 
-/// The value of the segment `{name}` or `{*name}` of the route's path.
+/// The value of the segment `{name}` or `{*name}` of the route's path (Flask's
+/// `request.view_args`).
+#[doc(alias = "view_args")]
 pub fn parameter<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
     let parameters: &Arc<routes::Parameters> = request.extensions().get()?;
     let found = parameters.iter().find(|(known, _)| *known == name);

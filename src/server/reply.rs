@@ -90,7 +90,7 @@ fn html_by(status: StatusCode, html: String) -> Response {
 /// Header fields of a page with a session.
 const HEADERS: usize = 12;
 
-fn document(status: StatusCode, kind: HeaderValue, text: String) -> Response {
+pub(super) fn document(status: StatusCode, kind: HeaderValue, text: String) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     // Room for all fields that are added later: to grow, the map hashes all names again.
@@ -100,7 +100,9 @@ fn document(status: StatusCode, kind: HeaderValue, text: String) -> Response {
 }
 
 /// A redirect to `url` that makes the next request a GET: 303 See Other.
-/// [`url_for`](crate::url_for) makes such a URL. A URL with a control character or one
+/// [`url_for`](crate::url_for) makes such a URL; `/` is the first page of the host, not of
+/// the program. For another status, return it with the redirect:
+/// `(StatusCode::MOVED_PERMANENTLY, redirect(url))`. A URL with a control character or one
 /// that is not ASCII is an error of the program, with status 500.
 pub fn redirect(url: &str) -> Response {
     redirect_by(StatusCode::SEE_OTHER, url)

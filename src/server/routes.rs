@@ -62,7 +62,12 @@ impl fmt::Display for Methods {
 #[non_exhaustive]
 pub enum UrlError {
     /// No route has this endpoint.
-    UnknownEndpoint(String, String),
+    UnknownEndpoint {
+        /// The endpoint.
+        endpoint: String,
+        /// The endpoints of all routes, separated by commas.
+        known: String,
+    },
     /// The endpoint's path has a parameter that is not given, or that is empty, has an
     /// empty or a dot segment, NUL, CR or LF, or (except for `{*rest}`) a slash.
     Parameter {
@@ -74,7 +79,9 @@ pub enum UrlError {
 }
 
 error_texts! { UrlError:
-    Self::UnknownEndpoint(name, known) => "no page is called {name:?}; there are {known}";
+    Self::UnknownEndpoint { endpoint, known } =>
+        "no route has the endpoint {endpoint:?}: add .endpoint({endpoint:?}) after the route; known \
+         endpoints: {known}";
     Self::Parameter { endpoint, name } =>
         "the URL of {endpoint:?} needs a parameter {name:?} that fits into its path";
 }
@@ -272,10 +279,10 @@ impl Routes {
         let Some(row) = row else {
             let mut known: Vec<&str> = self.0.iter().filter_map(|row| row.endpoint).collect();
             known.dedup();
-            return Err(UrlError::UnknownEndpoint(
-                endpoint.to_owned(),
-                known.join(", "),
-            ));
+            return Err(UrlError::UnknownEndpoint {
+                endpoint: endpoint.to_owned(),
+                known: known.join(", "),
+            });
         };
         // Most URLs: a page has several of them.
         if parameters.is_empty() && !row.path.contains('{') {
@@ -529,7 +536,8 @@ mod tests {
         let unknown = notes().url_for(&app, "none", &[]).unwrap_err().to_string();
         assert_eq!(
             unknown,
-            "no page is called \"none\"; there are index, show, new, file"
+            "no route has the endpoint \"none\": add .endpoint(\"none\") after the route; known \
+             endpoints: index, show, new, file"
         );
     }
 

@@ -65,7 +65,9 @@ impl TemplateError {
 /// extends or includes are found in the same way. Values are escaped for HTML, whatever
 /// the file is called. `url_for('show', id=7)` calls [`url_for`](super::url_for).
 /// `{{ value|tojson }}` is JSON for a script or for an attribute in single quotes, as in
-/// Flask.
+/// Flask. Flask's `request`, `session` and `get_flashed_messages` are not there: pass what a
+/// template needs as variables. A file in `TEMPLATES_DIR` has at most 1 MiB. A page that needs
+/// more than 500 000 instructions of the template engine is an error with status 500.
 ///
 /// The variables are those of [`context!`](crate::context), or the fields of a struct or
 /// the keys of a map that serde can serialize. Values can be lists and structs, too:
@@ -106,12 +108,21 @@ impl TemplateError {
 /// cannot be serialized. The log names file and line.
 ///
 /// [`Server::templates`]: super::Server::templates
+#[doc(alias = "render_template")]
 pub fn render(request: &Request, file: &str, variables: impl Serialize) -> Result<Response, Error> {
-    render_value(request, file, Value::from(Serde(variables)))
+    render_in(Context::of(request), file, variables)
 }
 
-fn render_value(request: &Request, file: &str, variables: Value) -> Result<Response, Error> {
-    let context = Context::of(request);
+/// As [`render`], for the request of this context.
+pub(super) fn render_in(
+    context: &Context,
+    file: &str,
+    variables: impl Serialize,
+) -> Result<Response, Error> {
+    render_value(context, file, Value::from(Serde(variables)))
+}
+
+fn render_value(context: &Context, file: &str, variables: Value) -> Result<Response, Error> {
     let own = own_folder(context, file, "")?;
     let rendered = render_from(own, context, file, &variables)?;
     Ok(html(shown(context, rendered)))

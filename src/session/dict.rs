@@ -20,6 +20,10 @@ pub(super) const FLASHES: &str = "_flashes";
 
 /// The key whose text is the session's user, as in Flask's tutorial. A session
 /// gets a new id, and a new beginning, whenever its user changes.
+///
+/// A program that checks passwords itself does not call `Server::users`: it calls
+/// `session.insert(USERNAME, name)` after its check, reads [`Session::username`], and calls
+/// [`Session::clear`] for a logout. It has to limit failed attempts itself.
 pub const USERNAME: &str = "username";
 
 /// The category of the flashed message that not all sessions of a user were ended.
@@ -81,6 +85,11 @@ impl Flash {
 }
 
 /// A visitor's session: a dict with string keys.
+///
+/// By default, the session is in a signed cookie, which visitors can read: keep no secrets in
+/// it. The complete `Set-Cookie` value, with the cookie's name and attributes, has at most 4093
+/// bytes (`MAX_COOKIE_SIZE`). A larger one is an error with status 500, unless
+/// `SESSION_OVERFLOW` or `SESSION_TYPE` names a store.
 ///
 /// The cookie and the store are read at the first access: a page without one needs
 /// neither key nor store. If that fails, the session is empty, and the visitor gets an
@@ -428,8 +437,9 @@ impl Session {
         self.renew();
     }
 
-    /// Adds a message for the next page (Flask's `flash`).
-    pub fn flash(&mut self, category: &str, message: &str) {
+    /// Adds a message for the next page (Flask's `flash`, whose default category is
+    /// `message`).
+    pub fn flash(&mut self, message: &str, category: &str) {
         let flash = Value::Tuple(vec![category.into(), message.into()]);
         if let Some(Value::List(flashes)) = self.touch().get_mut(FLASHES) {
             flashes.push(flash);
@@ -440,6 +450,7 @@ impl Session {
 
     /// Removes and returns all messages, oldest first (Flask's
     /// `get_flashed_messages`).
+    #[doc(alias = "get_flashed_messages")]
     pub fn take_flashes(&mut self) -> Vec<Flash> {
         let Some(Value::List(flashes)) = self.remove(FLASHES) else {
             return Vec::new();
@@ -802,8 +813,8 @@ mod tests {
     #[test]
     fn flashes_are_stored_as_flask_stores_them() {
         let mut session = Session::new();
-        session.flash("message", "hi");
-        session.flash("error", "no");
+        session.flash("hi", "message");
+        session.flash("no", "error");
         let stored = super::super::tagged_json::dumps(session.values());
         assert_eq!(
             stored,

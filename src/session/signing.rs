@@ -7,10 +7,10 @@
 //!
 //! Byte-compatible with itsdangerous 2.2's `URLSafeTimedSerializer` as Flask
 //! configures it: HMAC (RFC 2104) with SHA-1 or SHA-256, key derivation
-//! `hmac`, salt `cookie-session`. Four things differ on purpose: a
-//! timestamp may be up to [`CLOCK_SKEW`] in the future, base64 is decoded strictly
-//! (each signature has one spelling), decompression is limited, and short payloads
-//! are not compressed ([`encode_payload`]).
+//! `hmac`, salt `cookie-session`. Five things differ on purpose: the default digest is
+//! SHA-256 (Flask's is SHA-1), a timestamp may be up to [`CLOCK_SKEW`] in the future, base64
+//! is decoded strictly (each signature has one spelling), decompression is limited, and
+//! short payloads are not compressed ([`encode_payload`]).
 
 use std::sync::OnceLock;
 

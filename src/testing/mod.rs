@@ -3,7 +3,7 @@
 //!
 //! ```
 //! use signet::testing::Client;
-//! use signet::{Request, Server, Session, redirect};
+//! use signet::{Error, Request, Server, Session, redirect, url_for};
 //!
 //! let server = Server::named("counter")
 //!     .get("/", |_: &Request, session: &mut Session| {
@@ -11,9 +11,12 @@
 //!         session.insert("visits", visits);
 //!         format!("Visit number {visits}")
 //!     })
-//!     .post("/again", |_: &Request, _: &mut Session| redirect("/"));
+//!     .endpoint("visits")
+//!     .post("/again", |request: &Request, _: &mut Session| {
+//!         Ok::<_, Error>(redirect(&url_for(request, "visits", &[])?))
+//!     });
 //!
-//! let mut client = Client::new(&server);
+//! let mut client = Client::new(&server).mounted_at("/cgi-bin/counter.cgi");
 //! assert_eq!(client.get("/").text(), "Visit number 1");
 //! assert_eq!(client.post("/again", &[("name", "ada")]).text(), "Visit number 2");
 //! assert_eq!(client.get("/nothing").status, 404);
@@ -38,7 +41,8 @@ use crate::session::key::generate;
 const MAX_REDIRECTS: usize = 20;
 
 /// A test client that keeps cookies as a browser does: it obeys their paths and expiry, and
-/// ignores those for another domain. The program is at the root of `http://localhost`.
+/// ignores those for another domain. The program is at the root of `http://localhost`, unless
+/// [`Client::mounted_at`] gives it another URL path.
 ///
 /// The clock is fixed at 2026-01-01 00:00 UTC. [`Client::set_now`] sets another time.
 /// Every client has its own secret key, and no state folder unless [`Client::state_dir`]
@@ -47,7 +51,10 @@ const MAX_REDIRECTS: usize = 20;
 #[derive(Debug)]
 pub struct Client<'s> {
     server: &'s Server<'s>,
-    settings: Vec<(OsString, OsString)>,
+    /// The URL path of the program.
+    base: String,
+    /// Settings and meta-variables.
+    vars: Vec<(OsString, OsString)>,
     cookies: Jar,
     now: u64,
     follows_redirects: bool,
@@ -55,6 +62,7 @@ pub struct Client<'s> {
 
 /// A response.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Response {
     /// The status.
     pub status: StatusCode,
@@ -62,7 +70,7 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
-    /// What the program logged.
+    /// What signet and the program, by [`signet::log`](crate::log()), wrote to the error log.
     pub log: String,
 }
 
@@ -85,7 +93,8 @@ impl<'s> Client<'s> {
         let key = generate().unwrap_or_default();
         let client = Self {
             server,
-            settings: Vec::new(),
+            base: String::new(),
+            vars: Vec::new(),
             cookies: Jar::default(),
             now: 1_767_225_600,
             follows_redirects: true,
@@ -95,10 +104,24 @@ impl<'s> Client<'s> {
 
     /// Sets a setting, as in the environment but without the prefix `SIGNET_`:
     /// `setting("SESSION_COOKIE_NAME", "id")`.
-    pub fn setting(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        let name = OsString::from(format!("SIGNET_{name}"));
-        self.settings.retain(|(set, _)| *set != name);
-        self.settings.push((name, value.as_ref().to_owned()));
+    pub fn setting(self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.meta_variable(&format!("SIGNET_{name}"), value)
+    }
+
+    /// Sets a meta-variable of all requests, such as `REMOTE_ADDR` or `HTTPS`. The client
+    /// itself sets `PATH_INFO`, `CONTENT_LENGTH`, `CONTENT_TYPE` and `HTTP_COOKIE`.
+    pub fn meta_variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        let name = OsString::from(name);
+        self.vars.retain(|(set, _)| *set != name);
+        self.vars.push((name, value.as_ref().to_owned()));
+        self
+    }
+
+    /// Puts the program at a URL path such as `/cgi-bin/counter.cgi`, as on a web server. A
+    /// slash at its end does not count. A redirect that leaves this path is returned, not
+    /// followed.
+    pub fn mounted_at(mut self, path: &str) -> Self {
+        path.trim_end_matches('/').clone_into(&mut self.base);
         self
     }
 
@@ -131,7 +154,8 @@ impl<'s> Client<'s> {
         self.cookies.set(name, value);
     }
 
-    /// Requests a page. The path may have a query.
+    /// Requests a page. `path` is relative to the URL path of the program, and may have a
+    /// query.
     pub fn get(&mut self, path: &str) -> Response {
         self.send(Method::GET, path, &[], b"")
     }
@@ -152,7 +176,7 @@ impl<'s> Client<'s> {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Response {
-        let (mut method, mut path) = (method, path.to_owned());
+        let (mut method, mut path) = (method, format!("{}{path}", self.base));
         let (mut headers, mut body) = (headers.to_vec(), body);
         let mut response = self.exchange(&method, &path, &headers, body);
         for _ in 0..MAX_REDIRECTS {
@@ -160,6 +184,7 @@ impl<'s> Client<'s> {
                 true => target_of(&response, &path),
                 false => None,
             };
+            let target = target.filter(|target| self.route(target).is_some());
             let Some(target) = target else { break };
             path = target;
             // RFC 9110, 15.4; and the Fetch standard, 4.4, for 301 and 302.
@@ -184,10 +209,12 @@ impl<'s> Client<'s> {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Response {
-        let (route, _) = path.split_once('?').unwrap_or((path, ""));
+        let (url_path, _) = path.split_once('?').unwrap_or((path, ""));
+        let route = self.route(url_path).unwrap_or(url_path);
         let decoded = percent_encoding::percent_decode_str(route).collect::<Vec<u8>>();
         let mut vars = variables_for(method.as_str(), path);
-        vars.extend_from_slice(&self.settings);
+        vars.push(("SCRIPT_NAME".into(), self.base.clone().into()));
+        vars.extend_from_slice(&self.vars);
         let mut set = |name: &str, value: &OsStr| vars.push((name.into(), value.to_owned()));
         set(
             "PATH_INFO",
@@ -203,7 +230,7 @@ impl<'s> Client<'s> {
                 _ => set(&format!("HTTP_{name}"), value.as_ref()),
             }
         }
-        if let Some(cookies) = self.cookies.field(route, self.now) {
+        if let Some(cookies) = self.cookies.field(url_path, self.now) {
             set("HTTP_COOKIE", cookies.as_ref());
         }
         let input = ProcessInput {
@@ -217,10 +244,16 @@ impl<'s> Client<'s> {
         let response = parse(&bytes, log);
         for line in response.headers.get_all(SET_COOKIE) {
             if let Ok(line) = line.to_str() {
-                self.cookies.receive(line, route, self.now);
+                self.cookies.receive(line, url_path, self.now);
             }
         }
         response
+    }
+
+    /// The part of a URL path below that of the program.
+    fn route<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let route = path.strip_prefix(self.base.as_str())?;
+        (route.is_empty() || route.starts_with(['/', '?'])).then_some(route)
     }
 }
 

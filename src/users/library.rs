@@ -1,7 +1,5 @@
 //! Users with passwords for programs that have their own pages.
 
-use std::path::PathBuf;
-
 use super::accounts::{AccountsError, check_not_empty};
 use super::login::{self, Refused};
 use super::password::Password;
@@ -10,18 +8,8 @@ use super::store;
 use super::uploaded::take_upload;
 use crate::config::{Config, UsersFileError};
 use crate::files::shared::Content;
-use crate::server::{Context, Error, Failure, Request, Server, login_required};
+use crate::server::{Context, Error, Failure, Request, Server};
 use crate::session::Session;
-
-/// There is no users file.
-#[derive(Debug)]
-struct NoUsersFile(PathBuf);
-
-error_texts! { NoUsersFile:
-    Self(path) =>
-        "users file: {} does not exist: make it with htpasswd -c -B, or name another in USERS_FILE",
-        path.display();
-}
 
 /// The result of an attempt to log in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -103,43 +91,6 @@ pub fn log_in(
     )
 }
 
-/// Returns the name of the user who is logged in. If nobody is logged in, return the
-/// error from the handler: the server then redirects to the login page, the route whose
-/// endpoint is `login`, with status 303:
-///
-/// ```
-/// use signet::{Error, Request, Server, Session};
-///
-/// fn members(request: &Request, session: &mut Session) -> Result<String, Error> {
-///     let user = signet::require_user(request, session)?;
-///     Ok(format!("Hello {user}"))
-/// }
-///
-/// let server = Server::named("club")
-///     .users()
-///     .get("/members", members)
-///     .get("/login", |_: &Request, _: &mut Session| "the login form")
-///     .endpoint("login");
-/// let mut client = signet::testing::Client::new(&server).without_redirects();
-/// let response = client.get("/members");
-/// assert_eq!(response.header("location"), Some("/login?next=%2Fmembers"));
-/// ```
-///
-/// The parameter `next` is the URL of the request, for a redirect after the login: read
-/// it as a [`LocalPath`](crate::LocalPath). It is left out if the URL has no page for
-/// GET.
-///
-/// # Errors
-///
-/// Status 303, with which the server redirects. Status 500 if no route has the endpoint
-/// `login`.
-pub fn require_user(request: &Request, session: &Session) -> Result<String, Error> {
-    match session.username() {
-        Some(name) => Ok(name.to_owned()),
-        None => Err(login_required(request)),
-    }
-}
-
 /// The users file, without which there are no users.
 fn users(config: &Config) -> Result<Content, Failure> {
     let file = config.users_file().map_err(|err| match err {
@@ -148,6 +99,12 @@ fn users(config: &Config) -> Result<Content, Failure> {
         err @ UsersFileError::Named(_) => AccountsError::Place(err).into(),
     })?;
     let content = store::read(&file).map_err(AccountsError::File)?;
-    let missing = || Failure::Unavailable(Box::new(NoUsersFile(file.path().to_owned())));
-    content.ok_or_else(missing)
+    content.ok_or_else(|| {
+        let path = file.path().display();
+        let missing = format!(
+            "users file: {path} does not exist: make it with htpasswd -c -B, or name another in \
+             USERS_FILE"
+        );
+        Failure::Unavailable(missing.into())
+    })
 }

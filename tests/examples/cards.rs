@@ -32,11 +32,11 @@ fn add(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let mut cards = cards(session);
     if card.title.trim().is_empty() || card.days > 365 || cards.len() == 20 {
         session.flash(
-            "error",
             "At most 20 cards, with a title and at most 365 days.",
+            "error",
         );
     } else {
-        session.flash("message", &format!("Added: {}", card.title));
+        session.flash(&format!("Added: {}", card.title), "message");
         cards.push(card);
         session.insert_as("cards", &cards)?;
     }

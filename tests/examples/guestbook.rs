@@ -4,7 +4,7 @@
 #![cfg_attr(not(test), no_main)]
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use signet::http::StatusCode;
 use signet::{Error, Form, Request, Response, Server, Session, escape, form, html, redirect};
@@ -36,28 +36,32 @@ fn add(request: &Request, session: &mut Session) -> Result<Response, Error> {
     let form: Form = form(request)?;
     let entry = form.get("entry").unwrap_or_default().trim();
     if entry.is_empty() || entry.len() > 500 || entry.contains(char::is_control) {
-        session.flash("error", "An entry is one line of at most 500 letters.");
+        session.flash("An entry is one line of at most 500 letters.", "error");
     } else {
         let path = state_dir(request)?.join("entries.txt");
         let mut file = File::options().append(true).create(true).open(path)?;
         file.write_all(format!("{entry}\n").as_bytes())?;
-        session.flash("message", "Thank you.");
+        session.flash("Thank you.", "message");
     }
     Ok(redirect(&url_for(request, "list", &[])?))
 }
 
 fn show(request: &Request, _session: &mut Session) -> Result<Response, Error> {
+    let missing = || Error::with_status(StatusCode::NOT_FOUND);
     let number = parameter(request, "number").and_then(|number| number.parse().ok());
-    match number.and_then(|number: usize| entries(request).ok()?.into_iter().nth(number)) {
-        Some(entry) => Ok(html(format!(
-            "<!doctype html><title>Entry</title>{}",
-            escape(&entry)
-        ))),
-        None => Err(Error::with_status(StatusCode::NOT_FOUND)),
-    }
+    let number: usize = number.ok_or_else(missing)?;
+    let entries = entries(request)?;
+    let entry = entries.get(number).ok_or_else(missing)?;
+    Ok(html(format!(
+        "<!doctype html><title>Entry</title>{}",
+        escape(entry)
+    )))
 }
 
 fn entries(request: &Request) -> Result<Vec<String>, Error> {
-    let text = fs::read_to_string(state_dir(request)?.join("entries.txt")).unwrap_or_default();
-    Ok(text.lines().map(str::to_owned).collect())
+    match fs::read_to_string(state_dir(request)?.join("entries.txt")) {
+        Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
+        Err(err) if err.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(err) => Err(err.into()),
+    }
 }

@@ -2,7 +2,7 @@
 //! this program. The file is `~/.members/users`, or `USERS_FILE` names it. The program needs
 //! signet's Cargo feature `users`. `SIGNET_STATE_DIR=~/.members signet user add ada` adds a user.
 
-#![no_main]
+#![cfg_attr(not(test), no_main)]
 
 use signet::http::{StatusCode, header};
 use signet::{Attempted, Error, Form, LocalPath, Request, Response, Server, Session};
@@ -40,6 +40,11 @@ fn login(request: &Request, session: &mut Session) -> Result<Response, Error> {
         Attempted::LoggedIn => {
             let home = url_for(request, "members", &[])?;
             let next: Option<LocalPath> = field("next").parse().ok();
+            // No redirect back to /login or /logout.
+            let next = next.filter(|next| {
+                let mut pages = ["/login", "/logout"].into_iter();
+                !pages.any(|page| next.can_lead_to(page))
+            });
             return Ok(redirect(next.as_ref().map_or(&home, LocalPath::as_str)));
         }
         Attempted::Wrong => (StatusCode::FORBIDDEN, "The name or the password is wrong."),

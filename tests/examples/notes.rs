@@ -14,11 +14,13 @@ fn main() -> ExitCode {
 
 fn notes(request: &Request, session: &mut Session) -> String {
     let list = signet::parameter(request, "list").unwrap_or_default();
-    let mut notes: Vec<String> = session.get_as(list).ok().flatten().unwrap_or_default();
+    // With a prefix: a list named "username" would otherwise log the visitor in.
+    let key = format!("list:{list}");
+    let mut notes: Vec<String> = session.get_or(&key, Vec::new());
     let note = signet::meta_variables(request).query_string();
     if !note.is_empty() {
         notes.push(String::from_utf8_lossy(note).into_owned());
-        session.insert(list, notes.clone());
+        session.insert(key, notes.clone());
     }
     notes.join("\n")
 }

@@ -43,7 +43,7 @@ fn program() -> Server<'static> {
         })
         .post("/login", |_, session| {
             session.insert(signet::USERNAME, "ada");
-            session.flash("message", "Hello.");
+            session.flash("Hello.", "message");
             redirect("/user")
         })
         .get("/flashes", |_, session| {
@@ -372,6 +372,22 @@ fn a_handler_returns_a_status_a_text_with_a_status_or_nothing() {
     assert_eq!(client.get("/error").status, 410);
 }
 
+/// An error of the program's own, with a status for the visitor.
+struct Lost;
+
+impl From<Lost> for Error {
+    fn from(_: Lost) -> Self {
+        Self::with_status(StatusCode::NOT_FOUND)
+    }
+}
+
+#[test]
+fn an_error_of_the_programs_own_chooses_the_status() {
+    let server = Server::named("program").get("/", |_, _| Err::<(), _>(Lost));
+    let answer = Client::new(&server).get("/");
+    assert_eq!((answer.status.as_u16(), &*answer.log), (404, ""));
+}
+
 #[test]
 fn a_redirect_to_a_text_of_several_lines_is_an_error() {
     let server = program().get("/go", |_, _| redirect("javascript:alert(1)//\r\n"));
@@ -449,6 +465,73 @@ fn a_status_without_content_or_without_an_end_is_not_sent_with_a_body() {
 fn a_log_line_begins_with_the_name_of_the_program() {
     let answer = Client::new(&program()).get("/fails");
     assert!(answer.log.starts_with("program: error "), "{}", answer.log);
+    let server = Server::named("own").get("/", |_, _| signet::log("two\nlines"));
+    let answer = Client::new(&server).get("/");
+    assert_eq!(answer.log, "own: two\\nlines\n");
+}
+
+#[test]
+fn a_response_is_json() {
+    let server = Server::named("json")
+        .get("/", |_, _| signet::jsonify("</\u{fc}>"))
+        .get("/created", |_, _| {
+            Ok::<_, Error>((StatusCode::CREATED, signet::jsonify(&[1, 2])?))
+        })
+        .get("/not", |_, _| {
+            signet::jsonify(&BTreeMap::from([(vec![1], 2)]))
+        });
+    let mut client = Client::new(&server);
+    let page = client.get("/");
+    assert_eq!(page.header("content-type"), Some("application/json"));
+    assert_eq!(page.text(), "\"</\u{fc}>\"");
+    let created = client.get("/created");
+    assert_eq!((created.status.as_u16(), &*created.text()), (201, "[1,2]"));
+    let not = client.get("/not");
+    assert_eq!(not.status, 500);
+    assert!(not.log.contains("key must be a string"), "{}", not.log);
+}
+
+/// See `gateway::ClientAddress` for all cases.
+#[test]
+fn a_program_knows_the_address_of_its_client() {
+    let server = Server::named("address").get("/", |request, _| {
+        format!("{:?}", signet::client_address(request))
+    });
+    let seen = |trust, remote| {
+        Client::new(&server)
+            .setting("TRUST_PROXY", trust)
+            .meta_variable("REMOTE_ADDR", remote)
+            .meta_variable("HTTP_X_FORWARDED_FOR", "203.0.113.9, 2001:db8::1")
+            .get("/")
+            .text()
+    };
+    assert_eq!(seen("false", "192.0.2.7"), "Some(192.0.2.7)");
+    assert_eq!(seen("true", "127.0.0.1"), "Some(2001:db8::1)");
+    assert_eq!(seen("false", "127.0.0.1"), "None", "that of the proxy");
+}
+
+/// As below `cgi-bin`: `/` is another page of the host.
+#[test]
+fn a_client_requests_a_program_below_a_path() {
+    let server = program()
+        .get("/start", |request, _| {
+            Ok::<_, Error>(redirect(&url_for(request, "index", &[])?))
+        })
+        .get("/home", |_, _| redirect("/"))
+        .get("/beside", |_, _| redirect("/x.cgi2/"));
+    let mut client = Client::new(&server).mounted_at("/x.cgi");
+    let visited = client.post("/visit", &[]);
+    assert_eq!(visited.text(), "1");
+    let set = Client::new(&server)
+        .mounted_at("/x.cgi/")
+        .without_redirects()
+        .post("/visit", &[]);
+    let cookie = set.header("set-cookie").expect("a cookie");
+    assert!(cookie.contains("Path=/x.cgi"), "{cookie}");
+    assert_eq!(client.get("/start").text(), "1");
+    for path in ["/home", "/beside"] {
+        assert_eq!(client.get(path).status, 303, "{path}");
+    }
 }
 
 #[test]
@@ -474,8 +557,8 @@ fn a_form_is_checked_before_it_is_read() {
     );
 }
 
-/// A page whose form does not fit its handler is the program's mistake; another query
-/// or type is the client's. With `DEBUG`, the page says it for each of them.
+/// A page whose form does not fit its handler is the program's mistake; another query,
+/// JSON or type is the client's. With `DEBUG`, the page says it for each of them.
 #[test]
 fn the_reason_of_a_wrong_form_is_logged_and_shown_with_debug() {
     #[derive(serde::Deserialize)]
@@ -489,7 +572,11 @@ fn the_reason_of_a_wrong_form_is_logged_and_shown_with_debug() {
     }
     let server = Server::named("shop")
         .get("/", |request, _| count(signet::query(request)))
-        .post("/", |request, _| count(signet::form(request)));
+        .post("/", |request, _| count(signet::form(request)))
+        .route("/", &[Method::PUT], |request, _| {
+            count(signet::json(request))
+        });
+    const JSON: &str = "application/json";
     const FORM: &str = "application/x-www-form-urlencoded";
     #[rustfmt::skip]
     let cases = [
@@ -499,7 +586,12 @@ fn the_reason_of_a_wrong_form_is_logged_and_shown_with_debug() {
         (Method::POST, "/",            FORM,                  "other=1",      400, true,  "missing field `count`"),
         (Method::POST, "/",            FORM,                  "count=%FF",    400, false, "not UTF-8"),
         (Method::POST, "/",            "multipart/form-data", "count=7",      415, true,  "remove enctype"),
-        (Method::POST, "/",            "application/json",    "{}",           415, false, "application/json"),
+        (Method::POST, "/",            JSON,                  "{}",           415, false, "application/json"),
+        (Method::PUT,  "/",            JSON,                  "{\"count\":7}", 200, false, ""),
+        (Method::PUT,  "/",            JSON,                  "{\"count\":[]}", 400, false, "invalid type"),
+        (Method::PUT,  "/",            JSON,                  "{}",           400, false, "missing field `count`"),
+        (Method::PUT,  "/",            JSON,                  "{\"count\":7",  400, false, "EOF while parsing"),
+        (Method::PUT,  "/",            FORM,                  "count=7",      415, false, FORM),
         (Method::GET,  "/?count=many", "",                    "",             400, false, "invalid digit"),
     ];
     for (method, path, kind, body, status, logged, reason) in cases {
@@ -558,7 +650,7 @@ fn a_new_session_is_permanent_if_the_setting_says_so() {
             session.insert("a", 1);
             session.set_permanent(false);
         })
-        .get("/flash", |_, session| session.flash("message", "Hello."))
+        .get("/flash", |_, session| session.flash("Hello.", "message"))
         .get("/flashes", |_, session| {
             session.take_flashes().len().to_string()
         })
@@ -644,6 +736,28 @@ fn an_error_page_of_the_program_has_the_status_of_the_failure() {
 }
 
 #[test]
+fn an_error_page_can_be_a_template_with_links() {
+    const SOURCE: &str = "{{ status }} {{ url_for('index') }} {{ link }}";
+    let server = Server::named("program")
+        .templates(&[("error.html", SOURCE)])
+        .get("/", |_, _| "page")
+        .endpoint("index")
+        .error_page(|error| {
+            let link = error.url_for("index", &[("from", "error")])?;
+            let status = error.status().as_u16();
+            error.render("error.html", signet::context! { status, link })
+        });
+    let lost = Client::new(&server)
+        .mounted_at("/cgi-bin/x.cgi")
+        .get("/nothing");
+    assert_eq!(lost.status, 404);
+    assert_eq!(
+        lost.text().replace("&#x2f;", "/"),
+        "404 /cgi-bin/x.cgi/ /cgi-bin/x.cgi/?from=error"
+    );
+}
+
+#[test]
 #[should_panic(expected = "is not 1 to 64 ASCII letters")]
 fn a_programs_name_is_fit_for_a_folder() {
     let _ = Server::named("../other");
@@ -725,7 +839,7 @@ fn a_template_shows_structs_lists_maps_and_messages() {
     let server = Server::named("program")
         .templates(&[("notes.html", SOURCE), ("title.html", "{{ title }}")])
         .get("/", |request, session| {
-            session.flash("error", "<no>");
+            session.flash("<no>", "error");
             let flashes = session.take_flashes();
             signet::render(
                 request,

@@ -41,7 +41,7 @@ const DEEDS: [(&str, Deed); 12] = [
     }),
     ("emptied", Session::clear),
     ("made permanent", |session| session.set_permanent(true)),
-    ("flashed", |session| session.flash("message", "saved")),
+    ("flashed", |session| session.flash("saved", "message")),
 ];
 
 /// The sessions that the deeds begin with, and the age of their cookie.

@@ -176,7 +176,7 @@ fn a_slow_request_brings_no_logged_out_session_back() {
         ("looks", |s| drop(s.get("username").cloned())),
         ("stores", |s| drop(s.insert("a", 1))),
         ("renews", |s| s.renew()),
-        ("flashes", |s| s.flash("message", "hi")),
+        ("flashes", |s| s.flash("hi", "message")),
         ("logs out", |s| drop(s.remove("username"))),
     ];
     // The session is gone, or goes on without its user under another id.
@@ -283,7 +283,7 @@ pub(super) fn logins_at_once_succeed(site: &Site) {
             let mut first = site.visitor();
             match before {
                 Some(user) => first.log_in(NOW, user),
-                None => first.visit(NOW, |session| session.flash("message", "hi")),
+                None => first.visit(NOW, |session| session.flash("hi", "message")),
             }
             let mut second = first.clone();
             // The other is answered while this one runs.
@@ -343,11 +343,11 @@ fn a_login_while_the_session_is_ended_everywhere_succeeds() {
 fn what_others_added_outlives_the_last_key_taken_out() {
     let site = Site::new(&[FILES]);
     let mut visitor = site.visitor();
-    visitor.visit(NOW, |session| session.flash("message", "first"));
+    visitor.visit(NOW, |session| session.flash("first", "message"));
     let mut slow = visitor.clone();
     let shown = slow.visit(NOW, |session| {
         let shown = session.take_flashes().len();
-        visitor.visit(NOW, |session| session.flash("message", "second"));
+        visitor.visit(NOW, |session| session.flash("second", "message"));
         shown
     });
     assert_eq!(shown, 1);

@@ -348,7 +348,7 @@ fn a_click_beyond_the_limit_ends_this_session_only_and_says_so() {
         site.state.write(&list, lines, 0o600);
 
         let mut copy = desk.clone();
-        desk.visit(NOW, |session| session.flash("message", "from Flask"));
+        desk.visit(NOW, |session| session.flash("from Flask", "message"));
         desk.log_out_everywhere(NOW + 1);
         let response = desk.get(NOW + 1, "/");
         assert!(

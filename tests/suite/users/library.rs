@@ -191,7 +191,7 @@ fn a_program_that_is_incomplete_says_what_is_missing() {
     let mut visitor = client(&server, &state);
     let response = visitor.get("/members");
     assert_eq!(response.status, 500);
-    let said = "no page is called \"login\"";
+    let said = "no route has the endpoint \"login\"";
     assert!(response.log.contains(said), "{}", response.log);
     let response = visitor.post("/in", &fields("ada", PASSWORD));
     assert_eq!(response.status, 500);
