@@ -88,10 +88,8 @@ impl Advice {
                 Some(remedy) => format!("{remedy}.{example}"),
                 None => format!("{}.{example}", t.not_toml),
             },
-            ConfigProblem::NotText(_) if matches!(err.place, Place::Environment { .. }) => {
-                t.not_utf_8.to_owned()
-            }
             ConfigProblem::NotText(err) => format!("{err}."),
+            ConfigProblem::NotUtf8 => t.not_utf_8.to_owned(),
             ConfigProblem::Exposed => (t.exposed_password)(match &err.place {
                 Place::File { path, .. } if is_executable(path) => 0o700,
                 _ => 0o600,

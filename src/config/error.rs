@@ -53,8 +53,10 @@ pub(crate) enum ConfigProblem {
         reason: String,
         remedy: Option<SyntaxRemedy>,
     },
-    /// The file or the variable is not UTF-8.
+    /// The file is not UTF-8.
     NotText(NotText),
+    /// The value of the variable is not UTF-8.
+    NotUtf8,
     /// It contains a password, in a file that other users can read.
     Exposed,
     /// It is a secret in the program's own settings, which everybody who can read the
@@ -142,10 +144,8 @@ impl fmt::Display for ConfigError {
                 None => f.write_str(reason),
                 Some(remedy) => write!(f, "{reason}; {remedy}"),
             },
-            ConfigProblem::NotText(_) if matches!(self.place, Place::Environment { .. }) => {
-                f.write_str("is not UTF-8")
-            }
             ConfigProblem::NotText(err) => err.fmt(f),
+            ConfigProblem::NotUtf8 => f.write_str("is not UTF-8"),
             ConfigProblem::Exposed => f.write_str(
                 "has a password in a file that other users can read: chmod 600 (a script: 700)",
             ),

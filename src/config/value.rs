@@ -326,7 +326,7 @@ pub(super) fn from_environment<'e, E>(
             mistake(ConfigError {
                 place: source.into(),
                 setting: Some(setting.name.to_owned()),
-                problem: ConfigProblem::NotText(NotText::OtherEncoding { line: 1 }),
+                problem: ConfigProblem::NotUtf8,
             })?;
             continue;
         };

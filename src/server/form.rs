@@ -1,5 +1,7 @@
 //! Reads forms and queries, into types of the program or as pairs.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use percent_encoding::percent_decode;
@@ -121,9 +123,14 @@ const UTF_8_LABELS: [&str; 7] = [
     "us-ascii",
 ];
 
-pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
+/// The value of `Content-Type`; empty if there is none.
+pub(super) fn content_type(headers: &HeaderMap) -> Cow<'_, str> {
     let value = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
-    let value = String::from_utf8_lossy(value.unwrap_or_default());
+    String::from_utf8_lossy(value.unwrap_or_default())
+}
+
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
+    let value = content_type(headers);
     let mut parts = value.split(';').map(str::trim);
     let kind = parts.next().unwrap_or_default();
     if kind.eq_ignore_ascii_case("multipart/form-data") {

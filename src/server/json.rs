@@ -1,11 +1,12 @@
 //! JSON in requests and responses.
 
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::header::HeaderValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::failure::{Error, Failure, FormError};
+use super::form::content_type;
 use super::reply::document;
 use super::{Request, Response};
 
@@ -41,21 +42,20 @@ use super::{Request, Response};
 /// `DEBUG`, the error page says what is wrong. [`Error::form_error`] returns the reason.
 #[doc(alias = "get_json")]
 pub fn json<T: DeserializeOwned>(request: &Request) -> Result<T, Error> {
-    check_content_type(request.headers()).map_err(Failure::from)?;
+    let kind = content_type(request.headers());
+    if !is_json(&kind) {
+        return Err(Failure::Form(FormError::NotJson(kind.into_owned())).into());
+    }
     let value = serde_json::from_slice(request.body());
     value.map_err(|err| Failure::Form(FormError::Json(err.to_string())).into())
 }
 
-/// Accepts the media types that Flask's `request.is_json` accepts.
-fn check_content_type(headers: &HeaderMap) -> Result<(), FormError> {
-    let value = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
-    let value = String::from_utf8_lossy(value.unwrap_or_default());
-    let kind = value.split(';').next().unwrap_or_default();
+/// Whether it is a media type that Flask's `request.is_json` accepts.
+fn is_json(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default();
     let kind = kind.trim().to_ascii_lowercase();
-    match kind.strip_prefix("application/") {
-        Some(name) if name == "json" || name.ends_with("+json") => Ok(()),
-        Some(_) | None => Err(FormError::NotJson(value.into_owned())),
-    }
+    let name = kind.strip_prefix("application/");
+    name.is_some_and(|name| name == "json" || name.ends_with("+json"))
 }
 
 /// A response with `value` as JSON, with status 200 (Flask's `jsonify`).
@@ -89,10 +89,8 @@ mod tests {
             ("",                                 false),
         ];
         for (value, want) in cases {
-            let mut headers = HeaderMap::new();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(value));
-            assert_eq!(check_content_type(&headers).is_ok(), want, "{value}");
+            assert_eq!(is_json(value), want, "{value}");
         }
-        assert!(check_content_type(&HeaderMap::new()).is_err());
+        assert!(!is_json(&content_type(&http::HeaderMap::new())));
     }
 }

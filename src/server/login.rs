@@ -10,9 +10,9 @@ use crate::session::Session;
 /// The endpoint of the login page.
 const ENDPOINT: &str = "login";
 
-/// Returns the name of the user who is logged in. If nobody is logged in, return the
-/// error from the handler: the server then redirects to the login page, the route whose
-/// endpoint is `login`, with status 303:
+/// Returns the name of the logged-in user. If nobody is logged in, it returns an error. A
+/// handler that returns this error redirects the visitor, with status 303, to the login page:
+/// the route whose endpoint is `login`.
 ///
 /// ```
 /// use signet::{Error, Request, Server, Session};

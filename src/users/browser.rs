@@ -82,8 +82,8 @@ impl KnownBrowser {
     /// session's cookie, `now` is in Unix seconds.
     ///
     /// Of the cookies with this name that can be a token by their length, the first 64 are
-    /// verified, and the first two valid ones count. A cookie whose signature is not valid by any key, or
-    /// that is older than 400 days, counts as absent.
+    /// verified, and the first two valid ones count. A cookie whose signature is not valid by
+    /// any key, or that is older than 400 days, counts as absent.
     pub fn parse<'h>(
         headers: impl Iterator<Item = &'h [u8]>,
         session: &CookieSettings,

@@ -240,7 +240,10 @@ fn may_hide_a_key_or_users(err: &ConfigError) -> bool {
             || ["STATE_DIR", "USERS_FILE", "LOGIN_URL"].contains(&setting)
     };
     match &err.problem {
-        ConfigProblem::Syntax { .. } | ConfigProblem::NotText(_) | ConfigProblem::File(_) => true,
+        ConfigProblem::Syntax { .. }
+        | ConfigProblem::NotText(_)
+        | ConfigProblem::NotUtf8
+        | ConfigProblem::File(_) => true,
         ConfigProblem::Unknown { similar } => similar.is_some_and(names_them),
         ConfigProblem::Value(_)
         | ConfigProblem::Conflict(_)

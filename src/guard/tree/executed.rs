@@ -1,7 +1,6 @@
 //! Which files a web server would execute, by their names.
 
 /// The extensions besides those that begin with `php`.
-#[rustfmt::skip]
 const EXECUTED: [&[u8]; 14] = [
     b"phtml", b"phtm", b"phar", b"pht", b"cgi", b"fcgi", b"pl", b"plx", b"ppl", b"perl", b"py",
     b"rb", b"lua", b"shtml",
